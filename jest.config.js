@@ -1,0 +1,36 @@
+// Jest in ESM mode: one copy of @livekit/agents (two copies, ESM and CommonJS, hang silently).
+const swc = (tsx) => ({
+  jsc: { parser: { syntax: 'typescript', tsx, decorators: false }, target: 'es2022' },
+  module: { type: 'es6' },
+});
+
+const common = {
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts', '.tsx'],
+  transform: {
+    '^.+\\.ts$': ['@swc/jest', swc(false)],
+    '^.+\\.tsx$': ['@swc/jest', swc(true)],
+  },
+  moduleNameMapper: {
+    '^livekit-plugin-nova-sonic$': '<rootDir>/agent/src/nova-sonic/index.ts',
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+  },
+  modulePathIgnorePatterns: ['<rootDir>/.*/dist/', '<rootDir>/cdk.out/'],
+};
+
+/** @type {import('jest').Config} */
+export default {
+  // rtc-node's native client keeps the event loop alive after the last test.
+  forceExit: true,
+  testTimeout: 30_000,
+  reporters: ['default', '<rootDir>/test/closing-line.js'],
+  projects: [
+    {
+      ...common,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/test/**/*.test.ts'],
+      testPathIgnorePatterns: ['<rootDir>/test/e2e/'],
+    },
+    { ...common, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.test.ts'] },
+  ],
+};
