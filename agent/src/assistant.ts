@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// THE file to edit: who the agent is, what it says first, and what it can do.
+// `assistant` is called once for each call, so each call may differ.
+
+import { llm } from '@livekit/agents';
+import { convert, type Unit } from 'convert';
+import { z } from 'zod';
+
+/** What is known about a call before the first word. */
+export interface Call {
+  /** Name of the LiveKit room. */
+  room: string;
+  caller: {
+    identity: string;
+    /** Display name; for a phone call through LiveKit SIP, usually the number. */
+    name: string;
+    /** Attributes that the token or SIP gave the caller, like `sip.phoneNumber`. */
+    attributes: Record<string, string>;
+    metadata: string;
+  };
+  /** What the dispatch of this agent carried: parsed JSON, else the text itself, '' when nothing. */
+  metadata: unknown;
+}
+
+/** How the agent behaves in one call. */
+export interface Assistant {
+  /** The system prompt. Spoken language wants short sentences. */
+  instructions: string;
+  /** A voice of the model, like tiffany or matthew. Default: NOVA_SONIC_VOICE, else tiffany. */
+  voice?: string;
+  /** What the agent is asked to do first. Without it the caller speaks first. */
+  greeting?: string;
+  tools?: llm.ToolContextLike;
+}
+
+export function assistant(call: Call): Assistant {
+  const name = call.caller.name && call.caller.name !== call.caller.identity && call.caller.name;
+  return {
+    instructions: [
+      'You are a friendly assistant on the phone.',
+      'Answer in one or two short sentences, in the language of the caller.',
+      'Use the tools for the time of day and for conversions; never guess these.',
+      name ? `The caller is ${name}.` : '',
+    ].join(' '),
+    greeting: 'Greet the caller in one short sentence and ask how you can help.',
+    tools: { get_current_time: currentTime, convert_units: convertUnits },
+  };
+}
+
+const currentTime = llm.tool({
+  description: 'The current local time in a large city.',
+  parameters: z.object({ city: z.string().describe('Name of the city, in English, like Tokyo') }),
+  execute: async ({ city }) => {
+    const wanted = city.trim().toLowerCase().replace(/\s+/g, '_');
+    const timeZone = Intl.supportedValuesOf('timeZone').find(
+      (zone) => zone.split('/').at(-1)?.toLowerCase() === wanted,
+    );
+    // The model tells the caller; an exception would only say that something failed.
+    if (!timeZone) return { error: `No time zone is named after ${city}; try the next big city.` };
+    const format = (options: Intl.DateTimeFormatOptions) =>
+      new Intl.DateTimeFormat('en-US', { timeZone, ...options }).format(new Date());
+    return {
+      city,
+      time: format({ hour: 'numeric', minute: '2-digit' }),
+      day: format({ weekday: 'long' }),
+      timeZone,
+    };
+  },
+});
+
+const convertUnits = llm.tool({
+  description: 'Converts an amount from one unit of measure to another, like 5 miles to km.',
+  parameters: z.object({
+    amount: z.number(),
+    from: z.string().describe('Unit of the amount, singular or symbol: mile, kg, fahrenheit'),
+    to: z.string().describe('Unit wanted, singular or symbol: km, pound, celsius'),
+  }),
+  execute: async ({ amount, from, to }) => {
+    try {
+      const result = convert(amount, from as Unit).to(to as Unit) as number;
+      return { amount, from, result: Number(result.toPrecision(6)), to };
+    } catch {
+      return { error: `I cannot convert ${from} to ${to}.` };
+    }
+  },
+});

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { Room } from '@livekit/rtc-node';
+
+/** LiveKit text-stream topic on which the agent tells the room what happens in the call. */
+export const CALL_FEED_TOPIC = 'nova-sonic.call';
+
+/** When a thing happened: ms since the epoch, by the agent's clock. */
+type At = { at: number };
+
+/** One thing that happened in a call; sent as JSON, one text stream each, in order. */
+export type CallFeedMessage = At &
+  (
+    | { type: 'ready'; model: string; voice: string; regions: string[] }
+    /** A message as it stands in the history: what was really said. */
+    | { type: 'message'; role: 'user' | 'assistant'; text: string; interrupted: boolean }
+    | { type: 'tool'; name: string; args: string; result: string; isError: boolean; ms: number }
+    /**
+     * The parts of a reply's latency. `userSpeechEndedAt`: the last sample of the caller's speech reached the
+     * plugin; `firstAudioReceivedAt`: the model's first audio arrived; `firstAudioAt`: it was handed to LiveKit.
+     */
+    | {
+        type: 'turn';
+        responseId: string;
+        userSpeechEndedAt?: number;
+        firstAudioReceivedAt?: number;
+        firstAudioAt?: number;
+        interrupted: boolean;
+      }
+    | { type: 'barge_in'; sign: string }
+    | { type: 'stream'; event: string; streamId: string; region: string; reason?: string }
+    | { type: 'error'; message: string; recoverable: boolean }
+    | { type: 'ended'; reason: string }
+  );
+
+type WithoutAt<T> = T extends At ? Omit<T, 'at'> : never;
+
+/** Tells the room, in order; a room that is gone is no error, since the call goes on without its audience. */
+export class CallFeed {
+  readonly #room: Room;
+  #queue: Promise<void> = Promise.resolve();
+
+  constructor(room: Room) {
+    this.#room = room;
+  }
+
+  tell(message: WithoutAt<CallFeedMessage>, at = Date.now()): void {
+    const text = JSON.stringify({ at, ...message });
+    this.#queue = this.#queue
+      .then(() => this.#room.localParticipant?.sendText(text, { topic: CALL_FEED_TOPIC }))
+      .then(
+        () => {},
+        () => {},
+      );
+  }
+
+  /** Resolves when everything told so far has been sent. */
+  sent(): Promise<void> {
+    return this.#queue;
+  }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { log, voice } from '@livekit/agents';
+import type {
+  BargeIn,
+  RealtimeSession,
+  StreamLifecycle,
+  TurnTiming,
+} from 'livekit-plugin-nova-sonic';
+import type { CallFeed } from './call-feed.js';
+
+/**
+ * Follows a session: tells the feed what happens and logs what fails.
+ * @returns the reason why the session ended, when it has ended.
+ */
+export function watchCall(session: voice.AgentSession, feed: CallFeed): Promise<string> {
+  const logger = log();
+  const { AgentSessionEventTypes: Events } = voice;
+
+  session.on(Events.ConversationItemAdded, ({ item }) => {
+    if (item.type !== 'message' || (item.role !== 'user' && item.role !== 'assistant')) return;
+    feed.tell({
+      type: 'message',
+      role: item.role,
+      text: item.textContent ?? '',
+      interrupted: item.interrupted,
+    });
+  });
+  session.on(Events.FunctionToolsExecuted, ({ functionCalls, functionCallOutputs }) => {
+    functionCalls.forEach((call, index) => {
+      const output = functionCallOutputs[index];
+      feed.tell({
+        type: 'tool',
+        name: call.name,
+        args: call.args,
+        result: output?.output ?? '',
+        isError: output?.isError ?? false,
+        ms: output ? output.createdAt - call.createdAt : 0,
+      });
+    });
+  });
+  // Without a listener here the framework's re-emit would throw inside the plugin.
+  session.on(Events.Error, ({ error }) => {
+    const failure = failureOf(error);
+    logger.error({ error: failure.message, recoverable: failure.recoverable }, 'error in the call');
+    feed.tell({ type: 'error', ...failure });
+  });
+
+  return new Promise((resolve) => {
+    session.on(Events.Close, ({ reason, error }) => {
+      const why = error ? `${reason}: ${failureOf(error).message}` : String(reason);
+      logger.info({ reason: why }, 'session closed');
+      resolve(why);
+    });
+  });
+}
+
+/** Tells the feed what a Sonic session itself knows: the parts of each reply's latency, its streams, its barge-ins. */
+export function watchSonic(sonic: RealtimeSession, feed: CallFeed): void {
+  sonic.on('turn_timing', (turn: TurnTiming) => feed.tell({ type: 'turn', ...turn }));
+  sonic.on('barge_in', ({ at, sign }: BargeIn) => feed.tell({ type: 'barge_in', sign }, at));
+  sonic.on('stream_lifecycle', ({ type, ...stream }: StreamLifecycle) =>
+    feed.tell({ ...stream, type: 'stream', event: type }),
+  );
+}
+
+function failureOf(error: unknown): { message: string; recoverable: boolean } {
+  const outer = error as { error?: unknown; recoverable?: boolean };
+  const inner = outer?.error ?? error;
+  const message = inner instanceof Error ? inner.message : String(inner);
+  return { message, recoverable: outer?.recoverable ?? false };
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { defineAgent, type JobContext, log, voice } from '@livekit/agents';
+import type { RemoteParticipant } from '@livekit/rtc-node';
+import { RealtimeModel, type RealtimeSession } from 'livekit-plugin-nova-sonic';
+import { type Assistant, assistant, type Call } from './assistant.js';
+import { CallFeed } from './call-feed.js';
+import { watchCall, watchSonic } from './call-watch.js';
+import { readSettings, type Settings } from './settings.js';
+
+/** Sonic's input rate, 16 kHz: frames arrive at it, so no resampler adds its 33 ms bursts. */
+const INPUT_SAMPLE_RATE = 16_000;
+
+/** One call: runs in a job process of its own, from the dispatch to the last word. */
+export default defineAgent({
+  entry: async (ctx: JobContext) => {
+    const settings = readSettings(process.env);
+    await ctx.connect();
+    const caller = await ctx.waitForParticipant();
+    const call = describe(ctx, caller);
+    const persona = await assistant(call);
+    const feed = new CallFeed(ctx.room);
+    const model = new WatchedModel(settings, persona, feed);
+    const session = new voice.AgentSession({
+      llm: model,
+      // Sonic hears the turns itself.
+      vad: null,
+      turnHandling: { turnDetection: 'realtime_llm' },
+      // The default mutes the caller for the agent's first 3 s; a caller may interrupt the greeting.
+      aecWarmupDuration: null,
+    });
+    const ended = watchCall(session, feed);
+    const agent = new voice.Agent({
+      instructions: persona.instructions,
+      ...(persona.tools && { tools: persona.tools }),
+    });
+
+    ctx.addShutdownCallback(async () => model.close());
+    await session.start({
+      agent,
+      room: ctx.room,
+      inputOptions: { audioSampleRate: INPUT_SAMPLE_RATE, participantIdentity: caller.identity },
+      record: false,
+    });
+    feed.tell({
+      type: 'ready',
+      model: model.model,
+      voice: persona.voice ?? settings.voice ?? '',
+      regions: settings.regions,
+    });
+    if (persona.greeting) session.generateReply({ instructions: persona.greeting });
+
+    // The agent never stays in a room it cannot serve.
+    void ended.then(async (reason) => {
+      feed.tell({ type: 'ended', reason });
+      await feed.sent();
+      ctx.shutdown(reason);
+    });
+  },
+});
+
+/** The framework makes the session (a new one at each handoff): here each is watched from its start. */
+class WatchedModel extends RealtimeModel {
+  readonly #feed: CallFeed;
+
+  constructor(settings: Settings, persona: Assistant, feed: CallFeed) {
+    const voice = persona.voice ?? settings.voice;
+    super({
+      region: settings.regions,
+      ...(settings.model && { model: settings.model }),
+      ...(voice && { voice }),
+      ...(settings.renewAfter && { renewAfter: settings.renewAfter }),
+    });
+    this.#feed = feed;
+  }
+
+  override session(): RealtimeSession {
+    const sonic = super.session();
+    watchSonic(sonic, this.#feed);
+    return sonic;
+  }
+}
+
+function describe(ctx: JobContext, caller: RemoteParticipant): Call {
+  return {
+    room: ctx.room.name ?? ctx.job.room?.name ?? '',
+    caller: {
+      identity: caller.identity,
+      name: caller.name ?? '',
+      attributes: { ...caller.attributes },
+      metadata: caller.metadata ?? '',
+    },
+    metadata: parsedMetadata(ctx.job.metadata),
+  };
+}
+
+function parsedMetadata(metadata: string): unknown {
+  if (!metadata) return '';
+  try {
+    return JSON.parse(metadata);
+  } catch {
+    log().debug('the metadata of the dispatch is not JSON, passed on as text');
+    return metadata;
+  }
+}
