@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const OUTPUTS = ['agent/dist/main.js', 'agent/src/nova-sonic/dist/index.js'];
+
+/**
+ * Builds the agent when a source is newer than what was built.
+ * @throws Error with what the compiler said.
+ */
+export async function buildAgent(say: (line: string) => void): Promise<void> {
+  if (!stale()) return;
+  say('building the agent');
+  const { exitCode, all } = await execa('npm', ['run', '--silent', 'build'], {
+    cwd: ROOT,
+    all: true,
+    reject: false,
+  });
+  if (exitCode !== 0) throw new Error(`The agent does not build:\n${all}`);
+}
+
+function stale(): boolean {
+  const built = OUTPUTS.map((file) => statSync(join(ROOT, file), { throwIfNoEntry: false }));
+  const oldest = Math.min(...built.map((file) => file?.mtimeMs ?? 0));
+  return newest(join(ROOT, 'agent/src')) > oldest;
+}
+
+function newest(directory: string): number {
+  let time = 0;
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    if (entry.name === 'dist' || entry.name === 'node_modules') continue;
+    const path = join(directory, entry.name);
+    time = Math.max(time, entry.isDirectory() ? newest(path) : statSync(path).mtimeMs);
+  }
+  return time;
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { Command, Option } from 'commander';
+import pc from 'picocolors';
+import { checkBedrock } from './bedrock-access.js';
+import { run, say } from './run.js';
+import { announceWorld, forgetWorld, runningWorld, startWorld } from './world.js';
+
+const command = new Command('npm start --')
+  .description('Brings up LiveKit, the Bedrock endpoint and the agent on this machine.')
+  .addOption(
+    new Option('--bedrock <which>', 'what answers: the emulator, or Amazon Bedrock')
+      .choices(['emulator', 'aws'])
+      .default('emulator'),
+  )
+  .option('--scenario <file>', "what the emulator's callers say and hear, see docs/emulator.md")
+  .option('--verbose', "show the agent's whole log")
+  .parse();
+const options = command.opts<{
+  bedrock: 'emulator' | 'aws';
+  scenario?: string;
+  verbose?: boolean;
+}>();
+
+await run(async (interrupted) => {
+  if (await runningWorld())
+    throw new Error('It is running already: use it, or stop it with Ctrl-C in its terminal.');
+  if (options.bedrock === 'aws') await checkBedrock();
+  const world = await startWorld({
+    bedrock: options.bedrock,
+    say,
+    onWorkerLine: (line) => (options.verbose || notable(line)) && say(line),
+    ...(options.scenario && { scenario: options.scenario }),
+  });
+  try {
+    announceWorld(world);
+    const answers =
+      world.bedrock.kind === 'emulator'
+        ? `the emulator, ${world.bedrock.url}`
+        : `Amazon Bedrock in ${world.bedrock.region}`;
+    process.stdout.write(
+      [
+        pc.green('ready'),
+        `  LiveKit   ${world.line.url}`,
+        `  answers   ${answers}`,
+        '  agent     takes any call on this LiveKit server',
+        `Talk to it: ${pc.bold('npm run converse')} in another terminal. Ctrl-C stops everything.`,
+        '',
+      ].join('\n'),
+    );
+    const broken = await Promise.race([world.broken, interrupted]);
+    if (broken) throw new Error(broken);
+  } finally {
+    forgetWorld();
+    await world.stop();
+  }
+});
+
+/** Warnings and errors of the worker's JSON log, and what is not a log line at all. */
+function notable(line: string): boolean {
+  const level = /^\{"level":(\d+)/.exec(line)?.[1];
+  return level ? Number(level) >= 40 : line.trim() !== '';
+}
