@@ -15,7 +15,7 @@ const common = {
     '^livekit-plugin-nova-sonic$': '<rootDir>/agent/src/nova-sonic/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
-  modulePathIgnorePatterns: ['<rootDir>/.*/dist/', '<rootDir>/cdk.out/'],
+  modulePathIgnorePatterns: ['<rootDir>/.*/dist/', '<rootDir>/cdk.out/', '<rootDir>/.cache/'],
 };
 
 /** @type {import('jest').Config} */

@@ -33,7 +33,7 @@ export interface LiveKitServerOptions {
 }
 
 /** How a LiveKit server can be run here. */
-type Runner =
+export type Runner =
   | { kind: 'binary'; path: string }
   /** Docker: the host network, so that WebRTC's ports on 127.0.0.1 are ours. */
   | { kind: 'docker' };
@@ -42,19 +42,22 @@ type Runner =
  * Finds a LiveKit server or makes one: `livekit-server` on the PATH; the one built before; a build with Go; Docker.
  * @throws Error with one sentence that says what to install when none of them is possible.
  */
-export async function findLiveKitServer(say: (line: string) => void): Promise<Runner> {
-  const onPath = which('livekit-server');
+export async function findLiveKitServer(
+  say: (line: string) => void,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Runner> {
+  const onPath = which('livekit-server', env);
   if (onPath) return { kind: 'binary', path: onPath };
 
-  const cache = join(cacheDirectory(), `livekit-server-${VERSION}`);
+  const cache = join(cacheDirectory(env), `livekit-server-${VERSION}`);
   if (existsSync(cache)) return { kind: 'binary', path: cache };
 
-  if (which('go')) {
+  if (which('go', env)) {
     say(`building the LiveKit server ${VERSION} with Go (once, one to three minutes)`);
-    await buildWithGo(cache, say);
+    await buildWithGo(cache, say, env);
     return { kind: 'binary', path: cache };
   }
-  if (dockerRuns()) return { kind: 'docker' };
+  if (dockerRuns(env)) return { kind: 'docker' };
   throw new Error(
     'No LiveKit server was found: install livekit-server (put it on the PATH), or Go 1.26 or later (it is then built once), or Docker.',
   );
@@ -128,7 +131,11 @@ async function answering(url: string, child: Child): Promise<void> {
   }
 }
 
-async function buildWithGo(target: string, say: (line: string) => void): Promise<void> {
+async function buildWithGo(
+  target: string,
+  say: (line: string) => void,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
   const directory = `${target}.building-${process.pid}`;
   mkdirSync(directory, { recursive: true });
   const started = Date.now();
@@ -137,7 +144,7 @@ async function buildWithGo(target: string, say: (line: string) => void): Promise
     say(`  still building: ${Math.round((Date.now() - started) / 1000)} s, ${packages} packages`);
   }, 15_000);
   const go = new Child('go install', 'go', ['install', '-v', MODULE], {
-    env: { ...process.env, GOBIN: directory, CGO_ENABLED: '0' },
+    env: { ...env, GOBIN: directory, CGO_ENABLED: '0' },
     onLine: () => {
       packages++;
     },
@@ -156,23 +163,23 @@ async function freePort(preferred: number): Promise<number> {
   return getPort({ host: '127.0.0.1', port: portNumbers(preferred, preferred + 20) });
 }
 
-function cacheDirectory(): string {
-  const base = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+function cacheDirectory(env: NodeJS.ProcessEnv): string {
+  const base = env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
   const directory = join(base, 'nova-sonic-livekit');
   mkdirSync(directory, { recursive: true });
   return directory;
 }
 
-function which(program: string): string | undefined {
-  return (process.env.PATH ?? '')
+function which(program: string, env: NodeJS.ProcessEnv): string | undefined {
+  return (env.PATH ?? '')
     .split(delimiter)
     .map((directory) => join(directory, program))
     .find((path) => existsSync(path));
 }
 
-function dockerRuns(): boolean {
+function dockerRuns(env: NodeJS.ProcessEnv): boolean {
   try {
-    execFileSync('docker', ['info'], { stdio: 'ignore', timeout: 5000 });
+    execFileSync('docker', ['info'], { stdio: 'ignore', timeout: 5000, env });
     return true;
   } catch {
     return false;
