@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { fileURLToPath } from 'node:url';
-import { AgentServer, initializeLogger, log, ServerOptions } from '@livekit/agents';
+import { initializeLogger, log } from '@livekit/agents';
+import { keepPiiOut } from './fleet/log-privacy.js';
+import { FleetWorker } from './fleet/worker.js';
 import { readSettings, type Settings, SettingsError } from './settings.js';
 
 // The framework's own `cli.runApp … start` is not used: its load threshold is Infinity and its drain can cut calls.
@@ -17,37 +19,17 @@ function settingsOrExit(): Settings {
 }
 
 const settings = settingsOrExit();
+if (!settings.logPii) keepPiiOut();
 initializeLogger({ pretty: false, level: settings.logLevel });
-const server = new AgentServer(
-  new ServerOptions({
-    agent: fileURLToPath(new URL('call.js', import.meta.url)),
-    wsURL: settings.livekit.url,
-    apiKey: settings.livekit.apiKey,
-    apiSecret: settings.livekit.apiSecret,
-    agentName: settings.livekit.agentName,
-    numIdleProcesses: Math.min(settings.callsPerTask, 2),
-    loadFunc: async (worker) => worker.activeJobs.length / settings.callsPerTask,
-    loadThreshold: 1,
-    maxRetry: Number.MAX_SAFE_INTEGER,
-    logLevel: settings.logLevel,
-    host: '127.0.0.1',
-  }),
-);
-server.event.once('worker_registered', (id: string) => {
-  process.stdout.write(
-    `${JSON.stringify({ level: 30, time: Date.now(), msg: 'ready', worker: id, livekit: settings.livekit.url, regions: settings.regions })}\n`,
-  );
-});
 
-let stopping = false;
-async function stop(): Promise<void> {
-  if (stopping) return;
-  stopping = true;
-  await server.drain(5000).catch((error) => log().warn({ error }, 'calls were still live'));
-  await server.close();
-  process.exit(0);
+const worker = new FleetWorker(settings, fileURLToPath(new URL('call.js', import.meta.url)));
+process.on('uncaughtException', (error) => worker.unsound(error));
+process.on('unhandledRejection', (error) => log().error({ error }, 'unhandled rejection'));
+try {
+  process.exitCode = await worker.run();
+} catch (error) {
+  log().fatal(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
 }
-process.on('SIGTERM', stop);
-process.on('SIGINT', stop);
-
-await server.run();
+// Native threads and sockets of the framework would keep a finished process.
+process.exit();

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { connect, type Socket } from 'node:net';
+import type { CallCounter, Order, Report } from './call-record.js';
+import { lines } from './lines.js';
+
+/** Where the main process listens; set by it for the processes that it starts. */
+export const SOCKET_VARIABLE = 'FLEET_SOCKET';
+
+const ALIVE_EVERY_MS = 1_000;
+
+/**
+ * A call's process telling the main process what happens, as it happens: what was written to the socket is in
+ * the system's hands and arrives although this process may be killed the next moment.
+ */
+export class CallReporter {
+  readonly #socket: Socket | undefined;
+  #alive: NodeJS.Timeout | undefined;
+  #onOrder: (order: Order) => void = () => {};
+  #onLost: () => void = () => process.exit(0);
+
+  /** @param path the main process's socket; without one (a call outside the fleet) nothing is told. */
+  constructor(path = process.env[SOCKET_VARIABLE]) {
+    if (!path) return;
+    this.#socket = connect(path);
+    lines(this.#socket, (line) => this.#onOrder(line as Order));
+    this.#socket.on('error', () => {});
+    this.#socket.on('close', () => this.#onLost());
+    this.#tell({ type: 'hello', pid: process.pid });
+    this.#alive = setInterval(() => this.#tell({ type: 'alive' }), ALIVE_EVERY_MS);
+  }
+
+  /**
+   * This process was given a call.
+   * @param onOrder the main process wants the call to end
+   * @param onLost the main process is gone; a process without a call just exits
+   */
+  call(
+    call: { job: string; room: string; roomSid: string },
+    onOrder: (order: Order) => void,
+    onLost: () => void,
+  ): void {
+    this.#onOrder = onOrder;
+    this.#onLost = onLost;
+    this.#tell({ type: 'call', ...call });
+  }
+
+  add(metric: CallCounter, value = 1, split?: string): void {
+    if (value !== 0) this.#tell({ type: 'add', metric, value, ...(split && { split }) });
+  }
+
+  stream(id: string, region: string): void {
+    this.#tell({ type: 'stream', id, region });
+  }
+
+  /** The call is over; the first reason told is the one that counts. `failed`: it was our fault. */
+  ended(reason: string, failed = false): void {
+    this.#tell({ type: 'ended', reason, ...(failed && { failed }) });
+  }
+
+  close(): void {
+    clearInterval(this.#alive);
+    this.#onLost = () => {};
+    this.#socket?.end();
+  }
+
+  #tell(report: Report): void {
+    this.#socket?.write(`${JSON.stringify(report)}\n`);
+  }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The fleet's side of a job process: it tells the main process that it is warm, what happens in its call, and
+// does what the main process orders.
+
+import { type JobContext, type JobProcess, log, type metrics, voice } from '@livekit/agents';
+import type {
+  BargeIn,
+  RealtimeSession,
+  StreamLifecycle,
+  TurnTiming,
+} from 'livekit-plugin-nova-sonic';
+import { readSettings, type Settings } from '../settings.js';
+import type { Order } from './call-record.js';
+import { CallReporter } from './call-reporter.js';
+import { keepPiiOut } from './log-privacy.js';
+
+/** Leaves the session time to close before the main process gives the order to end. */
+const GOODBYE_MARGIN_MS = 2_000;
+
+let reporter: CallReporter | undefined;
+
+/** For `prewarm` of the agent: from here on the process counts as warm. */
+export function warm(_process: JobProcess): void {
+  if (!readSettings(process.env).logPii) keepPiiOut();
+  reporter = new CallReporter();
+}
+
+/** One call as the fleet sees it. */
+export class FleetCall {
+  readonly #ctx: JobContext;
+  readonly #settings: Settings;
+  readonly #reporter: CallReporter;
+  #session: voice.AgentSession | undefined;
+
+  private constructor(ctx: JobContext, settings: Settings) {
+    this.#ctx = ctx;
+    this.#settings = settings;
+    this.#reporter = reporter ?? new CallReporter();
+    const room = ctx.job.room;
+    this.#reporter.call(
+      { job: ctx.job.id, room: room?.name ?? '', roomSid: room?.sid ?? '' },
+      (order) => void this.#obey(order),
+      () => ctx.shutdown('worker lost'),
+    );
+    ctx.addShutdownCallback(async () => this.#reporter.ended('closed'));
+  }
+
+  /** Runs the entry function of a call; when it throws, the call has failed. */
+  static async run(
+    ctx: JobContext,
+    settings: Settings,
+    entry: (call: FleetCall) => Promise<void>,
+  ): Promise<void> {
+    const call = new FleetCall(ctx, settings);
+    try {
+      await entry(call);
+    } catch (error) {
+      log().error({ error, call_id: ctx.job.id }, 'the call could not be set up');
+      call.#reporter.ended('failed', true);
+      throw error;
+    }
+  }
+
+  /** Counts what the framework's session tells. */
+  watchSession(session: voice.AgentSession): void {
+    const { AgentSessionEventTypes: Events } = voice;
+    this.#session = session;
+    session.on(Events.FunctionToolsExecuted, ({ functionCalls, functionCallOutputs }) => {
+      functionCalls.forEach((call, index) => {
+        const output = functionCallOutputs[index];
+        if (output) this.#reporter.add('ToolMs', Math.max(0, output.createdAt - call.createdAt));
+        if (output?.isError) this.#reporter.add('ToolErrors');
+      });
+    });
+    session.on(Events.Close, ({ reason }) => this.#reporter.ended(String(reason)));
+  }
+
+  /** Counts what one Sonic session tells: its streams, turns, barge-ins and tokens. */
+  watchSonic(sonic: RealtimeSession): void {
+    let heardAt = 0;
+    sonic.on('stream_lifecycle', (stream: StreamLifecycle) => this.#stream(stream));
+    sonic.on('turn_timing', ({ userSpeechEndedAt, firstAudioAt }: TurnTiming) => {
+      this.#reporter.add('Turns');
+      if (userSpeechEndedAt === undefined || firstAudioAt === undefined) return;
+      this.#reporter.add('FirstAudioMs', Math.max(0, firstAudioAt - userSpeechEndedAt));
+    });
+    sonic.on('barge_in', ({ at }: BargeIn) => {
+      heardAt = at;
+      this.#reporter.add('BargeInMs', Math.max(0, Date.now() - heardAt));
+    });
+    sonic.on('metrics_collected', (usage: metrics.RealtimeModelMetrics) => {
+      const { inputTokenDetails: input, outputTokenDetails: output } = usage;
+      this.#reporter.add('InputSpeechTokens', input.audioTokens);
+      this.#reporter.add('InputTextTokens', input.textTokens);
+      this.#reporter.add('OutputSpeechTokens', output.audioTokens);
+      this.#reporter.add('OutputTextTokens', output.textTokens);
+    });
+  }
+
+  #stream({ type, streamId, region, reason, kind }: StreamLifecycle): void {
+    const fields = { call_id: this.#ctx.job.id, stream_id: streamId, region, reason, kind };
+    if (type === 'opened' || type === 'renewed' || type === 'failed_over') {
+      this.#reporter.stream(streamId, region);
+    }
+    if (type === 'renewed') this.#reporter.add('StreamRenewals');
+    if (type === 'failed_over') this.#reporter.add('FailOvers');
+    if (type === 'throttled') this.#reporter.add('Throttles', 1, region);
+    if (type === 'failed') this.#reporter.add('StreamErrors', 1, kind ?? 'unknown');
+    const bad = type === 'throttled' || type === 'failed';
+    log()[bad ? 'warn' : 'debug'](fields, `stream ${type}`);
+  }
+
+  async #obey(order: Order): Promise<void> {
+    log().info({ order: order.type, reason: order.reason }, 'the worker ends this call');
+    const { goodbye, goodbyeMs } = this.#settings.fleet;
+    if (order.type === 'goodbye' && this.#session && goodbye) {
+      const said = this.#session.generateReply({ instructions: goodbye }).waitForPlayout();
+      const wait = Math.max(0, goodbyeMs - GOODBYE_MARGIN_MS);
+      await Promise.race([said, new Promise((resolve) => setTimeout(resolve, wait))]).catch(
+        (error) => log().warn({ error }, 'the goodbye was not said'),
+      );
+    }
+    this.#ctx.shutdown(order.reason);
+  }
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { Socket } from 'node:net';
+import { StringDecoder } from 'node:string_decoder';
+
+/** Calls `take` with each JSON line that arrives; one that is not JSON is passed over. */
+export function lines(socket: Socket, take: (value: unknown) => void): void {
+  const decoder = new StringDecoder('utf8');
+  let rest = '';
+  socket.on('data', (chunk: Buffer) => {
+    const parts = (rest + decoder.write(chunk)).split('\n');
+    // A line that was cut by the writer's death stays here and is never taken.
+    rest = parts.pop() ?? '';
+    for (const part of parts) {
+      let value: unknown;
+      try {
+        value = JSON.parse(part);
+      } catch {
+        continue;
+      }
+      take(value);
+    }
+  });
+}

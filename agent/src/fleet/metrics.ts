@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { MetricResolution, Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+
+type Unit = (typeof MetricUnit)[keyof typeof MetricUnit];
+
+/** Counted: each value is added to the sum of its period. */
+export const COUNTERS = {
+  CallsAccepted: MetricUnit.Count,
+  CallsRefused: MetricUnit.Count,
+  /** Seconds that each call lasted, once for each call, also for one whose process died. */
+  CallSeconds: MetricUnit.Seconds,
+  /** Answers of the model. */
+  Turns: MetricUnit.Count,
+  /** From the end of the caller's speech to the first sound of the answer. */
+  FirstAudioMs: MetricUnit.Milliseconds,
+  /** From the caller's interruption to the agent's silence. */
+  BargeInMs: MetricUnit.Milliseconds,
+  StreamRenewals: MetricUnit.Count,
+  StreamErrors: MetricUnit.Count,
+  Throttles: MetricUnit.Count,
+  FailOvers: MetricUnit.Count,
+  ProtectionFailures: MetricUnit.Count,
+  InputSpeechTokens: MetricUnit.Count,
+  OutputSpeechTokens: MetricUnit.Count,
+  InputTextTokens: MetricUnit.Count,
+  OutputTextTokens: MetricUnit.Count,
+  /** US dollars; CloudWatch has no unit for money. */
+  CostUsd: MetricUnit.NoUnit,
+  ToolMs: MetricUnit.Milliseconds,
+  ToolErrors: MetricUnit.Count,
+  /** Job processes that ended without saying so: killed, crashed, or hung and ended by us. */
+  JobCrashes: MetricUnit.Count,
+} as const satisfies Record<string, Unit>;
+
+export type Counter = keyof typeof COUNTERS;
+
+/** State at the moment of publishing. */
+export interface Gauges {
+  activeCalls: number;
+  /** Slots in use, 0 to 1. */
+  slotShare: number;
+  registered: boolean;
+  /** A task on its way out would pull the average down while new tasks are needed: it says nothing. */
+  draining: boolean;
+}
+
+/** Metrics with an extra dimension beside the total: `reason`, `kind` or `region`. */
+const SPLIT_BY: Partial<Record<Counter, string>> = {
+  CallsRefused: 'reason',
+  StreamErrors: 'kind',
+  Throttles: 'region',
+};
+
+/** EMF allows 100 values in one metric of one line. */
+const MAX_VALUES = 100;
+
+export interface MetricsOptions {
+  /** METRICS_NAMESPACE */
+  namespace: string;
+  /** SERVICE_NAME, the value of the one dimension `service`. */
+  service: string;
+  /** Where lines go. Default: standard output. */
+  write?: (line: string) => void;
+}
+
+/**
+ * Metrics as CloudWatch's embedded metric format: one JSON line on standard output becomes metrics when the log
+ * driver delivers it, without an API call and without a permission. Values are kept until `flush`, and lines
+ * are made by Powertools.
+ */
+export class FleetMetrics {
+  readonly #options: Required<MetricsOptions>;
+  /** By the value of the extra dimension; '' for metrics that have none. */
+  readonly #kept = new Map<
+    string,
+    { dimension?: [string, string]; values: Map<Counter, number[]> }
+  >();
+
+  constructor(options: MetricsOptions) {
+    this.#options = { write: (line) => process.stdout.write(`${line}\n`), ...options };
+  }
+
+  /**
+   * Adds a value to a metric. `split` is the value of its extra dimension, for the metrics that have one: the
+   * total is published as well.
+   */
+  add(name: Counter, value = 1, split?: string): void {
+    if (!Number.isFinite(value)) return;
+    const by = SPLIT_BY[name];
+    const dimension: [string, string] | undefined = by
+      ? [by, split?.trim() || 'unknown']
+      : undefined;
+    const key = dimension?.join('=') ?? '';
+    const group = this.#kept.get(key) ?? { ...(dimension && { dimension }), values: new Map() };
+    this.#kept.set(key, group);
+    const values = group.values.get(name) ?? [];
+    group.values.set(name, values);
+    values.push(value);
+    if (values.length >= MAX_VALUES) this.flush();
+  }
+
+  /** Publishes what was added since the last time. */
+  flush(): void {
+    for (const { dimension, values } of this.#kept.values()) {
+      const line = this.#line();
+      if (dimension) line.addDimensions({}).addDimensions({ [dimension[0]]: dimension[1] });
+      for (const [name, list] of values) {
+        for (const value of list) line.addMetric(name, COUNTERS[name], value);
+      }
+      this.#write(line);
+    }
+    this.#kept.clear();
+  }
+
+  /** Publishes the state of the task; zeros too, since scaling in needs them. */
+  gauges(now: Gauges): void {
+    const line = this.#line();
+    line.addMetric('ActiveCalls', MetricUnit.Count, now.activeCalls);
+    line.addMetric('Registered', MetricUnit.Count, now.registered ? 1 : 0);
+    if (!now.draining) {
+      line.addMetric('SlotShare', MetricUnit.Percent, now.slotShare * 100, MetricResolution.High);
+    }
+    this.#write(line);
+  }
+
+  #line(): Metrics {
+    const { namespace, service } = this.#options;
+    return new Metrics({ namespace, serviceName: service });
+  }
+
+  #write(line: Metrics): void {
+    this.#options.write(JSON.stringify(line.serializeMetrics()));
+  }
+}

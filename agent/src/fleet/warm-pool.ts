@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** What we use of the framework's ProcPool (1.9.0, dist/ipc/proc_pool.js); all of it public members. */
+interface ProcPool {
+  closed: boolean;
+  initMutex: { lock(): Promise<() => void> };
+  warmedProcQueue: { items: { proc: { isAlive: boolean }; unlock: () => void }[] };
+  procWatchTask(unlock: () => void): Promise<void>;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export interface WarmPoolOptions {
+  /** How many processes should be warm, or on their way, now. */
+  wanted: () => number;
+  /** How many may boot at the same time; booting takes most of a second of one core. */
+  parallel: number;
+  onBootFailure: (inARow: number) => void;
+}
+
+const RETRY_MS = [250, 500, 1_000, 2_000, 5_000, 10_000];
+
+/**
+ * A warm process for every free slot. The framework keeps a fixed number of idle processes and boots them one
+ * after the other: with as many as there are slots, a full task would hold twice the processes it needs and
+ * boot them while people are talking; with fewer, the later callers of a burst wait seconds. So its loop is
+ * replaced by one that follows the free slots and boots several at once. It also drops a warm process that
+ * died, which the framework would give to the next call.
+ */
+export class WarmPool {
+  readonly #options: WarmPoolOptions;
+  #idle = 0;
+  #failures = 0;
+  #wake: () => void = () => {};
+
+  constructor(options: WarmPoolOptions) {
+    this.#options = options;
+  }
+
+  /** Processes that failed to boot since the last one that did. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** To be called when the number of free slots may have changed. */
+  changed(): void {
+    this.#wake();
+  }
+
+  /** To be called when a process has told that it is warm. */
+  booted(): void {
+    this.#failures = 0;
+  }
+
+  /**
+   * Takes the place of the framework's loop in every pool made from now on.
+   * @returns false when the framework is not as we know it: then its own loop stays.
+   */
+  async install(): Promise<boolean> {
+    const prototype = await procPoolPrototype();
+    if (!prototype) return false;
+    const warm = this;
+    prototype.run = function (signal) {
+      return warm.#run(this, signal);
+    };
+    return true;
+  }
+
+  async #run(pool: ProcPool, signal: AbortSignal): Promise<void> {
+    pool.initMutex = new Gate(this.#options.parallel);
+    signal.addEventListener('abort', () => this.#wake());
+    while (!signal.aborted && !pool.closed) {
+      while (this.#idle < this.#options.wanted()) this.#boot(pool);
+      const pause = RETRY_MS[Math.min(this.#failures, RETRY_MS.length) - 1];
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      if (pause) await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+
+  #boot(pool: ProcPool): void {
+    this.#idle += 1;
+    let taken = false;
+    const unlock = () => {
+      if (taken) return;
+      taken = true;
+      this.#idle -= 1;
+      this.#wake();
+    };
+    void pool
+      .procWatchTask(unlock)
+      .catch(() => {})
+      .then(() => {
+        this.#dropDead(pool);
+        if (taken || pool.closed) return;
+        // It ended before any call was given to it.
+        this.#failures += 1;
+        this.#options.onBootFailure(this.#failures);
+        unlock();
+      });
+  }
+
+  #dropDead(pool: ProcPool): void {
+    const { items } = pool.warmedProcQueue;
+    for (let i = items.length - 1; i >= 0; i--) {
+      const item = items[i];
+      if (!item || item.proc.isAlive) continue;
+      items.splice(i, 1);
+      item.unlock();
+    }
+  }
+}
+
+async function procPoolPrototype(): Promise<ProcPool | undefined> {
+  try {
+    const url = new URL('./ipc/proc_pool.js', import.meta.resolve('@livekit/agents'));
+    const { ProcPool } = (await import(url.href)) as { ProcPool?: { prototype: ProcPool } };
+    const prototype = ProcPool?.prototype;
+    const known = ['run', 'procWatchTask', 'launchJob'].every(
+      (name) => typeof prototype?.[name as keyof ProcPool] === 'function',
+    );
+    return known ? prototype : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A lock that lets a few in at once; the framework's is of the same shape and lets in one. */
+class Gate {
+  #waiting: (() => void)[] = [];
+  #free: number;
+
+  constructor(size: number) {
+    this.#free = size;
+  }
+
+  async lock(): Promise<() => void> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#free += 1;
+    };
+  }
+}
