@@ -44,61 +44,64 @@ export interface World {
 /** Starts LiveKit, the emulator (unless Bedrock itself is wanted) and the worker; all of it ends with this process. */
 export async function startWorld(options: WorldOptions): Promise<World> {
   const { say } = options;
-  const parts: { name: string; stop(): Promise<unknown> }[] = [];
+  const stops: (() => Promise<unknown>)[] = [];
+  const broken: Promise<string>[] = [];
   const stop = async () => {
-    for (const part of parts.splice(0).reverse()) await part.stop();
+    for (const stopPart of stops.splice(0).reverse()) await stopPart();
   };
-  const breakable: Promise<string>[] = [];
-  const watched = (child: Child) => {
-    parts.push(child);
-    breakable.push(child.exited.then((code) => `The ${child.name} ended with code ${code}.`));
-    return child;
+  const keep = (child: Child) => {
+    stops.push(() => child.stop());
+    broken.push(child.exited.then((code) => `The ${child.name} ended with code ${code}.`));
   };
 
   try {
     await buildAgent(say);
-    const [line, bedrock] = await Promise.all([
-      startLiveKitServer({ say }).then((livekit) => {
-        parts.unshift({ name: 'LiveKit server', stop: () => livekit.stop() });
-        return { url: livekit.url, apiKey: livekit.apiKey, apiSecret: livekit.apiSecret };
-      }),
-      options.bedrock === 'aws'
-        ? { kind: 'aws' as const, region: awsRegion() }
-        : startEmulatorProcess(options, watched),
-    ]);
-    await startWorker(line, bedrock, options, watched);
-    return { line, bedrock, broken: Promise.race(breakable), stop };
+    const livekit = await startLiveKitServer({ say });
+    stops.push(() => livekit.stop());
+    const line = { url: livekit.url, apiKey: livekit.apiKey, apiSecret: livekit.apiSecret };
+    let bedrock: World['bedrock'] = { kind: 'aws', region: awsRegion() };
+    if (options.bedrock === 'emulator') {
+      const { child, url } = await startEmulatorProcess(options);
+      keep(child);
+      bedrock = { kind: 'emulator', url };
+    }
+    keep(await startWorkerProcess(line, bedrock, options.onWorkerLine));
+    return { line, bedrock, broken: Promise.race(broken), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function startEmulatorProcess(
-  { scenario, record, say }: WorldOptions,
-  watched: (child: Child) => Child,
-): Promise<World['bedrock']> {
-  const args = ['--import', 'tsx', join(ROOT, 'local/emulator/cli.ts'), '--port', '0'];
+/** The emulator in a process of its own, ready. */
+export async function startEmulatorProcess({
+  scenario,
+  record,
+  port = 0,
+  say,
+}: Pick<WorldOptions, 'scenario' | 'record' | 'say'> & { port?: number }): Promise<{
+  url: string;
+  child: Child;
+}> {
+  const args = ['--import', 'tsx', join(ROOT, 'local/emulator/cli.ts'), '--port', String(port)];
   if (scenario) args.push('--scenario', scenario);
   if (record) args.push('--record', record);
-  const emulator = new Child('emulator', process.execPath, args, {
-    cwd: ROOT,
+  const child = new Child('emulator', process.execPath, args, {
     env: { ...process.env, ...EMULATOR_KEYS },
     onLine: (line, stream) => stream === 'stderr' && /warn|error/i.test(line) && say(line),
   });
-  watched(emulator);
-  const ready = await emulator.line((line) => line.startsWith('ready '), EMULATOR_TIMEOUT_MS);
+  const ready = await child.line((line) => line.startsWith('ready '), EMULATOR_TIMEOUT_MS);
   const url = ready.split(' ')[1];
   if (!url) throw new Error(`The emulator's ready line names no address: ${ready}`);
-  return { kind: 'emulator', url };
+  return { url, child };
 }
 
-async function startWorker(
+/** The worker as production runs it, from its environment alone; resolves when it is registered. */
+export async function startWorkerProcess(
   line: Line,
   bedrock: World['bedrock'],
-  { onWorkerLine }: WorldOptions,
-  watched: (child: Child) => Child,
-): Promise<void> {
+  onLine?: (line: string) => void,
+): Promise<Child> {
   const env: NodeJS.ProcessEnv = {
     ...process.env,
     LIVEKIT_URL: line.url,
@@ -112,13 +115,12 @@ async function startWorker(
     delete env.AWS_PROFILE;
   }
   const worker = new Child('worker', process.execPath, [join(ROOT, 'agent/dist/main.js')], {
-    cwd: ROOT,
     env,
     graceMs: 10_000,
-    ...(onWorkerLine && { onLine: onWorkerLine }),
+    ...(onLine && { onLine }),
   });
-  watched(worker);
   await worker.line((text) => text.includes('"msg":"ready"'), WORKER_TIMEOUT_MS);
+  return worker;
 }
 
 /** The Region that the AWS SDK would use. */

@@ -12,7 +12,10 @@ const call: Call = {
 };
 
 /** Runs a tool as the framework does, with the arguments as the model sends them. */
-async function use(name: string, args: object): Promise<Record<string, unknown>> {
+async function use(
+  name: string,
+  args: Record<string, string | number>,
+): Promise<Record<string, unknown>> {
   const tools = llm.toToolContext(assistant(call).tools);
   const found = tools?.flatten().find((tool) => llm.isFunctionTool(tool) && tool.name === name);
   if (!found || !llm.isFunctionTool(found)) throw new Error(`there is no tool ${name}`);

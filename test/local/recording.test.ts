@@ -15,12 +15,8 @@ const tone = (sampleRate: number, seconds: number, amplitude = 16384) =>
 function wav(name: string, channels: Int16Array[], sampleRate: number, depth = '16'): string {
   const file = join(directory, name);
   const wave = new wavefile.WaveFile();
-  wave.fromScratch(
-    channels.length,
-    sampleRate,
-    '16',
-    channels.length === 1 ? channels[0] : channels,
-  );
+  const sound = channels.length === 1 ? channels.flatMap((channel) => [...channel]) : channels;
+  wave.fromScratch(channels.length, sampleRate, '16', sound);
   if (depth !== '16') wave.toBitDepth(depth);
   writeFileSync(file, wave.toBuffer());
   return file;

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The README's first command, as a stranger runs it: a real LiveKit server, the real worker, the emulator.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { jest } from '@jest/globals';
+import type { Outcome } from '../../local/conversation.js';
+import { peakDb, readRecording, SILENCE } from '../../local/recording.js';
+import { Command, directory, ROOT, spoken } from './support.js';
+
+jest.setTimeout(180_000);
+
+const outcomeIn = (out: string) =>
+  JSON.parse(readFileSync(join(out, 'conversation.json'), 'utf8')) as Outcome;
+
+const messages = ({ feed }: Outcome) =>
+  feed.flatMap((entry) => (entry.type === 'message' ? [entry] : []));
+
+/** Seconds of sound, counted in windows of 20 ms. */
+function secondsOfSound(samples: Int16Array, sampleRate: number): number {
+  const window = sampleRate / 50;
+  let loud = 0;
+  for (let i = 0; i < samples.length; i += window)
+    if (samples.subarray(i, i + window).some((sample) => Math.abs(sample) > SILENCE)) loud++;
+  return loud / 50;
+}
+
+describe('npm run converse', () => {
+  it('answers the time in Tokyo with the result of the tool, aloud', async () => {
+    const out = directory('converse');
+    const question = await spoken('What time is it in Tokyo?', 22_050);
+    const scenario = join(ROOT, 'local/emulator/scenarios/tokyo.yaml');
+    const command = new Command('converse', [question, '--scenario', scenario, '--out', out]);
+
+    expect({ code: await command.exited, stderr: command.stderr }).toMatchObject({ code: 0 });
+    expect(command.stdout).toMatch(/you\s+What time is it in Tokyo\?/);
+    expect(command.stdout).toMatch(/tool\s+get_current_time \{"city":"Tokyo"\} -> /);
+    expect(command.stdout).toMatch(/end of speech -> first sound/);
+
+    const outcome = outcomeIn(out);
+    const tool = outcome.feed.find((entry) => entry.type === 'tool');
+    const { time } = JSON.parse(tool?.type === 'tool' ? tool.result : '{}') as { time: string };
+    expect(time).toMatch(/^\d{1,2}:\d\d/);
+    expect(messages(outcome).at(-1)).toMatchObject({
+      role: 'assistant',
+      text: expect.stringContaining(time),
+      interrupted: false,
+    });
+
+    const agent = readRecording(join(out, 'agent.wav'), 48_000);
+    expect(peakDb(agent.samples)).toBeGreaterThan(-20);
+    expect(secondsOfSound(agent.samples, agent.sampleRate)).toBeGreaterThan(1);
+    expect(await command.leftovers()).toEqual([]);
+  });
+
+  it('falls silent when the caller interrupts, keeps the reply as interrupted, and answers the next question', async () => {
+    const out = directory('barge-in');
+    const scenario = join(out, 'scenario.yaml');
+    writeFileSync(scenario, LONG_REPLY);
+    const record = join(out, 'record.jsonl');
+    const questions = await Promise.all(
+      ['Tell me a long story.', 'Stop, please, that is enough.', 'How are you today?'].map((text) =>
+        spoken(text),
+      ),
+    );
+    const command = new Command('converse', [
+      ...questions,
+      ...['--barge-in', '2', '--scenario', scenario, '--record', record, '--out', out],
+    ]);
+
+    expect({ code: await command.exited, stderr: command.stderr }).toMatchObject({ code: 0 });
+    const outcome = outcomeIn(out);
+    expect(outcome.bargeIns).toHaveLength(1);
+    expect(outcome.bargeIns[0]?.silenceMs).toBeLessThan(250);
+
+    const said = messages(outcome);
+    const story = said.find(({ text }) => text.includes('Once upon a time'));
+    expect(story).toMatchObject({ role: 'assistant', interrupted: true });
+    // What was not spoken is not in the history.
+    expect(story?.text).not.toContain('the end of the story');
+    expect(said.at(-1)).toMatchObject({
+      role: 'assistant',
+      text: 'I am fine.',
+      interrupted: false,
+    });
+  });
+
+  it('asks questions of its own when it is given none', async () => {
+    const out = directory('demo');
+    const command = new Command('converse', ['--out', out]);
+    expect({ code: await command.exited, stderr: command.stderr }).toMatchObject({ code: 0 });
+    expect(outcomeIn(out).turns.map((turn) => turn.firstSoundAt)).toEqual([
+      expect.any(Number),
+      expect.any(Number),
+    ]);
+  });
+
+  it.each([
+    ['a missing file', () => 'nowhere.wav', /There is no file nowhere\.wav/],
+    ['a broken file', brokenWav, /is not a WAV that can be read/],
+  ])('refuses %s in one sentence, before it starts anything', async (_, file, sentence) => {
+    const command = new Command('converse', [file()]);
+    expect(await command.exited).toBe(2);
+    expect(command.stderr.trim()).toMatch(sentence);
+    expect(command.stderr.trim().split('\n')).toHaveLength(1);
+  });
+});
+
+function brokenWav(): string {
+  const file = join(directory('broken'), 'broken.wav');
+  writeFileSync(file, 'this is text');
+  return file;
+}
+
+const LONG_REPLY = `
+PLACEHOLDER
+`;

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { jest } from '@jest/globals';
+import { Command } from './support.js';
+
+jest.setTimeout(180_000);
+
+describe('npm start', () => {
+  it('says what is where, serves calls of npm run converse, and leaves nothing behind after Ctrl-C', async () => {
+    const start = new Command('start');
+    await start.line(/^ready/);
+    expect(await start.line(/LiveKit/)).toMatch(/ws:\/\/127\.0\.0\.1:\d+/);
+
+    const converse = new Command('converse');
+    expect({ code: await converse.exited, stderr: converse.stderr }).toMatchObject({ code: 0 });
+    expect(converse.stderr).toContain('calling the agent that `npm start` is running');
+
+    const second = new Command('start');
+    expect(await second.exited).toBe(2);
+    expect(second.stderr).toContain('It is running already');
+
+    start.interrupt();
+    expect(await start.exited).toBe(130);
+    expect(await start.leftovers()).toEqual([]);
+  });
+
+  it('leaves nothing behind when it is killed outright', async () => {
+    const start = new Command('start');
+    await start.line(/^ready/);
+    expect(start.processes().length).toBeGreaterThan(3);
+    // Only the process of ours: what it started must notice by itself.
+    for (const { pid, command } of start.processes())
+      if (command.includes('local/start.ts') && !command.includes('leash'))
+        process.kill(pid, 'SIGKILL');
+    expect(await start.leftovers()).toEqual([]);
+  });
+
+  it('says in one sentence that there are no AWS credentials', async () => {
+    const start = new Command('start', ['--bedrock', 'aws'], {
+      AWS_EC2_METADATA_DISABLED: 'true',
+      AWS_SHARED_CREDENTIALS_FILE: '/nonexistent',
+      AWS_CONFIG_FILE: '/nonexistent',
+    });
+    expect(await start.exited).toBe(2);
+    expect(start.stderr.trim()).toMatch(/^There are no AWS credentials on this machine: run `aws/);
+  });
+});

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { SpeechSynthesizer } from '../../local/emulator/voice/speech.js';
+import { writeRecording } from '../../local/recording.js';
+
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** A stranger's environment: nothing of ours, of LiveKit's or of AWS's is set. */
+export function cleanEnvironment(): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(AWS_|LIVEKIT_|NOVA_|BEDROCK_|NODE_OPTIONS$|JEST_)/.test(name),
+  );
+  return Object.fromEntries(kept);
+}
+
+/** A command of the README, run as a person would, and findable with all it starts. */
+export class Command {
+  readonly #mark = randomUUID();
+  readonly #process: ChildProcess;
+  readonly #lines: string[] = [];
+  readonly exited: Promise<number>;
+  stdout = '';
+  stderr = '';
+
+  constructor(script: string, args: string[] = [], env: NodeJS.ProcessEnv = {}) {
+    this.#process = spawn('npm', ['run', '--silent', script, '--', ...args], {
+      cwd: ROOT,
+      env: { ...cleanEnvironment(), ...env, COMMAND_MARK: this.#mark },
+      // A group of its own, like a job of a shell: signals reach it as from a terminal.
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const name of ['stdout', 'stderr'] as const) {
+      const input = this.#process[name];
+      if (!input) continue;
+      createInterface({ input }).on('line', (line) => {
+        this[name] += `${line}\n`;
+        this.#lines.push(line);
+        this.#process.emit('line', line);
+      });
+    }
+    this.exited = once(this.#process, 'close').then(([code]) => (code as number | null) ?? -1);
+  }
+
+  /** Resolves with the first line, of either stream, that fits. */
+  async line(pattern: RegExp): Promise<string> {
+    const ended = this.exited.then((code) => {
+      throw new Error(`ended with ${code} before ${pattern}:\n${this.#lines.join('\n')}`);
+    });
+    ended.catch(() => {});
+    for (;;) {
+      const found = this.#lines.find((line) => pattern.test(line));
+      if (found) return found;
+      await Promise.race([once(this.#process, 'line'), ended]);
+    }
+  }
+
+  /** Ctrl-C in its terminal. */
+  interrupt(): void {
+    if (this.#process.pid) process.kill(-this.#process.pid, 'SIGINT');
+  }
+
+  /** The whole job is killed at once, with no chance to clean up. */
+  kill(): void {
+    if (this.#process.pid) process.kill(-this.#process.pid, 'SIGKILL');
+  }
+
+  /** Processes that this command started, or that those started, and that are alive. */
+  processes(): { pid: number; command: string }[] {
+    // BSD options, which Linux and macOS share: every process, with its environment after its command.
+    const all = execFileSync('ps', ['axeww', '-o', 'pid=,command='], { maxBuffer: 2 ** 27 });
+    return all
+      .toString()
+      .split('\n')
+      .filter((line) => line.includes(this.#mark))
+      .map((line) => ({ pid: Number.parseInt(line, 10), command: line.trim().slice(0, 200) }));
+  }
+
+  /** What is still alive some seconds after it should have gone. */
+  async leftovers(): Promise<string[]> {
+    const deadline = Date.now() + 20_000;
+    for (;;) {
+      const alive = this.processes();
+      if (!alive.length || Date.now() > deadline) return alive.map(({ command }) => command);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+const speech = new SpeechSynthesizer();
+
+/** A WAV of somebody saying this. */
+export async function spoken(text: string, sampleRate = 48_000): Promise<string> {
+  const voice = { locale: 'en-US', register: 'masculine' } as const;
+  const file = join(mkdtempSync(join(tmpdir(), 'spoken-')), 'question.wav');
+  writeRecording(file, { sampleRate, samples: await speech.say(text, voice, sampleRate) });
+  return file;
+}
+
+export const directory = (name: string) => mkdtempSync(join(tmpdir(), `${name}-`));
