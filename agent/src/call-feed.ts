@@ -8,10 +8,44 @@ export const CALL_FEED_TOPIC = 'nova-sonic.call';
 /** When a thing happened: ms since the epoch, by the agent's clock. */
 type At = { at: number };
 
+/** Tokens of each kind. */
+export interface Tokens {
+  audioIn: number;
+  audioOut: number;
+  textIn: number;
+  textOut: number;
+}
+
+/** US dollars for a million tokens of each kind. */
+export type Prices = Tokens;
+
+/** One Sonic event, or a run of equal audio events told as one. */
+export interface WireEvent {
+  at: number;
+  direction: 'in' | 'out';
+  streamId: string;
+  /** As on the wire, but audio is told by its size only. */
+  event: Record<string, unknown>;
+  /** How many audio events this one stands for. Absent: one. */
+  count?: number;
+  /** Bytes of audio in all of them. */
+  bytes?: number;
+}
+
 /** One thing that happened in a call; sent as JSON, one text stream each, in order. */
 export type CallFeedMessage = At &
   (
-    | { type: 'ready'; model: string; voice: string; regions: string[] }
+    | {
+        type: 'ready';
+        model: string;
+        voice: string;
+        regions: string[];
+        /** Whether `wire` messages will follow. */
+        wire: boolean;
+        prices: Prices;
+      }
+    /** `agent`: initializing, listening, thinking, speaking. `user`: listening, speaking, away. */
+    | { type: 'state'; who: 'agent' | 'user'; state: string }
     /** A message as it stands in the history: what was really said. */
     | { type: 'message'; role: 'user' | 'assistant'; text: string; interrupted: boolean }
     | { type: 'tool'; name: string; args: string; result: string; isError: boolean; ms: number }
@@ -28,6 +62,10 @@ export type CallFeedMessage = At &
         interrupted: boolean;
       }
     | { type: 'barge_in'; sign: string }
+    /** Tokens since the call began. */
+    | ({ type: 'usage' } & Tokens)
+    /** What went over Bedrock's streams, only when CALL_WIRE is on. */
+    | { type: 'wire'; events: WireEvent[] }
     | { type: 'stream'; event: string; streamId: string; region: string; reason?: string }
     | { type: 'error'; message: string; recoverable: boolean }
     | { type: 'ended'; reason: string }

@@ -17,6 +17,12 @@ export function watchCall(session: voice.AgentSession, feed: CallFeed): Promise<
   const logger = log();
   const { AgentSessionEventTypes: Events } = voice;
 
+  session.on(Events.AgentStateChanged, ({ newState, createdAt }) =>
+    feed.tell({ type: 'state', who: 'agent', state: newState }, createdAt),
+  );
+  session.on(Events.UserStateChanged, ({ newState, createdAt }) =>
+    feed.tell({ type: 'state', who: 'user', state: newState }, createdAt),
+  );
   session.on(Events.ConversationItemAdded, ({ item }) => {
     if (item.type !== 'message' || (item.role !== 'user' && item.role !== 'assistant')) return;
     feed.tell({

@@ -47,6 +47,8 @@ export default defineAgent({
       model: model.model,
       voice: persona.voice ?? settings.voice ?? '',
       regions: settings.regions,
+      wire: settings.callWire,
+      prices: settings.fleet.prices,
     });
     if (persona.greeting) session.generateReply({ instructions: persona.greeting });
 

@@ -43,6 +43,7 @@ const environment = z.object({
   ECS_AGENT_URI: z.url({ protocol: /^https?$/ }).optional(),
   PROTECTION_EXPIRES_MIN: whole(1, 2880).default(5),
   PROTECTION_GRACE_S: whole(0, 3600).default(30),
+  CALL_WIRE: z.enum(['true', 'false']).default('false'),
   LOG_PII: z.enum(['true', 'false']).default('false'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
 });
@@ -73,6 +74,7 @@ const allowed: Partial<Record<keyof z.infer<typeof environment>, string>> = {
   ECS_AGENT_URI: 'the address that ECS gives (do not set it yourself)',
   PROTECTION_EXPIRES_MIN: 'whole minutes from 1 to 2880',
   PROTECTION_GRACE_S: 'whole seconds from 0 to 3600',
+  CALL_WIRE: 'true or false',
   LOG_PII: 'true or false',
   LOG_LEVEL: 'trace, debug, info, warn, error or fatal',
 };
@@ -88,6 +90,8 @@ export interface Settings {
   voice?: string;
   /** Age in seconds at which a Bedrock stream is renewed. Undefined: the plugin's default. */
   renewAfter?: number;
+  /** Whether the room is shown each Sonic event: for engineers, since it carries what people say and do. */
+  callWire: boolean;
   callsPerTask: number;
   /** How the task behaves among others; see src/fleet/. */
   fleet: FleetSettings;
@@ -159,6 +163,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     ...(e.NOVA_SONIC_MODEL && { model: e.NOVA_SONIC_MODEL }),
     ...(e.NOVA_SONIC_VOICE && { voice: e.NOVA_SONIC_VOICE }),
     ...(e.NOVA_SONIC_RENEW_AFTER_S && { renewAfter: e.NOVA_SONIC_RENEW_AFTER_S }),
+    callWire: e.CALL_WIRE === 'true',
     callsPerTask: e.CALLS_PER_TASK,
     fleet: {
       spareProcesses: e.SPARE_PROCESSES,
