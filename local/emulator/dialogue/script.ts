@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { StreamException } from '../protocol/errors.js';
+
+/** A tool call of the script. Strings in `args` may hold placeholders. */
+export interface ScriptedCall {
+  name: string;
+  args: Record<string, unknown>;
+}
+
+/** What the emulator does in a turn, one after the other. */
+export type Step =
+  | { say: string }
+  | { pauseMs: number }
+  | { tools: ScriptedCall[] }
+  | { error: { type: StreamException; message: string } }
+  /** Interrupts the reply so long after its first sound, as though the user had spoken. */
+  | { interruptAfterMs: number };
+
+/** One turn: what the user said or typed, and what is done about it. */
+export interface Turn {
+  kind: 'speech' | 'text';
+  /** Typed text, or the transcripts sent so far. */
+  user: string;
+  /** Transcript of the nth stretch of speech of this turn (0 = first); speech in milliseconds. */
+  transcript(window: number, speechMs: number): string;
+  steps: readonly Step[];
+  /** Locale that the reply is spoken in.  @default that of the session's voice */
+  locale?: string;
+}
+
+/** Decides what is said: a scenario, or the default persona. One per session. */
+export interface Script {
+  /** The turn for something that the user said (`text` undefined) or typed; undefined to pass it on. */
+  take(kind: 'speech' | 'text', text?: string): Turn | undefined;
+}
+
+/** Honest: the emulator cannot recognise words. */
+export const unheard = (speechMs: number): string =>
+  `[${(speechMs / 1000).toFixed(1)} s of speech]`;
+
+/** What placeholders may refer to. */
+export interface Context {
+  /** What the user said or typed in this turn. */
+  user: string;
+  /** Results by tool name; `tool` is the last one. */
+  results: ReadonlyMap<string, unknown>;
+}
+
+/** A placeholder that refers to nothing. */
+export class PlaceholderError extends Error {}
+
+/**
+ * Replaces `{{user}}`, `{{tool.field}}` and `{{name_of_a_tool.field.inner}}`.
+ *
+ * @throws PlaceholderError when a tool or a field does not exist
+ */
+export function fill(template: string, context: Context): string {
+  return template.replace(/\{\{\s*([^{}\s]+)\s*\}\}/g, (_, path: string) => {
+    if (path === 'user') return context.user;
+    const [name = '', ...fields] = path.split('.');
+    let value: unknown = context.results.get(name);
+    for (const field of fields) {
+      const inner = value !== null && typeof value === 'object';
+      value = inner ? (value as Record<string, unknown>)[field] : undefined;
+    }
+    if (value === undefined) throw new PlaceholderError(`nothing is known of {{${path}}}`);
+    return typeof value === 'string' ? value : JSON.stringify(value);
+  });
+}
+
+/** The same for every string inside a value. */
+export function fillAll<T>(value: T, context: Context): T {
+  if (typeof value === 'string') return fill(value, context) as T;
+  if (Array.isArray(value)) return value.map((item) => fillAll(item, context)) as T;
+  if (value !== null && typeof value === 'object') {
+    return Object.fromEntries(
+      Object.entries(value).map(([name, inner]) => [name, fillAll(inner, context)]),
+    ) as T;
+  }
+  return value;
+}
+
+/** Cuts a reply into sentences, as the model generates it. */
+export function sentences(text: string): string[] {
+  return (text.match(/\S.*?(?:[.!?…]+["”')\]]*(?=\s|$)|[。！？]|$)/gs) ?? [])
+    .map((sentence) => sentence.trim())
+    .filter(Boolean);
+}

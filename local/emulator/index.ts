@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import http2 from 'node:http2';
+import type { AddressInfo, Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { RealClock, type Slip } from './clock.js';
+import { loadScenario } from './dialogue/scenario-file.js';
+import { type EmulatorContext, Endpoint, refuse } from './emulator.js';
+import { FaultSet } from './faults.js';
+import { type EmulatorOptions, resolveOptions } from './options.js';
+import { type Recorded, Recording } from './recording.js';
+import type { SessionInfo } from './session.js';
+import { SpeechSynthesizer } from './voice/speech.js';
+import { makeCertificate } from './wire/certificate.js';
+import type { Credentials } from './wire/signature.js';
+
+export type { Profile } from './dialogue/profile.js';
+export type { Scenario, ScenarioTurn } from './dialogue/scenario.js';
+export type { Fault } from './faults.js';
+export type { EmulatorOptions, Limits } from './options.js';
+export type { Filter, Recorded } from './recording.js';
+export type { SessionInfo } from './session.js';
+
+/** A running emulator. */
+export interface Emulator {
+  /** HTTP/2 in clear text, for the JavaScript SDK: `http://127.0.0.1:<port>`. */
+  readonly url: string;
+  /** HTTP/2 over TLS: `https://127.0.0.1:<port>`. */
+  readonly tlsUrl: string;
+  /** The certificate to trust (PEM). */
+  readonly certFile: string;
+  /** The only credentials that it accepts. */
+  readonly credentials: Credentials;
+  /** Everything that happened: `next`, `until` and `seen` find events; it is an async iterable of those to come. */
+  readonly events: Recording;
+  /** The next event that matches; `events.next`. */
+  next: Recording['next'];
+  /** The first event that matches, of the past or yet to come; `events.until`. */
+  until: Recording['until'];
+  /** Live sessions. */
+  sessions(): SessionInfo[];
+  /** Ends a session's stream without an error, as a server that goes away; false when there is no such session. */
+  endSession(id: string): boolean;
+  /** How late the emulator's own timers were. */
+  slip(): Slip;
+  resetSlip(): void;
+  /** Stops at once: connections are cut. */
+  close(): Promise<void>;
+}
+
+/** Starts an emulator of Bedrock's Nova Sonic endpoint on 127.0.0.1. Any number may run in one process. */
+export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  const settings = resolveOptions(options);
+  const scenario =
+    typeof options.scenario === 'string' ? loadScenario(options.scenario) : options.scenario;
+  const certificate = await makeCertificate();
+  const recording = new Recording(options.record, settings.recordAudio);
+  const speaker = new SpeechSynthesizer();
+  const clock = new RealClock();
+  const faults = new FaultSet();
+  const context: EmulatorContext = {
+    settings,
+    clock,
+    speaker,
+    recording,
+    faults,
+    refuse: (stream, error, requestId) => {
+      settings.log(`refused: ${error.status} ${error.type}: ${error.message} (${error.why})`);
+      recording.add(requestId, performance.now(), 'note', 'refused', {
+        status: error.status,
+        type: error.type,
+        message: error.message,
+        why: error.why,
+      });
+      refuse(stream, error, requestId);
+    },
+  };
+  const endpoint = new Endpoint(context, scenario);
+
+  const plain = http2.createServer();
+  const tls = http2.createSecureServer({ ...certificate, allowHTTP1: false });
+  for (const server of [plain, tls]) {
+    server.on('session', (connection) => endpoint.connected(connection));
+    server.on('stream', (stream, headers) => endpoint.request(stream, headers));
+  }
+  const temporary = options.certFile ? undefined : mkdtempSync(join(tmpdir(), 'nova-sonic-'));
+  const certFile = options.certFile ?? join(temporary as string, 'certificate.pem');
+  writeFileSync(certFile, certificate.cert);
+  const [port, tlsPort] = await Promise.all([
+    listen(plain, settings.port),
+    listen(tls, settings.tlsPort),
+  ]);
+
+  return {
+    url: `http://127.0.0.1:${port}`,
+    tlsUrl: `https://127.0.0.1:${tlsPort}`,
+    certFile,
+    credentials: settings.credentials,
+    events: recording,
+    next: (filter, timeoutMs) => recording.next(filter, timeoutMs),
+    until: (filter, timeoutMs) => recording.until(filter, timeoutMs),
+    sessions: () => [...endpoint.sessions.values()].map(({ info }) => info),
+    endSession: (id) => {
+      const session = endpoint.sessions.get(id);
+      session?.end('ended by the control address');
+      return session !== undefined;
+    },
+    slip: () => clock.slip(),
+    resetSlip: () => clock.resetSlip(),
+    close: async () => {
+      endpoint.close();
+      await Promise.all([plain, tls].map((server) => new Promise((done) => server.close(done))));
+      await speaker.close();
+      await recording.close();
+      if (temporary) rmSync(temporary, { recursive: true, force: true });
+    },
+  };
+}
+
+function listen(
+  server: Pick<Server, 'listen' | 'once' | 'address'>,
+  port: number,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+export type { Recorded as EmulatorEvent };

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+import { HttpError, TEXT } from './errors.js';
+
+/** One generation of the model, with the rules that differ between generations. */
+export interface Model {
+  /** The id of the request, as sent. */
+  id: string;
+  generation: '1' | '2' | '2.5';
+  voices: ReadonlyMap<string, Voice>;
+}
+
+/** A voice's language and register: enough to choose a voice of the speech synthesiser. */
+export interface Voice {
+  locale: string;
+  register: 'feminine' | 'masculine';
+}
+
+const voice = (locale: string, register: Voice['register']): Voice => ({ locale, register });
+
+// facts 1.4; v1's own list from the Python plugin (python-plugin.md a).
+const NOVA_2_VOICES: ReadonlyMap<string, Voice> = new Map([
+  ['tiffany', voice('en-US', 'feminine')],
+  ['matthew', voice('en-US', 'masculine')],
+  ['amy', voice('en-GB', 'feminine')],
+  ['olivia', voice('en-AU', 'feminine')],
+  ['kiara', voice('en-IN', 'feminine')],
+  ['arjun', voice('en-IN', 'masculine')],
+  ['ambre', voice('fr-FR', 'feminine')],
+  ['florian', voice('fr-FR', 'masculine')],
+  ['beatrice', voice('it-IT', 'feminine')],
+  ['lorenzo', voice('it-IT', 'masculine')],
+  ['tina', voice('de-DE', 'feminine')],
+  ['lennart', voice('de-DE', 'masculine')],
+  ['lupe', voice('es-US', 'feminine')],
+  ['carlos', voice('es-US', 'masculine')],
+  ['carolina', voice('pt-BR', 'feminine')],
+  ['leo', voice('pt-BR', 'masculine')],
+]);
+
+const NOVA_1_NAMES = [
+  'matthew',
+  'tiffany',
+  'amy',
+  'lupe',
+  'carlos',
+  'ambre',
+  'florian',
+  'lennart',
+  'beatrice',
+  'lorenzo',
+];
+const NOVA_1_VOICES: ReadonlyMap<string, Voice> = new Map([
+  ...NOVA_1_NAMES.map((name) => [name, NOVA_2_VOICES.get(name) as Voice] as const),
+  ['greta', voice('de-DE', 'feminine')],
+]);
+
+/** `us.`, `eu.`, `apac.`, `global.` …: a cross-Region inference profile's prefix. */
+const PROFILE_PREFIX = /^[a-z]{2,8}\./;
+
+/**
+ * Finds a model by the id of the request: a model id, an inference profile's id or the ARN of either.
+ *
+ * @param allowEndOfLife lets `amazon.nova-sonic-v1:0` through, whose end of life was 2026-09-14.
+ * @throws HttpError 400 for an unknown id, 404 for a model past its end of life.
+ */
+export function findModel(id: string, allowEndOfLife: boolean): Model {
+  const name = id.startsWith('arn:') ? id.slice(id.lastIndexOf('/') + 1) : id;
+  const bare = name.startsWith('amazon.') ? name : name.replace(PROFILE_PREFIX, '');
+  if (/^amazon\.nova-2-sonic(-v1:0)?$/.test(bare)) {
+    return { id, generation: '2', voices: NOVA_2_VOICES };
+  }
+  if (/^amazon\.nova-2-5-sonic(-v1:0)?$/.test(bare)) {
+    return { id, generation: '2.5', voices: NOVA_2_VOICES };
+  }
+  if (bare === 'amazon.nova-sonic-v1:0') {
+    if (!allowEndOfLife) {
+      throw new HttpError(
+        404,
+        'ResourceNotFoundException',
+        TEXT.endOfLife,
+        'amazon.nova-sonic-v1:0 ended on 2026-09-14; --allow-end-of-life lets it through here',
+      );
+    }
+    return { id, generation: '1', voices: NOVA_1_VOICES };
+  }
+  throw new HttpError(
+    400,
+    'ValidationException',
+    TEXT.modelId,
+    `no Nova Sonic model has the id ${JSON.stringify(id)}`,
+  );
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plain JavaScript: a worker thread starts outside the loaders (tsx, Jest) that run the TypeScript.
+// @ts-check
+import { createRequire } from 'node:module';
+import { parentPort } from 'node:worker_threads';
+
+// espeak-ng's loader tries fetch() on a file path first and complains on the console.
+Reflect.deleteProperty(globalThis, 'fetch');
+const require = createRequire(import.meta.url);
+const speak = require('text2wav');
+const { WaveFile } = require('wavefile');
+
+parentPort?.on('message', async ({ id, text, voice, speed, sampleRate }) => {
+  try {
+    const wave = new WaveFile(await speak(text, { voice, speed }));
+    if (wave.fmt.sampleRate !== sampleRate) wave.toSampleRate(sampleRate);
+    const samples = Int16Array.from(wave.getSamples(false, Int16Array));
+    parentPort?.postMessage({ id, samples }, [samples.buffer]);
+  } catch (error) {
+    parentPort?.postMessage({ id, error: String(error) });
+  }
+});
