@@ -24,6 +24,8 @@ export interface EmulatorContext {
   faults: FaultSet;
   /** Answers a request with an HTTP error. */
   refuse(stream: ServerHttp2Stream, error: HttpError, requestId: string): void;
+  /** Resets the TCP connection under a stream, as a server that crashes. */
+  killSocket(stream: ServerHttp2Stream): void;
 }
 
 const PATH = /^\/model\/([^/]+)\/invoke-with-bidirectional-stream$/;
@@ -32,7 +34,8 @@ const PATH = /^\/model\/([^/]+)\/invoke-with-bidirectional-stream$/;
 export class Endpoint {
   readonly sessions = new Map<string, Session>();
   private readonly connections = new Set<ServerHttp2Session>();
-  private count = 0;
+  /** Sessions since the start. */
+  count = 0;
 
   constructor(
     private readonly context: EmulatorContext,
@@ -77,7 +80,7 @@ export class Endpoint {
       const what = `${headers[':method']} ${path}`;
       throw new HttpError(404, 'UnknownOperationException', `Unknown operation: ${what}`, what);
     }
-    const { settings } = this.context;
+    const { settings, faults } = this.context;
     let authorization: Authorization | undefined;
     try {
       authorization = readAuthorization(headers);
@@ -89,6 +92,8 @@ export class Endpoint {
         ? verifyRequest(headers, authorization, settings.credentials)
         : undefined;
     const model = findModel(safeDecode(id), settings.allowEndOfLife);
+    const fault = faults.atConnect();
+    if (fault) throw fault;
     const account = `${authorization?.accessKeyId ?? 'anonymous'}/${authorization?.region ?? '-'}`;
     const live = [...this.sessions.values()].filter(
       ({ admission }) => admission.account === account,

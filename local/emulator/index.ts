@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http2 from 'node:http2';
-import type { AddressInfo, Server } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RealClock, type Slip } from './clock.js';
+import { RealClock } from './clock.js';
+import { type Controlled, controlServer, type Stats } from './control.js';
 import { loadScenario } from './dialogue/scenario-file.js';
 import { type EmulatorContext, Endpoint, refuse } from './emulator.js';
-import { FaultSet } from './faults.js';
+import { type ActiveFault, type Fault, FaultSet } from './faults.js';
 import { type EmulatorOptions, resolveOptions } from './options.js';
 import { type Recorded, Recording } from './recording.js';
 import type { SessionInfo } from './session.js';
@@ -38,12 +39,20 @@ export interface Emulator {
   next: Recording['next'];
   /** The first event that matches, of the past or yet to come; `events.until`. */
   until: Recording['until'];
+  /** The control address, HTTP and JSON: docs/emulator.md. */
+  readonly controlUrl: string;
+  /** Sets a fault; returns its id. */
+  setFault(fault: Fault): number;
+  /** Removes one fault, or all; false when there was no such fault. */
+  clearFaults(id?: number): boolean;
+  /** Faults that are set and have not struck as often as they may. */
+  faults(): readonly ActiveFault[];
   /** Live sessions. */
   sessions(): SessionInfo[];
   /** Ends a session's stream without an error, as a server that goes away; false when there is no such session. */
   endSession(id: string): boolean;
-  /** How late the emulator's own timers were. */
-  slip(): Slip;
+  /** Figures, among them how late the emulator's own timers were. */
+  stats(): Stats;
   resetSlip(): void;
   /** Stops at once: connections are cut. */
   close(): Promise<void>;
@@ -59,13 +68,19 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const speaker = new SpeechSynthesizer();
   const clock = new RealClock();
   const faults = new FaultSet();
+  for (const fault of settings.faults) faults.set(fault);
+  const sockets = new Map<number | undefined, Socket>();
+  const startedAt = performance.now();
+  let refused = 0;
   const context: EmulatorContext = {
     settings,
     clock,
     speaker,
     recording,
     faults,
+    killSocket: (stream) => sockets.get(stream.session?.socket.remotePort)?.resetAndDestroy(),
     refuse: (stream, error, requestId) => {
+      refused++;
       settings.log(`refused: ${error.status} ${error.type}: ${error.message} (${error.why})`);
       recording.add(requestId, performance.now(), 'note', 'refused', {
         status: error.status,
@@ -81,6 +96,13 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const plain = http2.createServer();
   const tls = http2.createSecureServer({ ...certificate, allowHTTP1: false });
   for (const server of [plain, tls]) {
+    server.on('connection', (socket: Socket) => {
+      const { remotePort } = socket;
+      sockets.set(remotePort, socket);
+      socket.on('close', () => sockets.delete(remotePort));
+      // The frames are small and their timing is the point.
+      socket.setNoDelay(true);
+    });
     server.on('session', (connection) => endpoint.connected(connection));
     server.on('stream', (stream, headers) => endpoint.request(stream, headers));
   }
@@ -92,9 +114,10 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     listen(tls, settings.tlsPort),
   ]);
 
-  return {
+  const emulator: Emulator & Controlled = {
     url: `http://127.0.0.1:${port}`,
     tlsUrl: `https://127.0.0.1:${tlsPort}`,
+    controlUrl: '',
     certFile,
     credentials: settings.credentials,
     events: recording,
@@ -103,19 +126,35 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     sessions: () => [...endpoint.sessions.values()].map(({ info }) => info),
     endSession: (id) => {
       const session = endpoint.sessions.get(id);
-      session?.end('ended by the control address');
+      session?.end('ended from outside');
       return session !== undefined;
     },
-    slip: () => clock.slip(),
+    setFault: (fault) => faults.set(fault),
+    clearFaults: (id) => faults.clear(id),
+    faults: () => faults.list(),
+    stats: () => ({
+      uptimeSeconds: (performance.now() - startedAt) / 1000,
+      liveSessions: endpoint.sessions.size,
+      sessions: endpoint.count,
+      refused,
+      slip: clock.slip(),
+      rssBytes: process.memoryUsage.rss(),
+    }),
     resetSlip: () => clock.resetSlip(),
     close: async () => {
+      control.closeAllConnections();
       endpoint.close();
-      await Promise.all([plain, tls].map((server) => new Promise((done) => server.close(done))));
+      await Promise.all(
+        [plain, tls, control].map((server) => new Promise((done) => server.close(done))),
+      );
       await speaker.close();
       await recording.close();
       if (temporary) rmSync(temporary, { recursive: true, force: true });
     },
   };
+  const control = controlServer(emulator);
+  const controlPort = await listen(control, settings.controlPort);
+  return Object.assign(emulator, { controlUrl: `http://127.0.0.1:${controlPort}` });
 }
 
 function listen(

@@ -6,12 +6,12 @@ import { Conversation } from './dialogue/conversation.js';
 import type { Sensitivity } from './dialogue/profile.js';
 import type { Script } from './dialogue/script.js';
 import type { EmulatorContext } from './emulator.js';
-import { SessionFaults } from './faults.js';
 import { HttpError, invalid, StreamError, TEXT } from './protocol/errors.js';
 import type { PromptStart } from './protocol/events.js';
 import type { Model } from './protocol/models.js';
 import { type Action, Rules } from './protocol/rules.js';
 import type { Random } from './random.js';
+import { SessionFaults } from './session-faults.js';
 import { SessionLimits } from './session-limits.js';
 import { Ears } from './voice/ears.js';
 import {
@@ -80,7 +80,7 @@ export class Session {
     this.id = random.uuid();
     this.requestId = random.uuid();
     const { settings, clock, speaker } = context;
-    this.faults = new SessionFaults(context.faults, this, context);
+    this.faults = new SessionFaults(context.faults, this, () => context.killSocket(stream));
     this.conversation = new Conversation({
       clock,
       random,
@@ -248,13 +248,15 @@ export class Session {
 
   // ------------------------------------------------------------------ output
 
-  private emit(name: string, body: Record<string, unknown>): void {
+  /** Sends an output event. */
+  emit(name: string, body: Record<string, unknown>): void {
     if (this.over) return;
     const event = { ...body, promptName: this.promptName, sessionId: this.id };
-    for (const copy of this.faults.outgoing(name, event)) {
+    const bytes = encodeChunk(JSON.stringify({ event: { [name]: event } }));
+    for (let copies = this.faults.copies(name); copies > 0; copies--) {
       this.sent++;
-      this.record('out', copy.name, copy.body);
-      this.write(copy.raw ?? encodeChunk(JSON.stringify({ event: { [copy.name]: copy.body } })));
+      if (!this.faults.silent) this.record('out', name, event);
+      this.write(bytes);
     }
     this.faults.seen('out', name);
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { StreamException } from '../protocol/errors.js';
+import { DEFAULT_MESSAGE, type StreamException } from '../protocol/errors.js';
 import {
   type Script,
   type ScriptedCall,
@@ -124,15 +124,3 @@ function compileStep(step: ScenarioStep): Step[] {
 
 const call = ({ name, args = {} }: ScenarioCall): ScriptedCall => ({ name, args });
 const say = (text: string): Step[] => sentences(text).map((sentence) => ({ say: sentence }));
-
-import { TEXT } from '../protocol/errors.js';
-
-/** What each exception says when the scenario or fault does not. */
-export const DEFAULT_MESSAGE: Record<StreamException, string> = {
-  internalServerException: TEXT.internal,
-  modelStreamErrorException: TEXT.connection,
-  validationException: 'System instability detected. Please retry your request.',
-  throttlingException: TEXT.throttled,
-  modelTimeoutException: TEXT.connection,
-  serviceUnavailableException: TEXT.unavailable,
-};

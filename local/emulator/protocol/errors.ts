@@ -74,9 +74,21 @@ export const TEXT = {
     'The request signature we calculated does not match the signature you provided. Check your ' +
     'AWS Secret Access Key and signing method. Consult the service documentation for details.',
   token: 'The security token included in the request is invalid.',
+  accessDenied: "You don't have access to the model with the specified model ID.",
+  notReady: 'The model specified in the request is not ready to serve inference requests.',
   noToken: 'Missing Authentication Token',
 } as const;
 
 /** A ValidationException inside the stream. */
 export const invalid = (message: string, why: string): StreamError =>
   new StreamError('validationException', message, why);
+
+/** What each exception says when a scenario or a fault does not. */
+export const DEFAULT_MESSAGE: Record<StreamException, string> = {
+  internalServerException: TEXT.internal,
+  modelStreamErrorException: TEXT.connection,
+  validationException: 'System instability detected. Please retry your request.',
+  throttlingException: TEXT.throttled,
+  modelTimeoutException: TEXT.connection,
+  serviceUnavailableException: TEXT.unavailable,
+};
