@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { Server as HttpServer } from 'node:http';
 import http2 from 'node:http2';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RealClock } from './clock.js';
 import { type Controlled, controlServer, type Stats } from './control.js';
-import { loadScenario } from './dialogue/scenario-file.js';
+import { checkScenario, loadScenario } from './dialogue/scenario-file.js';
 import { type EmulatorContext, Endpoint, refuse } from './emulator.js';
 import { type ActiveFault, type Fault, FaultSet } from './faults.js';
 import { type EmulatorOptions, resolveOptions } from './options.js';
@@ -62,7 +63,9 @@ export interface Emulator {
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const settings = resolveOptions(options);
   const scenario =
-    typeof options.scenario === 'string' ? loadScenario(options.scenario) : options.scenario;
+    typeof options.scenario === 'string'
+      ? loadScenario(options.scenario)
+      : options.scenario && checkScenario(options.scenario);
   const certificate = await makeCertificate();
   const recording = new Recording(options.record, settings.recordAudio);
   const speaker = new SpeechSynthesizer();
@@ -109,20 +112,16 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const temporary = options.certFile ? undefined : mkdtempSync(join(tmpdir(), 'nova-sonic-'));
   const certFile = options.certFile ?? join(temporary as string, 'certificate.pem');
   writeFileSync(certFile, certificate.cert);
-  const [port, tlsPort] = await Promise.all([
-    listen(plain, settings.port),
-    listen(tls, settings.tlsPort),
-  ]);
+  const stop = async (...servers: (Server | HttpServer)[]) => {
+    endpoint.close();
+    for (const socket of sockets.values()) socket.destroy();
+    await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+    await speaker.close();
+    await recording.close();
+    if (temporary) rmSync(temporary, { recursive: true, force: true });
+  };
 
-  const emulator: Emulator & Controlled = {
-    url: `http://127.0.0.1:${port}`,
-    tlsUrl: `https://127.0.0.1:${tlsPort}`,
-    controlUrl: '',
-    certFile,
-    credentials: settings.credentials,
-    events: recording,
-    next: (filter, timeoutMs) => recording.next(filter, timeoutMs),
-    until: (filter, timeoutMs) => recording.until(filter, timeoutMs),
+  const controlled: Controlled = {
     sessions: () => [...endpoint.sessions.values()].map(({ info }) => info),
     endSession: (id) => {
       const session = endpoint.sessions.get(id);
@@ -140,21 +139,37 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       slip: clock.slip(),
       rssBytes: process.memoryUsage.rss(),
     }),
+    events: recording,
+  };
+  const control = controlServer(controlled);
+  let ports: number[];
+  try {
+    ports = await Promise.all([
+      listen(plain, settings.port),
+      listen(tls, settings.tlsPort),
+      listen(control, settings.controlPort),
+    ]);
+  } catch (error) {
+    await stop(...[plain, tls, control].filter(({ listening }) => listening));
+    throw error;
+  }
+  const [port, tlsPort, controlPort] = ports;
+
+  return {
+    ...controlled,
+    url: `http://127.0.0.1:${port}`,
+    tlsUrl: `https://127.0.0.1:${tlsPort}`,
+    controlUrl: `http://127.0.0.1:${controlPort}`,
+    certFile,
+    credentials: settings.credentials,
+    next: (filter, timeoutMs) => recording.next(filter, timeoutMs),
+    until: (filter, timeoutMs) => recording.until(filter, timeoutMs),
     resetSlip: () => clock.resetSlip(),
     close: async () => {
       control.closeAllConnections();
-      endpoint.close();
-      await Promise.all(
-        [plain, tls, control].map((server) => new Promise((done) => server.close(done))),
-      );
-      await speaker.close();
-      await recording.close();
-      if (temporary) rmSync(temporary, { recursive: true, force: true });
+      await stop(plain, tls, control);
     },
   };
-  const control = controlServer(emulator);
-  const controlPort = await listen(control, settings.controlPort);
-  return Object.assign(emulator, { controlUrl: `http://127.0.0.1:${controlPort}` });
 }
 
 function listen(
