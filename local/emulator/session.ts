@@ -158,12 +158,25 @@ export class Session {
       inner = decode(outer.body);
     }
     const chunk = readChunk(inner);
-    const { event, action } = this.rules.accept(chunk);
+    const { event, action } = this.check(chunk);
     this.received++;
     this.record('in', event.name, event.body as Record<string, unknown>);
     this.sendHeaders();
     this.act(action);
     this.faults.seen('in', event.name);
+  }
+
+  /** Applies the rules; an event that they refuse is recorded too. */
+  private check(chunk: unknown): ReturnType<Rules['accept']> {
+    try {
+      return this.rules.accept(chunk);
+    } catch (error) {
+      const [name, body] =
+        Object.entries((chunk as { event?: object } | null)?.event ?? {})[0] ?? [];
+      if (name)
+        this.record('in', name, body !== null && typeof body === 'object' ? body : { body });
+      throw error;
+    }
   }
 
   private act(action: Action): void {

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { StreamError } from './protocol/errors.js';
+import { findModel } from './protocol/models.js';
+import { RULE_DEFAULTS, type RuleSettings, Rules } from './protocol/rules.js';
+
+/** A fault that a client made, as a recording shows it. */
+export interface Finding {
+  /** Line of the recording, from 1. */
+  line: number;
+  session: string;
+  /** `error`: Bedrock ends the stream; `warning`: it does not, but the protocol is not kept. */
+  severity: 'error' | 'warning';
+  /** The event's name. */
+  event: string;
+  /** What the service would say; of warnings, nothing. */
+  text?: string;
+  /** Which rule is broken. */
+  why: string;
+}
+
+/** What a recording holds. */
+export interface Verdict {
+  sessions: number;
+  events: number;
+  findings: Finding[];
+}
+
+interface Line {
+  session: string;
+  direction: 'in' | 'out' | 'note';
+  name: string;
+  event: Record<string, unknown>;
+}
+
+/** Documented pace of audioInput: about 32 ms a frame; a second or more of audio in one event is no stream. */
+const MAX_FRAME_BYTES = 48_000;
+
+/**
+ * Checks a client's side of a recording (JSON lines, as `--record` writes them) against the protocol. Any client's
+ * events will do: `direction`, `name` and `event` are all that is needed.
+ *
+ * @throws Error when the file cannot be read or a line is not JSON
+ */
+export async function validateRecording(
+  path: string,
+  rules: Partial<RuleSettings> = {},
+): Promise<Verdict> {
+  const sessions = new Map<string, Checker>();
+  const verdict: Verdict = { sessions: 0, events: 0, findings: [] };
+  let number = 0;
+  for await (const text of createInterface({ input: createReadStream(path) })) {
+    number++;
+    if (!text.trim()) continue;
+    const line = parseLine(text, path, number);
+    // A refused request is a note of its own, with no session behind it.
+    if (line.name === 'refused') continue;
+    let checker = sessions.get(line.session);
+    if (!checker) {
+      const report = (finding: Omit<Finding, 'session'>) =>
+        verdict.findings.push({ ...finding, session: line.session });
+      checker = new Checker({ ...RULE_DEFAULTS, ...rules }, report);
+      sessions.set(line.session, checker);
+    }
+    if (line.direction === 'in') verdict.events++;
+    checker.take(line, number);
+  }
+  for (const checker of sessions.values()) checker.end(number);
+  verdict.sessions = sessions.size;
+  return verdict;
+}
+
+function parseLine(text: string, path: string, number: number): Line {
+  let line: Partial<Line>;
+  try {
+    line = JSON.parse(text);
+  } catch {
+    throw new Error(`${path}:${number}: not a JSON line.`);
+  }
+  const { direction, name, event } = line;
+  if (!['in', 'out', 'note'].includes(direction ?? '') || !name || typeof event !== 'object') {
+    throw new Error(`${path}:${number}: a line has direction (in, out or note), name and event.`);
+  }
+  return { session: '', ...line } as Line;
+}
+
+/** Follows one session. */
+class Checker {
+  private rules?: Rules;
+  private line = 0;
+  private event = '';
+  private dead = false;
+  private readonly calls = new Set<string>();
+  private readonly seen = new Set<string>();
+
+  constructor(
+    private readonly settings: RuleSettings,
+    private readonly report: (finding: Omit<Finding, 'session'>) => void,
+  ) {}
+
+  take({ direction, name, event }: Line, number: number): void {
+    this.line = number;
+    this.event = name;
+    if (name === 'open' && direction === 'note') this.start(String(event.model));
+    if (direction === 'out' && name === 'toolUse') this.calls.add(String(event.toolUseId));
+    const refused = direction === 'note' && name === 'violation';
+    if (refused && !this.dead) {
+      // The event that was refused is not in the recording: only the emulator saw it.
+      this.dead = true;
+      this.finding('error', String(event.why), String(event.message));
+    }
+    if (direction !== 'in' || this.dead) return;
+    this.seen.add(name);
+    this.check(name, event);
+  }
+
+  /** The recording is over. */
+  end(line: number): void {
+    if (this.dead) return;
+    this.line = line;
+    this.event = 'end';
+    for (const closer of ['promptEnd', 'sessionEnd']) {
+      if (this.seen.has('promptStart') && !this.seen.has(closer)) {
+        this.finding('warning', `${closer} was never sent: the session is left to time out`);
+      }
+    }
+    for (const id of this.calls) {
+      this.finding('warning', `the tool call ${id} got no result: the model waits for it`);
+    }
+  }
+
+  private start(model: string): void {
+    this.rules = new Rules(
+      findModel(model, true),
+      this.settings,
+      (id) => this.calls.delete(id),
+      (why) => this.finding('warning', why),
+    );
+  }
+
+  private check(name: string, event: Record<string, unknown>): void {
+    if (!this.rules) this.start('amazon.nova-2-sonic-v1:0');
+    const body = { ...event };
+    // The recording keeps the length of the audio, not the audio.
+    const length = /^<(\d+) bytes>$/.exec(String(body.content))?.[1];
+    if (name === 'audioInput' && length !== undefined) {
+      body.content = Buffer.alloc(Number(length)).toString('base64');
+      if (Number(length) > MAX_FRAME_BYTES) {
+        this.finding('warning', `${length} bytes of audio in one event: about 32 ms are expected`);
+      }
+    }
+    try {
+      this.rules?.accept({ event: { [name]: body } });
+    } catch (error) {
+      if (!(error instanceof StreamError)) throw error;
+      this.dead = true;
+      this.finding('error', error.why, error.message);
+    }
+  }
+
+  private finding(severity: Finding['severity'], why: string, text?: string): void {
+    this.report({ line: this.line, severity, event: this.event, why, text });
+  }
+}
