@@ -13,10 +13,15 @@ export class CallChannel {
   readonly path: string;
   readonly #directory = mkdtempSync(join(tmpdir(), 'fleet-'));
   readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
 
   private constructor(ledger: CallLedger) {
     this.path = join(this.#directory, 'calls.sock');
-    this.#server = createServer((socket) => serve(socket, ledger));
+    this.#server = createServer((socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+      serve(socket, ledger);
+    });
   }
 
   static async open(ledger: CallLedger): Promise<CallChannel> {
@@ -29,7 +34,13 @@ export class CallChannel {
     return channel;
   }
 
+  /** Hangs up on every process: those with a call end it, the others exit. */
+  drop(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   close(): void {
+    this.drop();
     this.#server.close();
     rmSync(this.#directory, { recursive: true, force: true });
   }

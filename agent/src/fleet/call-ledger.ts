@@ -32,8 +32,6 @@ export interface LedgerOptions {
 }
 
 export interface LedgerEvents {
-  /** The number of warm processes without a call changed. */
-  onWarm?: (warm: number) => void;
   onBegin?: (record: CallRecord) => void;
   /** The process of a call is gone; the record is complete. */
   onEnd?: (record: CallRecord, now: number) => void;
@@ -161,11 +159,9 @@ export class CallLedger {
     switch (report.type) {
       case 'hello':
         job.pid = report.pid;
-        this.#events.onWarm?.(this.warm);
         return;
       case 'call':
         job.record = newRecord(report, this.#clock.now());
-        this.#events.onWarm?.(this.warm);
         this.#events.onBegin?.(job.record);
         return;
       default:
@@ -187,7 +183,6 @@ export class CallLedger {
     const now = this.#clock.now();
     if (!record) {
       if (!this.#closing && job.pid) this.#metrics.add('JobCrashes');
-      this.#events.onWarm?.(this.warm);
       return;
     }
     // An order to end is a reason, yet a process that then dies without a word has crashed all the same.

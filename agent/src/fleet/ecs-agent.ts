@@ -8,7 +8,7 @@ export type ProtectionAnswer =
   /** `sure`: ECS said no. Otherwise nothing is known, and the request may have worked all the same. */
   | { ok: false; reason: string; sure: boolean };
 
-/** The one question that task protection asks; `local/fleet/ecs-agent.ts` stands in for ECS. */
+/** The one question that task protection asks; `local/fleet/ecs-agent.ts` stands in for it. */
 export interface EcsAgent {
   setProtection(enabled: boolean, expiresInMinutes: number): Promise<ProtectionAnswer>;
 }
@@ -44,7 +44,7 @@ export function ecsAgent(uri: string, timeoutMs = REQUEST_TIMEOUT_MS): EcsAgent 
         });
         return judge(await response.text(), response.status, enabled);
       } catch (error) {
-        const timedOut = error instanceof Error && error.name === 'TimeoutError';
+        const timedOut = (error as { name?: string }).name === 'TimeoutError';
         return { ok: false, reason: timedOut ? 'timeout' : 'unreachable', sure: false };
       }
     },

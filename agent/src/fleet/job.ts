@@ -32,6 +32,7 @@ export class FleetCall {
   readonly #settings: Settings;
   readonly #reporter: CallReporter;
   #session: voice.AgentSession | undefined;
+  #bargedInAt: number | undefined;
 
   private constructor(ctx: JobContext, settings: Settings) {
     this.#ctx = ctx;
@@ -73,12 +74,14 @@ export class FleetCall {
         if (output?.isError) this.#reporter.add('ToolErrors');
       });
     });
+    session.on(Events.AgentStateChanged, ({ newState }) => {
+      if (newState !== 'speaking') this.#silent();
+    });
     session.on(Events.Close, ({ reason }) => this.#reporter.ended(String(reason)));
   }
 
   /** Counts what one Sonic session tells: its streams, turns, barge-ins and tokens. */
   watchSonic(sonic: RealtimeSession): void {
-    let heardAt = 0;
     sonic.on('stream_lifecycle', (stream: StreamLifecycle) => this.#stream(stream));
     sonic.on('turn_timing', ({ userSpeechEndedAt, firstAudioAt }: TurnTiming) => {
       this.#reporter.add('Turns');
@@ -86,8 +89,9 @@ export class FleetCall {
       this.#reporter.add('FirstAudioMs', Math.max(0, firstAudioAt - userSpeechEndedAt));
     });
     sonic.on('barge_in', ({ at }: BargeIn) => {
-      heardAt = at;
-      this.#reporter.add('BargeInMs', Math.max(0, Date.now() - heardAt));
+      this.#bargedInAt = at;
+      // The session may have been silenced before this event, in the same step.
+      if (this.#session?.agentState !== 'speaking') this.#silent();
     });
     sonic.on('metrics_collected', (usage: metrics.RealtimeModelMetrics) => {
       const { inputTokenDetails: input, outputTokenDetails: output } = usage;
@@ -96,6 +100,12 @@ export class FleetCall {
       this.#reporter.add('OutputSpeechTokens', output.audioTokens);
       this.#reporter.add('OutputTextTokens', output.textTokens);
     });
+  }
+
+  #silent(): void {
+    if (this.#bargedInAt === undefined) return;
+    this.#reporter.add('BargeInMs', Math.max(1, Date.now() - this.#bargedInAt));
+    this.#bargedInAt = undefined;
   }
 
   #stream({ type, streamId, region, reason, kind }: StreamLifecycle): void {

@@ -52,8 +52,8 @@ const SPLIT_BY: Partial<Record<Counter, string>> = {
   Throttles: 'region',
 };
 
-/** EMF allows 100 values in one metric of one line. */
-const MAX_VALUES = 100;
+/** EMF allows 100 values in one metric of one line, and Powertools publishes by itself when they are reached. */
+const MAX_VALUES = 99;
 
 export interface MetricsOptions {
   /** METRICS_NAMESPACE */

@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /** What we use of the framework's ProcPool (1.9.0, dist/ipc/proc_pool.js); all of it public members. */
-interface ProcPool {
+export interface Pool {
   closed: boolean;
   initMutex: { lock(): Promise<() => void> };
-  warmedProcQueue: { items: { proc: { isAlive: boolean }; unlock: () => void }[] };
+  warmedProcQueue: { items: Warm[]; put(item: Warm): Promise<void> };
   procWatchTask(unlock: () => void): Promise<void>;
+}
+
+/** A process that waits for a call; `unlock` says that it waits no more. */
+interface Warm {
+  proc: { isAlive: boolean };
+  unlock: () => void;
+}
+
+interface ProcPool extends Pool {
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -30,6 +39,8 @@ export class WarmPool {
   readonly #options: WarmPoolOptions;
   #idle = 0;
   #failures = 0;
+  /** Processes that have been warm, by their `unlock`. */
+  readonly #booted = new Set<() => void>();
   #wake: () => void = () => {};
 
   constructor(options: WarmPoolOptions) {
@@ -46,11 +57,6 @@ export class WarmPool {
     this.#wake();
   }
 
-  /** To be called when a process has told that it is warm. */
-  booted(): void {
-    this.#failures = 0;
-  }
-
   /**
    * Takes the place of the framework's loop in every pool made from now on.
    * @returns false when the framework is not as we know it: then its own loop stays.
@@ -60,13 +66,21 @@ export class WarmPool {
     if (!prototype) return false;
     const warm = this;
     prototype.run = function (signal) {
-      return warm.#run(this, signal);
+      return warm.keep(this, signal);
     };
     return true;
   }
 
-  async #run(pool: ProcPool, signal: AbortSignal): Promise<void> {
+  /** Keeps a pool warm until `signal`: what takes the place of the framework's loop. */
+  async keep(pool: Pool, signal: AbortSignal): Promise<void> {
     pool.initMutex = new Gate(this.#options.parallel);
+    const queue = pool.warmedProcQueue;
+    const put = queue.put.bind(queue);
+    queue.put = (item) => {
+      this.#booted.add(item.unlock);
+      this.#failures = 0;
+      return put(item);
+    };
     signal.addEventListener('abort', () => this.#wake());
     while (!signal.aborted && !pool.closed) {
       while (this.#idle < this.#options.wanted()) this.#boot(pool);
@@ -78,12 +92,12 @@ export class WarmPool {
     }
   }
 
-  #boot(pool: ProcPool): void {
+  #boot(pool: Pool): void {
     this.#idle += 1;
-    let taken = false;
+    let counted = true;
     const unlock = () => {
-      if (taken) return;
-      taken = true;
+      if (!counted) return;
+      counted = false;
       this.#idle -= 1;
       this.#wake();
     };
@@ -92,15 +106,15 @@ export class WarmPool {
       .catch(() => {})
       .then(() => {
         this.#dropDead(pool);
-        if (taken || pool.closed) return;
-        // It ended before any call was given to it.
-        this.#failures += 1;
-        this.#options.onBootFailure(this.#failures);
+        if (!this.#booted.delete(unlock) && !pool.closed) {
+          this.#failures += 1;
+          this.#options.onBootFailure(this.#failures);
+        }
         unlock();
       });
   }
 
-  #dropDead(pool: ProcPool): void {
+  #dropDead(pool: Pool): void {
     const { items } = pool.warmedProcQueue;
     for (let i = items.length - 1; i >= 0; i--) {
       const item = items[i];

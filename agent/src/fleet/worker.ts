@@ -83,7 +83,6 @@ export class FleetWorker {
         goodbyeMs: fleet.goodbye ? fleet.goodbyeMs : 0,
       },
       {
-        onWarm: () => this.#warm.booted(),
         onBegin: (record) => this.#gate.begin(record.job),
         onEnd: (record, now) => this.#callEnded(record, now),
       },

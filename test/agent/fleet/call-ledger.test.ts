@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { describe, expect, it } from '@jest/globals';
+import { CallLedger, type LedgerOptions } from '../../../agent/src/fleet/call-ledger.js';
+import { type CallRecord, type Order, summary } from '../../../agent/src/fleet/call-record.js';
+import { FleetMetrics } from '../../../agent/src/fleet/metrics.js';
+import { emfLines, emfSums } from './emf-schema.js';
+import { ManualClock } from './manual-clock.js';
+
+const prices = { audioIn: 3, audioOut: 12, textIn: 0.33, textOut: 2.75 };
+
+function setUp(options: Partial<LedgerOptions> = {}) {
+  const clock = new ManualClock();
+  const log: string[] = [];
+  const metrics = new FleetMetrics({
+    namespace: 'n',
+    service: 's',
+    write: (line) => log.push(line),
+  });
+  const ended: CallRecord[] = [];
+  const begun: string[] = [];
+  const ledger = new CallLedger(
+    clock,
+    metrics,
+    { prices, ...options },
+    {
+      onBegin: ({ job }) => begun.push(job),
+      onEnd: (record) => ended.push(record),
+    },
+  );
+  let pids = 100;
+  const connect = () => {
+    const orders: Order[] = [];
+    const killed: number[] = [];
+    const process = ledger.connected({
+      send: (order) => orders.push(order),
+      kill: (pid) => {
+        killed.push(pid);
+        process.gone();
+      },
+    });
+    process.report({ type: 'hello', pid: pids++ });
+    return { ...process, orders, killed };
+  };
+  const call = (job = 'AJ_1') => {
+    const process = connect();
+    process.report({ type: 'call', job, room: 'room', roomSid: 'RM_1' });
+    return process;
+  };
+  /** One look a second, as the worker does, with or without a sign of life. */
+  const pass = async (seconds: number, alive?: { report(report: { type: 'alive' }): void }) => {
+    for (let i = 0; i < seconds; i++) {
+      await clock.pass(1_000);
+      alive?.report({ type: 'alive' });
+      ledger.look();
+    }
+  };
+  const sums = () => {
+    metrics.flush();
+    return emfSums(emfLines(log));
+  };
+  return { begun, call, clock, connect, ended, ledger, pass, sums };
+}
+
+describe('CallLedger', () => {
+  it('adds up a call as it is told, and ends it with its summary', async () => {
+    const { begun, call, clock, ended, sums } = setUp();
+    const process = call();
+    process.report({ type: 'stream', id: 'st1', region: 'us-east-1' });
+    process.report({ type: 'add', metric: 'Turns', value: 1 });
+    process.report({ type: 'add', metric: 'FirstAudioMs', value: 900 });
+    process.report({ type: 'add', metric: 'FirstAudioMs', value: 700 });
+    process.report({ type: 'add', metric: 'OutputSpeechTokens', value: 1_000_000 });
+    process.report({ type: 'add', metric: 'InputTextTokens', value: 1_000_000 });
+    process.report({ type: 'add', metric: 'StreamErrors', value: 1, split: 'timeout' });
+    process.report({ type: 'stream', id: 'st2', region: 'us-west-2' });
+    await clock.pass(65_000);
+    process.report({ type: 'ended', reason: 'participant_disconnected' });
+    process.report({ type: 'ended', reason: 'closed' });
+    process.gone();
+    expect(begun).toEqual(['AJ_1']);
+    expect(ended.map((record) => summary(record, clock.now()))).toEqual([
+      {
+        call_id: 'AJ_1',
+        room: 'room',
+        room_sid: 'RM_1',
+        stream_id: 'st2',
+        seconds: 65,
+        turns: 1,
+        renewals: 0,
+        fail_overs: 0,
+        regions: ['us-east-1', 'us-west-2'],
+        errors: { timeout: 1 },
+        tool_errors: 0,
+        tokens: {
+          input_speech: 0,
+          output_speech: 1_000_000,
+          input_text: 1_000_000,
+          output_text: 0,
+        },
+        cost_usd: 12.33,
+        first_audio_ms: { median: 700, max: 900 },
+        end_reason: 'participant_disconnected',
+      },
+    ]);
+    expect(sums()).toMatchObject({ CallSeconds: 65, Turns: 1, FirstAudioMs: 1600, CostUsd: 12.33 });
+    expect(sums()).not.toHaveProperty('JobCrashes');
+  });
+
+  it('keeps all that was told by a process that dies without a word, and counts the crash', async () => {
+    const { call, clock, ended, sums } = setUp();
+    const process = call();
+    process.report({ type: 'add', metric: 'InputSpeechTokens', value: 40 });
+    await clock.pass(3_000);
+    process.gone();
+    process.gone();
+    expect(ended.map(({ endReason }) => endReason)).toEqual(['crashed']);
+    expect(sums()).toMatchObject({ JobCrashes: 1, CallSeconds: 3, InputSpeechTokens: 40 });
+  });
+
+  it('counts a call whose own code threw', () => {
+    const { call, sums } = setUp();
+    const process = call();
+    process.report({ type: 'ended', reason: 'failed', failed: true });
+    process.gone();
+    expect(sums()).toMatchObject({ JobCrashes: 1 });
+  });
+
+  it('counts an idle process that dies, but not those that the worker closes', () => {
+    const { connect, ledger, sums } = setUp();
+    connect().gone();
+    expect(sums().JobCrashes).toBe(1);
+    const idle = connect();
+    expect(ledger.warm).toBe(1);
+    ledger.closing();
+    idle.gone();
+    expect(sums().JobCrashes).toBe(1);
+  });
+
+  it('kills a process that hangs, and only that one', async () => {
+    const { call, ended, pass, sums } = setUp({ hangMs: 20_000 });
+    const frozen = call('frozen');
+    const alive = call('alive');
+    await pass(20, alive);
+    expect(frozen.killed).toEqual([]);
+    await pass(1, alive);
+    expect(frozen.killed.length).toBe(1);
+    expect(ended.map(({ job, endReason }) => [job, endReason])).toEqual([['frozen', 'hung']]);
+    expect(sums().JobCrashes).toBe(1);
+    expect(alive.killed).toEqual([]);
+  });
+
+  it('blames nobody when it was the worker itself that did not run', async () => {
+    const { call, clock, ledger, pass } = setUp({ hangMs: 20_000 });
+    const process = call();
+    await clock.pass(60_000);
+    ledger.look();
+    await pass(5, process);
+    expect(process.killed).toEqual([]);
+  });
+
+  it('ends a call that is too long: goodbye, end, and at last SIGKILL', async () => {
+    const { call, ended, pass } = setUp({ maxCallMs: 60_000, goodbyeMs: 10_000, endMs: 20_000 });
+    const process = call();
+    await pass(61, process);
+    expect(process.orders).toEqual([{ type: 'goodbye', reason: 'max_call_length' }]);
+    await pass(11, process);
+    expect(process.orders.at(-1)).toEqual({ type: 'end', reason: 'max_call_length' });
+    expect(process.killed).toEqual([]);
+    await pass(21, process);
+    expect(process.killed.length).toBe(1);
+    expect(ended[0]?.endReason).toBe('did not end');
+  });
+
+  it('gives orders to processes with a call only', () => {
+    const { call, connect, ledger } = setUp();
+    const idle = connect();
+    const talking = call();
+    ledger.order('goodbye', 'task_stopping');
+    expect(idle.orders).toEqual([]);
+    expect(talking.orders).toEqual([{ type: 'goodbye', reason: 'task_stopping' }]);
+  });
+});

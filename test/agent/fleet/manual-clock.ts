@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { Clock } from '../../../agent/src/fleet/clock.js';
+
+/** A clock that a test moves: `pass` runs what falls due, in order, and lets promises settle in between. */
+export class ManualClock implements Clock {
+  #now = 0;
+  #next = 0;
+  readonly #plans = new Map<number, { at: number; fn: () => void }>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(ms: number, fn: () => void): () => void {
+    const id = this.#next++;
+    this.#plans.set(id, { at: this.#now + ms, fn });
+    return () => this.#plans.delete(id);
+  }
+
+  async pass(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    await settle();
+    for (;;) {
+      const due = [...this.#plans].filter(([, plan]) => plan.at <= end);
+      const first = due.sort(([a, x], [b, y]) => x.at - y.at || a - b)[0];
+      if (!first) break;
+      const [id, plan] = first;
+      this.#plans.delete(id);
+      this.#now = Math.max(this.#now, plan.at);
+      plan.fn();
+      await settle();
+    }
+    this.#now = end;
+  }
+}
+
+/** Lets everything run that waits for settled promises only. */
+export async function settle(): Promise<void> {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+}
+
+/** A generator of numbers from 0 to 1 that is the same for the same seed (mulberry32). */
+export function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
