@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+import { AudioFrame, AudioResampler } from '@livekit/rtc-node';
+
+/** A piece of the caller's audio, ready for the service. */
+export interface AudioChunk {
+  /** 16-bit little-endian mono samples. */
+  readonly pcm: Uint8Array;
+  /** When its last sample reached us (ms since the epoch). */
+  readonly at: number;
+  readonly ms: number;
+}
+
+/**
+ * Cuts the caller's audio into pieces of one size: any rate and number of channels in, mono at the service's rate
+ * out. Channels are mixed before the rate is changed (a mono resampler fed interleaved samples would garble them).
+ */
+export class AudioCutter {
+  readonly #rate: number;
+  readonly #samples: number;
+  #buffer: Int16Array;
+  #filled = 0;
+  #resampler?: AudioResampler;
+  #resamplerRate = 0;
+
+  constructor(rate: number, chunkMs: number) {
+    this.#rate = rate;
+    this.#samples = Math.round((rate * chunkMs) / 1_000);
+    this.#buffer = new Int16Array(this.#samples);
+  }
+
+  /** Pieces that a frame completes. */
+  push(frame: AudioFrame, at: number): AudioChunk[] {
+    const mono = frame.channels > 1 ? mix(frame) : frame;
+    if (mono.sampleRate === this.#rate) return this.#cut(mono.data, at);
+    if (!this.#resampler || this.#resamplerRate !== mono.sampleRate) {
+      this.#resampler?.close();
+      this.#resampler = new AudioResampler(mono.sampleRate, this.#rate, 1);
+      this.#resamplerRate = mono.sampleRate;
+    }
+    return this.#resampler.push(mono).flatMap((part) => this.#cut(part.data, at));
+  }
+
+  /** What is left, filled up with silence; nothing when nothing is. */
+  flush(at: number): AudioChunk[] {
+    if (this.#filled === 0) return [];
+    return this.#cut(new Int16Array(this.#samples - this.#filled), at);
+  }
+
+  /** Forgets what is left. */
+  clear(): void {
+    this.#filled = 0;
+  }
+
+  close(): void {
+    this.#resampler?.close();
+    this.#resampler = undefined;
+    this.#filled = 0;
+  }
+
+  #cut(data: Int16Array, at: number): AudioChunk[] {
+    const chunks: AudioChunk[] = [];
+    let from = 0;
+    while (from < data.length) {
+      const take = Math.min(this.#samples - this.#filled, data.length - from);
+      this.#buffer.set(data.subarray(from, from + take), this.#filled);
+      this.#filled += take;
+      from += take;
+      if (this.#filled < this.#samples) break;
+      chunks.push({
+        pcm: new Uint8Array(this.#buffer.buffer),
+        at,
+        ms: (this.#samples * 1_000) / this.#rate,
+      });
+      this.#buffer = new Int16Array(this.#samples);
+      this.#filled = 0;
+    }
+    return chunks;
+  }
+}
+
+function mix(frame: AudioFrame): AudioFrame {
+  const { channels, samplesPerChannel } = frame;
+  const data = new Int16Array(samplesPerChannel);
+  for (let i = 0; i < samplesPerChannel; i += 1) {
+    let sum = 0;
+    for (let c = 0; c < channels; c += 1) sum += frame.data[i * channels + c] ?? 0;
+    data[i] = Math.round(sum / channels);
+  }
+  return new AudioFrame(data, frame.sampleRate, 1, samplesPerChannel);
+}
+
+/** How loud a piece is, as the root of the mean square of its samples (0 to 32768). */
+export function loudness(pcm: Uint8Array): number {
+  const samples = new Int16Array(pcm.buffer, pcm.byteOffset, pcm.byteLength >> 1);
+  let sum = 0;
+  for (const sample of samples) sum += sample * sample;
+  return Math.sqrt(sum / Math.max(1, samples.length));
+}
+
+/** The last seconds of the caller's audio, kept so that a new stream hears what an old one lost. Bounded. */
+export class AudioMemory {
+  readonly #maxMs: number;
+  #chunks: AudioChunk[] = [];
+  #ms = 0;
+
+  constructor(maxMs: number) {
+    this.#maxMs = maxMs;
+  }
+
+  push(chunk: AudioChunk): void {
+    this.#chunks.push(chunk);
+    this.#ms += chunk.ms;
+    while (this.#ms > this.#maxMs && this.#chunks.length > 1) {
+      this.#ms -= (this.#chunks.shift() as AudioChunk).ms;
+    }
+  }
+
+  /** What arrived after a moment. */
+  since(at: number): AudioChunk[] {
+    const from = this.#chunks.findIndex((chunk) => chunk.at > at);
+    return from < 0 ? [] : this.#chunks.slice(from);
+  }
+
+  clear(): void {
+    this.#chunks = [];
+    this.#ms = 0;
+  }
+
+  get ms(): number {
+    return this.#ms;
+  }
+}
+
+/** Maps the service's audio offsets on one stream to when those samples reached us and when they were sent. */
+export class AudioTimeline {
+  #marks: Mark[] = [];
+  #totalMs = 0;
+
+  /** A piece (or silence of ours) was written to the stream. */
+  wrote(ms: number, at: number, sentAt: number): void {
+    this.#totalMs += ms;
+    this.#marks.push({ endMs: this.#totalMs, ms, at, sentAt });
+    if (this.#marks.length > 6_000) this.#marks.splice(0, 3_000);
+  }
+
+  /** When the sample at an offset reached us (ms since the epoch); audio arrives as fast as it is spoken. */
+  arrival(offsetMs: number): number | undefined {
+    if (offsetMs < 0 || offsetMs > this.#totalMs + 1_000) return undefined;
+    const mark = this.#find((m) => m.endMs < offsetMs);
+    return mark && mark.at - Math.min(Math.max(0, mark.endMs - offsetMs), mark.ms);
+  }
+
+  /** When the piece with what had arrived at a moment was sent (ms since the epoch). */
+  sentAt(arrival: number): number | undefined {
+    return this.#find((m) => m.at < arrival)?.sentAt;
+  }
+
+  #find(before: (mark: Mark) => boolean): Mark | undefined {
+    let low = 0;
+    let high = this.#marks.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (before(this.#marks[middle] as Mark)) low = middle + 1;
+      else high = middle;
+    }
+    return this.#marks[low];
+  }
+}
+
+interface Mark {
+  readonly endMs: number;
+  readonly ms: number;
+  readonly at: number;
+  readonly sentAt: number;
+}

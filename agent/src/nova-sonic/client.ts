@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+import { BedrockRuntimeClient } from '@aws-sdk/client-bedrock-runtime';
+import { log } from '@livekit/agents';
+import type { ResolvedOptions } from './options.js';
+import type { StreamClient } from './stream.js';
+
+/** The SDK prints to the console otherwise; an aborted or throttled stream is no news there. */
+const sdkLogger = () => {
+  const tell = (...content: unknown[]) =>
+    log().debug({ 'lk.pii.sdk': content }, 'the AWS SDK says');
+  return { trace: () => {}, debug: () => {}, info: () => {}, warn: tell, error: tell };
+};
+
+/**
+ * A client for one stream. Its credentials are resolved once, here, and stay for the life of the stream: the
+ * signatures of a stream are a chain, and new keys in the middle would break it.
+ */
+export async function connectClient(
+  options: ResolvedOptions,
+  region: string,
+): Promise<StreamClient> {
+  const { client: own, endpoint } = options;
+  if (own) {
+    const client = typeof own === 'function' ? own(region) : own;
+    const identity = await client.config?.credentials?.();
+    return { client, expiresAt: identity?.expiration?.getTime(), dispose: () => {} };
+  }
+  const base = {
+    region,
+    ...(endpoint && { endpoint: typeof endpoint === 'function' ? endpoint(region) : endpoint }),
+    logger: sdkLogger(),
+    maxAttempts: 1,
+  };
+  const resolver = new BedrockRuntimeClient({
+    ...base,
+    ...(options.credentials && { credentials: options.credentials }),
+  });
+  const identity = await resolver.config.credentials();
+  const client = new BedrockRuntimeClient({ ...base, credentials: { ...identity } });
+  return {
+    client,
+    expiresAt: identity.expiration?.getTime(),
+    dispose: () => {
+      client.destroy();
+      resolver.destroy();
+    },
+  };
+}

@@ -1,0 +1,687 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What is going on in the call, as a pure state machine: events of the service and commands of ours go in, effects
+ * come out. It holds no socket, no timer and no LiveKit object; the time is passed in.
+ *
+ * Facts it rests on (captures of the live service): one completion spans the whole session, so turns end at the
+ * AUDIO contentEnd END_TURN; FINAL text comes seconds late or never; the caller speaking over the agent shows as
+ * `userSpeechStart`, as a JSON text `{"interrupted":true}` or as stopReason INTERRUPTED, in any order and number.
+ */
+import { CallHistory } from './call-history.js';
+import type { SonicEvent, TokenCounts } from './events.js';
+import type { HistoryEntry } from './history.js';
+
+/** By which sign the service said that the caller spoke over the agent. */
+export type BargeInSign = 'user_speech_start' | 'interrupted_text' | 'stop_reason' | 'user_text';
+
+/** Why a generation's channels were closed. */
+export type CloseReason =
+  | 'end_turn'
+  | 'tool_call'
+  | 'interrupted'
+  | 'stopped'
+  | 'stalled'
+  | 'lost'
+  | 'closed';
+
+/** One response, for metrics and timing. All times in milliseconds since the epoch. */
+export interface ResponseRecord {
+  readonly id: string;
+  readonly messageId: string;
+  /** When it was asked for: the end of the user's speech was noticed, or our text or tool result went out. */
+  requestedAt: number;
+  readonly openedAt: number;
+  firstAudioAt?: number;
+  closedAt?: number;
+  /** Length of the audio that was handed on. */
+  audioMs: number;
+  interrupted: boolean;
+  /** Last sample of the user's speech that this answers, where it is an answer to speech. */
+  userSpeechEndedAt?: number;
+  /** How long tools took between the question and this answer. */
+  toolWaitMs: number;
+  tokens: TokenCounts;
+}
+
+export type Effect =
+  | {
+      readonly type: 'generation_opened';
+      readonly response: ResponseRecord;
+      readonly requestId?: string;
+    }
+  | { readonly type: 'text'; readonly id: string; readonly text: string }
+  | { readonly type: 'audio'; readonly id: string; readonly content: string }
+  | {
+      readonly type: 'tool_call';
+      readonly id: string;
+      readonly itemId: string;
+      readonly callId: string;
+      readonly name: string;
+      readonly args: string;
+    }
+  | {
+      readonly type: 'generation_closed';
+      readonly response: ResponseRecord;
+      readonly reason: CloseReason;
+    }
+  | { readonly type: 'speech_started' }
+  | { readonly type: 'speech_stopped' }
+  | {
+      readonly type: 'transcript';
+      readonly itemId: string;
+      readonly text: string;
+      readonly final: boolean;
+      readonly startedAt: number;
+    }
+  | {
+      readonly type: 'barge_in';
+      readonly sign: BargeInSign;
+      readonly at: number;
+      readonly id?: string;
+    };
+
+/** The time of an event, and how the service's audio offsets map to when those samples reached us. */
+export interface Moment {
+  readonly now: number;
+  /** Arrival of the sample at an offset (ms of audio) of the current stream. */
+  readonly sampleAt?: (offsetMs: number) => number | undefined;
+}
+
+/** What must be told or asked again on the stream that follows a lost one. */
+export interface ResumePlan {
+  readonly history: readonly HistoryEntry[];
+  /** To be sent as the user's message, since its answer was lost. */
+  readonly ask?: string;
+  /** The caller's audio from this moment on was not understood yet (ms since the epoch). */
+  readonly audioFrom: number;
+}
+
+interface Content {
+  readonly kind: 'TEXT' | 'AUDIO' | 'TOOL' | 'UNKNOWN';
+  readonly role: string;
+  readonly stage?: 'SPECULATIVE' | 'FINAL';
+  generation?: Generation;
+  dropped: boolean;
+}
+
+interface Generation extends ResponseRecord {
+  open: boolean;
+  hasText: boolean;
+  lastActivity: number;
+}
+
+interface UserTurn {
+  readonly itemId: string;
+  readonly startedAt: number;
+  endedAt?: number;
+  texts: string[];
+  answered: boolean;
+}
+
+const NO_TOKENS: TokenCounts = { inputAudio: 0, inputText: 0, outputAudio: 0, outputText: 0 };
+const add = (a: TokenCounts, b: TokenCounts): TokenCounts => ({
+  inputAudio: a.inputAudio + b.inputAudio,
+  inputText: a.inputText + b.inputText,
+  outputAudio: a.outputAudio + b.outputAudio,
+  outputText: a.outputText + b.outputText,
+});
+
+/** Playback lags behind what we know by network and buffers; within this margin a reply still counts as playing. */
+const PLAYBACK_MARGIN_MS = 1_000;
+/** A question that the model does not answer stops counting as open after this. */
+const ANSWER_PATIENCE_MS = 12_000;
+/** A reply in which nothing comes any more is closed before the framework's own 10 s limit cuts it. */
+const STALL_MS = 8_000;
+/** Speech is noticed by the service some time after it began; what came before is carried over as well. */
+export const SPEECH_LEAD_MS = 1_000;
+
+export interface ConversationOptions {
+  readonly newId: (prefix: string) => string;
+  readonly outputSampleRate: number;
+}
+
+export class Conversation {
+  readonly history = new CallHistory();
+  readonly #newId: (prefix: string) => string;
+  readonly #bytesPerMs: number;
+  #effects: Effect[] = [];
+  #contents = new Map<string, Content>();
+  #open?: Generation;
+  #latest?: Generation;
+  #turn?: UserTurn;
+  #speaking = false;
+  #speakingSince = 0;
+  /** The rest of a reply that was cut is still arriving and goes to nobody. */
+  #dropping = false;
+  #playingUntil = 0;
+  /** Since when the model owes an answer. */
+  #askedAt?: number;
+  #owed = false;
+  #speechEndedAt?: number;
+  #toolWaitMs = 0;
+  readonly #pendingTools = new Map<string, { name: string; since: number }>();
+  /** Replies that were asked for with words and have not begun. */
+  #requests: Array<{ id: string; text: string; sent: boolean }> = [];
+  /** Replies whose asker has gone away: the next one is theirs and is dropped. */
+  #orphans = 0;
+  #tokens: TokenCounts = NO_TOKENS;
+  #understoodUntil = 0;
+  #version = 0;
+
+  constructor(options: ConversationOptions) {
+    this.#newId = options.newId;
+    this.#bytesPerMs = (options.outputSampleRate * 2) / 1_000;
+  }
+
+  /** Counts what a model on another stream would have to know: unchanged means nothing happened. */
+  get version(): number {
+    return this.#version;
+  }
+
+  get pendingTools(): ReadonlyMap<string, { name: string; since: number }> {
+    return this.#pendingTools;
+  }
+
+  get userSpeaking(): boolean {
+    return this.#speaking;
+  }
+
+  /** Since when the caller has been speaking, if so. */
+  get speakingSince(): number | undefined {
+    return this.#speaking ? this.#speakingSince : undefined;
+  }
+
+  /** The model owes an answer. */
+  awaitingAnswer(now: number): boolean {
+    return this.#askedAt !== undefined && now - this.#askedAt < ANSWER_PATIENCE_MS;
+  }
+
+  /** Nobody speaks, nothing is owed, nothing plays: a stream may be exchanged without anyone noticing. */
+  quiet(now: number): boolean {
+    return (
+      !this.#speaking &&
+      !this.#open &&
+      !this.awaitingAnswer(now) &&
+      this.#pendingTools.size === 0 &&
+      this.#requests.length === 0 &&
+      now >= this.#playingUntil
+    );
+  }
+
+  /** A reply's audio is arriving or still being played to the caller. */
+  playing(now: number): boolean {
+    return this.#open !== undefined || now < this.#playingUntil + PLAYBACK_MARGIN_MS;
+  }
+
+  /** Something of the service's arrived. */
+  apply(event: SonicEvent, moment: Moment): Effect[] {
+    const { now } = moment;
+    switch (event.type) {
+      case 'userSpeechStart':
+        this.#speechStart(event.offsetMs, moment);
+        break;
+      case 'userSpeechEnd':
+        this.#speechEnd(event.offsetMs, moment);
+        break;
+      case 'contentStart':
+        this.#contentStart(event, now);
+        break;
+      case 'text':
+        this.#text(event, now);
+        break;
+      case 'audio':
+        this.#audio(event, now);
+        break;
+      case 'toolUse':
+        this.#toolUse(event, now);
+        break;
+      case 'contentEnd':
+        this.#contentEnd(event, now);
+        break;
+      case 'usage':
+        this.#tokens = add(this.#tokens, event.delta);
+        break;
+      case 'completionEnd':
+        this.#close('closed', now);
+        break;
+      default:
+        break;
+    }
+    return this.#flush();
+  }
+
+  /** Since when the model owes an answer to something it surely got: words, or a tool's result. */
+  get owedSince(): number | undefined {
+    return this.#owed ? this.#askedAt : undefined;
+  }
+
+  /** A question went out again on a new stream. */
+  asked(now: number): void {
+    this.#askedAt = now;
+    this.#owed = true;
+  }
+
+  /** A reply is asked for with words. */
+  request(id: string, text: string, entry: HistoryEntry): void {
+    this.#version += 1;
+    this.#requests.push({ id, text, sent: false });
+    this.history.add(entry);
+  }
+
+  /** The words of a request went out on the current stream. */
+  requestSent(id: string, now: number): void {
+    const request = this.#requests.find((r) => r.id === id);
+    if (request) request.sent = true;
+    this.asked(now);
+    this.#dropping = false;
+  }
+
+  /** Nobody waits for this reply any more. */
+  cancelRequest(id: string): void {
+    const request = this.#requests.find((r) => r.id === id);
+    if (!request) return;
+    this.#requests = this.#requests.filter((r) => r !== request);
+    // A caller who speaks up stops the model himself; stopped by the application it would still be spoken.
+    if (request.sent && !this.#speaking) this.#orphans += 1;
+  }
+
+  /** Requests whose words the current stream has not been told. */
+  get unsentRequests(): ReadonlyArray<{ readonly id: string; readonly text: string }> {
+    return this.#requests.filter((r) => !r.sent);
+  }
+
+  /** A tool's answer goes to the model. False when nobody waits for it. */
+  toolAnswered(callId: string, now: number): boolean {
+    const call = this.#pendingTools.get(callId);
+    if (!call) return false;
+    this.#pendingTools.delete(callId);
+    this.#toolWaitMs += now - call.since;
+    this.asked(now);
+    this.#version += 1;
+    return true;
+  }
+
+  /** The application stops the reply: the rest of it goes to nobody, the next one is heard. */
+  interrupt(now: number): Effect[] {
+    if (this.#open) {
+      const { messageId } = this.#open;
+      this.#close('stopped', now);
+      this.history.interrupted(messageId, true);
+      this.#dropping = true;
+    } else if (this.#latest && now < this.#playingUntil && !this.#latest.interrupted) {
+      this.#latest.interrupted = true;
+      this.history.interrupted(this.#latest.messageId, true);
+    }
+    this.#playingUntil = Math.min(this.#playingUntil, now);
+    return this.#flush();
+  }
+
+  /** Closes a reply in which nothing arrives any more, and forgets questions that stay without an answer. */
+  tick(now: number): Effect[] {
+    if (this.#open && now - this.#open.lastActivity > STALL_MS) this.#close('stalled', now);
+    if (this.#askedAt !== undefined && now - this.#askedAt > ANSWER_PATIENCE_MS) {
+      this.#askedAt = undefined;
+      this.#owed = false;
+    }
+    return this.#flush();
+  }
+
+  /**
+   * The stream is gone or is about to be replaced: closes what is open and tells what the next stream must know.
+   * Nothing that was said is lost: words that were understood but not answered are asked again, words that were
+   * not understood are in the audio from `audioFrom` on.
+   */
+  resume(now: number): { effects: Effect[]; plan: ResumePlan } {
+    const cut = this.#open;
+    if (cut) this.#close('lost', now);
+    this.#contents.clear();
+    this.#dropping = false;
+    this.#orphans = 0;
+    let audioFrom = Math.max(this.#understoodUntil, now - SPEECH_LEAD_MS);
+    const turn = this.#turn;
+    if (
+      turn &&
+      !turn.answered &&
+      turn.texts.length === 0 &&
+      (this.#speaking || this.awaitingAnswer(now))
+    ) {
+      audioFrom = Math.min(audioFrom, turn.startedAt - SPEECH_LEAD_MS);
+    } else if (this.#speaking)
+      audioFrom = Math.min(audioFrom, this.#speakingSince - SPEECH_LEAD_MS);
+    audioFrom = Math.max(audioFrom, this.#understoodUntil);
+    this.#finishTurn();
+    for (const request of this.#requests) request.sent = false;
+    const { history, ask } = this.#unanswered(now, cut);
+    return { effects: this.#flush(), plan: { history, ask, audioFrom } };
+  }
+
+  /** The call ends: what is open is closed, the last transcript is told. */
+  end(now: number): { effects: Effect[]; leftover: TokenCounts } {
+    this.#finishTurn();
+    this.#close('closed', now);
+    const leftover = this.#tokens;
+    this.#tokens = NO_TOKENS;
+    return { effects: this.#flush(), leftover };
+  }
+
+  /** The history without what is asked for in words that are still to be sent. */
+  snapshot(): HistoryEntry[] {
+    const unsent = new Set(this.#requests.filter((r) => !r.sent).map((r) => r.id));
+    return this.history.entries.filter((entry) => !unsent.has(entry.id));
+  }
+
+  // -- what the service says ---------------------------------------------------------------------------------------
+
+  #speechStart(offsetMs: number | undefined, moment: Moment): void {
+    const at = (offsetMs === undefined ? undefined : moment.sampleAt?.(offsetMs)) ?? moment.now;
+    this.#bargeIn('user_speech_start', moment.now);
+    this.#startSpeaking(at);
+    this.#orphans = 0;
+    this.#beginTurn(at);
+  }
+
+  #speechEnd(offsetMs: number | undefined, moment: Moment): void {
+    const at = (offsetMs === undefined ? undefined : moment.sampleAt?.(offsetMs)) ?? moment.now;
+    this.#dropping = false;
+    if (this.#turn && !this.#turn.answered) this.#turn.endedAt = at;
+    this.#speechEndedAt = at;
+    this.#askedAt ??= moment.now;
+    this.#version += 1;
+    this.#stopSpeaking();
+  }
+
+  #contentStart(event: Extract<SonicEvent, { type: 'contentStart' }>, now: number): void {
+    const content: Content = {
+      kind: event.kind,
+      role: event.role,
+      stage: event.stage,
+      dropped: false,
+    };
+    this.#contents.set(event.contentId, content);
+    if (event.role === 'USER' || event.kind === 'UNKNOWN') return;
+    if (event.kind === 'TEXT' && event.stage === 'FINAL') return;
+    if (event.kind === 'TOOL') {
+      this.#finishTurn();
+      return;
+    }
+    if (this.#dropping || this.#takeOrphan()) {
+      content.dropped = true;
+      return;
+    }
+    if (event.kind === 'AUDIO') content.generation = this.#open;
+    this.#finishTurn();
+    this.#stopSpeaking();
+    if (this.#open) this.#open.lastActivity = now;
+  }
+
+  #text(event: Extract<SonicEvent, { type: 'text' }>, now: number): void {
+    const content = this.#contents.get(event.contentId);
+    const role = content && content.role !== 'UNKNOWN' ? content.role : event.role;
+    if (event.interrupted && role !== 'USER') {
+      this.#dropping = false;
+      this.#bargeIn('interrupted_text', now);
+      return;
+    }
+    if (!event.content.trim()) return;
+    if (role === 'USER') this.#userText(event.content, now);
+    else if (content?.stage === 'FINAL') {
+      this.#version += 1;
+      this.history.final(event.content, now, () => this.#newId('item_'));
+    } else if (role === 'ASSISTANT' && !content?.dropped && !this.#dropping) {
+      const generation = this.#ensureOpen(now);
+      const gap = generation.hasText && !/^\s/.test(event.content) ? ' ' : '';
+      generation.hasText = true;
+      this.history.draft(generation.messageId, now, event.content);
+      this.#effects.push({ type: 'text', id: generation.id, text: gap + event.content });
+    }
+  }
+
+  #audio(event: Extract<SonicEvent, { type: 'audio' }>, now: number): void {
+    const content = this.#contents.get(event.contentId);
+    if (content?.dropped || (this.#dropping && !content?.generation?.open)) return;
+    const owner = content?.generation;
+    // A reply that was cut is not played; one that ended for a tool goes on in a new generation.
+    if (owner && !owner.open && owner.interrupted) return;
+    const generation = owner?.open ? owner : this.#ensureOpen(now);
+    if (content) content.generation = generation;
+    const bytes = Math.floor((event.content.length * 3) / 4);
+    const ms = bytes / this.#bytesPerMs;
+    if (generation.firstAudioAt === undefined) {
+      generation.firstAudioAt = now;
+      this.#stopSpeaking();
+    }
+    generation.audioMs += ms;
+    generation.lastActivity = now;
+    this.#playingUntil = Math.max(now, this.#playingUntil) + ms;
+    this.#effects.push({ type: 'audio', id: generation.id, content: event.content });
+  }
+
+  #toolUse(event: Extract<SonicEvent, { type: 'toolUse' }>, now: number): void {
+    if (this.#pendingTools.has(event.toolUseId)) return;
+    this.#finishTurn();
+    this.#stopSpeaking();
+    this.#version += 1;
+    this.#pendingTools.set(event.toolUseId, { name: event.name, since: now });
+    const generation = this.#ensureOpen(now);
+    const itemId = this.#newId('item_');
+    this.history.add({
+      kind: 'tool_call',
+      id: itemId,
+      at: now,
+      callId: event.toolUseId,
+      name: event.name,
+      args: event.args,
+    });
+    this.#effects.push({
+      type: 'tool_call',
+      id: generation.id,
+      itemId,
+      callId: event.toolUseId,
+      name: event.name,
+      args: event.args,
+    });
+    // The framework hands a tool's result over only when all channels have ended: waiting for more would deadlock.
+    this.#close('tool_call', now);
+  }
+
+  #contentEnd(event: Extract<SonicEvent, { type: 'contentEnd' }>, now: number): void {
+    const content = this.#contents.get(event.contentId);
+    this.#contents.delete(event.contentId);
+    if (event.stopReason === 'INTERRUPTED') {
+      this.#dropping = false;
+      this.#bargeIn('stop_reason', now);
+      return;
+    }
+    const kind = content?.kind ?? event.kind;
+    if (kind !== 'AUDIO' || event.stopReason !== 'END_TURN') return;
+    this.#dropping = false;
+    const owner = content ? content.generation : this.#open;
+    if (owner?.open) this.#close('end_turn', now);
+    else if (content && !content.generation && !content.dropped) this.#close('end_turn', now);
+  }
+
+  #userText(text: string, now: number): void {
+    this.#dropping = false;
+    this.#orphans = 0;
+    const turn = this.#turn;
+    const late = this.#open && turn && turn.texts.length === 0;
+    if (this.#open && !late) this.#bargeIn('user_text', now);
+    if (!late) this.#beginTurn(now);
+    const current = this.#turn as UserTurn;
+    current.texts.push(text.trim());
+    const entry = this.history.entries.find((e) => e.id === current.itemId);
+    const whole = current.texts.join(' ');
+    if (entry?.kind === 'user') entry.text = whole;
+    this.#understoodUntil = Math.max(this.#understoodUntil, current.endedAt ?? 0);
+    this.#version += 1;
+    this.#effects.push({
+      type: 'transcript',
+      itemId: current.itemId,
+      text: whole,
+      final: false,
+      startedAt: current.startedAt,
+    });
+    if (late) {
+      current.answered = false;
+      this.#finishTurn();
+      return;
+    }
+    this.asked(now);
+    this.#stopSpeaking();
+  }
+
+  // -- turns and generations ---------------------------------------------------------------------------------------
+
+  #beginTurn(at: number): void {
+    if (this.#turn && !this.#turn.answered) return;
+    this.#turn = { itemId: this.#newId('item_'), startedAt: at, texts: [], answered: false };
+    this.history.addUser(this.#turn.itemId, at);
+  }
+
+  /** The model answers, so the user's turn is over: its transcript is final. Nothing is told of an empty turn. */
+  #finishTurn(): void {
+    const turn = this.#turn;
+    if (!turn || turn.answered) return;
+    if (turn.texts.length === 0) return;
+    turn.answered = true;
+    this.#effects.push({
+      type: 'transcript',
+      itemId: turn.itemId,
+      text: turn.texts.join(' '),
+      final: true,
+      startedAt: turn.startedAt,
+    });
+  }
+
+  #startSpeaking(at: number): void {
+    if (this.#speaking) return;
+    this.#speaking = true;
+    this.#speakingSince = at;
+    this.#effects.push({ type: 'speech_started' });
+  }
+
+  #stopSpeaking(): void {
+    if (!this.#speaking) return;
+    this.#speaking = false;
+    this.#effects.push({ type: 'speech_stopped' });
+  }
+
+  /** Any sign, any number of times: each reply is interrupted once, and at once. */
+  #bargeIn(sign: BargeInSign, now: number): void {
+    const playing = this.playing(now) ? (this.#open ?? this.#latest) : undefined;
+    if (!playing || playing.interrupted) return;
+    // Words of ours injected while the last sentences are still told look like a caller who speaks up.
+    const injected =
+      sign !== 'user_speech_start' &&
+      sign !== 'user_text' &&
+      !this.#open &&
+      this.#requests.length > 0;
+    if (injected) return;
+    const wasOpen = this.#open !== undefined;
+    playing.interrupted = true;
+    this.#close('interrupted', now);
+    this.history.interrupted(playing.messageId, false);
+    this.#version += 1;
+    this.#playingUntil = Math.min(this.#playingUntil, now);
+    // After the service's own word nothing of that reply follows; before it the rest may still be on its way.
+    if (wasOpen && sign === 'user_speech_start') this.#dropping = true;
+    this.#effects.push({ type: 'barge_in', sign, at: now, id: playing.id });
+    if (sign === 'user_text') return;
+    if (this.#speaking) this.#effects.push({ type: 'speech_started' });
+    else this.#startSpeaking(now);
+  }
+
+  #takeOrphan(): boolean {
+    if (this.#orphans === 0 || this.#open) return false;
+    this.#orphans -= 1;
+    this.#dropping = true;
+    return true;
+  }
+
+  #ensureOpen(now: number): Generation {
+    if (this.#open) return this.#open;
+    this.#finishTurn();
+    const sent = this.#requests.findIndex((r) => r.sent);
+    const request = sent >= 0 ? this.#requests.splice(sent, 1)[0] : undefined;
+    const generation: Generation = {
+      id: this.#newId('response_'),
+      messageId: this.#newId('item_'),
+      requestedAt: this.#askedAt ?? now,
+      openedAt: now,
+      audioMs: 0,
+      interrupted: false,
+      userSpeechEndedAt: this.#speechEndedAt,
+      toolWaitMs: this.#toolWaitMs,
+      tokens: NO_TOKENS,
+      open: true,
+      hasText: false,
+      lastActivity: now,
+    };
+    if (this.#turn) this.#turn.answered ||= this.#turn.texts.length > 0;
+    this.#askedAt = undefined;
+    this.#owed = false;
+    this.#version += 1;
+    this.#open = generation;
+    this.#latest = generation;
+    this.#effects.push({ type: 'generation_opened', response: generation, requestId: request?.id });
+    return generation;
+  }
+
+  #close(reason: CloseReason, now: number): void {
+    const generation = this.#open;
+    if (!generation) return;
+    this.#open = undefined;
+    generation.open = false;
+    generation.closedAt = now;
+    if (reason === 'interrupted' || reason === 'stopped') generation.interrupted = true;
+    generation.tokens = this.#tokens;
+    this.#tokens = NO_TOKENS;
+    // The answer itself is what the caller waited for; the words before a tool are not.
+    if (reason !== 'tool_call') {
+      this.#speechEndedAt = undefined;
+      this.#toolWaitMs = 0;
+    }
+    this.#version += 1;
+    this.#effects.push({ type: 'generation_closed', response: generation, reason });
+  }
+
+  /** What was asked and has no answer: taken out of the history, to be asked again. */
+  #unanswered(now: number, cut: Generation | undefined): { history: HistoryEntry[]; ask?: string } {
+    const history = this.snapshot();
+    if (this.#pendingTools.size > 0 || this.#requests.length > 0) return { history };
+    if (cut && !cut.interrupted && cut.audioMs > 0) {
+      const said = history.find((e) => e.id === cut.messageId);
+      const words = said?.kind === 'assistant' ? said.text : '';
+      return {
+        history,
+        ask: `[The connection broke while you were answering. You had planned to say: "${words}". Finish that answer briefly.]`,
+      };
+    }
+    if (cut && cut.audioMs === 0) {
+      this.history.remove(cut.messageId);
+    } else if (!this.awaitingAnswer(now)) return { history };
+    const left = this.snapshot();
+    const tail: HistoryEntry[] = [];
+    for (let i = left.length - 1; i >= 0; i -= 1) {
+      const entry = left[i] as HistoryEntry;
+      if (entry.kind === 'assistant') break;
+      if (entry.kind === 'user' || entry.kind === 'instruction') {
+        if (entry.text.trim()) tail.unshift(entry);
+      } else if (entry.kind === 'tool_result') {
+        return {
+          history: left,
+          ask: '[The connection broke before you could answer. Answer the last question now.]',
+        };
+      }
+    }
+    if (tail.length === 0) return { history: left };
+    const again = tail.map((e) => ('text' in e ? e.text : '')).join('\n');
+    return { history: left.filter((e) => !tail.includes(e)), ask: again };
+  }
+
+  #flush(): Effect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+}

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The wire: builders for the events that we send and a tolerant parser for those that arrive.
+ * Every event is one JSON document `{"event":{"<name>":{…}}}`.
+ * Source: Amazon Nova 2 user guide, pages sonic-input-events and sonic-output-events; `userSpeechStart` and
+ * `userSpeechEnd` are not documented and were seen in captures of the live service.
+ */
+
+/** One event for the service, ready to be serialised. */
+export interface ClientEvent {
+  readonly event: Readonly<Record<string, unknown>>;
+}
+
+/** Who said a block of text. SYSTEM may come only once, before everything else. */
+export type TextRole = 'SYSTEM' | 'USER' | 'ASSISTANT';
+
+/** Everything a session and its one prompt are opened with. */
+export interface SessionConfig {
+  readonly maxTokens: number;
+  readonly topP: number;
+  readonly temperature: number;
+  /** Left out for the first Nova Sonic, which does not know it. */
+  readonly endpointingSensitivity?: 'HIGH' | 'MEDIUM' | 'LOW';
+  readonly voiceId: string;
+  readonly outputSampleRate: number;
+  readonly inputSampleRate: number;
+  readonly tools: readonly ToolSpec[];
+  readonly toolChoice?: Readonly<Record<string, unknown>>;
+}
+
+/** A tool as the service wants it: the schema is a JSON document inside a string. */
+export interface ToolSpec {
+  readonly name: string;
+  readonly description: string;
+  readonly inputSchema: string;
+}
+
+const event = (name: string, body: Record<string, unknown>): ClientEvent => ({
+  event: { [name]: body },
+});
+
+export const sessionStart = (config: SessionConfig): ClientEvent =>
+  event('sessionStart', {
+    inferenceConfiguration: {
+      maxTokens: config.maxTokens,
+      topP: config.topP,
+      temperature: config.temperature,
+    },
+    ...(config.endpointingSensitivity && {
+      turnDetectionConfiguration: { endpointingSensitivity: config.endpointingSensitivity },
+    }),
+  });
+
+export const promptStart = (promptName: string, config: SessionConfig): ClientEvent =>
+  event('promptStart', {
+    promptName,
+    textOutputConfiguration: { mediaType: 'text/plain' },
+    audioOutputConfiguration: {
+      mediaType: 'audio/lpcm',
+      sampleRateHertz: config.outputSampleRate,
+      sampleSizeBits: 16,
+      channelCount: 1,
+      voiceId: config.voiceId,
+      encoding: 'base64',
+      audioType: 'SPEECH',
+    },
+    ...(config.tools.length > 0 && {
+      toolUseOutputConfiguration: { mediaType: 'application/json' },
+      toolConfiguration: {
+        tools: config.tools.map((tool) => ({
+          toolSpec: {
+            name: tool.name,
+            description: tool.description,
+            inputSchema: { json: tool.inputSchema },
+          },
+        })),
+        ...(config.toolChoice && { toolChoice: config.toolChoice }),
+      },
+    }),
+  });
+
+/** A whole block of text; more than one part stays one message (the service caps the size of a part). */
+export const textBlock = (
+  promptName: string,
+  contentName: string,
+  role: TextRole,
+  parts: readonly string[],
+  interactive: boolean,
+): ClientEvent[] => [
+  event('contentStart', {
+    promptName,
+    contentName,
+    type: 'TEXT',
+    interactive,
+    role,
+    textInputConfiguration: { mediaType: 'text/plain' },
+  }),
+  ...parts.map((content) => event('textInput', { promptName, contentName, content })),
+  contentEnd(promptName, contentName),
+];
+
+export const audioStart = (
+  promptName: string,
+  contentName: string,
+  sampleRate: number,
+): ClientEvent =>
+  event('contentStart', {
+    promptName,
+    contentName,
+    type: 'AUDIO',
+    interactive: true,
+    role: 'USER',
+    audioInputConfiguration: {
+      mediaType: 'audio/lpcm',
+      sampleRateHertz: sampleRate,
+      sampleSizeBits: 16,
+      channelCount: 1,
+      audioType: 'SPEECH',
+      encoding: 'base64',
+    },
+  });
+
+export const audioInput = (promptName: string, contentName: string, content: string): ClientEvent =>
+  event('audioInput', { promptName, contentName, content });
+
+/** A tool's result; `content` must be a JSON object in a string, anything else ends the stream. */
+export const toolResultBlock = (
+  promptName: string,
+  contentName: string,
+  toolUseId: string,
+  content: string,
+): ClientEvent[] => [
+  event('contentStart', {
+    promptName,
+    contentName,
+    interactive: false,
+    type: 'TOOL',
+    role: 'TOOL',
+    toolResultInputConfiguration: {
+      toolUseId,
+      type: 'TEXT',
+      textInputConfiguration: { mediaType: 'text/plain' },
+    },
+  }),
+  event('toolResult', { promptName, contentName, content }),
+  contentEnd(promptName, contentName),
+];
+
+export const contentEnd = (promptName: string, contentName: string): ClientEvent =>
+  event('contentEnd', { promptName, contentName });
+
+export const promptEnd = (promptName: string): ClientEvent => event('promptEnd', { promptName });
+
+export const sessionEnd = (): ClientEvent => event('sessionEnd', {});
+
+/** The name of a client event, for logs and tests. */
+export const clientEventName = (e: ClientEvent): string => Object.keys(e.event)[0] ?? 'unknown';
+
+export type ContentKind = 'TEXT' | 'AUDIO' | 'TOOL' | 'UNKNOWN';
+export type ContentRole = 'USER' | 'ASSISTANT' | 'TOOL' | 'SYSTEM' | 'UNKNOWN';
+
+export interface TokenCounts {
+  readonly inputAudio: number;
+  readonly inputText: number;
+  readonly outputAudio: number;
+  readonly outputText: number;
+}
+
+/** What the service says, reduced to what is used; fields that are missing have their neutral value. */
+export type SonicEvent =
+  | { readonly type: 'completionStart' }
+  | { readonly type: 'completionEnd' }
+  | { readonly type: 'userSpeechStart'; readonly offsetMs?: number }
+  | { readonly type: 'userSpeechEnd'; readonly offsetMs?: number; readonly detectedMs?: number }
+  | {
+      readonly type: 'contentStart';
+      readonly contentId: string;
+      readonly kind: ContentKind;
+      readonly role: ContentRole;
+      readonly stage?: 'SPECULATIVE' | 'FINAL';
+    }
+  | {
+      readonly type: 'text';
+      readonly contentId: string;
+      readonly role: ContentRole;
+      readonly content: string;
+      /** The text is the JSON document by which the service says that the caller spoke over it. */
+      readonly interrupted: boolean;
+    }
+  | {
+      readonly type: 'audio';
+      readonly contentId: string;
+      /** Base64 of 16-bit little-endian mono samples at the output sample rate. */
+      readonly content: string;
+    }
+  | {
+      readonly type: 'toolUse';
+      readonly contentId: string;
+      readonly toolUseId: string;
+      readonly name: string;
+      /** The arguments, a JSON object in a string. */
+      readonly args: string;
+    }
+  | {
+      readonly type: 'contentEnd';
+      readonly contentId: string;
+      readonly kind: ContentKind;
+      readonly stopReason: string;
+    }
+  | { readonly type: 'usage'; readonly delta: TokenCounts }
+  | { readonly type: 'unknown'; readonly name: string };
+
+type Json = Record<string, unknown>;
+const isRecord = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const record = (value: unknown): Json => (isRecord(value) ? value : {});
+const str = (value: unknown): string => (typeof value === 'string' ? value : '');
+const num = (value: unknown): number | undefined =>
+  typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+const tryJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+const kindOf = (value: unknown): ContentKind =>
+  value === 'TEXT' || value === 'AUDIO' || value === 'TOOL' ? value : 'UNKNOWN';
+const roleOf = (value: unknown): ContentRole =>
+  value === 'USER' || value === 'ASSISTANT' || value === 'TOOL' || value === 'SYSTEM'
+    ? value
+    : 'UNKNOWN';
+
+/** `additionalModelFields` is JSON inside a string; an object is taken as well. */
+function stageOf(fields: unknown): 'SPECULATIVE' | 'FINAL' | undefined {
+  const parsed = record(typeof fields === 'string' ? tryJson(fields) : fields);
+  const stage = parsed.generationStage;
+  return stage === 'SPECULATIVE' || stage === 'FINAL' ? stage : undefined;
+}
+
+/** The barge-in signal is a JSON object with `interrupted: true`; its white space varies between builds. */
+function isInterruptSignal(content: string): boolean {
+  const text = content.trim();
+  return text.startsWith('{') && record(tryJson(text)).interrupted === true;
+}
+
+/**
+ * A tool's arguments as one JSON object in a string. Some builds encode them twice, some send an object,
+ * some put them under `input`; what is not JSON is handed on for the framework to refuse.
+ */
+function argumentsOf(body: Json): string {
+  const raw = body.content ?? body.input ?? '{}';
+  if (typeof raw !== 'string') return JSON.stringify(raw) ?? '{}';
+  const inner = tryJson(raw);
+  if (typeof inner === 'string' && isRecord(tryJson(inner))) return inner;
+  return raw.trim() === '' ? '{}' : raw;
+}
+
+function tokens(body: Json): TokenCounts {
+  const delta = record(record(body.details).delta);
+  const input = record(delta.input);
+  const output = record(delta.output);
+  return {
+    inputAudio: num(input.speechTokens) ?? 0,
+    inputText: num(input.textTokens) ?? 0,
+    outputAudio: num(output.speechTokens) ?? 0,
+    outputText: num(output.textTokens) ?? 0,
+  };
+}
+
+/**
+ * Reads one event of the service. Never throws: what is not understood comes back as `unknown` with its name,
+ * since the service has added events without notice before.
+ */
+export function parseServerEvent(source: string | Uint8Array | unknown): SonicEvent {
+  let document: unknown = source;
+  if (source instanceof Uint8Array) document = tryJson(Buffer.from(source).toString('utf8'));
+  else if (typeof source === 'string') document = tryJson(source);
+  const events = record(record(document).event);
+  const name = Object.keys(events)[0];
+  if (name === undefined) return { type: 'unknown', name: '(no event)' };
+  const body = record(events[name]);
+  const contentId = str(body.contentId);
+  switch (name) {
+    case 'completionStart':
+    case 'completionEnd':
+      return { type: name };
+    case 'userSpeechStart':
+      return { type: name, offsetMs: num(body.inputAudioOffsetMs) };
+    case 'userSpeechEnd':
+      return {
+        type: name,
+        offsetMs: num(body.inputAudioOffsetMs),
+        detectedMs: num(body.inputAudioDetectionOffsetMs),
+      };
+    case 'contentStart':
+      return {
+        type: name,
+        contentId,
+        kind: kindOf(body.type),
+        role: roleOf(body.role),
+        stage: stageOf(body.additionalModelFields),
+      };
+    case 'textOutput': {
+      const content = str(body.content);
+      return {
+        type: 'text',
+        contentId,
+        role: roleOf(body.role),
+        content,
+        interrupted: isInterruptSignal(content),
+      };
+    }
+    case 'audioOutput':
+      return { type: 'audio', contentId, content: str(body.content) };
+    case 'toolUse': {
+      const toolUseId = str(body.toolUseId);
+      if (!toolUseId) return { type: 'unknown', name: 'toolUse without toolUseId' };
+      return {
+        type: 'toolUse',
+        contentId,
+        toolUseId,
+        name: str(body.toolName),
+        args: argumentsOf(body),
+      };
+    }
+    case 'contentEnd':
+      return {
+        type: name,
+        contentId,
+        kind: kindOf(body.type),
+        stopReason: str(body.stopReason),
+      };
+    case 'usageEvent':
+      return { type: 'usage', delta: tokens(body) };
+    default:
+      return { type: 'unknown', name };
+  }
+}
+
+/** A copy of an event for logs: audio content is replaced by its length in bytes. */
+export function withoutAudio(document: unknown): Record<string, unknown> {
+  const events = record(record(document).event);
+  const copy: Json = {};
+  for (const [name, body] of Object.entries(events)) {
+    const content = record(body).content;
+    copy[name] =
+      (name === 'audioInput' || name === 'audioOutput') && typeof content === 'string'
+        ? { ...record(body), content: Buffer.byteLength(content, 'base64') }
+        : body;
+  }
+  return { event: copy };
+}

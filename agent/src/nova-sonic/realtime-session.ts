@@ -1,0 +1,595 @@
+// SPDX-License-Identifier: Apache-2.0
+import { llm, shortuuid } from '@livekit/agents';
+import type { AudioFrame } from '@livekit/rtc-node';
+import { AudioCutter } from './audio-input.js';
+import { connectClient } from './client.js';
+import type { Clock } from './clock.js';
+import { Continuity, type StreamSettings, settingsFingerprint } from './continuity.js';
+import { Conversation, type Effect, type ResponseRecord } from './conversation.js';
+import { asError, type NovaSonicError } from './errors.js';
+import { type ClientEvent, clientEventName, withoutAudio } from './events.js';
+import { GenerationChannels } from './generation.js';
+import {
+  compareContext,
+  entriesOf,
+  type HistoryEntry,
+  toChatContext,
+  toolNote,
+} from './history.js';
+import { responseMetrics, turnTiming } from './measures.js';
+import type { ResolvedOptions } from './options.js';
+import type { RealtimeModel } from './realtime-model.js';
+import type { RealtimeSessionEvents } from './session-events.js';
+import { SonicStream } from './stream.js';
+import {
+  ToolCalls,
+  toolChoiceConfig,
+  toolResultContent,
+  toolSpecs,
+  WatchedTools,
+} from './tools.js';
+import { isFirstGeneration } from './voices.js';
+
+/** Several changes of tools or instructions in a row make one renewal. */
+const CHANGES_SETTLE_MS = 50;
+
+interface PendingReply {
+  readonly resolve: (event: llm.GenerationCreatedEvent) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * One agent's conversation with Nova Sonic, over as many streams as it takes. LiveKit's side of the plugin: audio and
+ * tool results in, generations and transcripts out. What to do is decided in `conversation.ts` and `continuity.ts`.
+ *
+ * Events: see `RealtimeSessionEvents`. No listener's exception ever stops the session.
+ */
+export class RealtimeSession extends llm.RealtimeSession {
+  readonly #options: ResolvedOptions;
+  readonly #model: RealtimeModel;
+  readonly #clock: Clock;
+  readonly #conversation: Conversation;
+  readonly #continuity: Continuity;
+  readonly #cutter: AudioCutter;
+  readonly #toolCalls: ToolCalls;
+  readonly #onClosed: () => void;
+  readonly #generations = new Map<string, GenerationChannels>();
+  readonly #replies = new Map<string, PendingReply>();
+  readonly #userInitiated = new Set<string>();
+  readonly #told = new Set<string>();
+  #instructions = '';
+  #tools: llm.ToolContext = llm.ToolContext.empty();
+  #toolChoice: llm.ToolChoice | null | undefined;
+  #typed: Array<Extract<HistoryEntry, { kind: 'user' }>> = [];
+  #cancelSettle?: () => void;
+  #closed?: Promise<void>;
+
+  /** @internal use `RealtimeModel.session()` */
+  constructor(model: RealtimeModel, onClosed: () => void) {
+    super(model);
+    const options = model.options;
+    this.#model = model;
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#onClosed = onClosed;
+    this.#toolChoice = options.toolChoice;
+    this.#cutter = new AudioCutter(options.inputSampleRate, options.inputChunkMs);
+    this.#conversation = new Conversation({
+      newId: shortuuid,
+      outputSampleRate: options.outputSampleRate,
+    });
+    this.#toolCalls = new ToolCalls(this.#clock, (callId, { output, isError }) => {
+      this.logger.debug({ callId }, 'a tool result that the framework dropped is delivered');
+      this.#deliverToolResult(callId, output, isError);
+    });
+    this.#continuity = new Continuity(
+      {
+        clock: this.#clock,
+        random: Math.random,
+        newId: shortuuid,
+        regions: options.regions,
+        retry: options.retry,
+        history: options.history,
+        renewAfterMs: options.renewAfterMs,
+        carryOverMs: options.carryOverMs,
+        progressMs: options.timeouts.progress,
+        openStream: (id, region, sink) =>
+          new SonicStream({
+            id,
+            region,
+            sink,
+            modelId: options.model,
+            clock: this.#clock,
+            connect: (where) => connectClient(options, where),
+            firstEventMs: options.timeouts.firstEvent,
+            writeStallMs: 5_000,
+            closeMs: options.timeouts.close,
+          }),
+      },
+      this.#conversation,
+      {
+        settings: () => this.#settings(),
+        effects: (effects) => this.#run(effects),
+        lifecycle: (event) => {
+          this.logger.debug(event, 'stream lifecycle');
+          this.#tell('stream_lifecycle', event);
+        },
+        failed: (error, recoverable) => this.#failed(error, recoverable),
+        reconnected: () => this.#tell('session_reconnected', {}),
+        sent: (event, streamId) => this.#observe('bedrock_client_event_queued', event, streamId),
+        received: (document, streamId) =>
+          this.#observe('bedrock_server_event_received', document, streamId),
+      },
+    );
+  }
+
+  // -- state -------------------------------------------------------------------------------------------------------
+
+  /** The conversation so far: what was really spoken, once. A copy. */
+  override get chatCtx(): llm.ChatContext {
+    return toChatContext(this.#conversation.snapshot());
+  }
+
+  /** The tools as they are now; running one of them is watched, so that the model always gets an answer. */
+  override get tools(): llm.ToolContext {
+    return new WatchedTools(this.#tools, this.#toolCalls);
+  }
+
+  /** A stream is up and takes audio. */
+  get connected(): boolean {
+    return this.#continuity.live;
+  }
+
+  // -- configuration -----------------------------------------------------------------------------------------------
+
+  /** @internal the framework's one call that says that instructions, history and tools are all known */
+  override async _updateSession(
+    instructions?: string,
+    chatCtx?: llm.ChatContext,
+    tools?: llm.ToolContext,
+  ): Promise<void> {
+    await super._updateSession(instructions, chatCtx, tools);
+    this.initializeStreams();
+  }
+
+  /**
+   * Opens the first stream, or with `isRestart` moves the call to a fresh one at once. The framework does the first
+   * by itself once instructions, history and tools are known.
+   */
+  initializeStreams(isRestart = false): void {
+    if (this.#closed) return;
+    if (!this.#continuity.started) this.#continuity.start();
+    else if (isRestart) void this.#continuity.renew('restart', { immediately: true });
+  }
+
+  /**
+   * Moves the call to a fresh stream: at the next quiet moment, or at once. Resolves when it has moved.
+   */
+  async renew(options: { immediately?: boolean } = {}): Promise<void> {
+    await this.#continuity.renew('asked', options);
+  }
+
+  /** New instructions; in the middle of a call they take effect with a fresh stream at the next quiet moment. */
+  override async updateInstructions(instructions: string): Promise<void> {
+    this.#instructions = instructions;
+    this.#settingsChanged();
+  }
+
+  /**
+   * New tools. Compared by name, description and schema; in the middle of a call they take effect with a fresh
+   * stream after the current reply. Several changes at once make one.
+   */
+  override async updateTools(tools: llm.ToolContext): Promise<void> {
+    this.#tools = tools;
+    this.#settingsChanged();
+  }
+
+  /** A tool choice takes effect at the next stream: Sonic takes it only at the start of one. */
+  override updateOptions({ toolChoice }: { toolChoice?: llm.ToolChoice | null }): void {
+    if (toolChoice === undefined) return;
+    const before = JSON.stringify(toolChoiceConfig(this.#toolChoice));
+    this.#toolChoice = toolChoice ?? this.#options.toolChoice;
+    if (this.#continuity.started && JSON.stringify(toolChoiceConfig(this.#toolChoice)) !== before) {
+      this.#once(
+        'Sonic takes a tool choice only at the start of a stream: it takes effect at the next one',
+      );
+    }
+  }
+
+  /**
+   * Compares a context with ours by ids. Tool results go to the model; user messages at the end wait for
+   * `generateReply`; a changed past is told to the next stream (or to a fresh one, see `contextEdits`). Nothing that
+   * was said is ever sent as new input.
+   */
+  override async updateChatCtx(chatCtx: llm.ChatContext): Promise<void> {
+    const { history } = this.#conversation;
+    if (!this.#continuity.started) {
+      history.replace(entriesOf(chatCtx));
+      return;
+    }
+    const edits = compareContext(history.entries, chatCtx);
+    this.#typed = edits.typed;
+    for (const result of edits.results) {
+      if (this.#toolCalls.delivered(result.callId)) {
+        this.#deliverToolResult(result.callId, result.output, result.isError, result);
+      }
+    }
+    if (!edits.changed) return;
+    const results = history.entries.filter(
+      (e) => e.kind === 'tool_result' && !edits.entries.includes(e),
+    );
+    history.replace([...edits.entries, ...results]);
+    if (this.#options.contextEdits === 'renew') void this.#continuity.renew('context edited');
+    else
+      this.#once(
+        'Sonic takes a changed history only at the start of a stream: it is told to the next one',
+      );
+  }
+
+  // -- audio -------------------------------------------------------------------------------------------------------
+
+  /** The caller's audio, any rate and number of channels. Never throws: an exception would silence the call. */
+  override pushAudio(frame: AudioFrame): void {
+    if (this.#closed) return;
+    try {
+      for (const chunk of this.#cutter.push(frame, this.#clock.now()))
+        this.#continuity.audio(chunk);
+    } catch (error) {
+      this.#once('a frame of audio could not be sent', asError(error));
+    }
+  }
+
+  /** Sonic takes no video; said once. LiveKit for TypeScript has no such member, the Python one does. */
+  pushVideo(_frame: unknown): void {
+    this.#once('Sonic takes no video: it is left out');
+  }
+
+  /** Sends what is left in the buffer. The end of a turn is decided by Sonic itself. */
+  override async commitAudio(): Promise<void> {
+    if (this.#closed) return;
+    for (const chunk of this.#cutter.flush(this.#clock.now())) this.#continuity.audio(chunk);
+  }
+
+  /** Forgets audio that was not sent yet; what Sonic has heard it has heard. */
+  override async clearAudio(): Promise<void> {
+    this.#cutter.clear();
+    this.#continuity.clearAudio();
+  }
+
+  // -- replies -----------------------------------------------------------------------------------------------------
+
+  /**
+   * Asks for a reply to the instructions and to the user's typed messages that `updateChatCtx` brought.
+   * Resolves when the reply begins.
+   * @throws RealtimeError when there is nothing to reply to, when the model takes no text, when the reply does not
+   * begin within `generateReplyTimeout`, when `signal` is aborted, and when the session is closed
+   */
+  override generateReply(
+    instructions?: string,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<llm.GenerationCreatedEvent> {
+    const typed = this.#typed;
+    this.#typed = [];
+    const words = [instructions?.trim(), ...typed.map((entry) => entry.text)]
+      .filter(Boolean)
+      .join('\n');
+    const refusal = this.#refusal(words);
+    if (refusal) return this.#refused(refusal);
+
+    const id = typed.at(-1)?.id ?? shortuuid('item_');
+    const at = this.#clock.now();
+    const entry: HistoryEntry = typed.length
+      ? { kind: 'user', id, at, text: typed.map((e) => e.text).join('\n') }
+      : { kind: 'instruction', id, at, text: words };
+    return new Promise((resolve, reject) => {
+      const done = () => {
+        cancelTimer();
+        options.signal?.removeEventListener('abort', onAbort);
+        this.#replies.delete(id);
+      };
+      const give_up = (error: Error) => {
+        done();
+        this.#conversation.cancelRequest(id);
+        reject(error);
+      };
+      const onAbort = () => give_up(new llm.RealtimeError('generateReply was aborted'));
+      const cancelTimer = this.#clock.after(this.#options.generateReplyTimeout, () => {
+        const error = new llm.RealtimeError('generateReply timed out: the reply did not begin');
+        this.logger.warn({ timeoutMs: this.#options.generateReplyTimeout }, error.message);
+        give_up(error);
+        this.#tellError(error, true);
+      });
+      this.#replies.set(id, {
+        resolve: (event) => {
+          done();
+          resolve(event);
+        },
+        reject: give_up,
+      });
+      if (options.signal?.aborted) {
+        onAbort();
+        return;
+      }
+      options.signal?.addEventListener('abort', onAbort, { once: true });
+      this.#conversation.request(id, words, entry);
+      this.#continuity.sendRequests();
+    });
+  }
+
+  /** Stops the reply: the rest of it goes to nobody, the next one is heard. Does nothing when nothing is spoken. */
+  override async interrupt(): Promise<void> {
+    this.#run(this.#conversation.interrupt(this.#clock.now()));
+    this.#toolCalls.interrupted();
+  }
+
+  /** Sonic keeps its own record of what was spoken (its FINAL texts), so there is nothing to cut. Never rejects. */
+  override async truncate(_options: {
+    messageId: string;
+    audioEndMs: number;
+    modalities?: ('text' | 'audio')[];
+    audioTranscript?: string;
+  }): Promise<void> {
+    this.#once('Sonic keeps its own record of what was spoken: truncate has nothing to do');
+  }
+
+  /** Ends the session at any moment, in order where a stream is up. Resolves when no stream or timer is left. */
+  override close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#cancelSettle?.();
+    this.#toolCalls.close();
+    for (const reply of [...this.#replies.values()]) {
+      reply.reject(new llm.RealtimeError('the session was closed'));
+    }
+    const { effects, leftover } = this.#conversation.end(this.#clock.now());
+    this.#run(effects);
+    const total =
+      leftover.inputAudio + leftover.inputText + leftover.outputAudio + leftover.outputText;
+    if (total > 0)
+      this.#tell(
+        'metrics_collected',
+        responseMetrics(this.#model, undefined, leftover, this.#clock.now()),
+      );
+    try {
+      await Promise.all([this.#continuity.close(), super.close()]);
+    } catch (error) {
+      this.logger.warn({ error }, 'the session did not close cleanly');
+    }
+    this.#cutter.close();
+    this.#onClosed();
+  }
+
+  // -- effects -----------------------------------------------------------------------------------------------------
+
+  #run(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      try {
+        this.#apply(effect);
+      } catch (error) {
+        this.logger.error(
+          { error, effect: effect.type },
+          'an event of the model could not be handled',
+        );
+      }
+    }
+  }
+
+  #apply(effect: Effect): void {
+    switch (effect.type) {
+      case 'generation_opened':
+        this.#emitGenerationEvent(effect.response, effect.requestId);
+        break;
+      case 'text':
+        this.#generations.get(effect.id)?.text(effect.text);
+        break;
+      case 'audio':
+        this.#generations.get(effect.id)?.audio(effect.content, this.#clock.now());
+        break;
+      case 'tool_call':
+        this.#callTool(effect);
+        break;
+      case 'generation_closed':
+        this.#closeGeneration(effect.response);
+        break;
+      case 'speech_started':
+        this.#tell('input_speech_started', {});
+        break;
+      case 'speech_stopped':
+        this.#tell('input_speech_stopped', { userTranscriptionEnabled: false });
+        break;
+      case 'transcript':
+        this.#tell('input_audio_transcription_completed', {
+          itemId: effect.itemId,
+          transcript: effect.text,
+          isFinal: effect.final,
+          turnStartedAt: effect.startedAt,
+        });
+        break;
+      case 'barge_in':
+        this.#toolCalls.interrupted();
+        this.#tell('barge_in', { at: effect.at, sign: effect.sign, responseId: effect.id });
+        break;
+    }
+  }
+
+  /** One `generation_created` for each generation, owned by whoever asked for it. */
+  #emitGenerationEvent(response: ResponseRecord, requestId: string | undefined): void {
+    const pending = requestId === undefined ? undefined : this.#replies.get(requestId);
+    const channels = new GenerationChannels(
+      response.id,
+      response.messageId,
+      pending !== undefined,
+      this.#options.outputSampleRate,
+    );
+    this.#generations.set(response.id, channels);
+    if (pending) this.#userInitiated.add(response.id);
+    pending?.resolve(channels.event);
+    this.#tell('generation_created', channels.event);
+  }
+
+  #callTool({ id, itemId, callId, name, args }: Extract<Effect, { type: 'tool_call' }>): void {
+    this.#toolCalls.called(callId, name);
+    // The framework drops calls in a reply that was asked for without tools: Sonic must not wait for them.
+    if (this.#toolChoice === 'none' && this.#userInitiated.has(id)) {
+      this.#toolCalls.delivered(callId);
+      this.#deliverToolResult(callId, 'tools are not allowed in this reply', true);
+      return;
+    }
+    const call = llm.FunctionCall.create({ id: itemId, callId, name, args });
+    this.#generations.get(id)?.call(call);
+  }
+
+  #deliverToolResult(
+    callId: string,
+    output: string,
+    isError: boolean,
+    entry?: Extract<HistoryEntry, { kind: 'tool_result' }>,
+  ): void {
+    const call = this.#conversation.history.entries.find(
+      (e) => e.kind === 'tool_call' && e.callId === callId,
+    );
+    const name = call?.kind === 'tool_call' ? call.name : 'unknown';
+    this.#conversation.history.add(
+      entry ?? {
+        kind: 'tool_result',
+        id: shortuuid('item_'),
+        at: this.#clock.now(),
+        callId,
+        name,
+        output,
+        isError,
+      },
+    );
+    const args = call?.kind === 'tool_call' ? call.args : '{}';
+    this.#continuity.toolResult(
+      callId,
+      toolResultContent(output, isError),
+      toolNote(name, args, { output, isError }),
+    );
+  }
+
+  #closeGeneration(response: ResponseRecord): void {
+    const channels = this.#generations.get(response.id);
+    channels?.close();
+    this.#generations.delete(response.id);
+    this.#userInitiated.delete(response.id);
+    this.#tell(
+      'metrics_collected',
+      responseMetrics(this.#model, response, response.tokens, this.#clock.now()),
+    );
+    const ended = response.userSpeechEndedAt;
+    const sentAt = ended === undefined ? undefined : this.#continuity.sentAt(ended);
+    this.#tell('turn_timing', turnTiming(response, sentAt, channels?.firstAudioAt));
+  }
+
+  // -- settings ----------------------------------------------------------------------------------------------------
+
+  /** What a stream opened now would be opened with. */
+  #settings(): StreamSettings {
+    const options = this.#options;
+    const tools = this.#toolChoice === 'none' ? [] : toolSpecs(this.#tools);
+    return {
+      instructions: this.#instructions,
+      config: {
+        maxTokens: options.maxTokens,
+        topP: options.topP ?? (tools.length > 0 ? 1 : 0.9),
+        temperature: options.temperature ?? (tools.length > 0 ? 1 : 0.7),
+        ...(!isFirstGeneration(options.model) && { endpointingSensitivity: options.turnDetection }),
+        voiceId: options.voice,
+        inputSampleRate: options.inputSampleRate,
+        outputSampleRate: options.outputSampleRate,
+        tools,
+        toolChoice: toolChoiceConfig(this.#toolChoice),
+      },
+    };
+  }
+
+  #settingsChanged(): void {
+    if (!this.#continuity.started || this.#closed) return;
+    this.#cancelSettle?.();
+    this.#cancelSettle = this.#clock.after(CHANGES_SETTLE_MS, () => {
+      const current = this.#continuity.settings;
+      if (current === undefined) return;
+      if (current === settingsFingerprint(this.#settings())) this.#continuity.cancelRenewal();
+      else void this.#continuity.renew('settings changed');
+    });
+  }
+
+  // -- refusing and telling ----------------------------------------------------------------------------------------
+
+  #refusal(words: string): string | undefined {
+    if (this.#closed) return 'the session is closed';
+    if (this.#options.modalities === 'audio') {
+      return `${this.#options.model} with modalities 'audio' takes no text: the caller must speak first`;
+    }
+    if (!words)
+      return 'generateReply() needs words: pass instructions or userInput, Sonic answers nothing else';
+    return undefined;
+  }
+
+  /** The framework swallows a rejection without a word, so it is logged and told here. */
+  #refused(message: string): Promise<never> {
+    const error = new llm.RealtimeError(message);
+    this.logger.error({ error: message }, 'generateReply was refused');
+    if (!this.#closed) this.#tellError(error, true);
+    return Promise.reject(error);
+  }
+
+  #failed(error: NovaSonicError, recoverable: boolean): void {
+    const fields = { kind: error.kind, region: error.region, 'lk.pii.error': error.message };
+    if (recoverable) this.logger.warn(fields, 'a stream failed, the call goes on');
+    else {
+      this.logger.error(fields, 'the call cannot be served and ends');
+      for (const reply of [...this.#replies.values()])
+        reply.reject(new llm.RealtimeError(error.message));
+    }
+    this.#tellError(error, recoverable);
+  }
+
+  #tellError(error: Error, recoverable: boolean): void {
+    this.#tell('error', {
+      type: 'realtime_model_error',
+      timestamp: Date.now(),
+      label: this.#model.label(),
+      error,
+      recoverable,
+    });
+  }
+
+  #observe(
+    name: 'bedrock_client_event_queued' | 'bedrock_server_event_received',
+    document: ClientEvent | unknown,
+    streamId: string,
+  ): void {
+    const log = this.#options.logEvents;
+    if (!log && this.listenerCount(name) === 0) return;
+    const event = withoutAudio(document);
+    const what = clientEventName({ event: event.event as Record<string, unknown> });
+    if (log) this.logger.debug({ streamId, event: what, 'lk.pii.content': event }, name);
+    this.#tell(name, { streamId, at: this.#clock.now(), name: what, event });
+  }
+
+  /** Calls each listener by itself: what one throws neither reaches us nor keeps the others from being told. */
+  #tell<K extends keyof RealtimeSessionEvents>(name: K, payload: RealtimeSessionEvents[K]): void {
+    const listeners = this.rawListeners(name);
+    if (name === 'error' && listeners.length === 0) {
+      this.logger.warn(payload as object, 'an error event that nobody listens to');
+    }
+    for (const listener of listeners) {
+      try {
+        listener.call(this, payload);
+      } catch (error) {
+        this.logger.error({ error, event: name }, 'a listener of the session threw');
+      }
+    }
+  }
+
+  #once(message: string, error?: Error): void {
+    if (this.#told.has(message)) return;
+    this.#told.add(message);
+    this.logger.warn(error ? { error } : {}, message);
+  }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { initializeLogger, llm } from '@livekit/agents';
+import { z } from 'zod';
+import { type Rig, startRig } from './support/agent-rig.js';
+import { ScriptedServer } from './support/scripted-server.js';
+import * as says from './support/sonic-says.js';
+
+initializeLogger({ pretty: false, level: process.env.TEST_LOG ?? 'silent' });
+
+describe('a call, with a scripted service', () => {
+  let server: ScriptedServer;
+  let rig: Rig;
+
+  beforeEach(async () => {
+    server = await ScriptedServer.start();
+  });
+  afterEach(async () => {
+    await rig.close();
+    await server.close();
+  });
+
+  test('greets, hears, answers and closes in order', async () => {
+    rig = await startRig(server.url, { instructions: 'Be brief.' });
+    const stream = await server.stream(0);
+    const greeting = rig.session.generateReply({ instructions: 'Greet the caller.' });
+    await stream.heard((e) => e.name === 'textInput' && e.body.content === 'Greet the caller.');
+    stream.send(...says.reply('Hello there.'));
+    await greeting.waitForPlayout();
+    expect(rig.items.map((i) => [i.role, i.textContent])).toEqual([['assistant', 'Hello there.']]);
+
+    rig.hear(400, { loud: true });
+    stream.send(says.speechStart(200), says.speechEnd(600), ...says.userText('What time is it?'));
+    stream.send(...says.reply('It is noon.'));
+    await rig.item('assistant', 'noon');
+    expect(rig.items.map((i) => [i.role, i.textContent])).toEqual([
+      ['assistant', 'Hello there.'],
+      ['user', 'What time is it?'],
+      ['assistant', 'It is noon.'],
+    ]);
+    await rig.close();
+    expect(stream.names.slice(0, 8)).toEqual([
+      'sessionStart',
+      'promptStart',
+      'contentStart:TEXT:SYSTEM',
+      'textInput',
+      'contentEnd',
+      'contentStart:AUDIO:USER',
+      'audioInput',
+      'contentStart:TEXT:USER',
+    ]);
+    expect(stream.names.slice(-3)).toEqual(['contentEnd', 'promptEnd', 'sessionEnd']);
+  });
+
+  test('a barge-in stops playback at once', async () => {
+    rig = await startRig(server.url, { speed: 1 });
+    const stream = await server.stream(0);
+    stream.send(...says.userText('Tell me a story.'), ...says.reply('Once upon a time.', 5_000));
+    await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
+    const barged = rig.sonicEvent<{ sign: string }>('barge_in');
+    stream.send(says.speechStart(100), ...says.interruptedText());
+    expect((await barged).sign).toBe('user_speech_start');
+    const item = await rig.item('assistant', 'Once');
+    expect(item.interrupted).toBe(true);
+    expect(rig.speaker.cleared.length).toBeGreaterThan(0);
+  });
+
+  test('a tool is called and its result comes back', async () => {
+    rig = await startRig(server.url, {
+      tools: {
+        time: llm.tool({
+          description: 'The time in a city',
+          parameters: z.object({ city: z.string() }),
+          execute: async ({ city }) => ({ city, time: '12:00' }),
+        }),
+      },
+    });
+    const stream = await server.stream(0);
+    stream.send(
+      ...says.userText('Time in Tokyo?'),
+      ...says.toolUse('time', { city: 'Tokyo' }, 'use-1'),
+    );
+    const result = await stream.heard('toolResult');
+    expect(JSON.parse(String(result.body.content))).toEqual({ city: 'Tokyo', time: '12:00' });
+    stream.send(...says.reply('It is twelve in Tokyo.'));
+    await rig.item('assistant', 'twelve');
+    expect(rig.session.history.items.map((i) => i.type)).toContain('function_call_output');
+  });
+});
