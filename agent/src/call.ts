@@ -6,6 +6,7 @@ import { RealtimeModel, type RealtimeSession } from 'livekit-plugin-nova-sonic';
 import { type Assistant, assistant, type Call } from './assistant.js';
 import { CallFeed } from './call-feed.js';
 import { watchCall, watchSonic } from './call-watch.js';
+import { FleetCall, warm } from './fleet/job.js';
 import { readSettings, type Settings } from './settings.js';
 
 /** Sonic's input rate, 16 kHz: frames arrive at it, so no resampler adds its 33 ms bursts. */
@@ -13,59 +14,66 @@ const INPUT_SAMPLE_RATE = 16_000;
 
 /** One call: runs in a job process of its own, from the dispatch to the last word. */
 export default defineAgent({
-  entry: async (ctx: JobContext) => {
+  prewarm: warm,
+  entry: (ctx: JobContext) => {
     const settings = readSettings(process.env);
-    await ctx.connect();
-    const caller = await ctx.waitForParticipant();
-    const call = describe(ctx, caller);
-    const persona = await assistant(call);
-    const feed = new CallFeed(ctx.room);
-    const model = new WatchedModel(settings, persona, feed);
-    const session = new voice.AgentSession({
-      llm: model,
-      // Sonic hears the turns itself.
-      vad: null,
-      turnHandling: { turnDetection: 'realtime_llm' },
-      // The default mutes the caller for the agent's first 3 s; a caller may interrupt the greeting.
-      aecWarmupDuration: null,
-    });
-    const ended = watchCall(session, feed);
-    const agent = new voice.Agent({
-      instructions: persona.instructions,
-      ...(persona.tools && { tools: persona.tools }),
-    });
-
-    ctx.addShutdownCallback(async () => model.close());
-    await session.start({
-      agent,
-      room: ctx.room,
-      inputOptions: { audioSampleRate: INPUT_SAMPLE_RATE, participantIdentity: caller.identity },
-      record: false,
-    });
-    feed.tell({
-      type: 'ready',
-      model: model.model,
-      voice: persona.voice ?? settings.voice ?? '',
-      regions: settings.regions,
-      wire: settings.callWire,
-      prices: settings.fleet.prices,
-    });
-    if (persona.greeting) session.generateReply({ instructions: persona.greeting });
-
-    // The agent never stays in a room it cannot serve.
-    void ended.then(async (reason) => {
-      feed.tell({ type: 'ended', reason });
-      await feed.sent();
-      ctx.shutdown(reason);
-    });
+    return FleetCall.run(ctx, settings, (fleet) => answer(ctx, settings, fleet));
   },
 });
+
+async function answer(ctx: JobContext, settings: Settings, fleet: FleetCall): Promise<void> {
+  await ctx.connect();
+  const caller = await ctx.waitForParticipant();
+  const call = describe(ctx, caller);
+  const persona = await assistant(call);
+  const feed = new CallFeed(ctx.room);
+  const model = new WatchedModel(settings, persona, feed, fleet);
+  const session = new voice.AgentSession({
+    llm: model,
+    // Sonic hears the turns itself.
+    vad: null,
+    turnHandling: { turnDetection: 'realtime_llm' },
+    // The default mutes the caller for the agent's first 3 s; a caller may interrupt the greeting.
+    aecWarmupDuration: null,
+  });
+  const ended = watchCall(session, feed);
+  fleet.watchSession(session);
+  const agent = new voice.Agent({
+    instructions: persona.instructions,
+    ...(persona.tools && { tools: persona.tools }),
+  });
+
+  ctx.addShutdownCallback(async () => model.close());
+  await session.start({
+    agent,
+    room: ctx.room,
+    inputOptions: { audioSampleRate: INPUT_SAMPLE_RATE, participantIdentity: caller.identity },
+    record: false,
+  });
+  feed.tell({
+    type: 'ready',
+    model: model.model,
+    voice: persona.voice ?? settings.voice ?? '',
+    regions: settings.regions,
+    wire: settings.callWire,
+    prices: settings.fleet.prices,
+  });
+  if (persona.greeting) session.generateReply({ instructions: persona.greeting });
+
+  // The agent never stays in a room it cannot serve.
+  void ended.then(async (reason) => {
+    feed.tell({ type: 'ended', reason });
+    await feed.sent();
+    ctx.shutdown(reason);
+  });
+}
 
 /** The framework makes the session (a new one at each handoff): here each is watched from its start. */
 class WatchedModel extends RealtimeModel {
   readonly #feed: CallFeed;
+  readonly #fleet: FleetCall;
 
-  constructor(settings: Settings, persona: Assistant, feed: CallFeed) {
+  constructor(settings: Settings, persona: Assistant, feed: CallFeed, fleet: FleetCall) {
     const voice = persona.voice ?? settings.voice;
     super({
       region: settings.regions,
@@ -74,11 +82,13 @@ class WatchedModel extends RealtimeModel {
       ...(settings.renewAfter && { renewAfter: settings.renewAfter }),
     });
     this.#feed = feed;
+    this.#fleet = fleet;
   }
 
   override session(): RealtimeSession {
     const sonic = super.session();
     watchSonic(sonic, this.#feed);
+    this.#fleet.watchSonic(sonic);
     return sonic;
   }
 }
