@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import { Duration } from 'aws-cdk-lib/core';
+
+/** The namespace into which the workers publish unless told otherwise. */
+export const DEFAULT_NAMESPACE = 'NovaSonicAgent';
+
+export interface AgentMetricsProps {
+  /**
+   * CloudWatch namespace of the metrics.
+   * @default 'NovaSonicAgent'
+   */
+  readonly namespace?: string;
+
+  /** Value of the dimension `service`, by which several services share one namespace. */
+  readonly serviceName: string;
+}
+
+/**
+ * The metrics that the workers print as EMF lines: their names and how each is to be added up, in one place.
+ *
+ * Alarms, dashboard and scaling take them from here, so that none of them watches a metric that nobody publishes.
+ */
+export class AgentMetrics {
+  public readonly namespace: string;
+  public readonly serviceName: string;
+
+  constructor(props: AgentMetricsProps) {
+    this.namespace = props.namespace ?? DEFAULT_NAMESPACE;
+    this.serviceName = props.serviceName;
+  }
+
+  /** Calls of one task, at any moment. The average is per task: multiply by the tasks for the total. */
+  public activeCalls(options: MetricOptions = {}): Metric {
+    return this.metric('ActiveCalls', Stats.AVERAGE, options);
+  }
+
+  /** Share of a task's call slots in use, 0 to 100 percent, zeros included; published every few seconds. */
+  public slotShare(options: MetricOptions = {}): Metric {
+    return this.metric('SlotShare', Stats.AVERAGE, options);
+  }
+
+  /** 1 while a task is registered with LiveKit, else 0. */
+  public registered(options: MetricOptions = {}): Metric {
+    return this.metric('Registered', Stats.MAXIMUM, options);
+  }
+
+  public callsAccepted(options: MetricOptions = {}): Metric {
+    return this.count('CallsAccepted', options);
+  }
+
+  /** Calls that a task turned down; LiveKit then offers them to another task. */
+  public callsRefused(options: MetricOptions = {}): Metric {
+    return this.count('CallsRefused', options);
+  }
+
+  /** Length of the calls that ended. */
+  public callSeconds(options: MetricOptions = {}): Metric {
+    return this.metric('CallSeconds', Stats.SUM, options);
+  }
+
+  /** From the end of the caller's speech to the first sound of the reply. */
+  public firstAudioMs(statistic: string, options: MetricOptions = {}): Metric {
+    return this.metric('FirstAudioMs', statistic, options);
+  }
+
+  /** From the caller's interruption to silence. */
+  public bargeInMs(statistic: string, options: MetricOptions = {}): Metric {
+    return this.metric('BargeInMs', statistic, options);
+  }
+
+  public streamRenewals(options: MetricOptions = {}): Metric {
+    return this.count('StreamRenewals', options);
+  }
+
+  public streamErrors(options: MetricOptions = {}): Metric {
+    return this.count('StreamErrors', options);
+  }
+
+  /** Streams that Bedrock refused because of its quota. */
+  public throttles(options: MetricOptions = {}): Metric {
+    return this.count('Throttles', options);
+  }
+
+  /** Streams that had to be opened in another Region than the first. */
+  public failOvers(options: MetricOptions = {}): Metric {
+    return this.count('FailOvers', options);
+  }
+
+  /** Requests for task protection that ECS did not grant. */
+  public protectionFailures(options: MetricOptions = {}): Metric {
+    return this.count('ProtectionFailures', options);
+  }
+
+  /** Job processes that died; each took one call with it. */
+  public jobCrashes(options: MetricOptions = {}): Metric {
+    return this.count('JobCrashes', options);
+  }
+
+  public toolMs(statistic: string, options: MetricOptions = {}): Metric {
+    return this.metric('ToolMs', statistic, options);
+  }
+
+  public toolErrors(options: MetricOptions = {}): Metric {
+    return this.count('ToolErrors', options);
+  }
+
+  /** Tokens that Bedrock counted. */
+  public tokens(
+    kind: 'InputSpeech' | 'OutputSpeech' | 'InputText' | 'OutputText',
+    options: MetricOptions = {},
+  ): Metric {
+    return this.count(`${kind}Tokens`, options);
+  }
+
+  /** Bedrock's part of the bill: tokens by the prices that the worker was given. */
+  public costUsd(options: MetricOptions = {}): Metric {
+    return this.metric('CostUsd', Stats.SUM, options);
+  }
+
+  private count(metricName: string, options: MetricOptions): Metric {
+    return this.metric(metricName, Stats.SUM, options);
+  }
+
+  private metric(metricName: string, statistic: string, options: MetricOptions): Metric {
+    return new Metric({
+      namespace: this.namespace,
+      metricName,
+      statistic,
+      period: Duration.minutes(1),
+      ...options,
+      dimensionsMap: { service: this.serviceName, ...options.dimensionsMap },
+    });
+  }
+}

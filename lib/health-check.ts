@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { HealthCheck } from 'aws-cdk-lib/aws-ecs';
+import { Duration } from 'aws-cdk-lib/core';
+
+/** The worker's port for health, on the container's own loopback only. */
+export const HEALTH_PORT = 8081;
+
+/**
+ * A task is healthy once it has been registered with LiveKit, and from then on while its process is sound.
+ *
+ * So a deploy with a wrong address or key never gets a healthy task and is rolled back, while an outage of LiveKit
+ * later does not make ECS kill tasks that have calls on them. Run by the image's Node: a slim image has no curl.
+ */
+export const HEALTH_SCRIPT = [
+  "const fs = require('node:fs'), seen = process.env.HEALTH_MARK || '/tmp/was-ready'",
+  "const path = fs.existsSync(seen) ? '/live' : '/ready'",
+  "fetch('http://127.0.0.1:' + process.env.HEALTH_PORT + path).then((answer) => { if (!answer.ok) process.exit(1); fs.writeFileSync(seen, '') }, () => process.exit(1))",
+].join('; ');
+
+/** A new task has a minute to register; a sound one that stops answering is replaced after 45 s. */
+export const healthCheck: HealthCheck = {
+  command: ['CMD', 'node', '-e', HEALTH_SCRIPT],
+  interval: Duration.seconds(15),
+  timeout: Duration.seconds(5),
+  retries: 3,
+  startPeriod: Duration.seconds(60),
+};

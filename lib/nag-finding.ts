@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { Stack } from 'aws-cdk-lib/core';
+import type { IConstruct } from 'constructs';
+
+/** cdk-nag's name of one wildcard resource: `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:…]`. */
+export function wildcardFinding(scope: IConstruct, arn: string): string {
+  return `AwsSolutions-IAM5[Resource::${flatten(Stack.of(scope).resolve(arn))}]`;
+}
+
+/** A CloudFormation expression as cdk-nag writes it: a reference in angle brackets, the rest as it is. */
+function flatten(value: unknown): string {
+  if (typeof value === 'string') return value;
+  const expression = value as {
+    Ref?: string;
+    'Fn::GetAtt'?: string[];
+    'Fn::Join'?: [string, unknown[]];
+  };
+  if (expression.Ref) return `<${expression.Ref}>`;
+  if (expression['Fn::GetAtt']) return `<${expression['Fn::GetAtt'].join('.')}>`;
+  if (expression['Fn::Join']) {
+    const [delimiter, parts] = expression['Fn::Join'];
+    return parts.map(flatten).join(delimiter);
+  }
+  return JSON.stringify(value);
+}

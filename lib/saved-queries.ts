@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { type ILogGroup, QueryDefinition, QueryString } from 'aws-cdk-lib/aws-logs';
+import { Stack } from 'aws-cdk-lib/core';
+import { Construct } from 'constructs';
+
+/** Logs Insights queries by their names: what one asks of the workers' log. */
+const QUERIES: Readonly<Record<string, ConstructorParameters<typeof QueryString>[0]>> = {
+  'a call by id': {
+    fields: ['@timestamp', 'level', 'msg', 'region', 'reason', 'error.message'],
+    // To be replaced in the console: Logs Insights has no parameters.
+    filterStatements: ['call_id = "PASTE-THE-CALL-ID"'],
+    sort: '@timestamp asc',
+    limit: 1000,
+  },
+  'errors by kind': {
+    filterStatements: ['level >= 50'],
+    statsStatements: ['count(*) as times, max(@timestamp) as last by msg, kind'],
+    sort: 'times desc',
+    limit: 100,
+  },
+  'slowest replies': {
+    fields: ['@timestamp', 'call_id', 'room', 'first_audio_ms', 'turns', 'seconds'],
+    filterStatements: ['msg = "call ended" and ispresent(first_audio_ms)'],
+    sort: 'first_audio_ms desc',
+    limit: 50,
+  },
+  'calls and their cost': {
+    fields: [
+      ...['@timestamp', 'call_id', 'room', 'seconds', 'turns', 'renewals', 'errors'],
+      ...['cost_usd', 'end_reason'],
+    ],
+    filterStatements: ['msg = "call ended"'],
+    sort: '@timestamp desc',
+    limit: 200,
+  },
+  'why calls ended': {
+    filterStatements: ['msg = "call ended"'],
+    statsStatements: ['count(*) as calls, avg(seconds) as mean_seconds by end_reason'],
+    sort: 'calls desc',
+  },
+};
+
+export interface SavedQueriesProps {
+  /** The log that the queries read. */
+  readonly logGroup: ILogGroup;
+  /** The folder in the console under which they are listed. */
+  readonly serviceName: string;
+}
+
+/** The queries, saved in CloudWatch under the service's name. */
+export class SavedQueries extends Construct {
+  constructor(scope: Construct, id: string, props: SavedQueriesProps) {
+    super(scope, id);
+    for (const [name, query] of Object.entries(QUERIES)) {
+      new QueryDefinition(this, name.replaceAll(' ', ''), {
+        // Names are unique in an account and Region; the stack's is, too.
+        queryDefinitionName: `${Stack.of(this).stackName}/${props.serviceName}/${name}`,
+        queryString: new QueryString(query),
+        logGroups: [props.logGroup],
+      });
+    }
+  }
+}

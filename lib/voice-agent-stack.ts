@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { Vpc } from 'aws-cdk-lib/aws-ec2';
+import { ContainerInsights, CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import {
+  Annotations,
+  CfnOutput,
+  CfnParameter,
+  Duration,
+  RemovalPolicy,
+  Stack,
+  type StackProps,
+} from 'aws-cdk-lib/core';
+import type { Construct } from 'constructs';
+import { AgentImage } from './agent-image.js';
+import { AgentNetwork, type AgentNetworkProps, importVpc } from './agent-network.js';
+import { RANGES, streamQuotaWarning } from './limits.js';
+import { LiveKitCredentials } from './livekit-credentials.js';
+import { NovaSonicAccess } from './nova-sonic-access.js';
+import { SessionScaling } from './session-scaling.js';
+import type { Settings } from './settings.js';
+import { mostCalls } from './task-size.js';
+import { VoiceAgentMonitoring } from './voice-agent-monitoring.js';
+import { VoiceAgentService } from './voice-agent-service.js';
+
+export interface VoiceAgentStackProps extends StackProps {
+  /** What to build, as `readSettings` returns it. */
+  readonly settings: Settings;
+}
+
+const INSIGHTS = {
+  off: ContainerInsights.DISABLED,
+  on: ContainerInsights.ENABLED,
+  enhanced: ContainerInsights.ENHANCED,
+};
+
+/** The whole service: network, tasks, scaling, monitoring; with parameters to turn and outputs to go on with. */
+export class VoiceAgentStack extends Stack {
+  public readonly agent: VoiceAgentService;
+  public readonly scaling: SessionScaling;
+  public readonly monitoring: VoiceAgentMonitoring;
+
+  constructor(scope: Construct, id: string, props: VoiceAgentStackProps) {
+    super(scope, id, {
+      description: 'Voice agents: LiveKit in front, Amazon Nova Sonic behind, on ECS Fargate',
+      ...props,
+    });
+    const { settings } = props;
+    const parameters = this.parameters(settings);
+    const architecture =
+      settings.architecture === 'x86_64' ? CpuArchitecture.X86_64 : CpuArchitecture.ARM64;
+
+    this.agent = new VoiceAgentService(this, 'Agent', {
+      serviceName: settings.name,
+      network: new AgentNetwork(this, 'Network', this.network(settings)),
+      containerInsights: INSIGHTS[settings.containerInsights],
+      credentials: new LiveKitCredentials(this, 'LiveKit', {
+        secret: settings.secret,
+        ...(settings.secretKmsKey && { encryptionKeyArn: settings.secretKmsKey }),
+      }),
+      novaSonic: new NovaSonicAccess(this, 'NovaSonic', {
+        model: settings.model,
+        regions: settings.bedrockRegions,
+        streamQuotaPerRegion: settings.streamQuotaPerRegion,
+        forceModel: settings.forceModel,
+      }),
+      image: new AgentImage(this, 'Image', {
+        architecture,
+        ...(settings.baseImage && { baseImage: settings.baseImage }),
+      }),
+      architecture,
+      cpu: settings.cpu,
+      memory: settings.memory,
+      callsPerTask: parameters.callsPerTask.valueAsNumber,
+      ...(settings.agentName && { agentName: settings.agentName }),
+      ...(settings.voice && { voice: settings.voice }),
+      ...(settings.renewAfterSeconds && {
+        renewAfter: Duration.seconds(settings.renewAfterSeconds),
+      }),
+      maxCallLength: Duration.seconds(settings.maxCallSeconds),
+      stopTimeout: Duration.seconds(settings.stopTimeoutSeconds),
+      spot: settings.spot,
+      logGroup: this.logGroup(settings),
+      logLevel: settings.logLevel,
+      metricsNamespace: settings.metricsNamespace,
+      prices: {
+        audioIn: settings.priceAudioInPerM,
+        audioOut: settings.priceAudioOutPerM,
+        textIn: settings.priceTextInPerM,
+        textOut: settings.priceTextOutPerM,
+      },
+    });
+    this.scaling = new SessionScaling(this, 'Scaling', {
+      service: this.agent.service,
+      metrics: this.agent.metrics,
+      minTasks: parameters.minTasks.valueAsNumber,
+      maxTasks: parameters.maxTasks.valueAsNumber,
+      targetSlotShare: parameters.targetSlotShare.valueAsNumber,
+      schedules: settings.schedules,
+    });
+    this.monitoring = new VoiceAgentMonitoring(this, 'Monitoring', {
+      agent: this.agent,
+      maxTasks: parameters.maxTasks.valueAsNumber,
+      logRetention: settings.logRetentionDays,
+      ...(settings.alarmEmail && { alarmEmail: settings.alarmEmail }),
+    });
+    this.warnOfStreamQuota(settings);
+    this.outputs();
+  }
+
+  /** What an operator turns without the source. The settings of the same names are the defaults. */
+  private parameters(settings: Settings) {
+    const parameter = (
+      name: 'minTasks' | 'maxTasks' | 'callsPerTask' | 'targetSlotShare',
+      description: string,
+      most: number = RANGES[name][1],
+    ) =>
+      new CfnParameter(this, name[0]?.toUpperCase() + name.slice(1), {
+        type: 'Number',
+        description,
+        default: settings[name],
+        minValue: RANGES[name][0],
+        maxValue: most,
+      });
+    return {
+      minTasks: parameter(
+        'minTasks',
+        'Least tasks; paid for idle, ready for the first callers of a burst. Not above MaxTasks.',
+      ),
+      maxTasks: parameter(
+        'maxTasks',
+        'Most tasks; bounds what a flood of calls can cost. MaxTasks x CallsPerTask should not exceed the Bedrock stream quota of all Regions.',
+      ),
+      callsPerTask: parameter(
+        'callsPerTask',
+        `Calls that one task takes at a time. A change replaces the tasks, without cutting calls. At most ${mostCalls(settings.memory)} fit into ${settings.memory} MiB.`,
+        Math.min(RANGES.callsPerTask[1], mostCalls(settings.memory)),
+      ),
+      targetSlotShare: parameter(
+        'targetSlotShare',
+        'Percent of call slots in use at which the number of tasks is held. Lower is readier for bursts and dearer.',
+      ),
+    };
+  }
+
+  private network(settings: Settings): AgentNetworkProps {
+    const common = {
+      ...(settings.publicIp !== undefined && { assignPublicIp: settings.publicIp }),
+      interfaceEndpoints: settings.vpcEndpoints,
+      flowLogRetention: settings.logRetentionDays as RetentionDays,
+    };
+    if (!settings.vpcId) return { ...common, natGateways: settings.natGateways };
+    if (settings.subnetIds)
+      return { ...common, ...importVpc(this, settings.vpcId, settings.subnetIds) };
+    return { ...common, vpc: Vpc.fromLookup(this, 'ImportedVpc', { vpcId: settings.vpcId }) };
+  }
+
+  private logGroup(settings: Settings): LogGroup {
+    return new LogGroup(this, 'Log', {
+      retention: settings.logRetentionDays,
+      // What was said of calls outlives the stack, and ends with its retention.
+      removalPolicy: RemovalPolicy.RETAIN,
+      ...(settings.logKmsKey && {
+        encryptionKey: Key.fromKeyArn(this, 'LogKey', settings.logKmsKey),
+      }),
+    });
+  }
+
+  private warnOfStreamQuota(settings: Settings): void {
+    const warning = streamQuotaWarning({
+      maxTasks: settings.maxTasks,
+      callsPerTask: settings.callsPerTask,
+      regions: settings.bedrockRegions.length,
+      quotaPerRegion: settings.streamQuotaPerRegion,
+    });
+    if (warning) Annotations.of(this).addWarningV2('nova-sonic-livekit:stream-quota', warning);
+  }
+
+  private outputs(): void {
+    const { service, cluster, logGroup } = this.agent;
+    const outputs: Record<string, [value: string, description: string]> = {
+      DashboardUrl: [this.monitoring.dashboard.url, 'The dashboard in the console'],
+      LogGroupName: [logGroup.logGroupName, 'The log of the workers'],
+      CrashLogGroupName: [
+        this.monitoring.crashLog.logGroup.logGroupName,
+        'What ECS says of tasks that ended on their own',
+      ],
+      ClusterName: [cluster.clusterName, 'The ECS cluster'],
+      ServiceName: [service.serviceName, 'The ECS service'],
+      FollowLogs: [
+        `aws logs tail ${logGroup.logGroupName} --follow --region ${this.region}`,
+        'The command that follows the log',
+      ],
+      RestartTasks: [
+        `aws ecs update-service --cluster ${cluster.clusterName} --service ${service.serviceName} --force-new-deployment --region ${this.region}`,
+        'The command that starts new tasks, for example after a change of the secret; calls go on',
+      ],
+    };
+    for (const [name, [value, description]] of Object.entries(outputs)) {
+      new CfnOutput(this, name, { value, description });
+    }
+  }
+}
