@@ -72,12 +72,14 @@ function imageFiles(root: string): [path: string, content: Buffer][] {
     workspaces: manifest.workspaces,
     devDependencies: tools,
   };
+  // How to compile, without what of the repository to compile, and without the types of its tests.
+  const { compilerOptions } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8'));
   const json = (value: unknown) => Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
   const files: [string, Buffer][] = [
     ...paths.map((path): [string, Buffer] => [path, readFileSync(join(root, path))]),
     ['package.json', json(shippedManifest)],
     ['package-lock.json', json(shippedPackages(lock, shippedManifest))],
-    ['tsconfig.json', readFileSync(join(root, 'tsconfig.json'))],
+    ['tsconfig.json', json({ compilerOptions: { ...compilerOptions, types: ['node'] } })],
   ];
   return files.sort(([a], [b]) => (a < b ? -1 : 1));
 }
