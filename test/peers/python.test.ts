@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Emulator, startEmulator } from '../../local/emulator/index.js';
+import { spoken } from '../local/emulator/client.js';
+import {
+  cannotTrust,
+  environment,
+  findPython,
+  runTrusting,
+  type Told,
+  writeWav,
+} from './python.js';
+
+const PLUGIN = ['livekit-plugins-aws[realtime]==1.8.9', 'livekit-agents==1.8.9'];
+const SCENARIO = fileURLToPath(new URL('./peer.yaml', import.meta.url));
+/** A first run installs the packages from the registry. */
+const INSTALL_MS = 400_000;
+
+const python = await findPython();
+const obstacle = python
+  ? await cannotTrust()
+  : 'there is no Python 3.12 (the plugin needs it); install python3.12 with venv';
+if (obstacle && process.env.CI) throw new Error(`The Python peers cannot run: ${obstacle}.`);
+if (obstacle) process.stderr.write(`\n*** SKIPPED, the Python peers: ${obstacle}. ***\n\n`);
+
+(obstacle ? describe.skip : describe)('Python clients, unmodified, against the emulator', () => {
+  let emulator: Emulator;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'peers-'));
+    emulator = await startEmulator({ scenario: SCENARIO });
+  });
+
+  afterAll(async () => {
+    await emulator?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const run = async (script: string, name: string, packages: string[], args: string[] = []) => {
+    const venv = await environment(python as string, name, packages);
+    const { accessKeyId, secretAccessKey } = emulator.credentials;
+    return runTrusting(venv, script, [emulator.tlsUrl, ...args], {
+      certFile: emulator.certFile,
+      env: { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey },
+      timeoutMs: 90_000,
+    });
+  };
+  const texts = (told: Told[], event: string) =>
+    told.filter((line) => line.event === event).map(({ text }) => text as string);
+
+  it(
+    'livekit-plugins-aws 1.8.9 holds a conversation: greeting, question, tool call, barge-in, close',
+    async () => {
+      const question = join(folder, 'question.wav');
+      const interruption = join(folder, 'interruption.wav');
+      writeWav(question, await spoken('What time is it in Tokyo?'), 16_000);
+      writeWav(interruption, await spoken('Stop please, that is enough.'), 16_000);
+      const { told } = await run('python-plugin.py', 'livekit-plugins-aws-1.8.9', PLUGIN, [
+        question,
+        interruption,
+      ]);
+
+      expect(texts(told, 'assistant')[0]).toBe('Good morning, caller.');
+      expect(texts(told, 'user')).toContain('What time is it in Tokyo?');
+      expect(told.find(({ event }) => event === 'tool')).toMatchObject({ city: 'Tokyo' });
+      expect(texts(told, 'assistant')[1]).toContain('In Tokyo it is five past nine now.');
+      expect(texts(told, 'assistant')[2]).toBe('As you wish.');
+      const cut = told.find((line) => line.event === 'playback_finished' && line.interrupted);
+      expect(cut?.played).toBeLessThan(cut?.pushed);
+      expect(texts(told, 'error')).toEqual([]);
+      expect(told.at(-1)?.event).toBe('closed');
+
+      // The emulator's side of the same conversation.
+      const [bargeIn] = emulator.events.seen('bargeIn');
+      expect(bargeIn?.event).toEqual({ cause: 'speech' });
+      const stopped = ((cut?.time as number) * 1000 - (bargeIn?.time as number)) / 1000;
+      expect(Math.abs(stopped)).toBeLessThan(1);
+      expect(emulator.events.seen('violation')).toEqual([]);
+      const closing = emulator.events.seen('close').map(({ event }) => event.reason);
+      expect(closing).toEqual(['sessionEnd']);
+      expect(emulator.events.seen('completionEnd')).toHaveLength(1);
+    },
+    INSTALL_MS,
+  );
+
+  it.each([
+    ['0.4.0, the older API', 'aws-sdk-0.4.0', ['aws-sdk-bedrock-runtime==0.4.0']],
+    ['0.12.0, the newer one', 'livekit-plugins-aws-1.8.9', PLUGIN],
+  ])(
+    'aws-sdk-bedrock-runtime %s: a typed greeting is heard, and the stream closes',
+    async (_, name, packages) => {
+      const before = emulator.events.history.length;
+      const { told } = await run('python-sdk.py', name, packages);
+      expect(texts(told, 'text')).toContain('Good morning, caller.');
+      expect(told.find(({ event }) => event === 'spoken')?.seconds).toBeGreaterThan(1);
+      expect(told.at(-1)?.event).toBe('closed');
+      const recorded = emulator.events.history.slice(before);
+      expect(recorded.filter(({ name }) => name === 'violation')).toEqual([]);
+    },
+    INSTALL_MS,
+  );
+});
