@@ -52,14 +52,16 @@ export class VoiceAgentStack extends Stack {
     const architecture =
       settings.architecture === 'x86_64' ? CpuArchitecture.X86_64 : CpuArchitecture.ARM64;
 
+    const credentials = new LiveKitCredentials(this, 'LiveKit', {
+      secret: settings.secret,
+      ...(settings.secretKmsKey && { encryptionKeyArn: settings.secretKmsKey }),
+    });
+
     this.agent = new VoiceAgentService(this, 'Agent', {
       serviceName: settings.name,
       network: new AgentNetwork(this, 'Network', this.network(settings)),
       containerInsights: INSIGHTS[settings.containerInsights],
-      credentials: new LiveKitCredentials(this, 'LiveKit', {
-        secret: settings.secret,
-        ...(settings.secretKmsKey && { encryptionKeyArn: settings.secretKmsKey }),
-      }),
+      credentials,
       novaSonic: new NovaSonicAccess(this, 'NovaSonic', {
         model: settings.model,
         regions: settings.bedrockRegions,
@@ -107,7 +109,7 @@ export class VoiceAgentStack extends Stack {
       ...(settings.alarmEmail && { alarmEmail: settings.alarmEmail }),
     });
     this.warnOfStreamQuota(settings);
-    this.outputs();
+    this.outputs(settings, credentials);
   }
 
   /** What an operator turns without the source. The settings of the same names are the defaults. */
@@ -178,9 +180,9 @@ export class VoiceAgentStack extends Stack {
     if (warning) Annotations.of(this).addWarningV2('nova-sonic-livekit:stream-quota', warning);
   }
 
-  private outputs(): void {
+  private outputs(settings: Settings, credentials: LiveKitCredentials): void {
     const { service, cluster, logGroup } = this.agent;
-    const outputs: Record<string, [value: string, description: string]> = {
+    const outputs: Record<string, readonly [value: string, description: string]> = {
       DashboardUrl: [this.monitoring.dashboard.url, 'The dashboard in the console'],
       LogGroupName: [logGroup.logGroupName, 'The log of the workers'],
       CrashLogGroupName: [
@@ -189,6 +191,14 @@ export class VoiceAgentStack extends Stack {
       ],
       ClusterName: [cluster.clusterName, 'The ECS cluster'],
       ServiceName: [service.serviceName, 'The ECS service'],
+      // `npm run talk` reads these two.
+      LiveKitSecret: [
+        credentials.secret.secretArn,
+        'The secret with the address and keys of LiveKit',
+      ],
+      ...(settings.agentName && {
+        AgentName: [settings.agentName, 'The name by which calls ask for the agent'] as const,
+      }),
       FollowLogs: [
         `aws logs tail ${logGroup.logGroupName} --follow --region ${this.region}`,
         'The command that follows the log',
