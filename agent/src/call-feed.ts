@@ -19,17 +19,19 @@ export interface Tokens {
 /** US dollars for a million tokens of each kind. */
 export type Prices = Tokens;
 
-/** One Sonic event, or a run of equal audio events told as one. */
+/** One Sonic event, or a run of audio events of one size told as one. */
 export interface WireEvent {
   at: number;
+  /** As the emulator's recordings have it. `in`: to the model; `out`: from the model. */
   direction: 'in' | 'out';
   streamId: string;
-  /** As on the wire, but audio is told by its size only. */
+  /** `audioInput`, `textOutput`, ... */
+  name: string;
+  /** The event's body; of audio only the size is told. */
   event: Record<string, unknown>;
-  /** How many audio events this one stands for. Absent: one. */
+  /** How many events this one stands for; the last of them came at `until`. Absent: one. */
   count?: number;
-  /** Bytes of audio in all of them. */
-  bytes?: number;
+  until?: number;
 }
 
 /** One thing that happened in a call; sent as JSON, one text stream each, in order. */
@@ -59,6 +61,8 @@ export type CallFeedMessage = At &
         userSpeechEndedAt?: number;
         firstAudioReceivedAt?: number;
         firstAudioAt?: number;
+        /** How long tools took between the question and this reply, ms: a part of the model's share. */
+        toolWaitMs: number;
         interrupted: boolean;
       }
     | { type: 'barge_in'; sign: string }
@@ -66,7 +70,14 @@ export type CallFeedMessage = At &
     | ({ type: 'usage' } & Tokens)
     /** What went over Bedrock's streams, only when CALL_WIRE is on. */
     | { type: 'wire'; events: WireEvent[] }
-    | { type: 'stream'; event: string; streamId: string; region: string; reason?: string }
+    | {
+        type: 'stream';
+        event: string;
+        streamId: string;
+        region: string;
+        reason?: string;
+        error?: string;
+      }
     | { type: 'error'; message: string; recoverable: boolean }
     | { type: 'ended'; reason: string }
   );

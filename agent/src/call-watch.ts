@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { log, voice } from '@livekit/agents';
+import { log, type metrics, voice } from '@livekit/agents';
 import type {
   BargeIn,
   RealtimeSession,
   StreamLifecycle,
   TurnTiming,
 } from 'livekit-plugin-nova-sonic';
-import type { CallFeed } from './call-feed.js';
+import type { CallFeed, Tokens } from './call-feed.js';
 
 /**
  * Follows a session: tells the feed what happens and logs what fails.
@@ -61,12 +61,33 @@ export function watchCall(session: voice.AgentSession, feed: CallFeed): Promise<
   });
 }
 
-/** Tells the feed what a Sonic session itself knows: the parts of each reply's latency, its streams, its barge-ins. */
+/**
+ * Tells the feed what a Sonic session itself knows: the parts of each reply's latency, its tokens, its streams, its
+ * barge-ins. The log gets the same figures.
+ */
 export function watchSonic(sonic: RealtimeSession, feed: CallFeed): void {
-  sonic.on('turn_timing', (turn: TurnTiming) => feed.tell({ type: 'turn', ...turn }));
-  sonic.on('barge_in', ({ at, sign }: BargeIn) => feed.tell({ type: 'barge_in', sign }, at));
+  const logger = log();
+  const tokens: Tokens = { audioIn: 0, audioOut: 0, textIn: 0, textOut: 0 };
+  sonic.on('turn_timing', (turn: TurnTiming) => {
+    logger.info(turn, 'reply');
+    feed.tell({ type: 'turn', ...turn });
+  });
+  sonic.on('barge_in', (bargeIn: BargeIn) => {
+    logger.info(bargeIn, 'barge-in');
+    feed.tell({ type: 'barge_in', sign: bargeIn.sign }, bargeIn.at);
+  });
   sonic.on('stream_lifecycle', ({ type, ...stream }: StreamLifecycle) =>
-    feed.tell({ ...stream, type: 'stream', event: type }),
+    feed.tell({ ...stream, type: 'stream', event: type }, stream.at),
+  );
+  sonic.on(
+    'metrics_collected',
+    ({ inputTokenDetails, outputTokenDetails }: metrics.RealtimeModelMetrics) => {
+      tokens.audioIn += inputTokenDetails.audioTokens;
+      tokens.textIn += inputTokenDetails.textTokens;
+      tokens.audioOut += outputTokenDetails.audioTokens;
+      tokens.textOut += outputTokenDetails.textTokens;
+      feed.tell({ type: 'usage', ...tokens });
+    },
   );
 }
 

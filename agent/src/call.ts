@@ -6,6 +6,7 @@ import { RealtimeModel, type RealtimeSession } from 'livekit-plugin-nova-sonic';
 import { type Assistant, assistant, type Call } from './assistant.js';
 import { CallFeed } from './call-feed.js';
 import { watchCall, watchSonic } from './call-watch.js';
+import { watchWire } from './call-wire.js';
 import { FleetCall, warm } from './fleet/job.js';
 import { readSettings, type Settings } from './settings.js';
 
@@ -72,6 +73,7 @@ async function answer(ctx: JobContext, settings: Settings, fleet: FleetCall): Pr
 class WatchedModel extends RealtimeModel {
   readonly #feed: CallFeed;
   readonly #fleet: FleetCall;
+  readonly #wire: boolean;
 
   constructor(settings: Settings, persona: Assistant, feed: CallFeed, fleet: FleetCall) {
     const voice = persona.voice ?? settings.voice;
@@ -83,11 +85,13 @@ class WatchedModel extends RealtimeModel {
     });
     this.#feed = feed;
     this.#fleet = fleet;
+    this.#wire = settings.callWire;
   }
 
   override session(): RealtimeSession {
     const sonic = super.session();
     watchSonic(sonic, this.#feed);
+    if (this.#wire) watchWire(sonic, this.#feed);
     this.#fleet.watchSonic(sonic);
     return sonic;
   }
