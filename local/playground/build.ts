@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'vite';
+
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+const FEED = fileURLToPath(new URL('../../agent/src/call-feed.ts', import.meta.url));
+/** What a page is made of; `serve.ts` and the like are not. */
+const SOURCES = ['page', 'record', 'public', 'index.html', 'vite.config.ts'];
+
+/** Where the built page is. */
+export const PAGE = join(HERE, 'dist');
+
+/**
+ * Builds the page when a source is newer than what was built.
+ * @throws Error with what Vite said.
+ */
+export async function buildPage(say: (line: string) => void): Promise<void> {
+  const built = statSync(join(PAGE, 'index.html'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const newest = Math.max(mtime(FEED), ...SOURCES.map((name) => mtime(join(HERE, name))));
+  if (newest < built) return;
+  say('building the page');
+  // Two commands may build at once: each its own, and the last one stays.
+  const fresh = `${PAGE}.building-${process.pid}`;
+  try {
+    await build({ configFile: join(HERE, 'vite.config.ts'), build: { outDir: fresh } });
+    rmSync(PAGE, { recursive: true, force: true });
+    renameSync(fresh, PAGE);
+  } catch (error) {
+    throw new Error(`The page does not build: ${error instanceof Error ? error.message : error}`);
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
+}
+
+function mtime(path: string): number {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found?.isDirectory()) return found?.mtimeMs ?? 0;
+  return Math.max(found.mtimeMs, ...readdirSync(path).map((name) => mtime(join(path, name))));
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { Conversation } from './parts/conversation.js';
+import { Figures } from './parts/figures.js';
+import { Header } from './parts/header.js';
+import { Problems } from './parts/problems.js';
+import { Stage } from './parts/stage.js';
+import { TimelineView } from './parts/timeline.js';
+import { WireView } from './parts/wire.js';
+import { phone } from './phone.js';
+import { useStore } from './store.js';
+
+export function App() {
+  const state = useStore(phone);
+  return (
+    <div className="page">
+      <Header state={state} />
+      <main>
+        <Stage state={state} />
+        <div className="columns">
+          <div className="talk">
+            <Conversation state={state} />
+            <Problems problems={state.problems} />
+          </div>
+          <Figures record={state.record} />
+        </div>
+        <TimelineView record={state.record} running={state.inCall} />
+        <WireView state={state} />
+      </main>
+    </div>
+  );
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { createLocalAudioTrack, type LocalAudioTrack, TrackEvent } from 'livekit-client';
+import { type Problem, silentMicrophone, systemMuted } from './problems.js';
+
+/** Nothing above this (-66 dBFS) for so long means that no sound comes at all. */
+const FLOOR = 0.0005;
+const SILENT_AFTER_MS = 8_000;
+
+/** The user's microphone: opened once a call, muted, held back by push-to-talk, watched for silence. */
+export class Microphone {
+  readonly track: LocalAudioTrack;
+  #open = true;
+  #silentSince: number | undefined;
+  #heard = false;
+
+  /** @throws DOMException as `getUserMedia` does. */
+  static async open(deviceId: string): Promise<Microphone> {
+    // Older browsers and pages that are not served from this machine have no mediaDevices at all.
+    if (!navigator.mediaDevices)
+      throw new Error('This browser gives the page no microphone: open it as http://127.0.0.1.');
+    const track = await createLocalAudioTrack({
+      echoCancellation: true,
+      noiseSuppression: true,
+      autoGainControl: true,
+      ...(deviceId && { deviceId: { exact: deviceId } }),
+    });
+    return new Microphone(track);
+  }
+
+  private constructor(track: LocalAudioTrack) {
+    this.track = track;
+    // A new device brings a new track of the browser's.
+    track.on(TrackEvent.Restarted, () => this.#apply());
+  }
+
+  async use(deviceId: string): Promise<void> {
+    this.#heard = false;
+    this.#silentSince = undefined;
+    await this.track.setDeviceId(deviceId ? { exact: deviceId } : 'default');
+    this.#apply();
+  }
+
+  /** Muted, the room is told so. */
+  async mute(muted: boolean): Promise<void> {
+    await (muted ? this.track.mute() : this.track.unmute());
+    this.#apply();
+  }
+
+  /** Held back, silence is sent: at once, and nobody is told. */
+  hold(back: boolean): void {
+    this.#open = !back;
+    this.#apply();
+  }
+
+  /**
+   * Looks at the level while the user could speak.
+   * @returns what is wrong, undefined when nothing is.
+   */
+  watch(level: number, now: number): Problem | undefined {
+    if (this.track.mediaStreamTrack.muted) return systemMuted;
+    if (level > FLOOR) this.#heard = true;
+    if (this.#heard || this.track.isMuted || !this.#open) {
+      this.#silentSince = undefined;
+      return undefined;
+    }
+    this.#silentSince ??= now;
+    return now - this.#silentSince > SILENT_AFTER_MS ? silentMicrophone : undefined;
+  }
+
+  close(): void {
+    this.track.stop();
+  }
+
+  #apply(): void {
+    this.track.mediaStreamTrack.enabled = this.#open && !this.track.isMuted;
+  }
+}

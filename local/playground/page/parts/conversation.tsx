@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { type FormEvent, useEffect, useRef, useState } from 'react';
+import type { Caption, Line, ToolLine } from '../../record/captions.js';
+import { clock, milliseconds, pretty } from '../format.js';
+import { type PhoneState, sendText } from '../phone.js';
+import { ScrollRegion } from './scroll-region.js';
+
+/** What both sides say, as it is said, with the tool calls between; and the text one sends. */
+export function Conversation({ state: { record, inCall, agent } }: { state: PhoneState }) {
+  const lines = record?.lines ?? [];
+  const begun = record?.answeredAt ?? record?.startedAt ?? 0;
+  const log = useStickyBottom(lines);
+  return (
+    <section className="conversation" aria-labelledby="conversation">
+      <h2 id="conversation">Conversation</h2>
+      <ScrollRegion className="log" ref={log} label="What was said">
+        {lines.length === 0 && <Empty inCall={inCall} ended={agent === 'ended'} />}
+        <ol>
+          {lines.map((line) =>
+            line.kind === 'tool' ? (
+              <Tool key={line.id} line={line} begun={begun} />
+            ) : (
+              <Words key={line.id} line={line} begun={begun} />
+            ),
+          )}
+        </ol>
+      </ScrollRegion>
+      <Aloud lines={lines} />
+      <Composer enabled={inCall && record?.answeredAt !== undefined} />
+    </section>
+  );
+}
+
+function Empty({ inCall, ended }: { inCall: boolean; ended: boolean }) {
+  return (
+    <p className="empty">
+      {inCall
+        ? 'What you and the agent say will appear here, as it is said.'
+        : ended
+          ? 'Nothing was said.'
+          : 'Press Call and speak. What both of you say appears here, with the tools that the agent uses.'}
+    </p>
+  );
+}
+
+const names = { you: 'You', agent: 'Agent' };
+
+function Words({ line, begun }: { line: Caption; begun: number }) {
+  const { who, at, text, unsaid, interrupted, typed, done } = line;
+  return (
+    <li className={`words ${who}`} data-interrupted={interrupted || undefined}>
+      <p className="by">
+        <b>{names[who]}</b> {typed && <span className="tag">typed</span>}
+        <time>{clock(at - begun)}</time>
+      </p>
+      <p className="text">
+        {text}
+        {unsaid && (
+          <>
+            {' '}
+            <del>
+              <span className="sr-only">never said: </span>
+              {unsaid}
+            </del>
+          </>
+        )}
+        {interrupted && <span className="tag interrupted">interrupted</span>}
+        {!done && <span className="more" aria-hidden="true" />}
+      </p>
+    </li>
+  );
+}
+
+function Tool({ line, begun }: { line: ToolLine; begun: number }) {
+  return (
+    <li className={`tool ${line.isError ? 'failed' : ''}`}>
+      <p className="by">
+        <b>Tool</b> <code>{line.name}</code>
+        <span className="took">{milliseconds(line.ms)}</span>
+        <time>{clock(line.at - begun)}</time>
+      </p>
+      <dl>
+        <dt>asked</dt>
+        <dd>
+          <code>{pretty(line.args)}</code>
+        </dd>
+        <dt>{line.isError ? 'failed' : 'got'}</dt>
+        <dd>
+          <code>{pretty(line.result)}</code>
+        </dd>
+      </dl>
+    </li>
+  );
+}
+
+/** For screen readers: each line once, when its words are final; growing captions would be read again and again. */
+function Aloud({ lines }: { lines: readonly Line[] }) {
+  return (
+    <ul className="sr-only" role="log" aria-label="Said in the call">
+      {lines.map((line) => (
+        <li key={line.id}>
+          {line.kind === 'tool'
+            ? `Tool ${line.name} ${line.isError ? 'failed' : 'answered'}`
+            : line.settled || (line.done && line.typed)
+              ? `${names[line.who]}: ${line.text}${line.interrupted ? ', interrupted' : ''}`
+              : ''}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Follows the last line, unless the reader has scrolled up. */
+function useStickyBottom(lines: readonly Line[]) {
+  const ref = useRef<HTMLElement>(null);
+  const sticky = useRef(true);
+  useEffect(() => {
+    const log = ref.current;
+    if (!log) return;
+    const onScroll = () => {
+      sticky.current = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+    };
+    log.addEventListener('scroll', onScroll, { passive: true });
+    return () => log.removeEventListener('scroll', onScroll);
+  }, []);
+  useEffect(() => {
+    const log = ref.current;
+    if (log && sticky.current && lines.length) log.scrollTop = log.scrollHeight;
+  }, [lines]);
+  return ref;
+}
+
+function Composer({ enabled }: { enabled: boolean }) {
+  const [text, setText] = useState('');
+  const [failed, setFailed] = useState(false);
+  const send = async (event: FormEvent) => {
+    event.preventDefault();
+    const words = text.trim();
+    if (!words || !enabled) return;
+    setText('');
+    try {
+      await sendText(words);
+      setFailed(false);
+    } catch {
+      setText(words);
+      setFailed(true);
+    }
+  };
+  return (
+    <form className="composer" onSubmit={(event) => void send(event)}>
+      <input
+        type="text"
+        value={text}
+        maxLength={2000}
+        disabled={!enabled}
+        aria-label="Write to the agent"
+        placeholder={enabled ? 'Or write to the agent' : 'In a call you can write, too'}
+        onChange={(event) => setText(event.target.value)}
+      />
+      <button type="submit" className="small" disabled={!enabled || !text.trim()}>
+        {failed ? 'Send again' : 'Send'}
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { type RefObject, useEffect, useRef, useState } from 'react';
+import type { CallRecord } from '../../record/record.js';
+import type { Mark, Span } from '../../record/timeline.js';
+import { clock } from '../format.js';
+import { ScrollRegion } from './scroll-region.js';
+
+const PX_PER_SECOND = 26;
+const LANE = { you: 26, agent: 50 } as const;
+const LANE_HEIGHT = 16;
+const HEIGHT = 112;
+const SIGNS: Record<Mark['kind'], string> = {
+  barge_in: '⚡',
+  tool: '⚙',
+  typed: '⌨',
+  stream: '⇄',
+  link: '⌁',
+  error: '!',
+};
+
+/** Who spoke when, and what else happened; it runs with the call and is scrolled afterwards. */
+export function TimelineView(props: { record: CallRecord | undefined; running: boolean }) {
+  const { record, running } = props;
+  const now = useNow(running);
+  const scroll = useRef<HTMLElement>(null);
+  const from = record?.answeredAt ?? record?.startedAt ?? now;
+  const to = record?.endedAt ?? Math.max(now, from);
+  const seconds = record ? (to - from) / 1000 : 0;
+  const width = Math.ceil((seconds + 2) * PX_PER_SECOND);
+  const follow = useFollow(scroll, width, running);
+  const x = (at: number) => Math.max(0, ((at - from) / 1000) * PX_PER_SECOND);
+  const { spans, marks } = record?.timeline ?? { spans: [], marks: [] };
+  return (
+    <section className="timeline" aria-labelledby="timeline">
+      <h2 id="timeline">Timeline</h2>
+      <div className="lanes" aria-hidden="true">
+        <span className="you">You</span>
+        <span className="agent">Agent</span>
+      </div>
+      <ScrollRegion
+        className="scroll"
+        ref={scroll}
+        onScroll={follow}
+        label="Timeline of the call, scrolls sideways"
+      >
+        <svg
+          width={width}
+          height={HEIGHT}
+          role="img"
+          aria-label="Picture of the timeline; the list below says the same"
+        >
+          <Ticks seconds={seconds + 2} />
+          {spans.map((span) => (
+            <Bar key={`${span.who}${span.from}`} span={span} x={x} now={to} />
+          ))}
+          {rowsOf(marks, x).map(({ mark, left, row }) => (
+            <g key={`${mark.kind}${mark.at}${mark.text}`} className={`mark ${mark.kind}`}>
+              <title>{`${clock(mark.at - from)} ${mark.text}`}</title>
+              <line x1={left} x2={left} y1={20} y2={78 + row * 14} />
+              <text x={left + 4} y={84 + row * 14}>
+                {SIGNS[mark.kind]} {short(mark.text)}
+              </text>
+            </g>
+          ))}
+          {running && <line className="now" x1={x(now)} x2={x(now)} y1={18} y2={72} />}
+        </svg>
+      </ScrollRegion>
+      <ol className="sr-only" aria-label="Events of the call">
+        {marks.map((mark) => (
+          <li key={`${mark.kind}${mark.at}${mark.text}`}>
+            {clock(mark.at - from)} {mark.text}
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function Ticks({ seconds }: { seconds: number }) {
+  const ticks = Array.from({ length: Math.floor(seconds / 5) + 1 }, (_, i) => i * 5);
+  return ticks.map((second) => (
+    <g key={second} className="tick">
+      <line x1={second * PX_PER_SECOND + 0.5} x2={second * PX_PER_SECOND + 0.5} y1={16} y2={72} />
+      <text
+        x={second * PX_PER_SECOND + (second ? 0 : 2)}
+        y={11}
+        textAnchor={second ? 'middle' : 'start'}
+      >
+        {clock(second * 1000)}
+      </text>
+    </g>
+  ));
+}
+
+function Bar(props: { span: Span; x(at: number): number; now: number }) {
+  const { span, x, now } = props;
+  const left = x(span.from);
+  return (
+    <rect
+      className={`bar ${span.who}`}
+      x={left}
+      y={LANE[span.who]}
+      width={Math.max(2, x(span.to ?? now) - left)}
+      height={LANE_HEIGHT}
+      rx={4}
+    />
+  );
+}
+
+const short = (text: string) => (text.length > 28 ? `${text.slice(0, 27)}…` : text);
+
+/** Puts each mark's words into the first of three rows where they do not lie over the words before. */
+function rowsOf(marks: readonly Mark[], x: (at: number) => number) {
+  const ends = [0, 0, 0];
+  return [...marks]
+    .sort((a, b) => a.at - b.at)
+    .map((mark) => {
+      const left = x(mark.at);
+      const free = ends.findIndex((end) => end <= left);
+      const row = free < 0 ? ends.indexOf(Math.min(...ends)) : free;
+      ends[row] = left + 24 + short(mark.text).length * 6.2;
+      return { mark, left, row };
+    });
+}
+
+function useNow(running: boolean): number {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    if (!running) return;
+    const timer = setInterval(() => setNow(Date.now()), 250);
+    return () => clearInterval(timer);
+  }, [running]);
+  return now;
+}
+
+/** Keeps the present in view, until the reader scrolls back. */
+function useFollow(ref: RefObject<HTMLElement | null>, width: number, running: boolean) {
+  const following = useRef(true);
+  useEffect(() => {
+    const scroll = ref.current;
+    if (scroll && running && following.current && width > 0) scroll.scrollLeft = scroll.scrollWidth;
+  }, [ref, width, running]);
+  return () => {
+    const scroll = ref.current;
+    if (scroll)
+      following.current = scroll.scrollWidth - scroll.scrollLeft - scroll.clientWidth < 60;
+  };
+}

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { ConnectionError, ConnectionErrorReason, DisconnectReason } from 'livekit-client';
+import type { WireEvent } from '../../../agent/src/call-feed.js';
+import { apply, type CallRecord, type Happening, newRecord } from '../record/record.js';
+import { devices, refreshDevices, remember, remembered } from './devices.js';
+import { Line } from './line.js';
+import { Microphone } from './microphone.js';
+import { othersInCall, tellOthers } from './other-tabs.js';
+import type { Problem, Target } from './problems.js';
+import * as problem from './problems.js';
+import { keep, kept } from './reload.js';
+import { newCall, type Ticket, target } from './server.js';
+import { Store } from './store.js';
+import { type Levels, Tape } from './tape.js';
+
+/** An agent that is there at all comes sooner. */
+const AGENT_AFTER_MS = 10_000;
+/** After the connection is back the agent is seen again within this time, if it is still there. */
+const AGENT_GONE_MS = 2_500;
+
+export type AgentState =
+  | 'idle'
+  | 'connecting'
+  | 'listening'
+  | 'thinking'
+  | 'speaking'
+  | 'reconnecting'
+  | 'ended';
+
+export interface PhoneState {
+  target: Target | undefined;
+  agent: AgentState;
+  /** In a call, or on the way into one. */
+  inCall: boolean;
+  record: CallRecord | undefined;
+  problems: Problem[];
+  microphone: boolean;
+  muted: boolean;
+  pushToTalk: boolean;
+  /** Push-to-talk: the user holds the button. */
+  talking: boolean;
+  /** The browser wants a click before it lets the agent be heard. */
+  blocked: boolean;
+  /** Whether there is sound to download. */
+  taped: boolean;
+}
+
+export const phone = new Store<PhoneState>({
+  target: undefined,
+  agent: 'idle',
+  inCall: false,
+  record: undefined,
+  problems: [],
+  microphone: false,
+  muted: false,
+  pushToTalk: remembered('pushToTalk') === 'yes',
+  talking: false,
+  blocked: false,
+  taped: false,
+});
+export const levels = new Store<Levels>({ you: 0, agent: 0 });
+/** Apart from the record: it is long, and looked at by few. */
+export const wire = new Store<readonly WireEvent[]>([]);
+
+/** What lives as long as a call. */
+interface Parts {
+  line: Line;
+  tape?: Tape;
+  microphone?: Microphone;
+  agentTimer?: ReturnType<typeof setTimeout>;
+  agentIdentity?: string;
+  lost: boolean;
+}
+let parts: Parts | undefined;
+/** The sound of the last call stays until the next one. */
+let lastTape: Tape | undefined;
+
+export async function start(): Promise<void> {
+  try {
+    phone.merge({ target: await target() });
+  } catch {
+    raise(problem.noServer(fallback));
+  }
+  const before = kept();
+  if (before) {
+    phone.merge({ record: before.record, agent: 'ended' });
+    wire.set(before.wire);
+    raise(problem.wasReloaded);
+  }
+  await refreshDevices().catch(() => {});
+  navigator.mediaDevices?.addEventListener('devicechange', () => void refreshDevices());
+  othersInCall((others) =>
+    others && phone.get().inCall ? raise(problem.otherTab) : settle('tab'),
+  );
+  window.addEventListener('pagehide', () => {
+    const { inCall, record } = phone.get();
+    if (inCall && record) keep(record, wire.get());
+    void parts?.line.hangUp();
+  });
+}
+
+export async function call(): Promise<void> {
+  if (phone.get().inCall) return;
+  lastTape = undefined;
+  wire.set([]);
+  phone.merge({
+    agent: 'connecting',
+    inCall: true,
+    record: newRecord(Date.now()),
+    problems: [],
+    muted: false,
+    talking: false,
+    microphone: false,
+    taped: false,
+  });
+  const mine: Parts = { line: new Line(events()), lost: false };
+  parts = mine;
+  const still = () => parts === mine;
+  let ticket: Ticket;
+  try {
+    // The tape first: browsers let a page be heard soon after a click.
+    mine.tape = await Tape.open({ level: heardLevels, sound: heardSound });
+    lastTape = mine.tape;
+    ticket = await newCall();
+  } catch (error) {
+    return fail(
+      error instanceof TypeError ? problem.noServer(targetNow()) : unknownProblem(error),
+      mine,
+    );
+  }
+  if (!still()) return;
+  await openMicrophone();
+  if (!still()) return;
+  try {
+    await mine.line.connect(ticket);
+    if (!still()) return void mine.line.hangUp();
+    happened({ kind: 'answered', at: Date.now() });
+    if (mine.microphone) await mine.line.publish(mine.microphone.track);
+    if (devices.get().speaker) await mine.line.speakThrough(devices.get().speaker).catch(() => {});
+  } catch (error) {
+    return fail(connectProblem(error), mine);
+  }
+  tellOthers(true);
+  mine.agentTimer = setTimeout(() => {
+    if (still() && !mine.line.agentHere) raise(problem.noAgent(targetNow()));
+  }, AGENT_AFTER_MS);
+}
+
+export async function hangUp(): Promise<void> {
+  const line = parts?.line;
+  over();
+  await line?.hangUp();
+}
+
+export async function openMicrophone(): Promise<void> {
+  const mine = parts;
+  if (!mine || mine.microphone) return;
+  try {
+    const microphone = await Microphone.open(devices.get().microphone);
+    if (parts !== mine) return microphone.close();
+    mine.microphone = microphone;
+    if (phone.get().pushToTalk) microphone.hold(true);
+    mine.tape?.hear('you', microphone.track.mediaStreamTrack);
+    phone.merge({ microphone: true });
+    settle('microphone');
+    // In the middle of a call; at its beginning there is nothing to publish to yet.
+    if (phone.get().record?.answeredAt) await mine.line.publish(microphone.track);
+    await refreshDevices();
+  } catch (error) {
+    raise(problem.microphoneProblem(error, () => void openMicrophone()));
+  }
+}
+
+export async function chooseMicrophone(id: string): Promise<void> {
+  const microphone = parts?.microphone;
+  if (!microphone) return void (await openMicrophone());
+  await microphone.use(id);
+  parts?.tape?.hear('you', microphone.track.mediaStreamTrack);
+  settle('silent');
+}
+
+export async function chooseSpeaker(id: string): Promise<void> {
+  await parts?.line.speakThrough(id).catch(() => {});
+}
+
+export async function mute(muted: boolean): Promise<void> {
+  phone.merge({ muted });
+  await parts?.microphone?.mute(muted);
+}
+
+export function pushToTalk(on: boolean): void {
+  phone.merge({ pushToTalk: on, talking: false });
+  remember('pushToTalk', on ? 'yes' : 'no');
+  parts?.microphone?.hold(on);
+}
+
+/** Push-to-talk: the user presses or lets go. */
+export function talk(talking: boolean): void {
+  const state = phone.get();
+  if (!state.pushToTalk || state.talking === talking) return;
+  phone.merge({ talking });
+  parts?.microphone?.hold(!talking);
+}
+
+export async function sendText(text: string): Promise<void> {
+  await parts?.line.sendText(text);
+}
+
+export async function unblock(): Promise<void> {
+  await parts?.line.unblock().catch(() => {});
+}
+
+export function sound(): Blob | undefined {
+  return lastTape && lastTape.seconds > 0 ? lastTape.wav() : undefined;
+}
+
+export function dismiss(id: string): void {
+  settle(id);
+}
+
+function events(): ConstructorParameters<typeof Line>[0] {
+  const mine = () => parts;
+  return {
+    happened,
+    agent: (state, identity) => {
+      const now = mine();
+      if (!now) return;
+      if (!state) return agentGone(now);
+      if (now.agentIdentity && now.agentIdentity !== identity) raise(problem.newAgent);
+      else settle('agent');
+      now.agentIdentity = identity;
+      if (!now.lost) phone.merge({ agent: asAgentState(state) });
+    },
+    voice: (track) => mine()?.tape?.hear('agent', track),
+    link: (state) => {
+      const now = mine();
+      if (!now || now.lost === (state === 'lost')) return;
+      now.lost = state === 'lost';
+      happened({ kind: 'link', at: Date.now(), state });
+      if (state === 'lost') {
+        raise(problem.connectionLost);
+        phone.merge({ agent: 'reconnecting' });
+      } else {
+        settle('link');
+        phone.merge({ agent: 'connecting' });
+        if (!now.line.agentHere) agentGone(now);
+      }
+    },
+    blocked: (blocked) => phone.merge({ blocked }),
+    ended: (reason) => {
+      if (!mine()) return;
+      over();
+      if (reason !== DisconnectReason.CLIENT_INITIATED) raise(endProblem(reason));
+    },
+  };
+}
+
+/** The agent is not in the room any more; a moment later it may be again, and then it was only the connection. */
+function agentGone(of: Parts): void {
+  clearTimeout(of.agentTimer);
+  if (of.lost) return;
+  of.agentTimer = setTimeout(() => {
+    if (parts !== of || of.lost || of.line.agentHere) return;
+    // A call that lost its agent while the connection was away gets another one from LiveKit, if there is one.
+    void hangUp();
+    raise(problem.agentLeft(phone.get().record?.endReason));
+  }, AGENT_GONE_MS);
+}
+
+function endProblem(reason: DisconnectReason | undefined): Problem {
+  const { record } = phone.get();
+  if (record?.endReason) return problem.agentLeft(record.endReason);
+  switch (reason) {
+    case DisconnectReason.ROOM_DELETED:
+    case DisconnectReason.ROOM_CLOSED:
+    case DisconnectReason.PARTICIPANT_REMOVED:
+      return problem.agentLeft(undefined);
+    default:
+      return problem.connectionGone;
+  }
+}
+
+function over(): void {
+  const ended = parts;
+  if (!ended) return;
+  parts = undefined;
+  clearTimeout(ended.agentTimer);
+  ended.microphone?.close();
+  ended.tape?.stop();
+  tellOthers(false);
+  happened({ kind: 'hung_up', at: Date.now() });
+  for (const id of ['link', 'agent', 'silent', 'tab', 'microphone']) settle(id);
+  levels.set({ you: 0, agent: 0 });
+  phone.merge({
+    agent: 'ended',
+    inCall: false,
+    microphone: false,
+    muted: false,
+    talking: false,
+    blocked: false,
+    taped: (ended.tape?.seconds ?? 0) > 0,
+  });
+}
+
+function fail(why: Problem, mine: Parts): void {
+  if (parts !== mine) return;
+  over();
+  // There was no call to look back at.
+  phone.merge({ agent: 'idle', record: undefined, taped: false });
+  raise(why);
+}
+
+function happened(happening: Happening): void {
+  if (happening.kind === 'feed' && happening.message.type === 'wire')
+    wire.set([...wire.get(), ...happening.message.events]);
+  const { record } = phone.get();
+  if (record) phone.merge({ record: apply(record, happening) });
+}
+
+function heardLevels(now: Levels): void {
+  levels.set(now);
+  const { agent } = phone.get();
+  if (agent !== 'listening') return;
+  const wrong = parts?.microphone?.watch(now.you, Date.now());
+  if (wrong) raise(wrong);
+  else settle('silent');
+}
+
+function heardSound(audible: boolean, at: number): void {
+  happened({ kind: 'sound', at, audible });
+}
+
+function raise(what: Problem): void {
+  const { problems } = phone.get();
+  if (problems.includes(what)) return;
+  phone.merge({ problems: [...problems.filter(({ id }) => id !== what.id), what] });
+}
+
+function settle(id: string): void {
+  const { problems } = phone.get();
+  if (problems.some((one) => one.id === id))
+    phone.merge({ problems: problems.filter((one) => one.id !== id) });
+}
+
+function connectProblem(error: unknown): Problem {
+  if (error instanceof ConnectionError && error.reason === ConnectionErrorReason.NotAllowed)
+    return problem.keysRefused(targetNow());
+  const why = error instanceof Error ? error.message : String(error);
+  return problem.noLiveKit(targetNow(), why);
+}
+
+function unknownProblem(error: unknown): Problem {
+  const advice = error instanceof Error ? error.message : String(error);
+  return { id: 'call', tone: 'error', title: 'The call cannot begin', advice };
+}
+
+function asAgentState(state: string): AgentState {
+  if (state === 'listening' || state === 'thinking' || state === 'speaking') return state;
+  return state === 'idle' ? 'listening' : 'connecting';
+}
+
+const fallback: Target = { kind: 'emulator', name: '', livekit: 'LiveKit', agentName: '' };
+function targetNow(): Target {
+  return phone.get().target ?? fallback;
+}

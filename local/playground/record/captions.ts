@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { CallFeedMessage } from '../../../agent/src/call-feed.js';
+import type { Who } from './record.js';
+
+/** What somebody said or typed. */
+export interface Caption {
+  kind: 'caption';
+  id: string;
+  who: Who;
+  at: number;
+  /** What was said, as far as is known. */
+  text: string;
+  /** What had been shown but was never spoken, since the speaker was interrupted. */
+  unsaid: string;
+  interrupted: boolean;
+  typed: boolean;
+  /** No more words will come by way of the transcription. */
+  done: boolean;
+  /** The agent's history has it: the text will not change again. */
+  settled: boolean;
+}
+
+export interface ToolLine {
+  kind: 'tool';
+  id: string;
+  at: number;
+  name: string;
+  args: string;
+  result: string;
+  isError: boolean;
+  ms: number;
+}
+
+export type Line = Caption | ToolLine;
+
+const fresh = { kind: 'caption', unsaid: '', interrupted: false, typed: false } as const;
+
+interface Words {
+  who: Who;
+  id: string;
+  text: string;
+  done: boolean;
+  at: number;
+}
+
+/** Words came over the transcription. */
+export function said(lines: readonly Line[], { who, id, text, done, at }: Words): readonly Line[] {
+  const index = lines.findIndex((line) => line.id === id);
+  const known = lines[index];
+  if (known?.kind !== 'caption') {
+    if (!text.trim()) return lines;
+    return [...lines, { ...fresh, id, who, at, text, done, settled: false }];
+  }
+  // The history has the last word.
+  if (known.settled) return lines;
+  return lines.with(index, { ...known, text, done });
+}
+
+/** The user sent a text. */
+export function typed(
+  lines: readonly Line[],
+  { id, text, at }: { id: string; text: string; at: number },
+): readonly Line[] {
+  return [
+    ...lines,
+    { ...fresh, id, who: 'you', at, text, typed: true, done: true, settled: false },
+  ];
+}
+
+/** A message entered the history: it settles the caption that showed it, or is shown for the first time. */
+export function settled(
+  lines: readonly Line[],
+  message: Extract<CallFeedMessage, { type: 'message' }>,
+  at: number,
+): readonly Line[] {
+  const who: Who = message.role === 'user' ? 'you' : 'agent';
+  const open = lines.filter(
+    (line): line is Caption => line.kind === 'caption' && line.who === who && !line.settled,
+  );
+  const caption =
+    open.find((line) => sameWords(line.text, message.text)) ??
+    // An interrupted message may have no word in common with what was shown.
+    (message.interrupted ? open[0] : undefined);
+  if (!caption) {
+    if (!message.text.trim()) return lines;
+    const id = `history-${lines.length}-${message.at}`;
+    const { text, interrupted } = message;
+    return [...lines, { ...fresh, id, who, at, text, interrupted, done: true, settled: true }];
+  }
+  return lines.with(lines.indexOf(caption), {
+    ...caption,
+    text: message.text,
+    unsaid: message.interrupted ? rest(caption.text, message.text) : '',
+    interrupted: message.interrupted,
+    done: true,
+    settled: true,
+  });
+}
+
+export function toolCalled(
+  lines: readonly Line[],
+  { name, args, result, isError, ms }: Extract<CallFeedMessage, { type: 'tool' }>,
+  at: number,
+): readonly Line[] {
+  const line: ToolLine = {
+    kind: 'tool',
+    id: `tool-${lines.length}-${at}`,
+    at: at - ms,
+    name,
+    args,
+    result,
+    isError,
+    ms,
+  };
+  // A tool runs while the answer to it has not begun: what was said after the call stays below it.
+  const after = lines.findIndex(
+    (other) => other.kind === 'caption' && other.who === 'agent' && other.at > line.at,
+  );
+  return after < 0 ? [...lines, line] : lines.toSpliced(after, 0, line);
+}
+
+const plain = (text: string) => text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '');
+
+/** Whether one text is the beginning of the other, whatever their spaces and points. */
+function sameWords(one: string, other: string): boolean {
+  const [a, b] = [plain(one), plain(other)];
+  if (!a || !b) return a === b;
+  return a.startsWith(b) || b.startsWith(a);
+}
+
+/** The words of `shown` that go beyond `spoken`. */
+function rest(shown: string, spoken: string): string {
+  const shownWords = shown.trim().split(/\s+/);
+  const spokenWords = spoken.trim().split(/\s+/).filter(Boolean);
+  const same = spokenWords.every((word, i) => plain(word) === plain(shownWords[i] ?? ''));
+  return same ? shownWords.slice(spokenWords.length).join(' ') : '';
+}

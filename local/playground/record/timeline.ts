@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { Who } from './record.js';
+
+/** A time in which somebody spoke; without `to` they still do. */
+export interface Span {
+  who: Who;
+  from: number;
+  to?: number;
+}
+
+export interface Mark {
+  at: number;
+  kind: 'barge_in' | 'tool' | 'typed' | 'stream' | 'link' | 'error';
+  text: string;
+}
+
+export interface Timeline {
+  spans: readonly Span[];
+  marks: readonly Mark[];
+}
+
+/** Somebody began or stopped to speak; without `who`, everybody stopped. */
+export function state(timeline: Timeline, at: number, who?: Who, speaking = false): Timeline {
+  const open = (span: Span) => span.to === undefined && (who === undefined || span.who === who);
+  if (speaking && timeline.spans.some(open)) return timeline;
+  if (speaking && who) return { ...timeline, spans: [...timeline.spans, { who, from: at }] };
+  if (!timeline.spans.some(open)) return timeline;
+  return {
+    ...timeline,
+    spans: timeline.spans.map((span) =>
+      open(span) ? { ...span, to: Math.max(at, span.from) } : span,
+    ),
+  };
+}
+
+export function marked(timeline: Timeline, mark: Mark): Timeline {
+  return { ...timeline, marks: [...timeline.marks, mark] };
+}
