@@ -18,6 +18,9 @@ function settingsOrExit(): Settings {
   }
 }
 
+// Without this the job processes log every step of WebRTC, whatever LOG_LEVEL says.
+process.env.NODE_ENV ??= 'production';
+
 const settings = settingsOrExit();
 if (!settings.logPii) keepPiiOut();
 initializeLogger({ pretty: false, level: settings.logLevel });

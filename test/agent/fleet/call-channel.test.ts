@@ -10,7 +10,7 @@ import { CallLedger } from '../../../agent/src/fleet/call-ledger.js';
 import type { CallRecord } from '../../../agent/src/fleet/call-record.js';
 import { systemClock } from '../../../agent/src/fleet/clock.js';
 import { FleetMetrics } from '../../../agent/src/fleet/metrics.js';
-import { emfLines, emfSums } from './emf-schema.js';
+import { emfLines, emfSums } from '../../../local/fleet/emf.js';
 
 let channel: CallChannel | undefined;
 afterEach(() => channel?.close());
@@ -31,12 +31,12 @@ const child = (act: string) => `
 `;
 
 async function setUp(act = '') {
-  const log: string[] = [];
+  const log: object[] = [];
   const events = new EventEmitter<{ end: [CallRecord]; begin: [CallRecord] }>();
   const metrics = new FleetMetrics({
     namespace: 'n',
     service: 's',
-    write: (line) => log.push(line),
+    write: (line) => log.push(JSON.parse(line)),
   });
   const prices = { audioIn: 0, audioOut: 0, textIn: 0, textOut: 0 };
   const ledger = new CallLedger(

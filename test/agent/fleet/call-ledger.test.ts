@@ -4,18 +4,18 @@ import { describe, expect, it } from '@jest/globals';
 import { CallLedger, type LedgerOptions } from '../../../agent/src/fleet/call-ledger.js';
 import { type CallRecord, type Order, summary } from '../../../agent/src/fleet/call-record.js';
 import { FleetMetrics } from '../../../agent/src/fleet/metrics.js';
-import { emfLines, emfSums } from './emf-schema.js';
+import { emfLines, emfSums } from '../../../local/fleet/emf.js';
 import { ManualClock } from './manual-clock.js';
 
 const prices = { audioIn: 3, audioOut: 12, textIn: 0.33, textOut: 2.75 };
 
 function setUp(options: Partial<LedgerOptions> = {}) {
   const clock = new ManualClock();
-  const log: string[] = [];
+  const log: object[] = [];
   const metrics = new FleetMetrics({
     namespace: 'n',
     service: 's',
-    write: (line) => log.push(line),
+    write: (line) => log.push(JSON.parse(line)),
   });
   const ended: CallRecord[] = [];
   const begun: string[] = [];

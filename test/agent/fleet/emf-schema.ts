@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { Ajv } from 'ajv';
+import type { EmfLine } from '../../../local/fleet/emf.js';
 
 const name = (maxLength: number) => ({ type: 'string', minLength: 1, maxLength });
 const units =
@@ -52,18 +53,6 @@ const schema = {
 };
 const validate = new Ajv().compile(schema);
 
-export interface EmfLine {
-  _aws: {
-    Timestamp: number;
-    CloudWatchMetrics: {
-      Namespace: string;
-      Dimensions: string[][];
-      Metrics: { Name: string; Unit?: string; StorageResolution?: number }[];
-    }[];
-  };
-  [member: string]: unknown;
-}
-
 /**
  * What is wrong with a line, '' when nothing: the schema, and what the specification says in words (each
  * dimension refers to a string, each metric to a number or up to 100 of them, at most 100 metrics a line).
@@ -81,28 +70,4 @@ export function emfMistake(line: EmfLine): string {
     }
   }
   return '';
-}
-
-/** Sums of all values, as CloudWatch would see them: by metric, and by `metric{dimension=value}` for split ones. */
-export function emfSums(lines: EmfLine[]): Record<string, number> {
-  const sums: Record<string, number> = {};
-  for (const line of lines) {
-    for (const { Dimensions, Metrics } of line._aws.CloudWatchMetrics) {
-      for (const set of Dimensions) {
-        const extra = set.filter((key) => key !== 'service');
-        const suffix = extra.length ? `{${extra.map((key) => `${key}=${line[key]}`)}}` : '';
-        for (const { Name } of Metrics) {
-          const values = [line[Name]].flat() as number[];
-          const key = `${Name}${suffix}`;
-          sums[key] = values.reduce((sum, value) => sum + value, sums[key] ?? 0);
-        }
-      }
-    }
-  }
-  return sums;
-}
-
-/** The EMF lines among the lines of a log. */
-export function emfLines(log: string[]): EmfLine[] {
-  return log.filter((line) => line.includes('"_aws"')).map((line) => JSON.parse(line) as EmfLine);
 }

@@ -2,14 +2,15 @@
 
 import { describe, expect, it } from '@jest/globals';
 import { COUNTERS, type Counter, FleetMetrics } from '../../../agent/src/fleet/metrics.js';
-import { emfLines, emfMistake, emfSums } from './emf-schema.js';
+import { emfLines, emfSums } from '../../../local/fleet/emf.js';
+import { emfMistake } from './emf-schema.js';
 
 function setUp() {
-  const log: string[] = [];
+  const log: object[] = [];
   const metrics = new FleetMetrics({
     namespace: 'NovaSonicAgent',
     service: 'phones',
-    write: (line) => log.push(line),
+    write: (line) => log.push(JSON.parse(line)),
   });
   return { metrics, lines: () => emfLines(log) };
 }

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { Command, InvalidArgumentError } from 'commander';
+import pc from 'picocolors';
+import { run, say } from '../run.js';
+
+// Before rtc-node is loaded, which would log each of its steps otherwise.
+process.env.NODE_ENV ??= 'production';
+const { Fleet } = await import('./fleet.js');
+const { call } = await import('./calls.js');
+const { callTable, metricTable, workerTable } = await import('./report.js');
+
+const whole = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError('a whole number from 1.');
+  return value;
+};
+
+const options = new Command('npm run fleet --')
+  .description(
+    'A fleet on this machine: a LiveKit server, workers, and calls with sound that are all offered at once.',
+  )
+  .option('--calls <count>', 'calls', whole, 40)
+  .option('--workers <count>', 'worker processes, each as one Fargate task', whole, 3)
+  .option('--slots <count>', 'calls that one worker takes', whole, 10)
+  .option('--turns <count>', 'questions in each call', whole, 2)
+  .option('--regions <list>', 'Bedrock Regions in order, comma-separated', 'us-east-1,us-west-2')
+  .option('--streams <count>', 'streams that the emulator allows in one Region', whole, 20)
+  .parse()
+  .opts<{
+    calls: number;
+    workers: number;
+    slots: number;
+    turns: number;
+    regions: string;
+    streams: number;
+  }>();
+
+await run(async (interrupted) => {
+  const began = Date.now();
+  const fleet = await Fleet.start({
+    callsPerTask: options.slots,
+    regions: options.regions.split(','),
+    streamsPerRegion: options.streams,
+    say,
+  });
+  try {
+    const finished = await Promise.race([play(fleet, began).then(() => true), interrupted]);
+    if (!finished) return;
+  } finally {
+    await fleet.stop();
+  }
+});
+
+async function play(fleet: Awaited<ReturnType<typeof Fleet.start>>, began: number): Promise<void> {
+  const { calls, workers, slots, turns } = options;
+  say(`starting ${workers} workers with ${slots} slots each`);
+  await fleet.startWorkers(workers);
+  say(
+    `every slot is warm after ${Math.round((Date.now() - began) / 1000)} s; ${calls} callers join`,
+  );
+  const callers = await fleet.join(calls);
+  const counts = { offered: 0, refused: 0, talking: 0, done: 0 };
+  const states = new Map<object, keyof typeof counts>();
+  const ticker = setInterval(() => {
+    const now = { ...counts };
+    for (const state of states.values()) now[state] += 1;
+    say(`  ${now.talking} talking, ${now.offered} offered or waiting, ${now.done} done`);
+  }, 5_000);
+  say('offering all calls at once');
+  const results = await Promise.all(
+    callers.map((caller) =>
+      call(fleet, caller, {
+        turns,
+        patienceMs: 300_000,
+        onChange: (state) => states.set(caller, state),
+      }),
+    ),
+  ).finally(() => clearInterval(ticker));
+  await Promise.all(fleet.workers.map((worker) => worker.until((h) => h.calls === 0, 30_000)));
+  say('stopping the workers');
+  for (const worker of fleet.workers) worker.signal('SIGTERM');
+  const exits = await Promise.all(fleet.workers.map((worker) => worker.exited));
+
+  const done = results.filter((result) => result !== undefined);
+  const firstRound = done.filter((result) => result.offers === 1).length;
+  const silent = done.reduce((sum, result) => sum + result.unanswered, 0);
+  process.stdout.write(
+    [
+      '',
+      workerTable(fleet.workers),
+      callTable(done),
+      metricTable(fleet.workers, done),
+      `${firstRound} of ${calls} calls were taken at once, ${done.length - firstRound} after they had been refused, ${calls - done.length} never.`,
+      `${silent} questions got no answer. Exit codes of the workers: ${exits.map(({ code }) => code).join(', ')}.`,
+      '',
+    ].join('\n'),
+  );
+  if (silent > 0 || done.length < calls) throw new Error(pc.red('Not every call was answered.'));
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** A line in CloudWatch's embedded metric format. */
+export interface EmfLine {
+  _aws: {
+    Timestamp: number;
+    CloudWatchMetrics: {
+      Namespace: string;
+      Dimensions: string[][];
+      Metrics: { Name: string; Unit?: string; StorageResolution?: number }[];
+    }[];
+  };
+  [member: string]: unknown;
+}
+
+/** The EMF lines among the parsed lines of a log. */
+export function emfLines(log: object[]): EmfLine[] {
+  return log.filter((line) => '_aws' in line) as EmfLine[];
+}
+
+/** Sums of all values, as CloudWatch would see them: by metric, and by `metric{dimension=value}` for split ones. */
+export function emfSums(lines: EmfLine[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const line of lines) {
+    for (const { Dimensions, Metrics } of line._aws.CloudWatchMetrics) {
+      for (const set of Dimensions) {
+        const extra = set.filter((key) => key !== 'service');
+        const suffix = extra.length ? `{${extra.map((key) => `${key}=${line[key]}`)}}` : '';
+        for (const { Name } of Metrics) {
+          const values = [line[Name]].flat() as number[];
+          const key = `${Name}${suffix}`;
+          sums[key] = values.reduce((sum, value) => sum + value, sums[key] ?? 0);
+        }
+      }
+    }
+  }
+  return sums;
+}
