@@ -58,6 +58,8 @@ interface Link {
   readonly settings: string;
   openedAt?: number;
   lastStimulusAt: number;
+  /** How many of the waiting notes this stream was told. */
+  notesSent: number;
   /** For a stream that stands by: what the conversation was when its history was told. */
   version: number;
 }
@@ -76,8 +78,10 @@ const FILL_MS = 3_000;
 /** … then so much that the service does not count the stream as idle (it allows 55 s). */
 const KEEP_ALIVE_MS = 10_000;
 /** So much loud audio without any event means that nobody is listening at the other end. */
-const DEAF_MS = 10_000;
+const DEAF_MS = 15_000;
 const LOUD = 600;
+/** Loud audio so recent may be the beginning of a turn. */
+const LOUD_MEMORY_MS = 1_500;
 
 export class Continuity {
   readonly #options: ContinuityOptions;
@@ -101,7 +105,9 @@ export class Continuity {
   #lastAudioAt = 0;
   #lastFillAt = 0;
   #lastEventAt = 0;
+  #lastLoudAt?: number;
   #loudMs = 0;
+  #deafTried = false;
   #historyShare = 1;
   #filtered = 0;
 
@@ -141,7 +147,10 @@ export class Continuity {
     if (this.#state === 'over') return;
     this.#memory.push(chunk);
     this.#lastAudioAt = chunk.at;
-    if (this.#current && loudness(chunk.pcm) > LOUD) this.#loudMs += chunk.ms;
+    if (loudness(chunk.pcm) > LOUD) {
+      this.#lastLoudAt = chunk.at;
+      if (this.#current) this.#loudMs += chunk.ms;
+    }
     this.#writeAudio(this.#current, chunk);
   }
 
@@ -225,6 +234,7 @@ export class Continuity {
       reason,
       settings: settingsFingerprint({ config, instructions }),
       lastStimulusAt: now,
+      notesSent: 0,
       version: this.#conversation.version,
     };
     const { maxBytes, maxTextBytes } = this.#options.history;
@@ -267,7 +277,7 @@ export class Continuity {
     if (link === this.#current) {
       const first = link.reason === 'start';
       this.#plan = undefined;
-      this.#notes = [];
+      this.#forgetNotes(link);
       this.#policy.opened();
       if (!first) {
         const type = link.reason === 'failure' ? 'failed_over' : 'renewed';
@@ -286,9 +296,13 @@ export class Continuity {
     this.#loudMs = 0;
     const event = parseServerEvent(document);
     if (event.type === 'toolUse') link.prompt.toolUsed(event.toolUseId);
-    if (event.type === 'userSpeechStart' || event.type === 'text') link.lastStimulusAt = now;
+    if (event.type === 'userSpeechStart' || event.type === 'text') {
+      link.lastStimulusAt = now;
+      this.#deafTried = false;
+    }
     const effects = this.#conversation.apply(event, {
       now,
+      lastLoudAt: this.#lastLoudAt,
       sampleAt: (offsetMs) => link.timeline.arrival(offsetMs),
     });
     if (effects.some((effect) => effect.type === 'generation_opened')) this.#pendingAsk = undefined;
@@ -496,10 +510,17 @@ export class Continuity {
 
   /** Sent with every stream until one is up, so that a failed connect does not lose them. */
   #sendNotes(link: Link): void {
-    if (this.#notes.length === 0) return;
-    this.#sendText(link, this.#notes.join('\n'));
+    const notes = this.#notes.slice(link.notesSent);
+    if (notes.length === 0) return;
+    this.#sendText(link, notes.join('\n'));
+    link.notesSent = this.#notes.length;
     this.#conversation.asked(this.#now);
-    if (link.openedAt !== undefined) this.#notes = [];
+    if (link.openedAt !== undefined) this.#forgetNotes(link);
+  }
+
+  #forgetNotes(link: Link): void {
+    this.#notes.splice(0, link.notesSent);
+    link.notesSent = 0;
   }
 
   #sendOpenRequests(link: Link): void {
@@ -531,8 +552,14 @@ export class Continuity {
       this.#options.renewAfterMs + HARD_EXTRA_MS,
       Math.max(this.#options.renewAfterMs, HARD_LIMIT_MS),
     );
-    if (now - link.openedAt >= hard && now >= this.#renewNotBefore) this.#replace(reason);
-    else if (this.#conversation.quiet(now) && now >= this.#renewNotBefore) this.#prepare(reason);
+    if (now < this.#renewNotBefore) return;
+    if (now - link.openedAt >= hard) this.#replace(reason);
+    else if (this.#quiet(now)) this.#prepare(reason);
+  }
+
+  /** Also by our own ears: the service tells late, or not at all, that the caller has begun to speak. */
+  #quiet(now: number): boolean {
+    return this.#conversation.quiet(now) && now - (this.#lastLoudAt ?? 0) > LOUD_MEMORY_MS;
   }
 
   #fillGap(link: Link, now: number): void {
@@ -552,7 +579,9 @@ export class Continuity {
     if (owed !== undefined && silence > this.#options.progressMs) {
       return noResponse('the service did not answer a question', silence, region);
     }
-    if (this.#loudMs > DEAF_MS && !this.#conversation.userSpeaking) {
+    // It may be noise that the service rightly ignores: so once only, until it hears something again.
+    if (this.#loudMs > DEAF_MS && !this.#deafTried && !this.#conversation.userSpeaking) {
+      this.#deafTried = true;
       return noResponse('the service did not notice the caller speaking', this.#loudMs, region);
     }
     return undefined;

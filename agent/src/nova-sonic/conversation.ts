@@ -83,6 +83,8 @@ export type Effect =
 /** The time of an event, and how the service's audio offsets map to when those samples reached us. */
 export interface Moment {
   readonly now: number;
+  /** When the caller's audio was last loud, by our own ears: stands in for offsets that the service leaves out. */
+  readonly lastLoudAt?: number;
   /** Arrival of the sample at an offset (ms of audio) of the current stream. */
   readonly sampleAt?: (offsetMs: number) => number | undefined;
 }
@@ -133,7 +135,11 @@ const ANSWER_PATIENCE_MS = 12_000;
 /** A reply in which nothing comes any more is closed before the framework's own 10 s limit cuts it. */
 const STALL_MS = 8_000;
 /** Speech is noticed by the service some time after it began; what came before is carried over as well. */
-export const SPEECH_LEAD_MS = 1_000;
+const SPEECH_LEAD_MS = 1_000;
+/** The same for a service that does not tell when speech begins. */
+const UNTOLD_LEAD_MS = 10_000;
+/** Longest speech of a caller; a lost userSpeechEnd must not count as speech for ever. */
+const SPEECH_PATIENCE_MS = 120_000;
 
 export interface ConversationOptions {
   readonly newId: (prefix: string) => string;
@@ -151,6 +157,9 @@ export class Conversation {
   #turn?: UserTurn;
   #speaking = false;
   #speakingSince = 0;
+  /** The service itself said that speech began, now or ever. */
+  #speakingHeard = false;
+  #hearsSpeech = false;
   /** The rest of a reply that was cut is still arriving and goes to nobody. */
   #dropping = false;
   #playingUntil = 0;
@@ -227,7 +236,7 @@ export class Conversation {
         this.#contentStart(event, now);
         break;
       case 'text':
-        this.#text(event, now);
+        this.#text(event, moment);
         break;
       case 'audio':
         this.#audio(event, now);
@@ -262,27 +271,28 @@ export class Conversation {
   }
 
   /** A reply is asked for with words. */
-  request(id: string, text: string, entry: HistoryEntry): void {
+  request(id: string, text: string, entry?: HistoryEntry): void {
     this.#version += 1;
     this.#requests.push({ id, text, sent: false });
-    this.history.add(entry);
+    if (entry) this.history.add(entry);
   }
 
   /** The words of a request went out on the current stream. */
   requestSent(id: string, now: number): void {
     const request = this.#requests.find((r) => r.id === id);
     if (request) request.sent = true;
+    this.#speechEndedAt = undefined;
     this.asked(now);
     this.#dropping = false;
   }
 
-  /** Nobody waits for this reply any more. */
-  cancelRequest(id: string): void {
+  /** Nobody waits for this reply any more; with `drop` it is not to be heard either. */
+  cancelRequest(id: string, drop: boolean): void {
     const request = this.#requests.find((r) => r.id === id);
     if (!request) return;
     this.#requests = this.#requests.filter((r) => r !== request);
     // A caller who speaks up stops the model himself; stopped by the application it would still be spoken.
-    if (request.sent && !this.#speaking) this.#orphans += 1;
+    if (drop && request.sent && !this.#speaking) this.#orphans += 1;
   }
 
   /** Requests whose words the current stream has not been told. */
@@ -323,6 +333,8 @@ export class Conversation {
       this.#askedAt = undefined;
       this.#owed = false;
     }
+    const limit = this.#speakingHeard ? SPEECH_PATIENCE_MS : ANSWER_PATIENCE_MS;
+    if (this.#speaking && now - this.#speakingSince > limit) this.#stopSpeaking();
     return this.#flush();
   }
 
@@ -337,7 +349,8 @@ export class Conversation {
     this.#contents.clear();
     this.#dropping = false;
     this.#orphans = 0;
-    let audioFrom = Math.max(this.#understoodUntil, now - SPEECH_LEAD_MS);
+    // A service that never tells when speech begins leaves us to guess: then more is said again.
+    let audioFrom = now - (this.#hearsSpeech ? SPEECH_LEAD_MS : UNTOLD_LEAD_MS);
     const turn = this.#turn;
     if (
       turn &&
@@ -374,8 +387,10 @@ export class Conversation {
 
   #speechStart(offsetMs: number | undefined, moment: Moment): void {
     const at = (offsetMs === undefined ? undefined : moment.sampleAt?.(offsetMs)) ?? moment.now;
+    this.#hearsSpeech = true;
     this.#bargeIn('user_speech_start', moment.now);
     this.#startSpeaking(at);
+    this.#speakingHeard = true;
     this.#orphans = 0;
     this.#beginTurn(at);
   }
@@ -383,7 +398,10 @@ export class Conversation {
   #speechEnd(offsetMs: number | undefined, moment: Moment): void {
     const at = (offsetMs === undefined ? undefined : moment.sampleAt?.(offsetMs)) ?? moment.now;
     this.#dropping = false;
-    if (this.#turn && !this.#turn.answered) this.#turn.endedAt = at;
+    if (this.#turn && !this.#turn.answered) {
+      this.#turn.endedAt = at;
+      if (this.#turn.texts.length > 0) this.#understoodUntil = Math.max(this.#understoodUntil, at);
+    }
     this.#speechEndedAt = at;
     this.#askedAt ??= moment.now;
     this.#version += 1;
@@ -398,6 +416,9 @@ export class Conversation {
       dropped: false,
     };
     this.#contents.set(event.contentId, content);
+    // Kept after their end, since audio of a reply that was cut may still come; the oldest are forgotten.
+    if (this.#contents.size > 500)
+      this.#contents.delete(this.#contents.keys().next().value as string);
     if (event.role === 'USER' || event.kind === 'UNKNOWN') return;
     if (event.kind === 'TEXT' && event.stage === 'FINAL') return;
     if (event.kind === 'TOOL') {
@@ -414,7 +435,8 @@ export class Conversation {
     if (this.#open) this.#open.lastActivity = now;
   }
 
-  #text(event: Extract<SonicEvent, { type: 'text' }>, now: number): void {
+  #text(event: Extract<SonicEvent, { type: 'text' }>, moment: Moment): void {
+    const { now } = moment;
     const content = this.#contents.get(event.contentId);
     const role = content && content.role !== 'UNKNOWN' ? content.role : event.role;
     if (event.interrupted && role !== 'USER') {
@@ -423,7 +445,7 @@ export class Conversation {
       return;
     }
     if (!event.content.trim()) return;
-    if (role === 'USER') this.#userText(event.content, now);
+    if (role === 'USER') this.#userText(event.content, moment);
     else if (content?.stage === 'FINAL') {
       this.#version += 1;
       this.history.final(event.content, now, () => this.#newId('item_'));
@@ -486,7 +508,6 @@ export class Conversation {
 
   #contentEnd(event: Extract<SonicEvent, { type: 'contentEnd' }>, now: number): void {
     const content = this.#contents.get(event.contentId);
-    this.#contents.delete(event.contentId);
     if (event.stopReason === 'INTERRUPTED') {
       this.#dropping = false;
       this.#bargeIn('stop_reason', now);
@@ -500,7 +521,7 @@ export class Conversation {
     else if (content && !content.generation && !content.dropped) this.#close('end_turn', now);
   }
 
-  #userText(text: string, now: number): void {
+  #userText(text: string, { now, lastLoudAt }: Moment): void {
     this.#dropping = false;
     this.#orphans = 0;
     const turn = this.#turn;
@@ -512,7 +533,8 @@ export class Conversation {
     const entry = this.history.entries.find((e) => e.id === current.itemId);
     const whole = current.texts.join(' ');
     if (entry?.kind === 'user') entry.text = whole;
-    this.#understoodUntil = Math.max(this.#understoodUntil, current.endedAt ?? 0);
+    this.#understoodUntil = Math.max(this.#understoodUntil, current.endedAt ?? now);
+    this.#speechEndedAt ??= lastLoudAt;
     this.#version += 1;
     this.#effects.push({
       type: 'transcript',
@@ -556,6 +578,7 @@ export class Conversation {
   #startSpeaking(at: number): void {
     if (this.#speaking) return;
     this.#speaking = true;
+    this.#speakingHeard = false;
     this.#speakingSince = at;
     this.#effects.push({ type: 'speech_started' });
   }
@@ -637,7 +660,7 @@ export class Conversation {
     generation.tokens = this.#tokens;
     this.#tokens = NO_TOKENS;
     // The answer itself is what the caller waited for; the words before a tool are not.
-    if (reason !== 'tool_call') {
+    if (reason !== 'tool_call' || generation.audioMs > 0) {
       this.#speechEndedAt = undefined;
       this.#toolWaitMs = 0;
     }
@@ -648,7 +671,9 @@ export class Conversation {
   /** What was asked and has no answer: taken out of the history, to be asked again. */
   #unanswered(now: number, cut: Generation | undefined): { history: HistoryEntry[]; ask?: string } {
     const history = this.snapshot();
-    if (this.#pendingTools.size > 0 || this.#requests.length > 0) return { history };
+    // Who is still speaking will be answered when done; a pending tool's result will be told.
+    if (this.#speaking || this.#pendingTools.size > 0 || this.#requests.length > 0)
+      return { history };
     if (cut && !cut.interrupted && cut.audioMs > 0) {
       const said = history.find((e) => e.id === cut.messageId);
       const words = said?.kind === 'assistant' ? said.text : '';

@@ -217,7 +217,7 @@ export interface ContextEdits {
   readonly changed: boolean;
   /** User messages at the very end that we have never seen: typed input, if a reply is asked for. */
   readonly typed: Array<Extract<HistoryEntry, { kind: 'user' }>>;
-  /** Tool results that we have never seen. */
+  /** Results that the model waits for. */
   readonly results: Array<Extract<HistoryEntry, { kind: 'tool_result' }>>;
 }
 
@@ -229,13 +229,17 @@ export interface ContextEdits {
 export function compareContext(
   ours: readonly HistoryEntry[],
   theirs: llm.ChatContext,
+  awaited: (callId: string) => boolean,
 ): ContextEdits {
-  const incoming = entriesOf(theirs);
   const known = new Map(ours.map((entry) => [entry.id, entry]));
-  const knownResults = new Set(ours.flatMap((e) => (e.kind === 'tool_result' ? [e.callId] : [])));
+  const answered = new Set(ours.flatMap((e) => (e.kind === 'tool_result' ? [e.callId] : [])));
+  // A result of a call that was answered by us already says nothing new.
+  const incoming = entriesOf(theirs).filter(
+    (e) => e.kind !== 'tool_result' || known.has(e.id) || !answered.has(e.callId),
+  );
   const results = incoming.filter(
     (e): e is Extract<HistoryEntry, { kind: 'tool_result' }> =>
-      e.kind === 'tool_result' && !known.has(e.id) && !knownResults.has(e.callId),
+      e.kind === 'tool_result' && !known.has(e.id) && awaited(e.callId),
   );
   const typed: ContextEdits['typed'] = [];
   for (let i = incoming.length - 1; i >= 0; i -= 1) {

@@ -207,18 +207,21 @@ export class RealtimeSession extends llm.RealtimeSession {
       history.replace(entriesOf(chatCtx));
       return;
     }
-    const edits = compareContext(history.entries, chatCtx);
-    this.#typed = edits.typed;
+    const edits = compareContext(
+      history.entries,
+      chatCtx,
+      (callId) => this.#toolCalls.nameOf(callId) !== undefined,
+    );
+    if (edits.changed) history.replace(edits.entries);
+    for (const entry of edits.typed) {
+      this.#typed.push(entry);
+      history.add(entry);
+    }
     for (const result of edits.results) {
-      if (this.#toolCalls.delivered(result.callId)) {
-        this.#deliverToolResult(result.callId, result.output, result.isError, result);
-      }
+      this.#toolCalls.delivered(result.callId);
+      this.#deliverToolResult(result.callId, result.output, result.isError, result);
     }
     if (!edits.changed) return;
-    const results = history.entries.filter(
-      (e) => e.kind === 'tool_result' && !edits.entries.includes(e),
-    );
-    history.replace([...edits.entries, ...results]);
     if (this.#options.contextEdits === 'renew') void this.#continuity.renew('context edited');
     else
       this.#once(
@@ -277,26 +280,26 @@ export class RealtimeSession extends llm.RealtimeSession {
     if (refusal) return this.#refused(refusal);
 
     const id = typed.at(-1)?.id ?? shortuuid('item_');
-    const at = this.#clock.now();
-    const entry: HistoryEntry = typed.length
-      ? { kind: 'user', id, at, text: typed.map((e) => e.text).join('\n') }
-      : { kind: 'instruction', id, at, text: words };
+    const entry: HistoryEntry | undefined =
+      typed.length > 0
+        ? undefined
+        : { kind: 'instruction', id, at: this.#clock.now(), text: words };
     return new Promise((resolve, reject) => {
       const done = () => {
         cancelTimer();
         options.signal?.removeEventListener('abort', onAbort);
         this.#replies.delete(id);
       };
-      const give_up = (error: Error) => {
+      const giveUp = (error: Error, drop = false) => {
         done();
-        this.#conversation.cancelRequest(id);
+        this.#conversation.cancelRequest(id, drop);
         reject(error);
       };
-      const onAbort = () => give_up(new llm.RealtimeError('generateReply was aborted'));
+      const onAbort = () => giveUp(new llm.RealtimeError('generateReply was aborted'), true);
       const cancelTimer = this.#clock.after(this.#options.generateReplyTimeout, () => {
         const error = new llm.RealtimeError('generateReply timed out: the reply did not begin');
         this.logger.warn({ timeoutMs: this.#options.generateReplyTimeout }, error.message);
-        give_up(error);
+        giveUp(error);
         this.#tellError(error, true);
       });
       this.#replies.set(id, {
@@ -304,7 +307,7 @@ export class RealtimeSession extends llm.RealtimeSession {
           done();
           resolve(event);
         },
-        reject: give_up,
+        reject: giveUp,
       });
       if (options.signal?.aborted) {
         onAbort();
