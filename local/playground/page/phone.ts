@@ -136,6 +136,7 @@ export async function call(): Promise<void> {
     await mine.line.connect(ticket);
     if (!still()) return void mine.line.hangUp();
     happened({ kind: 'answered', at: Date.now() });
+    phone.merge({ taped: true });
     if (mine.microphone) await mine.line.publish(mine.microphone.track);
     if (devices.get().speaker) await mine.line.speakThrough(devices.get().speaker).catch(() => {});
   } catch (error) {

@@ -108,7 +108,9 @@ function applyFeed(before: CallRecord, message: CallFeedMessage, arrivedAt: numb
       return { ...record, tokens: { audioIn, audioOut, textIn, textOut } };
     }
     case 'stream':
-      return { ...record, timeline: mark('stream', streamText(message)) };
+      // That one is being opened is no news: soon it is open, or it has failed.
+      if (message.event === 'opening') return record;
+      return { ...record, timeline: mark(streamKind(message.event), streamText(message)) };
     case 'error':
       return { ...record, timeline: mark('error', message.message) };
     case 'ended':
@@ -119,6 +121,11 @@ function applyFeed(before: CallRecord, message: CallFeedMessage, arrivedAt: numb
   }
 }
 
-function streamText({ event, region }: Extract<CallFeedMessage, { type: 'stream' }>): string {
-  return `stream ${event.replace(/_/g, ' ')} (${region})`;
+const streamKind = (event: string) =>
+  event === 'failed' || event === 'throttled' ? 'error' : 'stream';
+
+function streamText(message: Extract<CallFeedMessage, { type: 'stream' }>): string {
+  const { event, region, error } = message;
+  const what = `stream ${event.replace(/_/g, ' ')}, ${region}`;
+  return error ? `${what}: ${error}` : what;
 }

@@ -13,7 +13,7 @@ export function Figures({ record }: { record: CallRecord | undefined }) {
   return (
     <aside className="figures" aria-label="Figures">
       <section aria-labelledby="turns">
-        <h2 id="turns">From the end of your speech to the first sound</h2>
+        <h2 id="turns">End of your speech to first sound, in ms</h2>
         <ScrollRegion className="scroll" label="Replies">
           <table data-testid="turns">
             <thead>
@@ -48,9 +48,7 @@ export function Figures({ record }: { record: CallRecord | undefined }) {
         </ScrollRegion>
         <dl className="line">
           <dt>Barge-in to silence</dt>
-          <dd data-testid="silences">
-            {quiet.length ? quiet.map((ms) => milliseconds(ms)).join(', ') : '–'}
-          </dd>
+          <dd data-testid="silences">{quiet.length ? quiet.map(milliseconds).join(', ') : '–'}</dd>
         </dl>
       </section>
       <Cost record={record} />
@@ -70,13 +68,18 @@ function Reply({ row, number }: { row: Row; number: number }) {
           </span>
         )}
       </th>
-      <td>{milliseconds(row.model)}</td>
-      <td>{milliseconds(row.tools)}</td>
-      <td>{milliseconds(row.agent)}</td>
-      <td>{milliseconds(row.way)}</td>
-      <td className="total">{milliseconds(row.total)}</td>
+      <td>{figure(row.model)}</td>
+      <td>{figure(row.tools)}</td>
+      <td>{figure(row.agent)}</td>
+      <td>{figure(row.way)}</td>
+      <td className="total">{figure(row.total)}</td>
     </tr>
   );
+}
+
+/** A figure in ms; the heading has the unit. */
+function figure(ms: number | undefined): string {
+  return ms === undefined ? '–' : count(Math.round(ms));
 }
 
 const kinds = [
@@ -100,16 +103,14 @@ function Cost({ record }: { record: CallRecord | undefined }) {
           </div>
         ))}
         <div className="sum">
-          <dt>At the prices of the agent's settings</dt>
+          <dt>Cost</dt>
           <dd data-testid="cost">{tokens && prices ? dollars(cost(tokens, prices)) : '–'}</dd>
         </div>
       </dl>
-      {record?.about && (
-        <p className="model">
-          {record.about.model}, voice {record.about.voice || 'of the model'},{' '}
-          {record.about.regions.join(', then ')}
-        </p>
-      )}
+      <p className="model">
+        {record?.about &&
+          `${record.about.model}, ${record.about.voice ? `voice ${record.about.voice}` : 'default voice'}, ${record.about.regions.join(', then ')}`}
+      </p>
     </section>
   );
 }

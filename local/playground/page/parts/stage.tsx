@@ -157,8 +157,8 @@ function Orb({ agent }: { agent: AgentState }) {
     () =>
       levels.subscribe(() => {
         const { you, agent: its } = levels.get();
-        ref.current?.style.setProperty('--you', loudness(you).toFixed(2));
-        ref.current?.style.setProperty('--agent', loudness(its).toFixed(2));
+        ref.current?.style.setProperty('--you-level', loudness(you).toFixed(2));
+        ref.current?.style.setProperty('--agent-level', loudness(its).toFixed(2));
       }),
     [],
   );

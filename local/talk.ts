@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { Command, InvalidArgumentError } from 'commander';
+import pc from 'picocolors';
+import { buildPage } from './playground/build.js';
+import { servePage } from './playground/serve.js';
+import { readStack } from './playground/stack.js';
+import { run, say } from './run.js';
+
+const command = new Command('npm run talk --')
+  .description(
+    'Opens the page on this machine for a deployed stack. It reads the outputs of the stack and its LiveKit secret with your own AWS credentials; nothing public is opened.',
+  )
+  .requiredOption('--stack <name>', 'name of the CloudFormation stack, as cdk deploy printed it')
+  .option('--region <region>', 'Region of the stack (default: that of your AWS configuration)')
+  .option('--profile <profile>', 'profile of your AWS configuration')
+  .option('--port <port>', 'port of the page (default: 3000, or a free one)', port)
+  .parse();
+const options = command.opts<{
+  stack: string;
+  region?: string;
+  profile?: string;
+  port?: number;
+}>();
+
+await run(async (interrupted) => {
+  const service = await readStack(options);
+  await buildPage(say);
+  const page = await servePage({
+    line: service.line,
+    kind: 'stack',
+    name: `${options.stack}, ${service.region}`,
+    agentName: service.agentName,
+    ...(options.port !== undefined && { port: options.port }),
+  });
+  try {
+    process.stdout.write(
+      [
+        pc.green('ready'),
+        `  LiveKit   ${service.line.url}`,
+        `  agent     ${service.agentName ? `the one named ${service.agentName}` : 'whichever takes any call there'}`,
+        `Talk to it: open ${pc.bold(page.url)}. Ctrl-C stops.`,
+        '',
+      ].join('\n'),
+    );
+    await interrupted;
+    return 0;
+  } finally {
+    await page.stop();
+  }
+});
+
+function port(value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 0 || number > 65_535)
+    throw new InvalidArgumentError('give a number from 0 to 65535.');
+  return number;
+}
