@@ -108,6 +108,8 @@ export async function startWorkerProcess(
     LIVEKIT_API_KEY: line.apiKey,
     LIVEKIT_API_SECRET: line.apiSecret,
     HEALTH_PORT: '0',
+    // This machine is busy with other things too, and has no second task to send a call to.
+    CPU_FULL_AT: process.env.CPU_FULL_AT ?? '0',
   };
   if (bedrock.kind === 'emulator') {
     Object.assign(env, EMULATOR_KEYS, { AWS_ENDPOINT_URL_BEDROCK_RUNTIME: bedrock.url });
