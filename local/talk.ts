@@ -23,6 +23,9 @@ const options = command.opts<{
   port?: number;
 }>();
 
+// The SDK's remark on the age of Node would stand before our sentence; engines in package.json says what is needed.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+
 await run(async (interrupted) => {
   const service = await readStack(options);
   await buildPage(say);
