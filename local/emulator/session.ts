@@ -189,13 +189,9 @@ export class Session {
         break;
       case 'audioStart': {
         this.inputRate = action.sampleRate;
-        const { profile } = this.context.settings;
         this.ears = new Ears(
           action.sampleRate,
-          () => ({
-            startMs: profile.speechStart,
-            pauseMs: this.conversation.pauseMs(profile.pause[this.sensitivity]),
-          }),
+          () => this.conversation.endpointing(this.sensitivity),
           (event) => {
             this.limits.interaction();
             this.conversation.heard(event);

@@ -3,10 +3,10 @@ import type { Clock } from '../clock.js';
 import type { StreamError } from '../protocol/errors.js';
 import type { Model, Voice } from '../protocol/models.js';
 import type { Random } from '../random.js';
-import type { Heard } from '../voice/ears.js';
+import type { EndpointTimings, Heard } from '../voice/ears.js';
 import type { Speaker } from '../voice/speech.js';
 import { Playback } from './playback.js';
-import { type Delay, draw, type Profile } from './profile.js';
+import { type Delay, draw, type Profile, type Sensitivity } from './profile.js';
 import { Job, runJob } from './reply.js';
 import type { Script, Turn } from './script.js';
 import { SPEECH_TOKENS_PER_SECOND, textTokens, Usage, type UsageDelta } from './usage.js';
@@ -91,9 +91,13 @@ export class Conversation {
     return this.prompt;
   }
 
-  /** Silence that ends the user's turn now, in milliseconds of audio. */
-  pauseMs(normal: number): number {
-    return this.bargedIn ? this.options.profile.bargeInPause : normal;
+  /** How the user's speech is found now: it depends on whose turn it is. */
+  endpointing(sensitivity: Sensitivity): EndpointTimings {
+    const { bargeInPause, pause, speechResume, speechStart } = this.options.profile;
+    return {
+      startMs: this.turn ? speechResume : speechStart,
+      pauseMs: this.bargedIn ? bargeInPause : pause[sensitivity],
+    };
   }
 
   /** Speech began or ended; events keep their order however fast the audio came. */

@@ -18,6 +18,8 @@ export interface Profile {
   nextUsage: readonly [Delay, Delay];
   /** Audio from the first voiced sample until the start of speech is detected. */
   speechStart: number;
+  /** The same for a user who goes on before the reply has begun (capture: 87 ms). */
+  speechResume: number;
   /** Start detected -> userSpeechStart sent. */
   speechStartLag: Delay;
   /** Audio of silence that ends a turn, per sensitivity: the documented pause less the lag below. */
@@ -52,6 +54,7 @@ export const PROFILES: Record<'capture' | 'fast', Profile> = {
       [72, 76],
     ],
     speechStart: 352,
+    speechResume: 80,
     speechStartLag: [12, 24],
     pause: { HIGH: 1350, MEDIUM: 1600, LOW: 1850 },
     bargeInPause: 720,
@@ -69,6 +72,7 @@ export const PROFILES: Record<'capture' | 'fast', Profile> = {
     firstUsage: 5,
     nextUsage: [1, 1],
     speechStart: 192,
+    speechResume: 64,
     speechStartLag: 0,
     pause: { HIGH: 384, MEDIUM: 448, LOW: 512 },
     bargeInPause: 320,

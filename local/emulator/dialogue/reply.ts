@@ -2,16 +2,8 @@
 import { StreamError } from '../protocol/errors.js';
 import type { Conversation } from './conversation.js';
 import { type Delay, draw } from './profile.js';
-import {
-  type Context,
-  fill,
-  fillAll,
-  PlaceholderError,
-  type ScriptedCall,
-  type Step,
-  type Turn,
-} from './script.js';
-import { textTokens } from './usage.js';
+import { type Context, fill, fillAll, type ScriptedCall, type Step, type Turn } from './script.js';
+import { SPEECH_TOKENS_PER_SECOND, textTokens } from './usage.js';
 
 /** 20 speech tokens for every 800 ms of output (capture). */
 const USAGE_EVERY_MS = 800;
@@ -27,6 +19,8 @@ export class Job {
   readonly results = new Map<string, unknown>();
   /** Tokens of typed text, told with the reply's first usage. */
   inputTokens = 0;
+  /** Milliseconds of audio sent whose tokens no usageEvent has told yet. */
+  unpaidMs = 0;
   /** When the scenario interrupts the reply, counted from its first sound. */
   interruptAfterMs?: number;
   /** Closes an open AUDIO block when the reply is interrupted. */
@@ -105,7 +99,7 @@ export async function runJob(conversation: Conversation, job: Job): Promise<void
       callTools(conversation, job, step.tools, job.steps.slice(i + 1));
       return;
     } else {
-      const text = fillOrTell(conversation, step.say, job.context);
+      const text = fill(step.say, job.context, missing(conversation));
       const last = !job.steps.slice(i + 1).some((later) => 'say' in later || 'tools' in later);
       if (!(await say(conversation, job, text, delay, last))) return;
       delay = 0;
@@ -129,15 +123,13 @@ function synthesize(conversation: Conversation, job: Job, text: string): Promise
   return conversation.options.speaker.say(text, spoken, sampleRate);
 }
 
-function fillOrTell(conversation: Conversation, template: string, context: Context): string {
-  try {
-    return fill(template, context);
-  } catch (error) {
-    if (!(error instanceof PlaceholderError)) throw error;
-    conversation.options.outlet.note('warning', { text: `scenario: ${error.message}` });
-    return template.replace(/\{\{\s*([^{}\s]+)\s*\}\}/g, '(no $1)');
-  }
-}
+/** Stands in for a placeholder that refers to nothing, and tells of it. */
+const missing = (conversation: Conversation) => (path: string) => {
+  conversation.options.outlet.note('warning', {
+    text: `scenario: nothing is known of {{${path}}}`,
+  });
+  return `(no ${path})`;
+};
 
 async function sayMissing(conversation: Conversation, job: Job, name: string): Promise<void> {
   conversation.options.outlet.note('warning', {
@@ -212,7 +204,6 @@ async function sendAudio(
 
   const pcm = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
   const started = clock.now();
-  let usedMs = 0;
   let chunks = 0;
   for (const bytes of cut(pcm.length, sampleRate, random)) {
     // Deadlines are absolute, so that a late timer does not slow the whole reply down.
@@ -221,15 +212,18 @@ async function sendAudio(
     chunks++;
     const content = pcm.subarray(bytes.from, bytes.to).toString('base64');
     conversation.emit('audioOutput', { content, contentId, role: 'ASSISTANT' });
-    usedMs += ((bytes.to - bytes.from) / 2 / sampleRate) * 1000;
-    if (usedMs >= USAGE_EVERY_MS) {
-      usedMs -= USAGE_EVERY_MS;
+    job.unpaidMs += ((bytes.to - bytes.from) / 2 / sampleRate) * 1000;
+    if (job.unpaidMs >= USAGE_EVERY_MS) {
+      job.unpaidMs -= USAGE_EVERY_MS;
       conversation.sendUsage({ output: { speechTokens: USAGE_TOKENS } });
     }
   }
   if (!(await job.wait(conversation, draw(profile.audioEnd, random)))) return false;
   end(last ? 'END_TURN' : 'PARTIAL_TURN');
-  if (last) conversation.playback.scheduleFinalTexts();
+  if (!last) return true;
+  const speechTokens = Math.round((job.unpaidMs / 1000) * SPEECH_TOKENS_PER_SECOND);
+  if (speechTokens) conversation.sendUsage({ output: { speechTokens } });
+  conversation.playback.scheduleFinalTexts();
   return true;
 }
 
@@ -261,13 +255,7 @@ function callTools(
     const contentId = random.uuid();
     const toolUseId = random.uuid();
     ids.set(toolUseId, name);
-    let content: string;
-    try {
-      content = JSON.stringify(fillAll(args, job.context));
-    } catch (error) {
-      conversation.options.outlet.note('warning', { text: String(error) });
-      content = JSON.stringify(args);
-    }
+    const content = JSON.stringify(fillAll(args, job.context, missing(conversation)));
     conversation.emit('contentStart', {
       contentId,
       role: 'TOOL',

@@ -46,15 +46,16 @@ export interface Context {
   results: ReadonlyMap<string, unknown>;
 }
 
-/** A placeholder that refers to nothing. */
-export class PlaceholderError extends Error {}
-
 /**
  * Replaces `{{user}}`, `{{tool.field}}` and `{{name_of_a_tool.field.inner}}`.
  *
- * @throws PlaceholderError when a tool or a field does not exist
+ * @param missing stands in for a tool or a field that does not exist
  */
-export function fill(template: string, context: Context): string {
+export function fill(
+  template: string,
+  context: Context,
+  missing: (path: string) => string,
+): string {
   return template.replace(/\{\{\s*([^{}\s]+)\s*\}\}/g, (_, path: string) => {
     if (path === 'user') return context.user;
     const [name = '', ...fields] = path.split('.');
@@ -63,18 +64,18 @@ export function fill(template: string, context: Context): string {
       const inner = value !== null && typeof value === 'object';
       value = inner ? (value as Record<string, unknown>)[field] : undefined;
     }
-    if (value === undefined) throw new PlaceholderError(`nothing is known of {{${path}}}`);
+    if (value === undefined) return missing(path);
     return typeof value === 'string' ? value : JSON.stringify(value);
   });
 }
 
 /** The same for every string inside a value. */
-export function fillAll<T>(value: T, context: Context): T {
-  if (typeof value === 'string') return fill(value, context) as T;
-  if (Array.isArray(value)) return value.map((item) => fillAll(item, context)) as T;
+export function fillAll<T>(value: T, context: Context, missing: (path: string) => string): T {
+  if (typeof value === 'string') return fill(value, context, missing) as T;
+  if (Array.isArray(value)) return value.map((item) => fillAll(item, context, missing)) as T;
   if (value !== null && typeof value === 'object') {
     return Object.fromEntries(
-      Object.entries(value).map(([name, inner]) => [name, fillAll(inner, context)]),
+      Object.entries(value).map(([name, inner]) => [name, fillAll(inner, context, missing)]),
     ) as T;
   }
   return value;

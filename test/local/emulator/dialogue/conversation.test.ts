@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: Apache-2.0
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  Conversation,
+  type ConversationOptions,
+  type Quirks,
+} from '../../../../local/emulator/dialogue/conversation.js';
+import { Persona } from '../../../../local/emulator/dialogue/persona.js';
+import { PROFILES } from '../../../../local/emulator/dialogue/profile.js';
+import { ScenarioScript, type ScenarioTurn } from '../../../../local/emulator/dialogue/scenario.js';
+import type { StreamError } from '../../../../local/emulator/protocol/errors.js';
+import { findModel } from '../../../../local/emulator/protocol/models.js';
+import { Random } from '../../../../local/emulator/random.js';
+import { ManualClock } from '../manual-clock.js';
+
+interface Sent {
+  t: number;
+  name: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into every field
+  body: any;
+}
+
+/** Every sentence takes a second, two for those with a comma. */
+const RATE = 8_000;
+const lengthMs = (text: string) => (text.includes(',') ? 2000 : 1000);
+
+class Stage {
+  readonly clock = new ManualClock();
+  readonly sent: Sent[] = [];
+  readonly notes: Sent[] = [];
+  readonly failures: StreamError[] = [];
+  readonly quirks: Quirks = {
+    textBeforeSpeechEnd: false,
+    bareBargeIn: false,
+    noFinalText: false,
+  };
+  readonly conversation: Conversation;
+  private offset = 0;
+
+  constructor(turns: ScenarioTurn[], options: Partial<ConversationOptions> = {}) {
+    const random = new Random(7);
+    this.conversation = new Conversation({
+      clock: this.clock,
+      random,
+      profile: PROFILES.capture,
+      speaker: {
+        say: async (text, _, sampleRate) => new Int16Array((sampleRate * lengthMs(text)) / 1000),
+      },
+      script: new ScenarioScript({ turns }, new Persona(random)),
+      outlet: {
+        emit: (name, body) => this.sent.push({ t: this.clock.now(), name, body }),
+        note: (name, body) => this.notes.push({ t: this.clock.now(), name, body }),
+        fail: (error) => this.failures.push(error),
+      },
+      quirks: () => this.quirks,
+      ...options,
+    });
+    const model = findModel('amazon.nova-2-sonic-v1:0', false);
+    void this.conversation.start({
+      model,
+      voice: { locale: 'en-US', register: 'feminine' },
+      sampleRate: RATE,
+      toolNames: new Set(['clock', 'calendar']),
+    });
+  }
+
+  /** The user speaks for a second; the end is detected `pauseMs` later. */
+  async speak(pauseMs = 1600): Promise<void> {
+    await this.begin();
+    await this.finish(pauseMs);
+  }
+
+  async begin(): Promise<void> {
+    this.offset = this.clock.now();
+    this.conversation.heard({ kind: 'start', offsetMs: this.offset });
+    await this.clock.advance(1000);
+  }
+
+  async finish(pauseMs = 1600): Promise<void> {
+    const offsetMs = this.clock.now();
+    await this.clock.advance(pauseMs);
+    this.conversation.heard({
+      kind: 'end',
+      offsetMs,
+      detectedMs: offsetMs + pauseMs,
+      speechMs: 1000,
+    });
+    await this.clock.advance(0);
+  }
+
+  /** Texts of a role and stage, in order. */
+  texts(role: string, stage: string): string[] {
+    const stages = new Map(
+      this.of('contentStart').map(({ body }) => [body.contentId, body.additionalModelFields]),
+    );
+    return this.of('textOutput')
+      .filter(({ body }) => body.role === role && stages.get(body.contentId)?.includes(stage))
+      .map(({ body }) => body.content);
+  }
+
+  of(name: string): Sent[] {
+    return this.sent.filter((event) => event.name === name);
+  }
+
+  /** Names and the telling field of the events since a moment, without usage and audio. */
+  outline(since = 0): string[] {
+    return this.sent
+      .filter(({ t, name }) => t >= since && name !== 'usageEvent' && name !== 'audioOutput')
+      .map(({ name, body }) =>
+        [name, body.type, body.stopReason ?? body.content ?? body.role].filter(Boolean).join(' '),
+      );
+  }
+}
+
+const BLOCK = (role: string, content: string, stop = 'PARTIAL_TURN') => [
+  `contentStart TEXT ${role}`,
+  `textOutput ${content}`,
+  `contentEnd TEXT ${stop}`,
+];
+const AUDIO = (stop: string) => ['contentStart AUDIO ASSISTANT', `contentEnd AUDIO ${stop}`];
+
+let stage: Stage;
+beforeEach(() => {
+  stage = new Stage([
+    { user: 'What is a clock?', reply: 'A clock tells time. It has hands, mostly.' },
+    { user: 'And a watch?', reply: 'A watch is a small clock.' },
+  ]);
+});
+
+describe('a turn', () => {
+  it('comes in the order of the facts sheet (1.2)', async () => {
+    await stage.speak();
+    await stage.clock.advance(20_000);
+    expect(stage.outline()).toEqual([
+      'userSpeechStart',
+      'completionStart',
+      'userSpeechEnd',
+      ...BLOCK('USER', 'What is a clock?'),
+      ...BLOCK('ASSISTANT', 'A clock tells time.'),
+      ...AUDIO('PARTIAL_TURN'),
+      ...BLOCK('ASSISTANT', 'It has hands, mostly.'),
+      ...AUDIO('END_TURN'),
+      ...BLOCK('ASSISTANT', 'A clock tells time.', 'END_TURN'),
+      ...BLOCK('ASSISTANT', 'It has hands, mostly.'),
+    ]);
+  });
+
+  it('has its texts in the right stages', async () => {
+    await stage.speak();
+    await stage.clock.advance(20_000);
+    const sentences = ['A clock tells time.', 'It has hands, mostly.'];
+    expect(stage.texts('USER', 'FINAL')).toEqual(['What is a clock?']);
+    expect(stage.texts('ASSISTANT', 'SPECULATIVE')).toEqual(sentences);
+    expect(stage.texts('ASSISTANT', 'FINAL')).toEqual(sentences);
+  });
+
+  it('carries one completionId; completionStart comes once', async () => {
+    await stage.speak();
+    await stage.clock.advance(20_000);
+    await stage.speak();
+    await stage.clock.advance(20_000);
+    expect(stage.of('completionStart')).toHaveLength(1);
+    const ids = stage.sent
+      .filter(({ name }) => !name.startsWith('userSpeech'))
+      .map(({ body }) => body.completionId);
+    expect(new Set(ids).size).toBe(1);
+  });
+
+  it('sends FINAL texts 2.6 to 9 s after the audio, and never before it was heard', async () => {
+    await stage.speak();
+    await stage.clock.advance(20_000);
+    const end = stage.sent.find(({ body }) => body.type === 'AUDIO' && body.stopReason) as Sent;
+    const [final] = stage.sent.filter(
+      ({ body, t }) => body.additionalModelFields?.includes('FINAL') && t > end.t,
+    );
+    const last = stage.sent.findLast(
+      ({ body }) => body.stopReason === 'END_TURN' && body.type === 'AUDIO',
+    ) as Sent;
+    expect((final as Sent).t - last.t).toBeGreaterThanOrEqual(2000);
+    expect((final as Sent).t - last.t).toBeLessThanOrEqual(9000);
+  });
+
+  it('sends FINAL texts at once when the user speaks again after the playback', async () => {
+    await stage.speak();
+    await stage.clock.advance(4600);
+    expect(stage.conversation.playback.playing).toBe(false);
+    expect(stage.texts('ASSISTANT', 'FINAL')).toEqual([]);
+    await stage.begin();
+    expect(stage.texts('ASSISTANT', 'FINAL')).toHaveLength(2);
+    expect(stage.notes.filter(({ name }) => name === 'bargeIn')).toEqual([]);
+  });
+
+  it('sends audio of 80 ms every 15.6 ms, the last of up to 200 ms', async () => {
+    await stage.speak();
+    await stage.clock.advance(20_000);
+    const first = stage.of('audioOutput')[0]?.body.contentId;
+    const chunks = stage.of('audioOutput').filter(({ body }) => body.contentId === first);
+    const bytes = chunks.map(({ body }) => Buffer.byteLength(body.content, 'base64'));
+    expect(bytes).toEqual([...Array(10).fill(1280), 3200]);
+    const gaps = chunks.slice(1).map(({ t }, i) => t - (chunks[i] as Sent).t);
+    for (const gap of gaps) expect(gap).toBeCloseTo(15.6, 3);
+    const tokens = stage
+      .of('usageEvent')
+      .map(({ body }) => body.details.delta.output.speechTokens)
+      .filter(Boolean);
+    // 25 a second: 20 for every 800 ms, the rest at the end.
+    expect(tokens).toEqual([20, 20, 20, 15]);
+  });
+});
+
+describe('usage', () => {
+  it('adds its deltas up to its totals', async () => {
+    await stage.speak();
+    await stage.clock.advance(20_000);
+    let input = 0;
+    let output = 0;
+    for (const { body } of stage.of('usageEvent')) {
+      const { delta, total } = body.details;
+      input += delta.input.speechTokens + delta.input.textTokens;
+      output += delta.output.speechTokens + delta.output.textTokens;
+      expect(body.totalInputTokens).toBe(input);
+      expect(body.totalOutputTokens).toBe(output);
+      expect(body.totalTokens).toBe(input + output);
+      expect(total.input.speechTokens + total.input.textTokens).toBe(input);
+    }
+    expect(output).toBeGreaterThan(75);
+  });
+
+  it('comes by itself about 254 ms after promptStart', async () => {
+    await stage.clock.advance(1000);
+    const times = stage.of('usageEvent').map(({ t }) => t);
+    expect(times[0]).toBeGreaterThanOrEqual(250);
+    expect(times[0]).toBeLessThan(258);
+    expect(times).toHaveLength(4);
+  });
+});
+
+describe('a barge-in', () => {
+  const during = async (ms: number) => {
+    await stage.speak();
+    await stage.clock.advance(ms);
+    const since = stage.clock.now();
+    await stage.begin();
+    return since;
+  };
+
+  it('is the burst of the capture when the audio was sent already', async () => {
+    // Both sentences are sent within a second and heard for three.
+    const since = await during(2300);
+    expect(stage.outline(since)).toEqual([
+      'userSpeechStart',
+      ...BLOCK('ASSISTANT', '{ "interrupted" : true }', 'INTERRUPTED'),
+      ...BLOCK('ASSISTANT', 'A clock tells time.'),
+      ...BLOCK('ASSISTANT', 'It'),
+    ]);
+    const burst = stage.sent.filter(({ t }) => t >= since);
+    expect((burst.at(-1) as Sent).name).toBe('usageEvent');
+    expect((burst.at(-1) as Sent).t - (burst[0] as Sent).t).toBeLessThan(3);
+  });
+
+  it('closes an open AUDIO block as INTERRUPTED, and sends nothing more of the reply', async () => {
+    const since = await during(700);
+    expect(stage.outline(since).slice(0, 2)).toEqual([
+      'userSpeechStart',
+      'contentEnd AUDIO INTERRUPTED',
+    ]);
+    const audio = stage.of('audioOutput').length;
+    await stage.clock.advance(30_000);
+    expect(stage.of('audioOutput')).toHaveLength(audio);
+    expect(stage.texts('ASSISTANT', 'SPECULATIVE')).not.toContain('It has hands, mostly.');
+  });
+
+  it('does not happen after the playback', async () => {
+    const since = await during(4600);
+    expect(stage.outline(since)).not.toContain('textOutput { "interrupted" : true }');
+  });
+
+  it('shortens the pause that ends the turn', async () => {
+    expect(stage.conversation.endpointing('MEDIUM').pauseMs).toBe(1600);
+    await during(1500);
+    expect(stage.conversation.endpointing('MEDIUM').pauseMs).toBe(720);
+    await stage.finish(720);
+    await stage.clock.advance(5000);
+    expect(stage.texts('ASSISTANT', 'SPECULATIVE').at(-1)).toBe('A watch is a small clock.');
+    expect(stage.conversation.endpointing('LOW').pauseMs).toBe(1850);
+  });
+
+  it('may show as userSpeechStart alone', async () => {
+    stage.quirks.bareBargeIn = true;
+    const since = await during(1500);
+    expect(stage.outline(since)).toEqual(['userSpeechStart']);
+  });
+
+  it('by typed text has no userSpeechStart', async () => {
+    await stage.speak();
+    await stage.clock.advance(1500);
+    const since = stage.clock.now();
+    stage.conversation.typed('Greet the caller.');
+    expect(stage.outline(since).slice(0, 3)).toEqual(
+      BLOCK('ASSISTANT', '{ "interrupted" : true }', 'INTERRUPTED'),
+    );
+    await stage.clock.advance(3000);
+    expect(stage.texts('ASSISTANT', 'SPECULATIVE').at(-1)).toMatch(/\w/);
+  });
+});
+
+describe('a user who goes on speaking', () => {
+  it('postpones the reply, and gets one for all of it', async () => {
+    stage = new Stage([{ user: ['What time', 'is it?'], reply: 'Late.' }]);
+    await stage.speak();
+    await stage.clock.advance(150);
+    await stage.speak();
+    await stage.clock.advance(20_000);
+    expect(stage.texts('USER', 'FINAL')).toEqual(['What time', 'is it?']);
+    expect(stage.texts('ASSISTANT', 'SPECULATIVE')).toEqual(['Late.']);
+    expect(stage.of('userSpeechEnd')).toHaveLength(2);
+  });
+
+  it('is heard sooner than one who begins', async () => {
+    expect(stage.conversation.endpointing('HIGH').startMs).toBe(352);
+    await stage.speak();
+    await stage.clock.advance(250);
+    expect(stage.conversation.endpointing('HIGH').startMs).toBe(80);
+  });
+
+  it('gets an honest transcript beyond what the scenario says', async () => {
+    await stage.speak();
+    await stage.clock.advance(150);
+    await stage.speak();
+    await stage.clock.advance(20_000);
+    expect(stage.texts('USER', 'FINAL')).toEqual(['What is a clock?', '[1.0 s of speech]']);
+  });
+});
+
+describe('a tool call', () => {
+  const turns: ScenarioTurn[] = [
+    {
+      user: 'What time is it?',
+      tools: [{ name: 'clock', args: { city: '{{user}}' } }, { name: 'calendar' }],
+      reply: 'It is {{clock.time}} on {{calendar.day.name}}.',
+    },
+    { user: 'Hello?', reply: 'One moment.' },
+  ];
+  const call = (name: string) =>
+    stage.of('toolUse').find(({ body }) => body.toolName === name)?.body.toolUseId;
+
+  beforeEach(async () => {
+    stage = new Stage(turns);
+    await stage.speak();
+    await stage.clock.advance(2000);
+  });
+
+  it('is a TOOL block per tool, and does not end the turn', () => {
+    expect(stage.outline().slice(6)).toEqual([
+      ...[
+        'contentStart TOOL TOOL',
+        'toolUse {"city":"What time is it?"}',
+        'contentEnd TOOL TOOL_USE',
+      ],
+      ...['contentStart TOOL TOOL', 'toolUse {}', 'contentEnd TOOL TOOL_USE'],
+    ]);
+  });
+
+  it('waits for every result, then answers with them', async () => {
+    stage.conversation.toolResult(call('calendar'), { day: { name: 'Monday' } });
+    await stage.clock.advance(5000);
+    expect(stage.texts('ASSISTANT', 'SPECULATIVE')).toEqual([]);
+    stage.conversation.toolResult(call('clock'), { time: 'nine' });
+    await stage.clock.advance(5000);
+    expect(stage.texts('ASSISTANT', 'SPECULATIVE')).toEqual(['It is nine on Monday.']);
+  });
+
+  it('lets speech go on meanwhile, and is answered later', async () => {
+    await stage.speak();
+    await stage.clock.advance(5000);
+    expect(stage.texts('ASSISTANT', 'SPECULATIVE')).toEqual(['One moment.']);
+    stage.conversation.toolResult(call('clock'), { time: 'nine' });
+    stage.conversation.toolResult(call('calendar'), { day: { name: 'Monday' } });
+    await stage.clock.advance(5000);
+    expect(stage.texts('ASSISTANT', 'SPECULATIVE').at(-1)).toBe('It is nine on Monday.');
+  });
+
+  it('holds a result that comes while the user speaks', async () => {
+    await stage.begin();
+    stage.conversation.toolResult(call('clock'), { time: 'nine' });
+    stage.conversation.toolResult(call('calendar'), { day: { name: 'Monday' } });
+    await stage.clock.advance(5000);
+    expect(stage.texts('ASSISTANT', 'SPECULATIVE')).toEqual([]);
+    await stage.finish();
+    await stage.clock.advance(9000);
+    expect(stage.texts('ASSISTANT', 'SPECULATIVE')).toEqual([
+      'It is nine on Monday.',
+      'One moment.',
+    ]);
+  });
+
+  it('knows which calls wait', () => {
+    expect(stage.conversation.awaits(call('clock'))).toBe(true);
+    stage.conversation.toolResult(call('clock'), {});
+    expect(stage.conversation.awaits(call('clock'))).toBe(false);
+    expect(stage.conversation.awaits('unknown')).toBe(false);
+  });
+
+  it('tells of a field that the result lacks', async () => {
+    stage.conversation.toolResult(call('clock'), {});
+    stage.conversation.toolResult(call('calendar'), { day: { name: 'Monday' } });
+    await stage.clock.advance(5000);
+    expect(stage.texts('ASSISTANT', 'SPECULATIVE')).toEqual(['It is (no clock.time) on Monday.']);
+    expect(stage.notes.find(({ name }) => name === 'warning')?.body.text).toContain('clock.time');
+  });
+
+  it('of a tool that is not declared is told, not made', async () => {
+    stage = new Stage([{ user: 'Hm', tools: [{ name: 'weather' }], reply: 'It is {{tool.sky}}.' }]);
+    await stage.speak();
+    await stage.clock.advance(5000);
+    expect(stage.of('toolUse')).toEqual([]);
+    expect(stage.texts('ASSISTANT', 'SPECULATIVE')).toEqual([
+      'I would call the tool weather, but it is not declared.',
+    ]);
+    expect(stage.notes.find(({ name }) => name === 'warning')?.body.text).toContain('weather');
+  });
+});
+
+describe('what a scenario may do besides', () => {
+  it('pauses before a reply', async () => {
+    stage = new Stage([{ user: 'A', delay: 3000, reply: 'B.' }]);
+    await stage.speak();
+    await stage.clock.advance(3200);
+    expect(stage.texts('ASSISTANT', 'SPECULATIVE')).toEqual([]);
+    await stage.clock.advance(1000);
+    expect(stage.texts('ASSISTANT', 'SPECULATIVE')).toEqual(['B.']);
+  });
+
+  it('interrupts itself', async () => {
+    stage = new Stage([{ user: 'A', interrupt: 500, reply: 'One, two. Three.' }]);
+    await stage.speak();
+    await stage.clock.advance(5000);
+    expect(stage.notes.filter(({ name }) => name === 'bargeIn').map(({ body }) => body)).toEqual([
+      { cause: 'scenario' },
+    ]);
+    expect(stage.texts('ASSISTANT', 'FINAL')).toEqual(['{ "interrupted" : true }']);
+  });
+
+  it('ends the stream with an exception, after what it says first', async () => {
+    stage = new Stage([
+      {
+        user: 'A',
+        reply: 'One.',
+        error: { exception: 'modelStreamErrorException', message: 'gone' },
+      },
+    ]);
+    await stage.speak();
+    await stage.clock.advance(5000);
+    expect(stage.texts('ASSISTANT', 'SPECULATIVE')).toEqual(['One.']);
+    expect(stage.failures).toMatchObject([{ type: 'modelStreamErrorException', message: 'gone' }]);
+  });
+
+  it('speaks before and after a tool', async () => {
+    stage = new Stage([
+      {
+        user: 'A',
+        steps: [
+          { say: 'Let me see.' },
+          { tools: [{ name: 'clock' }] },
+          { pause: 1000 },
+          { say: 'It is {{tool.time}}.' },
+        ],
+      },
+    ]);
+    await stage.speak();
+    await stage.clock.advance(4000);
+    const [use] = stage.of('toolUse');
+    stage.conversation.toolResult(use?.body.toolUseId, { time: 'noon' });
+    await stage.clock.advance(5000);
+    expect(
+      stage
+        .outline()
+        .filter((line) => /AUDIO|TOOL_USE|textOutput/.test(line))
+        .slice(1, 8),
+    ).toEqual([
+      'textOutput Let me see.',
+      ...AUDIO('PARTIAL_TURN'),
+      'contentEnd TOOL TOOL_USE',
+      'textOutput It is noon.',
+      ...AUDIO('END_TURN'),
+    ]);
+  });
+
+  it('sends the USER text before userSpeechEnd where asked to', async () => {
+    stage.quirks.textBeforeSpeechEnd = true;
+    await stage.speak();
+    await stage.clock.advance(1000);
+    const outline = stage.outline();
+    expect(outline.indexOf('userSpeechEnd')).toBeGreaterThan(
+      outline.indexOf('contentEnd TEXT PARTIAL_TURN'),
+    );
+  });
+
+  it('sends no FINAL texts where asked not to', async () => {
+    stage.quirks.noFinalText = true;
+    await stage.speak();
+    await stage.clock.advance(30_000);
+    expect(stage.texts('ASSISTANT', 'FINAL')).toEqual([]);
+  });
+});
+
+describe('the end', () => {
+  it('is completionEnd after promptEnd, and nothing after it', async () => {
+    await stage.speak();
+    await stage.clock.advance(900);
+    const ended = stage.conversation.promptEnd();
+    await stage.clock.advance(30_000);
+    await ended;
+    expect(stage.outline().at(-1)).toBe('completionEnd END_TURN');
+    expect(stage.of('completionEnd')).toHaveLength(1);
+    expect(stage.clock.pending).toBe(0);
+  });
+
+  it('leaves no timer behind', async () => {
+    await stage.speak();
+    await stage.clock.advance(900);
+    stage.conversation.close();
+    const before = stage.sent.length;
+    await stage.clock.advance(30_000);
+    expect(stage.sent).toHaveLength(before);
+    expect(stage.clock.pending).toBe(0);
+  });
+});
