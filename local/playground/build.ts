@@ -3,7 +3,6 @@
 import { readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'vite';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const FEED = fileURLToPath(new URL('../../agent/src/call-feed.ts', import.meta.url));
@@ -22,6 +21,7 @@ export async function buildPage(say: (line: string) => void): Promise<void> {
   const newest = Math.max(mtime(FEED), ...SOURCES.map((name) => mtime(join(HERE, name))));
   if (newest < built) return;
   say('building the page');
+  const { build } = await import('vite');
   // Two commands may build at once: each its own, and the last one stays.
   const fresh = `${PAGE}.building-${process.pid}`;
   try {

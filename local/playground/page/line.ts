@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import {
+  ConnectionState,
   type DisconnectReason,
   type LocalAudioTrack,
   ParticipantKind,
@@ -37,6 +38,7 @@ export class Line {
   #agent: RemoteParticipant | undefined;
   #audio: HTMLMediaElement | undefined;
   #texts = 0;
+  readonly #over = new AbortController();
 
   constructor(events: LineEvents) {
     this.#events = events;
@@ -44,7 +46,7 @@ export class Line {
       .on(RoomEvent.ParticipantConnected, (participant) => this.#came(participant))
       .on(RoomEvent.ParticipantDisconnected, (participant) => this.#left(participant))
       .on(RoomEvent.ParticipantAttributesChanged, (_, participant) => {
-        if (participant.identity === this.#agent?.identity) this.#tellAgent();
+        if (participant.identity === this.#agent?.identity) this.tellAgent();
       })
       .on(RoomEvent.TrackSubscribed, (track, _, participant) => this.#hear(track, participant))
       .on(RoomEvent.TrackUnsubscribed, (track) => this.#unhear(track))
@@ -55,7 +57,11 @@ export class Line {
         this.#findAgent();
       })
       .on(RoomEvent.AudioPlaybackStatusChanged, () => events.blocked(!this.#room.canPlaybackAudio))
-      .on(RoomEvent.Disconnected, (reason) => events.ended(reason));
+      .on(RoomEvent.Disconnected, (reason) => {
+        this.#over.abort();
+        events.ended(reason);
+      });
+    this.#watchNetwork();
     this.#room.registerTextStreamHandler(CALL_FEED_TOPIC, async (reader) => {
       const text = await reader.readAll();
       const message = JSON.parse(text) as CallFeedMessage;
@@ -110,6 +116,16 @@ export class Line {
     await this.#room.disconnect();
   }
 
+  /** The browser knows at once that the machine is offline; LiveKit learns it only when its pings are not answered. */
+  #watchNetwork(): void {
+    const { signal } = this.#over;
+    const connected = () => this.#room.state === ConnectionState.Connected;
+    window.addEventListener('offline', () => connected() && this.#events.link('lost'), { signal });
+    // After a moment offline that LiveKit has not even noticed, the connection is what it was.
+    const online = () => setTimeout(() => connected() && this.#events.link('back'), 1_000);
+    window.addEventListener('online', online, { signal });
+  }
+
   get agentHere(): boolean {
     return this.#agent !== undefined;
   }
@@ -121,7 +137,7 @@ export class Line {
   #came(participant: RemoteParticipant): void {
     if (participant.kind !== ParticipantKind.AGENT) return;
     this.#agent = participant;
-    this.#tellAgent();
+    this.tellAgent();
   }
 
   #left(participant: RemoteParticipant): void {
@@ -130,7 +146,8 @@ export class Line {
     this.#events.agent('', participant.identity);
   }
 
-  #tellAgent(): void {
+  /** Tells the agent's state as it is now. */
+  tellAgent(): void {
     if (!this.#agent) return;
     this.#events.agent(this.#agent.attributes[AGENT_STATE] ?? 'initializing', this.#agent.identity);
   }

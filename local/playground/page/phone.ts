@@ -245,6 +245,7 @@ function events(): ConstructorParameters<typeof Line>[0] {
       } else {
         settle('link');
         phone.merge({ agent: 'connecting' });
+        now.line.tellAgent();
         if (!now.line.agentHere) agentGone(now);
       }
     },
