@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { BedrockRuntimeClient } from '@aws-sdk/client-bedrock-runtime';
+import {
+  BedrockRuntimeClient,
+  type BedrockRuntimeClientConfig,
+} from '@aws-sdk/client-bedrock-runtime';
 import { log } from '@livekit/agents';
+
+type AwsCredentialIdentity = Awaited<ReturnType<BedrockRuntimeClient['config']['credentials']>>;
+
 import type { ResolvedOptions } from './options.js';
 import type { StreamClient } from './stream.js';
 
@@ -31,18 +37,26 @@ export async function connectClient(
     logger: sdkLogger(),
     maxAttempts: 1,
   };
-  const resolver = new BedrockRuntimeClient({
-    ...base,
-    ...(options.credentials && { credentials: options.credentials }),
-  });
-  const identity = await resolver.config.credentials();
+  const identity = await identityOf(options, base);
   const client = new BedrockRuntimeClient({ ...base, credentials: { ...identity } });
   return {
     client,
     expiresAt: identity.expiration?.getTime(),
-    dispose: () => {
-      client.destroy();
-      resolver.destroy();
-    },
+    dispose: () => client.destroy(),
   };
+}
+
+/** Asked once a stream: the SDK's own memory would ask twice for an identity that ends within five minutes. */
+async function identityOf(
+  { credentials }: ResolvedOptions,
+  base: BedrockRuntimeClientConfig,
+): Promise<AwsCredentialIdentity> {
+  if (typeof credentials === 'function') return credentials();
+  if (credentials) return credentials;
+  const resolver = new BedrockRuntimeClient(base);
+  try {
+    return await resolver.config.credentials();
+  } finally {
+    resolver.destroy();
+  }
 }

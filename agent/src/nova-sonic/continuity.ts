@@ -72,6 +72,7 @@ const HARD_EXTRA_MS = 90_000;
 const UNUSED_LIMIT_MS = 270_000;
 /** Credentials are exchanged before they end. */
 const CREDENTIALS_MARGIN_MS = 60_000;
+const SAME_CREDENTIALS_MS = 15_000;
 /** A gap in the audio is filled with silence: at first all of it, so that the end of a turn is noticed … */
 const GAP_MS = 150;
 const FILL_MS = 3_000;
@@ -431,6 +432,9 @@ export class Continuity {
     const { effects, plan } = this.#conversation.resume(now);
     this.#current = link;
     this.#renewReason = undefined;
+    // Credentials that did not change would be due for renewal again at once.
+    const same = link.reason === 'credentials' && link.stream.expiresAt === old.stream.expiresAt;
+    this.#renewNotBefore = now + (same ? SAME_CREDENTIALS_MS : 0);
     for (const chunk of this.#memory.since(plan.audioFrom)) this.#writeAudio(link, chunk);
     this.#host.effects(effects);
     this.#retire(old);

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Waits until something holds; fails with its name after a generous time. */
+export async function until(
+  what: string,
+  holds: () => boolean,
+  patienceMs = 15_000,
+): Promise<void> {
+  const deadline = Date.now() + patienceMs;
+  while (!holds()) {
+    if (Date.now() > deadline) throw new Error(`waited ${patienceMs} ms in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
