@@ -146,7 +146,7 @@ export class AgentAlarms extends Construct {
         threshold: thresholds.callsRefused ?? 5,
         periods: 1,
         runbook:
-          'Tasks refuse calls: see "Calls refused by reason" on the dashboard; "full" wants more MinTasks or a lower TargetSlotShare, "unprotected" is an ECS matter, "draining" is normal during a deploy.',
+          'Tasks refuse calls: see "Calls refused by reason" on the dashboard; "full" wants more MinTasks or a lower TargetSlotShare, "protection" is an ECS matter, "draining" is normal during a deploy.',
       },
       StreamQuotaNearlyUsed: {
         metric: new MathExpression({

@@ -142,6 +142,10 @@ const schema = z.strictObject({
   logKmsKey: text(KMS_KEY, 'the ARN of a KMS key').optional(),
   logLevel: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
   containerInsights: choice(['off', 'on', 'enhanced']).default('off'),
+  environment: z
+    .preprocess(json, z.record(z.string().regex(/^[A-Z][A-Z0-9_]*$/), z.coerce.string()))
+    .describe('an object like {"GOODBYE_S": "20"} with names in capitals')
+    .default({}),
   metricsNamespace: text(/^[\w./#-]{1,100}$/, 'letters, digits and ./#-_, at most 100')
     .refine((namespace) => !namespace.startsWith('AWS/'))
     .default('NovaSonicAgent'),
@@ -150,6 +154,10 @@ const schema = z.strictObject({
   priceTextInPerM: usd.default(0.33),
   priceTextOutPerM: usd.default(2.75),
 });
+
+/** Variables of the container that come from the secret, from ECS or from a setting of their own. */
+const TAKEN =
+  /^(LIVEKIT_|BEDROCK_|AWS_|ECS_|PRICE_|NOVA_SONIC_|METRICS_|(CALLS_PER_TASK|DRAIN_TIMEOUT_S|MAX_CALL_S|HEALTH_PORT|LOG_LEVEL|SERVICE_NAME)$)/;
 
 /** All settings, checked. docs/operations.md says what each does. */
 export type Settings = z.output<typeof schema>;
@@ -230,6 +238,12 @@ function combinations(settings: Settings): string[] {
       const mistake = taskCountMistake(entry.minTasks, entry.maxTasks);
       return mistake && `In the schedule "${entry.cron}", ${mistake}`;
     }),
+    ...Object.keys(settings.environment)
+      .filter((variable) => TAKEN.test(variable))
+      .map(
+        (variable) =>
+          `"environment" cannot have ${variable}: it comes from the secret, from ECS or from a setting of its own.`,
+      ),
     settings.subnetIds && !vpcId && '"subnetIds" needs "vpcId": subnets belong to a VPC.',
     vpcId &&
       natGateways > 0 &&

@@ -14,11 +14,11 @@ const FARGATE: Readonly<Record<number, readonly [number, number, number]>> = {
 /** CPU units that a Fargate task can have; 1024 are one virtual CPU. */
 export const CPU_UNITS: readonly number[] = Object.keys(FARGATE).map(Number);
 
-/** The main process takes 150 MiB (measured); the rest is for Node's buffers, the init process and /tmp. */
-const BASE_MIB = 400;
+/** The main process and two spare warm ones take 440 MiB (measured); the rest is for Node's buffers and the system. */
+const BASE_MIB = 700;
 
-/** A call is a process of 145 MiB (measured), and the worker keeps a warm one ready for the next caller. */
-const SLOT_MIB = 300;
+/** A call's process is 145 MiB before its call (measured), warm or not; the rest is for the call itself. */
+const SLOT_MIB = 200;
 
 /** What is wrong with a size. @returns one sentence, or nothing when Fargate has it. */
 export function sizeMistake(cpu: number, memory: number): string | undefined {

@@ -186,7 +186,8 @@ export interface VoiceAgentServiceProps {
   readonly prices?: TokenPrices;
 
   /**
-   * More environment variables for the container; ours win.
+   * More environment variables for the container, such as GOODBYE or PROTECTION_GRACE_S; docs/operations.md lists them.
+   * Those that another prop sets win.
    * @default - none
    */
   readonly environment?: Readonly<Record<string, string>>;
@@ -358,6 +359,8 @@ export class VoiceAgentService extends Construct implements IGrantable {
       HEALTH_PORT: String(HEALTH_PORT),
       LOG_LEVEL: props.logLevel ?? 'info',
       METRICS_NAMESPACE: this.metrics.namespace,
+      // Twice in each of the ten-second periods by which a burst is seen.
+      METRICS_INTERVAL_S: '5',
       SERVICE_NAME: this.metrics.serviceName,
       PRICE_AUDIO_IN_PER_M: String(prices.audioIn),
       PRICE_AUDIO_OUT_PER_M: String(prices.audioOut),

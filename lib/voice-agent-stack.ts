@@ -86,6 +86,7 @@ export class VoiceAgentStack extends Stack {
       spot: settings.spot,
       logGroup: this.logGroup(settings),
       logLevel: settings.logLevel,
+      environment: settings.environment,
       metricsNamespace: settings.metricsNamespace,
       prices: {
         audioIn: settings.priceAudioInPerM,

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// What must hold for the built image, checked in the image itself: `npm run test:image`.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { dispose } from '@livekit/rtc-node';
+import getPort from 'get-port';
+import { HEALTH_SCRIPT } from '../../lib/health-check.js';
+import { CALLER_RATE } from '../../local/caller.js';
+import { Child } from '../../local/child.js';
+import { Conversation, type Outcome } from '../../local/conversation.js';
+import { SpeechSynthesizer } from '../../local/emulator/voice/speech.js';
+import { type LiveKitServer, startLiveKitServer } from '../../local/livekit-server.js';
+import { peakDb } from '../../local/recording.js';
+import { startEmulatorProcess } from '../../local/world.js';
+
+const image = process.argv[2] ?? 'nova-sonic-agent';
+const inImage = fileURLToPath(new URL('../../.ci/in-image', import.meta.url));
+const READY_MS = 60_000;
+
+/** What a shell inside the image says. */
+const shell = (script: string, ...variables: string[]) =>
+  execFileSync(inImage, [image, ...variables, '--', 'sh', '-c', script], { encoding: 'utf8' });
+
+const say = (line: string) => process.stderr.write(`${line}\n`);
+
+test('it is Node 24, not root, on a read-only file system with a writable /tmp', () => {
+  const [version, uid, root, tmp] = shell(
+    'node --version; id -u; touch /app/x 2>/dev/null && echo writable || echo read-only; touch /tmp/x && echo writable',
+  )
+    .trim()
+    .split('\n');
+  assert.match(version ?? '', /^v24\./);
+  assert.equal(uid, '1000');
+  assert.equal(root, 'read-only');
+  assert.equal(tmp, 'writable');
+});
+
+test('its packages take less than 200 MB, and none of them is for development', (context) => {
+  const size = Number(shell('du -sm /app/node_modules').split('\t')[0]);
+  context.diagnostic(`node_modules: ${size} MB`);
+  assert.ok(size < 200, `${size} MB`);
+  const development = ['typescript', 'tsup', 'esbuild', 'tsx', 'jest', '@types', 'aws-cdk-lib'];
+  for (const name of [...development, '@biomejs', 'text2wav', '@typescript']) {
+    assert.equal(shell(`ls -d /app/node_modules/${name} 2>/dev/null || true`), '', name);
+  }
+});
+
+test('it has no compiler, no source of ours, no source map and no secret', () => {
+  const none = (script: string) => assert.equal(shell(script).trim(), '', script);
+  none('for tool in gcc cc make tsc python3; do command -v $tool; done; true');
+  none('find /app/agent -name "*.ts" -o -name "*.map" -o -name "*.md" -o -name "*.test.js"');
+  none('find /app -name ".env*" -o -name "*.pem" -o -name ".npmrc" -o -name "credentials"');
+  none('env | grep -iE "secret|api_key|password|token" || true');
+});
+
+test('it trusts the public certificate authorities', () => {
+  const count = Number(shell('grep -c BEGIN /etc/ssl/certs/ca-certificates.crt'));
+  assert.ok(count > 50, `${count} certificates`);
+});
+
+test('without settings it says what is missing and ends', () => {
+  const result = shell('node dist/main.js 2>&1; echo "code $?"');
+  assert.match(result, /LIVEKIT_URL is not set/);
+  assert.match(result, /code 2/);
+});
+
+test('a call', async (context) => {
+  let livekit: LiveKitServer;
+  let emulator: Awaited<ReturnType<typeof startEmulatorProcess>>;
+  let worker: Child;
+  const lines: string[] = [];
+  const healthPort = String(await getPort({ host: '127.0.0.1' }));
+
+  /** What ECS would find, by the command that the task definition has. */
+  const health = (mark: string) => {
+    try {
+      execFileSync(
+        inImage,
+        [
+          image,
+          `HEALTH_PORT=${healthPort}`,
+          `HEALTH_MARK=${mark}`,
+          '--',
+          'node',
+          '-e',
+          HEALTH_SCRIPT,
+        ],
+        { stdio: 'pipe' },
+      );
+      return 'healthy';
+    } catch {
+      return 'unhealthy';
+    }
+  };
+
+  before(async () => {
+    livekit = await startLiveKitServer({ say });
+    emulator = await startEmulatorProcess({ say });
+    assert.equal(health('/tmp/a'), 'unhealthy');
+    const environment = {
+      LIVEKIT_URL: livekit.url,
+      LIVEKIT_API_KEY: livekit.apiKey,
+      LIVEKIT_API_SECRET: livekit.apiSecret,
+      AWS_ENDPOINT_URL_BEDROCK_RUNTIME: emulator.url,
+      AWS_ACCESS_KEY_ID: 'emulator',
+      AWS_SECRET_ACCESS_KEY: 'emulator-secret',
+      BEDROCK_REGIONS: 'us-east-1',
+      CALLS_PER_TASK: '2',
+      // The machine that checks may be busy with other things; that is not what is checked.
+      CPU_FULL_AT: '0',
+      DRAIN_TIMEOUT_S: '20',
+      HEALTH_PORT: healthPort,
+    };
+    const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+    worker = new Child('worker', inImage, [image, ...variables, '--', 'node', 'dist/main.js'], {
+      onLine: (line) => lines.push(line),
+      graceMs: 30_000,
+    });
+  });
+
+  after(async () => {
+    await worker?.stop();
+    await emulator?.child.stop();
+    await livekit?.stop();
+    await dispose();
+  });
+
+  await context.test('registers with a real LiveKit server, then is healthy', async () => {
+    await worker.line((line) => line.includes('"msg":"ready"'), READY_MS);
+    assert.equal(health('/tmp/a'), 'healthy');
+  });
+
+  await context.test('answers a spoken question with audible speech', async (step) => {
+    const speech = new SpeechSynthesizer();
+    const voice = { id: 'caller', locale: 'en-US', register: 'masculine' } as const;
+    const text = 'What time is it in Tokyo?';
+    const samples = await speech.say(text, voice, CALLER_RATE);
+    await speech.close();
+    const conversation = new Conversation(
+      [{ name: text, recording: { sampleRate: CALLER_RATE, samples }, bargeIn: false }],
+      (line) => step.diagnostic(line),
+    );
+    let outcome: Outcome;
+    try {
+      outcome = await conversation.hold({ ...livekit });
+    } finally {
+      await conversation.hangUp();
+    }
+    assert.ok(outcome.turns[0]?.firstSoundAt, 'no answer was heard');
+    const peak = peakDb(conversation.recordings.agent.samples);
+    step.diagnostic(`peak of the agent's voice: ${peak.toFixed(1)} dBFS`);
+    assert.ok(peak > -20, `${peak} dBFS`);
+  });
+
+  await context.test('says on its log what the call was', async () => {
+    const ended = await worker.line((line) => line.includes('"msg":"call ended"'), 15_000);
+    const summary = JSON.parse(ended) as Record<string, unknown>;
+    for (const field of ['call_id', 'room', 'seconds', 'turns', 'cost_usd', 'end_reason']) {
+      assert.ok(field in summary, `"call ended" has no ${field}: ${ended}`);
+    }
+    assert.ok(
+      lines.some((line) => line.includes('"SlotShare"')),
+      'no metric was published',
+    );
+  });
+
+  await context.test('ends by itself on SIGTERM with code 0', async () => {
+    await worker.stop();
+    assert.equal(await worker.exited, 0);
+    assert.equal(health('/tmp/a'), 'unhealthy');
+  });
+});
