@@ -114,5 +114,20 @@ function brokenWav(): string {
 }
 
 const LONG_REPLY = `
-PLACEHOLDER
+turns:
+  - on: text
+    reply: Hello.
+  - on: speech
+    user: Tell me a long story.
+    reply:
+      - Once upon a time there was a king who lived in a castle on a hill above the sea.
+      - Every morning he looked out of the highest window and counted the ships.
+      - One day there was a ship that he had never seen before, with seven sails.
+      - And this is the end of the story.
+  - on: speech
+    user: Stop, please, that is enough.
+    reply: As you like.
+  - on: speech
+    user: How are you today?
+    reply: I am fine.
 `;

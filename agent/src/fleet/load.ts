@@ -16,6 +16,13 @@ export interface LoadInput {
 }
 
 /**
+ * The most that a task with a free slot reports. LiveKit weighs a server node by its workers' distance from
+ * `agents.target_load`, 0.7 by default, and offers no job where that is nothing, however available the workers say
+ * they are (livekit-server 1.13.5, JobRequestAffinity): a task that reported 0.7 would never be filled.
+ */
+const OPEN_MOST = 0.65;
+
+/**
  * What LiveKit is told, 0 to 1, where 1 means "no more calls": the larger of slots in use and CPU. Slots whose
  * process still boots count as in use, so that a burst goes to tasks that are warm, but never make a task full.
  */
@@ -23,7 +30,8 @@ export function load(input: LoadInput): number {
   if (input.draining || input.slotShare >= 1) return 1;
   const slots = Math.min(0.99, input.slotShare + input.coldShare);
   const cpu = input.cpuFullAt > 0 ? Math.min(1, input.cpu / input.cpuFullAt) : 0;
-  return Math.max(slots, cpu);
+  const used = Math.max(slots, cpu);
+  return used >= 1 ? 1 : used * OPEN_MOST;
 }
 
 const CPU_INTERVAL_MS = 2_500;
