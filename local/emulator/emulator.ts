@@ -24,7 +24,7 @@ export interface EmulatorContext {
   faults: FaultSet;
   /** Answers a request with an HTTP error. */
   refuse(stream: ServerHttp2Stream, error: HttpError, requestId: string): void;
-  /** Resets the TCP connection under a stream, as a server that crashes. */
+  /** Closes the TCP connection under a stream, as a server that dies. */
   killSocket(stream: ServerHttp2Stream): void;
 }
 

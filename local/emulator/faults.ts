@@ -41,7 +41,7 @@ const faultSchema = z.discriminatedUnion('kind', [
   }),
   /** RST_STREAM; `code` of HTTP/2, 2 is INTERNAL_ERROR. */
   z.strictObject({ kind: z.literal('reset'), ...during, code: z.int().min(0).optional() }),
-  /** The TCP connection is reset. */
+  /** The TCP connection is closed under the stream, as when the server dies. */
   z.strictObject({ kind: z.literal('kill'), ...during }),
   /** GOAWAY; the stream goes on. */
   z.strictObject({ kind: z.literal('goaway'), ...during }),

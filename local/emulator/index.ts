@@ -81,7 +81,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     speaker,
     recording,
     faults,
-    killSocket: (stream) => sockets.get(stream.session?.socket.remotePort)?.resetAndDestroy(),
+    killSocket: (stream) => sockets.get(stream.session?.socket.remotePort)?.destroy(),
     refuse: (stream, error, requestId) => {
       refused++;
       settings.log(`refused: ${error.status} ${error.type}: ${error.message} (${error.why})`);
@@ -125,7 +125,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     sessions: () => [...endpoint.sessions.values()].map(({ info }) => info),
     endSession: (id) => {
       const session = endpoint.sessions.get(id);
-      session?.end('ended from outside');
+      session?.stop();
       return session !== undefined;
     },
     setFault: (fault) => faults.set(fault),

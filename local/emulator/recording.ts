@@ -14,7 +14,7 @@ export interface Recorded {
   direction: 'in' | 'out' | 'note';
   /**
    * The event's name (`audioOutput` …), for an exception `exception`; of notes: `open`, `refused`, `headers`,
-   * `bargeIn`, `violation`, `warning`, `fault`, `aborted`, `close`.
+   * `bargeIn`, `violation`, `warning`, `fault`, `aborted`, `close` (the session is over), `gone` (so is its stream).
    */
   name: string;
   /** The event's body. Audio is replaced by its length unless asked for. */

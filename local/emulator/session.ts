@@ -327,6 +327,15 @@ export class Session {
     });
   }
 
+  /** Ends the session from outside, also one that a fault has silenced. */
+  stop(): void {
+    this.end('ended from outside');
+    // A client that does not read would never let the stream finish.
+    this.context.clock.after(200, () => {
+      if (!this.stream.destroyed) this.stream.close(constants.NGHTTP2_CANCEL);
+    });
+  }
+
   /** An input that cannot be read at all. */
   private refuse(error: unknown): void {
     if (error instanceof StreamError) this.fail(error);
@@ -362,6 +371,7 @@ export class Session {
     this.limits.close();
     this.faults.close();
     this.onClose();
+    this.note('gone');
   }
 
   // ------------------------------------------------------------------ recording
