@@ -4,6 +4,7 @@
 import { parseArgs } from 'node:util';
 import { initializeLogger, llm, voice } from '@livekit/agents';
 import { AudioFrame, dispose } from '@livekit/rtc-node';
+import type { BedrockEvent, StreamLifecycle } from 'livekit-plugin-nova-sonic';
 import { z } from 'zod';
 import { type Fault, startEmulator } from '../local/emulator/index.js';
 import { SpeechSynthesizer } from '../local/emulator/voice/speech.js';
@@ -119,8 +120,11 @@ async function within<T>(
 async function call(index: number): Promise<Outcome> {
   const outcome: Outcome = { renewals: 0, failovers: 0, faults: 0, problems: [] };
   const { problems } = outcome;
+  const trace: string[] = [];
+  let fault: Fault | undefined;
   if (random() < 0.6) {
-    emulator.setFault(pick(FAULTS));
+    fault = pick(FAULTS);
+    emulator.setFault(fault);
     outcome.faults += 1;
   }
   const rig = await startRig(emulator.url, {
@@ -138,6 +142,19 @@ async function call(index: number): Promise<Outcome> {
       }),
     },
   });
+  const t0 = Date.now();
+  const note = (what: string) => trace.push(`${Date.now() - t0} ${what}`);
+  rig.sonic.on('bedrock_server_event_received', (e: BedrockEvent) => {
+    if (e.name !== 'audioOutput' && e.name !== 'usageEvent')
+      note(`< ${e.streamId.slice(-4)} ${e.name} ${JSON.stringify(e.event).slice(0, 160)}`);
+  });
+  rig.sonic.on('bedrock_client_event_queued', (e: BedrockEvent) => {
+    if (e.name === 'textInput' || e.name === 'toolResult')
+      note(`> ${e.streamId.slice(-4)} ${e.name} ${JSON.stringify(e.event).slice(-90)}`);
+  });
+  rig.sonic.on('stream_lifecycle', (e: StreamLifecycle) =>
+    note(`= ${e.streamId.slice(-4)} ${e.type} ${e.reason} ${e.kind ?? ''}`),
+  );
   rig.sonic.on('stream_lifecycle', ({ type }: { type: string }) => {
     if (type === 'renewed') outcome.renewals += 1;
     if (type === 'failed_over') outcome.failovers += 1;
@@ -174,7 +191,7 @@ async function call(index: number): Promise<Outcome> {
   ).length;
   if (own !== TURNS)
     problems.push(`call ${index}: the plugin's own history has ${own} user messages`);
-  if (problems.length > 0 && values.verbose) {
+  if (problems.length > 0) {
     console.log(
       rig.items.map((i) => `${i.role}: ${i.textContent}`),
       rig.errors,
@@ -183,7 +200,8 @@ async function call(index: number): Promise<Outcome> {
   const sonic = rig.sonic;
   await rig.close();
   if (rig.model.openSessions !== 0) problems.push(`call ${index}: a session is left open`);
-  const listeners = sonic.eventNames().filter((name) => name !== 'stream_lifecycle');
+  const ours = ['stream_lifecycle', 'bedrock_server_event_received', 'bedrock_client_event_queued'];
+  const listeners = sonic.eventNames().filter((name) => !ours.includes(String(name)));
   if (listeners.length > 0)
     problems.push(`call ${index}: listeners left on ${listeners.join(', ')}`);
   emulator.clearFaults();

@@ -382,9 +382,11 @@ export class Continuity {
     if (error.kind === 'history_too_long') this.#historyShare /= 2;
     if (error.kind !== 'content_filtered' || !this.#plan) return true;
     this.#filtered += 1;
-    const history = [...this.#plan.history];
+    const { ask, history } = this.#plan;
     const last = history.findLastIndex((e) => e.kind === 'user' || e.kind === 'instruction');
-    this.#plan = { history: last < 0 ? [] : history.slice(0, last), audioFrom: this.#now };
+    // What is to be asked again was taken out of the history already.
+    const kept = ask === undefined ? history.slice(0, Math.max(0, last)) : history;
+    this.#plan = { history: kept, audioFrom: this.#now };
     this.#pendingAsk = undefined;
     return this.#filtered < 3;
   }
@@ -429,7 +431,7 @@ export class Continuity {
       this.#retire(link);
       return;
     }
-    const { effects, plan } = this.#conversation.resume(now);
+    const { effects, plan } = this.#conversation.resume(now, true);
     this.#current = link;
     this.#renewReason = undefined;
     // Credentials that did not change would be due for renewal again at once.

@@ -341,16 +341,16 @@ export class Conversation {
   /**
    * The stream is gone or is about to be replaced: closes what is open and tells what the next stream must know.
    * Nothing that was said is lost: words that were understood but not answered are asked again, words that were
-   * not understood are in the audio from `audioFrom` on.
+   * not understood are in the audio from `audioFrom` on. `planned`: at a quiet moment, so that little can be missed.
    */
-  resume(now: number): { effects: Effect[]; plan: ResumePlan } {
+  resume(now: number, planned = false): { effects: Effect[]; plan: ResumePlan } {
     const cut = this.#open;
     if (cut) this.#close('lost', now);
     this.#contents.clear();
     this.#dropping = false;
     this.#orphans = 0;
     // A service that never tells when speech begins leaves us to guess: then more is said again.
-    let audioFrom = now - (this.#hearsSpeech ? SPEECH_LEAD_MS : UNTOLD_LEAD_MS);
+    let audioFrom = now - (this.#hearsSpeech || planned ? SPEECH_LEAD_MS : UNTOLD_LEAD_MS);
     const turn = this.#turn;
     if (
       turn &&

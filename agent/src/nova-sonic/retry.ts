@@ -82,7 +82,7 @@ export class RetryPolicy {
     const wait = this.#delay(state.failures);
     state.restsUntil = now + wait;
     if (!error.retryable && error.otherRegion && this.#regions.size > 1) state.refused = error;
-    return wait;
+    return this.#next(now).at - now;
   }
 
   /** A stream failed; `livedMs` is how long it had been up (0 when it never was). */
