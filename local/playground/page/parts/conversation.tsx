@@ -97,17 +97,17 @@ function Tool({ line, begun }: { line: ToolLine; begun: number }) {
 /** For screen readers: each line once, when its words are final; growing captions would be read again and again. */
 function Aloud({ lines }: { lines: readonly Line[] }) {
   return (
-    <ul className="sr-only" role="log" aria-label="Said in the call">
+    <div className="sr-only" role="log" aria-label="Said in the call">
       {lines.map((line) => (
-        <li key={line.id}>
+        <p key={line.id}>
           {line.kind === 'tool'
             ? `Tool ${line.name} ${line.isError ? 'failed' : 'answered'}`
             : line.settled || (line.done && line.typed)
               ? `${names[line.who]}: ${line.text}${line.interrupted ? ', interrupted' : ''}`
               : ''}
-        </li>
+        </p>
       ))}
-    </ul>
+    </div>
   );
 }
 

@@ -108,8 +108,14 @@ function Cost({ record }: { record: CallRecord | undefined }) {
         </div>
       </dl>
       <p className="model">
-        {record?.about &&
-          `${record.about.model}, ${record.about.voice ? `voice ${record.about.voice}` : 'default voice'}, ${record.about.regions.join(', then ')}`}
+        {record?.about && (
+          <>
+            {record.about.model}
+            <br />
+            {record.about.voice ? `voice ${record.about.voice}` : 'default voice'},{' '}
+            {record.about.regions.join(', then ')}
+          </>
+        )}
       </p>
     </section>
   );

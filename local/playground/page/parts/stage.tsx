@@ -110,7 +110,7 @@ function wordsFor(state: PhoneState): { now: string; hint: string; aloud: string
     case 'speaking':
       return {
         now: 'Speaking',
-        hint: microphone && !muted ? 'Interrupt it if you like' : how,
+        hint: microphone && !muted && !held ? 'Interrupt it if you like' : how,
         aloud: 'In the call',
       };
     case 'reconnecting':
