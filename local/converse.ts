@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import './quiet.js';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

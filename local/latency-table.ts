@@ -3,7 +3,7 @@
 import Table from 'cli-table3';
 import type { Outcome } from './conversation.js';
 
-/** From the end of each question to the first sound of its reply, in ms: the model's share, and all the rest. */
+/** From the end of each question to the first sound of its reply, in ms: the model's share, and ours with LiveKit and WebRTC. */
 export function latencyTable({ turns }: Outcome): string {
   const table = new Table({
     head: [
@@ -11,10 +11,11 @@ export function latencyTable({ turns }: Outcome): string {
       'question',
       'end of speech -> first sound',
       'the model',
-      'the way there and back',
+      'ours',
     ],
     colAligns: ['right', 'left', 'right', 'right', 'right'],
     style: { head: [], border: [] },
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
   });
   turns.forEach(({ question, endOfSpeechAt, firstSoundAt, modelMs }, i) => {
     const total = firstSoundAt === undefined ? undefined : firstSoundAt - endOfSpeechAt;

@@ -9,7 +9,7 @@ import { Child } from './child.js';
 import { startLiveKitServer } from './livekit-server.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const STATE = join(ROOT, '.cache', 'world.json');
+const STATE = process.env.WORLD_FILE || join(ROOT, '.cache', 'world.json');
 const EMULATOR_TIMEOUT_MS = 30_000;
 const WORKER_TIMEOUT_MS = 60_000;
 /** What the emulator accepts; not a secret, and of no use anywhere else. */

@@ -21,6 +21,9 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(kept);
 }
 
+/** Not the developer's own `npm start`: what the tests start is found by the tests only. */
+const WORLD_FILE = join(mkdtempSync(join(tmpdir(), 'world-')), 'world.json');
+
 /** A command of the README, run as a person would, and findable with all it starts. */
 export class Command {
   readonly #mark = randomUUID();
@@ -33,7 +36,7 @@ export class Command {
   constructor(script: string, args: string[] = [], env: NodeJS.ProcessEnv = {}) {
     this.#process = spawn('npm', ['run', '--silent', script, '--', ...args], {
       cwd: ROOT,
-      env: { ...cleanEnvironment(), ...env, COMMAND_MARK: this.#mark },
+      env: { ...cleanEnvironment(), WORLD_FILE, ...env, COMMAND_MARK: this.#mark },
       // A group of its own, like a job of a shell: signals reach it as from a terminal.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
