@@ -193,9 +193,12 @@ async function call(index: number): Promise<Outcome> {
     problems.push(`call ${index}: the plugin's own history has ${own} user messages`);
   if (problems.length > 0) {
     console.log(
+      problems,
+      fault,
       rig.items.map((i) => `${i.role}: ${i.textContent}`),
       rig.errors,
     );
+    console.log(trace.join('\n'));
   }
   const sonic = rig.sonic;
   await rig.close();

@@ -79,9 +79,11 @@ const FILL_MS = 3_000;
 /** … then so much that the service does not count the stream as idle (it allows 55 s). */
 const KEEP_ALIVE_MS = 10_000;
 /** So much loud audio without any event means that nobody is listening at the other end. */
-const DEAF_MS = 15_000;
-const LOUD = 600;
+const DEAF_MS = 5_000;
+const LOUD = 300;
 /** Loud audio so recent may be the beginning of a turn. */
+/** A reply that stops in the middle must be noticed before the framework gives its audio up (10 s). */
+const REPLY_STALL_MS = 7_000;
 const LOUD_MEMORY_MS = 1_500;
 
 export class Continuity {
@@ -584,6 +586,17 @@ export class Continuity {
     const silence = now - Math.max(owed ?? now, this.#lastEventAt);
     if (owed !== undefined && silence > this.#options.progressMs) {
       return noResponse('the service did not answer a question', silence, region);
+    }
+    const unheard = now - this.#lastEventAt;
+    if (
+      this.#conversation.replying &&
+      unheard > Math.min(this.#options.progressMs, REPLY_STALL_MS)
+    ) {
+      return noResponse('the service did not go on with a reply', unheard, region);
+    }
+    const calm = Math.min(unheard, now - (this.#lastLoudAt ?? now));
+    if (this.#conversation.userSpeaking && calm > this.#options.progressMs) {
+      return noResponse('the service did not notice the end of speech', calm, region);
     }
     // It may be noise that the service rightly ignores: so once only, until it hears something again.
     if (this.#loudMs > DEAF_MS && !this.#deafTried && !this.#conversation.userSpeaking) {

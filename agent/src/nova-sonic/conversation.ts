@@ -118,6 +118,8 @@ interface UserTurn {
   endedAt?: number;
   texts: string[];
   answered: boolean;
+  /** Its audio was heard by a second stream already: if that makes nothing of it either, it was noise. */
+  retried: boolean;
 }
 
 const NO_TOKENS: TokenCounts = { inputAudio: 0, inputText: 0, outputAudio: 0, outputText: 0 };
@@ -130,8 +132,6 @@ const add = (a: TokenCounts, b: TokenCounts): TokenCounts => ({
 
 /** Playback lags behind what we know by network and buffers; within this margin a reply still counts as playing. */
 const PLAYBACK_MARGIN_MS = 1_000;
-/** A question that the model does not answer stops counting as open after this. */
-const ANSWER_PATIENCE_MS = 12_000;
 /** A reply in which nothing comes any more is closed before the framework's own 10 s limit cuts it. */
 const STALL_MS = 8_000;
 /** Speech is noticed by the service some time after it began; what came before is carried over as well. */
@@ -144,12 +144,15 @@ const SPEECH_PATIENCE_MS = 120_000;
 export interface ConversationOptions {
   readonly newId: (prefix: string) => string;
   readonly outputSampleRate: number;
+  /** A question that the model does not answer stops counting as open after this (ms). @default 12000 */
+  readonly patienceMs?: number;
 }
 
 export class Conversation {
   readonly history = new CallHistory();
   readonly #newId: (prefix: string) => string;
   readonly #bytesPerMs: number;
+  readonly #patienceMs: number;
   #effects: Effect[] = [];
   #contents = new Map<string, Content>();
   #open?: Generation;
@@ -157,6 +160,7 @@ export class Conversation {
   #turn?: UserTurn;
   #speaking = false;
   #speakingSince = 0;
+  #speakingTold = 0;
   /** The service itself said that speech began, now or ever. */
   #speakingHeard = false;
   #hearsSpeech = false;
@@ -179,6 +183,7 @@ export class Conversation {
 
   constructor(options: ConversationOptions) {
     this.#newId = options.newId;
+    this.#patienceMs = options.patienceMs ?? 12_000;
     this.#bytesPerMs = (options.outputSampleRate * 2) / 1_000;
   }
 
@@ -202,7 +207,7 @@ export class Conversation {
 
   /** The model owes an answer. */
   awaitingAnswer(now: number): boolean {
-    return this.#askedAt !== undefined && now - this.#askedAt < ANSWER_PATIENCE_MS;
+    return this.#askedAt !== undefined && now - this.#askedAt < this.#patienceMs;
   }
 
   /** Nobody speaks, nothing is owed, nothing plays: a stream may be exchanged without anyone noticing. */
@@ -259,7 +264,12 @@ export class Conversation {
     return this.#flush();
   }
 
-  /** Since when the model owes an answer to something it surely got: words, or a tool's result. */
+  /** A reply has begun and not ended. */
+  get replying(): boolean {
+    return this.#open !== undefined;
+  }
+
+  /** Since when the model owes an answer to something it surely got: speech, words, or a tool's result. */
   get owedSince(): number | undefined {
     return this.#owed ? this.#askedAt : undefined;
   }
@@ -329,12 +339,12 @@ export class Conversation {
   /** Closes a reply in which nothing arrives any more, and forgets questions that stay without an answer. */
   tick(now: number): Effect[] {
     if (this.#open && now - this.#open.lastActivity > STALL_MS) this.#close('stalled', now);
-    if (this.#askedAt !== undefined && now - this.#askedAt > ANSWER_PATIENCE_MS) {
+    if (this.#askedAt !== undefined && now - this.#askedAt > this.#patienceMs) {
       this.#askedAt = undefined;
       this.#owed = false;
     }
-    const limit = this.#speakingHeard ? SPEECH_PATIENCE_MS : ANSWER_PATIENCE_MS;
-    if (this.#speaking && now - this.#speakingSince > limit) this.#stopSpeaking();
+    const limit = this.#speakingHeard ? SPEECH_PATIENCE_MS : this.#patienceMs;
+    if (this.#speaking && now - this.#speakingTold > limit) this.#stopSpeaking();
     return this.#flush();
   }
 
@@ -359,6 +369,9 @@ export class Conversation {
       (this.#speaking || this.awaitingAnswer(now))
     ) {
       audioFrom = Math.min(audioFrom, turn.startedAt - SPEECH_LEAD_MS);
+      turn.retried = !this.#speaking;
+      this.#askedAt = undefined;
+      this.#owed = false;
     } else if (this.#speaking)
       audioFrom = Math.min(audioFrom, this.#speakingSince - SPEECH_LEAD_MS);
     audioFrom = Math.max(audioFrom, this.#understoodUntil);
@@ -389,7 +402,7 @@ export class Conversation {
     const at = (offsetMs === undefined ? undefined : moment.sampleAt?.(offsetMs)) ?? moment.now;
     this.#hearsSpeech = true;
     this.#bargeIn('user_speech_start', moment.now);
-    this.#startSpeaking(at);
+    this.#startSpeaking(at, moment.now);
     this.#speakingHeard = true;
     this.#orphans = 0;
     this.#beginTurn(at);
@@ -403,7 +416,10 @@ export class Conversation {
       if (this.#turn.texts.length > 0) this.#understoodUntil = Math.max(this.#understoodUntil, at);
     }
     this.#speechEndedAt = at;
-    this.#askedAt ??= moment.now;
+    if (this.#askedAt === undefined) {
+      this.#askedAt = moment.now;
+      this.#owed = this.#turn?.retried !== true;
+    }
     this.#version += 1;
     this.#stopSpeaking();
   }
@@ -556,7 +572,13 @@ export class Conversation {
 
   #beginTurn(at: number): void {
     if (this.#turn && !this.#turn.answered) return;
-    this.#turn = { itemId: this.#newId('item_'), startedAt: at, texts: [], answered: false };
+    this.#turn = {
+      itemId: this.#newId('item_'),
+      startedAt: at,
+      texts: [],
+      answered: false,
+      retried: false,
+    };
     this.history.addUser(this.#turn.itemId, at);
   }
 
@@ -575,11 +597,12 @@ export class Conversation {
     });
   }
 
-  #startSpeaking(at: number): void {
+  #startSpeaking(at: number, now: number): void {
     if (this.#speaking) return;
     this.#speaking = true;
     this.#speakingHeard = false;
     this.#speakingSince = at;
+    this.#speakingTold = now;
     this.#effects.push({ type: 'speech_started' });
   }
 
@@ -611,7 +634,7 @@ export class Conversation {
     this.#effects.push({ type: 'barge_in', sign, at: now, id: playing.id });
     if (sign === 'user_text') return;
     if (this.#speaking) this.#effects.push({ type: 'speech_started' });
-    else this.#startSpeaking(now);
+    else this.#startSpeaking(now, now);
   }
 
   #takeOrphan(): boolean {

@@ -77,6 +77,7 @@ export class RealtimeSession extends llm.RealtimeSession {
     this.#conversation = new Conversation({
       newId: shortuuid,
       outputSampleRate: options.outputSampleRate,
+      patienceMs: options.timeouts.progress + 2_000,
     });
     this.#toolCalls = new ToolCalls(this.#clock, (callId, { output, isError }) => {
       this.logger.debug({ callId }, 'a tool result that the framework dropped is delivered');

@@ -303,6 +303,33 @@ describe('watchdogs and silence', () => {
     expect(rig.stream(1).texts).toEqual(['Be brief.', 'Hello?']);
   });
 
+  test.each<[string, (rig: ReturnType<typeof begin>) => void]>([
+    ['speech that ended', (rig) => rig.stream(0).say(says.speechEnd(9_000))],
+    ['speech whose end the service did not tell', () => {}],
+  ])('%s, and then nothing: the audio is heard again, once', (_, end) => {
+    const rig = begin({ progressMs: 5_000 });
+    rig.hear(8_000);
+    const first = rig.lastSample + 1;
+    rig.hear(1_000, true);
+    rig.stream(0).say(says.speechStart(8_100));
+    end(rig);
+    rig.hear(5_500);
+    expect(rig.failures).toEqual([{ kind: 'no_response', recoverable: true }]);
+    expect(rig.stream(1).audio).toContain(first);
+    rig.stream(1).open();
+    rig.stream(1).say(says.speechStart(1_000), says.speechEnd(1_900));
+    rig.hear(30_000);
+    expect(rig.failures).toHaveLength(1);
+  });
+
+  test('a reply that stops in the middle is finished on another stream', () => {
+    const rig = begin();
+    rig.stream(0).say(...says.userText('Tell me.'), ...says.plan('A story.'), ...says.audio(400));
+    rig.hear(7_300);
+    expect(rig.failures).toEqual([{ kind: 'no_response', recoverable: true }]);
+    expect(rig.stream(1).texts.at(-1)).toContain('"A story."');
+  });
+
   test('a connection that takes nothing any more', () => {
     const rig = begin();
     rig.stream(0).stuck = true;
@@ -312,7 +339,7 @@ describe('watchdogs and silence', () => {
 
   test('a caller whom the service does not notice, once, since it may be noise', () => {
     const rig = begin();
-    rig.hear(15_200, true);
+    rig.hear(5_200, true);
     expect(rig.failures).toHaveLength(1);
     rig.stream(1).open();
     rig.hear(40_000, true);
