@@ -13,9 +13,11 @@ type Complain = (path: Path, text: string) => never;
 const schema = JSON.parse(
   readFileSync(new URL('../scenario.schema.json', import.meta.url), 'utf8'),
 ) as object;
-const validate = new Ajv({ allErrors: true, formats: { regex: isRegex } }).compile<Scenario>(
-  schema,
-);
+const validate = new Ajv({
+  allErrors: true,
+  verbose: true,
+  formats: { regex: isRegex },
+}).compile<Scenario>(schema);
 
 function isRegex(text: string): boolean {
   try {

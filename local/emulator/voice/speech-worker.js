@@ -10,7 +10,14 @@ const require = createRequire(import.meta.url);
 const speak = require('text2wav');
 const { WaveFile } = require('wavefile');
 
-parentPort?.on('message', async ({ id, text, voice, speed, sampleRate }) => {
+// One sentence at a time: each run of espeak-ng takes memory of its own.
+let last = Promise.resolve();
+parentPort?.on('message', (request) => {
+  last = last.then(() => synthesize(request));
+});
+
+/** @param {{ id: number, text: string, voice: string, speed: number, sampleRate: number }} request */
+async function synthesize({ id, text, voice, speed, sampleRate }) {
   try {
     const wave = new WaveFile(await speak(text, { voice, speed }));
     if (wave.fmt.sampleRate !== sampleRate) wave.toSampleRate(sampleRate);
@@ -19,4 +26,6 @@ parentPort?.on('message', async ({ id, text, voice, speed, sampleRate }) => {
   } catch (error) {
     parentPort?.postMessage({ id, error: String(error) });
   }
-});
+  // Each run adds handlers to the process that hold its whole memory.
+  process.removeAllListeners('uncaughtException').removeAllListeners('unhandledRejection');
+}
