@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { ConnectionError, ConnectionErrorReason, DisconnectReason } from 'livekit-client';
-import type { WireEvent } from '../../../agent/src/call-feed.js';
 import { apply, type CallRecord, type Happening, newRecord } from '../record/record.js';
+import { type NumberedEvent, numbered } from '../record/wire.js';
 import { devices, refreshDevices, remember, remembered } from './devices.js';
 import { Line } from './line.js';
 import { Microphone } from './microphone.js';
@@ -61,7 +61,7 @@ export const phone = new Store<PhoneState>({
 });
 export const levels = new Store<Levels>({ you: 0, agent: 0 });
 /** Apart from the record: it is long, and looked at by few. */
-export const wire = new Store<readonly WireEvent[]>([]);
+export const wire = new Store<readonly NumberedEvent[]>([]);
 
 /** What lives as long as a call. */
 interface Parts {
@@ -315,7 +315,7 @@ function fail(why: Problem, mine: Parts): void {
 
 function happened(happening: Happening): void {
   if (happening.kind === 'feed' && happening.message.type === 'wire')
-    wire.set([...wire.get(), ...happening.message.events]);
+    wire.set(numbered(wire.get(), happening.message.events));
   const { record } = phone.get();
   if (record) phone.merge({ record: apply(record, happening) });
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { WireEvent } from '../../../agent/src/call-feed.js';
 import type { CallRecord } from '../record/record.js';
+import type { NumberedEvent } from '../record/wire.js';
 
 const KEY = 'playground.call';
 /** Browsers keep 5 MB for a page. */
@@ -9,11 +9,11 @@ const MAX_CHARACTERS = 4_000_000;
 
 interface Kept {
   record: CallRecord;
-  wire: readonly WireEvent[];
+  wire: readonly NumberedEvent[];
 }
 
 /** A reload ends the call; what was said is kept for the page that comes after, in this tab only. */
-export function keep(record: CallRecord, wire: readonly WireEvent[]): void {
+export function keep(record: CallRecord, wire: readonly NumberedEvent[]): void {
   const over = { ...record, endedAt: Date.now() };
   try {
     const all = JSON.stringify({ record: over, wire });

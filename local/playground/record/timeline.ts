@@ -10,6 +10,8 @@ export interface Span {
 }
 
 export interface Mark {
+  /** Its number in the call. */
+  id: number;
   at: number;
   kind: 'barge_in' | 'tool' | 'typed' | 'stream' | 'link' | 'error';
   text: string;
@@ -34,6 +36,7 @@ export function state(timeline: Timeline, at: number, who?: Who, speaking = fals
   };
 }
 
-export function marked(timeline: Timeline, mark: Mark): Timeline {
-  return { ...timeline, marks: [...timeline.marks, mark] };
+export function marked(timeline: Timeline, mark: Omit<Mark, 'id'>): Timeline {
+  const id = timeline.marks.length;
+  return { ...timeline, marks: [...timeline.marks, { id, ...mark }] };
 }

@@ -4,6 +4,18 @@ import type { WireEvent } from '../../../agent/src/call-feed.js';
 
 export type { WireEvent };
 
+/** An event and its place in the call: several of one name may come in one millisecond. */
+export interface NumberedEvent extends WireEvent {
+  id: number;
+}
+
+export function numbered(
+  before: readonly NumberedEvent[],
+  more: readonly WireEvent[],
+): NumberedEvent[] {
+  return [...before, ...more.map((event, i) => ({ ...event, id: before.length + i }))];
+}
+
 /** What the reader wants to see of the wire. */
 export interface WireFilter {
   direction: 'both' | 'in' | 'out';
@@ -17,7 +29,7 @@ export interface WireFilter {
 
 export const isAudio = ({ name }: WireEvent) => name === 'audioInput' || name === 'audioOutput';
 
-export function matching(events: readonly WireEvent[], filter: WireFilter): WireEvent[] {
+export function matching<T extends WireEvent>(events: readonly T[], filter: WireFilter): T[] {
   const search = filter.search.trim().toLowerCase();
   return events.filter(
     (event) =>

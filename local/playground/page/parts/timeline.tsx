@@ -7,6 +7,8 @@ import { clock } from '../format.js';
 import { ScrollRegion } from './scroll-region.js';
 
 const PX_PER_SECOND = 26;
+/** Room after the present, where the words of the last mark stand. */
+const AHEAD_S = 7;
 const LANE = { you: 26, agent: 50 } as const;
 const LANE_HEIGHT = 16;
 const HEIGHT = 112;
@@ -27,7 +29,7 @@ export function TimelineView(props: { record: CallRecord | undefined; running: b
   const from = record?.answeredAt ?? record?.startedAt ?? now;
   const to = record?.endedAt ?? Math.max(now, from);
   const seconds = record ? (to - from) / 1000 : 0;
-  const width = Math.ceil((seconds + 2) * PX_PER_SECOND);
+  const width = Math.ceil((seconds + AHEAD_S) * PX_PER_SECOND);
   const follow = useFollow(scroll, width, running);
   const x = (at: number) => Math.max(0, ((at - from) / 1000) * PX_PER_SECOND);
   const { spans, marks } = record?.timeline ?? { spans: [], marks: [] };
@@ -50,12 +52,12 @@ export function TimelineView(props: { record: CallRecord | undefined; running: b
           role="img"
           aria-label="Picture of the timeline; the list below says the same"
         >
-          <Ticks seconds={seconds + 2} />
+          <Ticks seconds={seconds + AHEAD_S} />
           {spans.map((span) => (
             <Bar key={`${span.who}${span.from}`} span={span} x={x} now={to} />
           ))}
           {rowsOf(marks, x).map(({ mark, left, row }) => (
-            <g key={`${mark.kind}${mark.at}${mark.text}`} className={`mark ${mark.kind}`}>
+            <g key={mark.id} className={`mark ${mark.kind}`}>
               <title>{`${clock(mark.at - from)} ${mark.text}`}</title>
               <line x1={left} x2={left} y1={20} y2={78 + row * 14} />
               <text x={left + 4} y={84 + row * 14}>
@@ -68,7 +70,7 @@ export function TimelineView(props: { record: CallRecord | undefined; running: b
       </ScrollRegion>
       <ol className="sr-only" aria-label="Events of the call">
         {marks.map((mark) => (
-          <li key={`${mark.kind}${mark.at}${mark.text}`}>
+          <li key={mark.id}>
             {clock(mark.at - from)} {mark.text}
           </li>
         ))}

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { useMemo, useState } from 'react';
-import { gist, jsonLines, matching, type WireEvent, type WireFilter } from '../../record/wire.js';
+import {
+  gist,
+  jsonLines,
+  matching,
+  type NumberedEvent,
+  type WireEvent,
+  type WireFilter,
+} from '../../record/wire.js';
 import { callName, count, download } from '../format.js';
 import { type PhoneState, sound, wire } from '../phone.js';
 import { useStore } from '../store.js';
@@ -62,7 +69,7 @@ export function WireView({ state: { record, taped, target } }: { state: PhoneSta
 }
 
 interface EventsProps {
-  events: readonly WireEvent[];
+  events: readonly NumberedEvent[];
   on: boolean | undefined;
   deployed: boolean;
   from: number;
@@ -134,7 +141,7 @@ function Events({ events, on, deployed, from }: EventsProps) {
             .slice(-SHOWN)
             .reverse()
             .map((event) => (
-              <Event key={`${event.direction}${event.at}${event.name}`} event={event} from={from} />
+              <Event key={event.id} event={event} from={from} />
             ))}
         </ol>
         {found.length > SHOWN && (
