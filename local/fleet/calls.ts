@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Fleet, Offer } from './fleet.js';
-import type { Answer, LightCaller } from './light-caller.js';
+import type { Answer } from './light-caller.js';
+import type { RemoteCaller } from './remote-caller.js';
 
 /** How long a caller waits for an agent before the call is offered again. */
 const OFFER_MS = 2_000;
 
 /** What became of one call. */
 export interface CallResult {
-  caller: LightCaller;
+  caller: RemoteCaller;
   /** How often it was offered until a worker took it; more than once: it was refused. */
   offers: number;
   /** When it was first offered, and when the offer was made that was taken; ms since the epoch. */
@@ -28,13 +29,13 @@ export interface CallPlan {
   turns: number;
   /** Milliseconds for which a refused call is offered again. */
   patienceMs: number;
-  onChange?: (state: 'offered' | 'refused' | 'talking' | 'done', caller: LightCaller) => void;
+  onChange?: (state: 'offered' | 'refused' | 'talking' | 'done', caller: RemoteCaller) => void;
 }
 
 /** Offers a call until a worker takes it; undefined when none does. */
 export async function connect(
   fleet: Fleet,
-  caller: LightCaller,
+  caller: RemoteCaller,
   plan: CallPlan,
 ): Promise<CallResult | undefined> {
   const first = Date.now();
@@ -62,7 +63,7 @@ export async function connect(
 }
 
 /** When the agent joined; undefined when the offer was refused. */
-async function untilTaken(caller: LightCaller, offer: Offer): Promise<number | undefined> {
+async function untilTaken(caller: RemoteCaller, offer: Offer): Promise<number | undefined> {
   const joined = await caller.untilAgent(OFFER_MS);
   if (joined !== undefined || !(await offer.taken())) return joined;
   return caller.untilAgent(20_000);
@@ -82,7 +83,7 @@ export async function talk(fleet: Fleet, call: CallResult, plan: CallPlan): Prom
 /** One call from the offer to the end. */
 export async function call(
   fleet: Fleet,
-  caller: LightCaller,
+  caller: RemoteCaller,
   plan: CallPlan,
 ): Promise<CallResult | undefined> {
   const result = await connect(fleet, caller, plan);

@@ -9,12 +9,14 @@ import { Child } from '../child.js';
 import { SpeechSynthesizer } from '../emulator/voice/speech.js';
 import { type LiveKitServer, startLiveKitServer } from '../livekit-server.js';
 import type { EcsAgentOptions } from './ecs-agent.js';
-import { LIGHT_RATE, LightCaller } from './light-caller.js';
+import { CallerHosts, type RemoteCaller } from './remote-caller.js';
 import { WorkerProcess } from './worker-process.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const MAIN = join(ROOT, 'agent/dist/main.js');
 const AGENT_NAME = 'fleet';
+/** The rate of the light callers' sound. */
+const QUESTION_RATE = 16_000;
 const EMULATOR_TIMEOUT_MS = 30_000;
 const KEYS = { AWS_ACCESS_KEY_ID: 'emulator', AWS_SECRET_ACCESS_KEY: 'emulator-secret' };
 
@@ -43,11 +45,12 @@ export interface Offer {
 /** A fleet on one machine: a LiveKit server, workers, ECS's agent for each, the emulator, and callers. */
 export class Fleet {
   readonly workers: WorkerProcess[] = [];
-  readonly callers: LightCaller[] = [];
+  readonly callers: RemoteCaller[] = [];
   readonly #options: FleetOptions;
   #livekit: LiveKitServer;
   #emulator: Child;
   #names = 0;
+  readonly #hosts = new CallerHosts();
 
   private constructor(
     options: FleetOptions,
@@ -94,11 +97,11 @@ export class Fleet {
   }
 
   /** Callers who have joined a room each, without an agent. */
-  async join(count: number): Promise<LightCaller[]> {
+  async join(count: number): Promise<RemoteCaller[]> {
     const joined = await Promise.all(
       Array.from({ length: count }, async () => {
         this.#names += 1;
-        const caller = new LightCaller(`call-${this.#names}-${process.pid}`);
+        const caller = this.#hosts.caller(`call-${this.#names}-${process.pid}`);
         this.callers.push(caller);
         await caller.join(this.line);
         return caller;
@@ -108,7 +111,7 @@ export class Fleet {
   }
 
   /** Offers a caller's call to the workers. */
-  async offer(caller: LightCaller): Promise<Offer> {
+  async offer(caller: RemoteCaller): Promise<Offer> {
     const { url, apiKey, apiSecret } = this.#livekit;
     const client = new AgentDispatchClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
     const at = Date.now();
@@ -150,7 +153,8 @@ export class Fleet {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.callers.splice(0).map((caller) => caller.hangUp().catch(() => {})));
+    this.callers.length = 0;
+    this.#hosts.stop();
     await Promise.all(this.workers.splice(0).map((worker) => worker.kill()));
     await Promise.all([this.#emulator.stop(), this.#livekit.stop()]);
   }
@@ -196,7 +200,7 @@ async function startEmulator(streams: number): Promise<[Child, string, string]> 
 async function spoken(text: string): Promise<Int16Array> {
   const speech = new SpeechSynthesizer();
   try {
-    return await speech.say(text, { locale: 'en-US', register: 'masculine' }, LIGHT_RATE);
+    return await speech.say(text, { locale: 'en-US', register: 'masculine' }, QUESTION_RATE);
   } finally {
     await speech.close();
   }

@@ -20,8 +20,10 @@ import { SILENCE } from '../recording.js';
 
 /** The rate of a light caller's sound, both ways, in Hz. */
 export const LIGHT_RATE = 16_000;
-const FRAME_MS = 50;
-const FRAME_SAMPLES = (LIGHT_RATE * FRAME_MS) / 1000;
+/** Long frames: every frame is an event for every room and stream of the process. */
+const SPOKEN_MS = 200;
+const HEARD_MS = 50;
+const FRAME_SAMPLES = (LIGHT_RATE * SPOKEN_MS) / 1000;
 /** Silence after which an answer has ended; words are never so far apart. */
 const ENDED_MS = 700;
 
@@ -40,23 +42,18 @@ interface Events {
   feed: [CallFeedMessage];
   /** Some sound of the agent was heard, or 50 ms of silence. */
   heard: [loud: boolean, at: number];
-  agent: [present: boolean, at: number];
+  agent: [identity: string, present: boolean, at: number];
+  /** LiveKit's connection was lost and found again. */
+  reconnected: [];
 }
 
-/** A caller that costs little: dozens fit into one process. Made for many calls, not for measuring milliseconds. */
+/** A caller that costs little and keeps no recording: made for many calls, not for measuring milliseconds. */
 export class LightCaller extends EventEmitter<Events> {
   readonly room = new Room();
-  readonly feed: CallFeedMessage[] = [];
-  /** Every time LiveKit's connection was lost and found again. */
-  reconnects = 0;
-  agentJoinedAt: number | undefined;
-  agentLeftAt: number | undefined;
-  agentIdentity: string | undefined;
-  #source = new AudioSource(LIGHT_RATE, 1, 400);
+  #source = new AudioSource(LIGHT_RATE, 1, 1_000);
   #words: { samples: Int16Array; at: number; done: (at: number) => void } | undefined;
   #microphone: NodeJS.Timeout | undefined;
-  /** The agent's last sound. */
-  lastSoundAt = 0;
+  #agent = '';
 
   constructor(readonly name: string) {
     super();
@@ -70,14 +67,10 @@ export class LightCaller extends EventEmitter<Events> {
       .on(RoomEvent.TrackSubscribed, (track) => void this.#hear(track))
       .on(RoomEvent.ParticipantConnected, ({ identity }) => this.#present(identity, true))
       .on(RoomEvent.ParticipantDisconnected, ({ identity }) => this.#present(identity, false))
-      .on(RoomEvent.Disconnected, () => this.#present(this.agentIdentity ?? '', false))
-      .on(RoomEvent.Reconnected, () => {
-        this.reconnects += 1;
-      });
+      .on(RoomEvent.Disconnected, () => this.#present(this.#agent, false))
+      .on(RoomEvent.Reconnected, () => this.emit('reconnected'));
     this.room.registerTextStreamHandler(CALL_FEED_TOPIC, async (reader) => {
-      const message = JSON.parse(await reader.readAll()) as CallFeedMessage;
-      this.feed.push(message);
-      this.emit('feed', message);
+      this.emit('feed', JSON.parse(await reader.readAll()) as CallFeedMessage);
     });
     await this.room.connect(line.url, await token.toJwt(), {
       autoSubscribe: true,
@@ -88,52 +81,6 @@ export class LightCaller extends EventEmitter<Events> {
     options.source = TrackSource.SOURCE_MICROPHONE;
     await this.room.localParticipant?.publishTrack(track, options);
     this.#openMicrophone();
-  }
-
-  get agentPresent(): boolean {
-    return this.agentJoinedAt !== undefined && this.agentLeftAt === undefined;
-  }
-
-  /** When the agent joined, in ms since the epoch; undefined when it did not within `ms`. */
-  async untilAgent(ms: number): Promise<number | undefined> {
-    const signal = AbortSignal.timeout(ms);
-    try {
-      while (!this.agentPresent) await once(this, 'agent', { signal });
-      return this.agentJoinedAt;
-    } catch {
-      return undefined;
-    }
-  }
-
-  /** Resolves when the agent has left. */
-  async untilAlone(ms: number): Promise<boolean> {
-    const signal = AbortSignal.timeout(ms);
-    try {
-      while (this.agentPresent) await once(this, 'agent', { signal });
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  /** The first thing told that fits, of the past or within `ms`. */
-  async told<T extends CallFeedMessage['type']>(
-    type: T,
-    ms: number,
-    fits: (message: Extract<CallFeedMessage, { type: T }>) => boolean = () => true,
-  ): Promise<Extract<CallFeedMessage, { type: T }> | undefined> {
-    const wanted = (message: CallFeedMessage): message is Extract<CallFeedMessage, { type: T }> =>
-      message.type === type && fits(message as Extract<CallFeedMessage, { type: T }>);
-    const signal = AbortSignal.timeout(ms);
-    try {
-      for (;;) {
-        const found = this.feed.find(wanted);
-        if (found) return found;
-        await once(this, 'feed', { signal });
-      }
-    } catch {
-      return undefined;
-    }
   }
 
   /** Speaks, and listens to the answer; undefined when none has begun within `ms`. */
@@ -156,10 +103,10 @@ export class LightCaller extends EventEmitter<Events> {
         const [loud, at] = (await once(this, 'heard', { signal })) as [boolean, number];
         if (loud && at > from) {
           first ||= at;
-          if (last) pause = Math.max(pause, at - last - FRAME_MS);
+          if (last) pause = Math.max(pause, at - last - HEARD_MS);
           last = at;
         } else if (first && at - last > ENDED_MS) {
-          const heardMs = last - first + FRAME_MS;
+          const heardMs = last - first + HEARD_MS;
           return { latencyMs: first - from, heardMs, longestPauseMs: pause, endedAt: last };
         } else if (!first && at > late) {
           return undefined;
@@ -178,29 +125,22 @@ export class LightCaller extends EventEmitter<Events> {
 
   #present(identity: string, here: boolean): void {
     if (!identity.startsWith('agent-')) return;
-    const at = Date.now();
-    if (here) {
-      this.agentIdentity = identity;
-      this.agentJoinedAt = at;
-      this.agentLeftAt = undefined;
-    } else if (this.agentPresent) {
-      this.agentLeftAt = at;
-    }
-    this.emit('agent', here, at);
+    this.#agent = identity;
+    this.emit('agent', identity, here, Date.now());
   }
 
   #openMicrophone(): void {
     const start = performance.now();
     let sent = 0;
     const tick = () => {
-      const due = Math.floor((performance.now() - start) / FRAME_MS);
+      const due = Math.floor((performance.now() - start) / SPOKEN_MS);
       // After a stall only the last second is made up for: what is older would only pile up in the queue.
-      sent = Math.max(sent, due - 20);
+      sent = Math.max(sent, due - 5);
       for (; sent < due; sent++) {
         const frame = new AudioFrame(this.#nextFrame(), LIGHT_RATE, 1, FRAME_SAMPLES);
         void this.#source.captureFrame(frame).catch(() => {});
       }
-      this.#microphone = setTimeout(tick, FRAME_MS);
+      this.#microphone = setTimeout(tick, SPOKEN_MS);
     };
     tick();
   }
@@ -209,11 +149,13 @@ export class LightCaller extends EventEmitter<Events> {
     const samples = new Int16Array(FRAME_SAMPLES);
     const words = this.#words;
     if (!words) return samples;
-    samples.set(words.samples.subarray(words.at, words.at + FRAME_SAMPLES));
+    const part = words.samples.subarray(words.at, words.at + FRAME_SAMPLES);
+    samples.set(part);
     words.at += FRAME_SAMPLES;
     if (words.at >= words.samples.length) {
       this.#words = undefined;
-      words.done(Date.now());
+      // The frame is handed over as a whole: its last word goes out when it has been played so far.
+      words.done(Date.now() + Math.round((part.length * 1000) / LIGHT_RATE));
     }
     return samples;
   }
@@ -223,12 +165,11 @@ export class LightCaller extends EventEmitter<Events> {
     const frames = new AudioStream(track, {
       sampleRate: LIGHT_RATE,
       numChannels: 1,
-      frameSizeMs: FRAME_MS,
+      frameSizeMs: HEARD_MS,
     });
     for await (const frame of frames) {
       const loud = frame.data.some((sample) => Math.abs(sample) > SILENCE);
       const at = Date.now();
-      if (loud) this.lastSoundAt = at;
       this.emit('heard', loud, at);
     }
   }

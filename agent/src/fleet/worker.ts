@@ -83,7 +83,10 @@ export class FleetWorker {
         goodbyeMs: fleet.goodbye ? fleet.goodbyeMs : 0,
       },
       {
-        onBegin: (record) => this.#gate.begin(record.job),
+        onBegin: (record) => {
+          log().info({ call_id: record.job, room: record.room }, 'call began');
+          this.#gate.begin(record.job);
+        },
         onEnd: (record, now) => this.#callEnded(record, now),
       },
     );
