@@ -90,6 +90,12 @@ export class Child {
     }
   }
 
+  /** Kills the program outright, as a crash would, and waits until it is gone. */
+  async kill(): Promise<void> {
+    this.#process.kill('SIGUSR2');
+    await this.exited;
+  }
+
   /** Ends the child (SIGTERM, then SIGKILL after the grace time) and waits until it is gone. */
   async stop(): Promise<void> {
     this.#process.stdin?.end();

@@ -39,3 +39,5 @@ process.stdin.resume();
 process.stdin.on('end', stop);
 process.stdin.on('error', stop);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
+// A crash on request, for tests of what follows one.
+process.on('SIGUSR2', () => signalGroup('SIGKILL'));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import './quiet.js';
 import { Command, Option } from 'commander';
 import pc from 'picocolors';
 import { checkBedrock } from './bedrock-access.js';
