@@ -353,7 +353,7 @@ export class Continuity {
   #lost(link: Link, error: SonicError, livedMs: number, now: number): void {
     this.#current = undefined;
     this.#dropStandby();
-    this.#rememberPlan(now);
+    this.#rememberPlan(now, error.kind === 'no_response' ? 'silence' : 'failure');
     const decision = this.#adapt(error)
       ? this.#policy.failed(link.stream.region, error, livedMs, now)
       : ({ type: 'give_up', why: 'the content filter stopped it again' } as const);
@@ -394,8 +394,8 @@ export class Continuity {
   }
 
   /** What the next stream must know; an earlier plan that never reached a stream is kept. */
-  #rememberPlan(now: number): void {
-    const { effects, plan } = this.#conversation.resume(now);
+  #rememberPlan(now: number, cause: 'failure' | 'silence'): void {
+    const { effects, plan } = this.#conversation.resume(now, cause);
     const earlier = this.#plan;
     this.#plan = earlier
       ? {
@@ -433,7 +433,7 @@ export class Continuity {
       this.#retire(link);
       return;
     }
-    const { effects, plan } = this.#conversation.resume(now, true);
+    const { effects, plan } = this.#conversation.resume(now, 'planned');
     this.#current = link;
     this.#renewReason = undefined;
     // Credentials that did not change would be due for renewal again at once.
@@ -463,7 +463,7 @@ export class Continuity {
     this.#dropStandby();
     this.#current = undefined;
     this.#renewReason = undefined;
-    this.#rememberPlan(this.#now);
+    this.#rememberPlan(this.#now, 'failure');
     this.#retire(old);
     this.#connect(this.#policy.pick(this.#now), reason);
   }

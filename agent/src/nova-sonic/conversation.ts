@@ -351,16 +351,21 @@ export class Conversation {
   /**
    * The stream is gone or is about to be replaced: closes what is open and tells what the next stream must know.
    * Nothing that was said is lost: words that were understood but not answered are asked again, words that were
-   * not understood are in the audio from `audioFrom` on. `planned`: at a quiet moment, so that little can be missed.
+   * not understood are in the audio from `audioFrom` on. `planned` is at a quiet moment, so that little
+   * can be missed; `silence` is a service that made nothing of what it got.
    */
-  resume(now: number, planned = false): { effects: Effect[]; plan: ResumePlan } {
+  resume(
+    now: number,
+    cause: 'failure' | 'silence' | 'planned' = 'failure',
+  ): { effects: Effect[]; plan: ResumePlan } {
     const cut = this.#open;
     if (cut) this.#close('lost', now);
     this.#contents.clear();
     this.#dropping = false;
     this.#orphans = 0;
     // A service that never tells when speech begins leaves us to guess: then more is said again.
-    let audioFrom = now - (this.#hearsSpeech || planned ? SPEECH_LEAD_MS : UNTOLD_LEAD_MS);
+    let audioFrom =
+      now - (this.#hearsSpeech || cause === 'planned' ? SPEECH_LEAD_MS : UNTOLD_LEAD_MS);
     const turn = this.#turn;
     if (
       turn &&
@@ -369,9 +374,11 @@ export class Conversation {
       (this.#speaking || this.awaitingAnswer(now))
     ) {
       audioFrom = Math.min(audioFrom, turn.startedAt - SPEECH_LEAD_MS);
-      turn.retried = !this.#speaking;
-      this.#askedAt = undefined;
+      if (!this.#speaking) this.#askedAt = now;
       this.#owed = false;
+      // What two services make nothing of was noise.
+      if (cause === 'silence' && turn.retried) this.#stopSpeaking();
+      turn.retried ||= cause === 'silence';
     } else if (this.#speaking)
       audioFrom = Math.min(audioFrom, this.#speakingSince - SPEECH_LEAD_MS);
     audioFrom = Math.max(audioFrom, this.#understoodUntil);

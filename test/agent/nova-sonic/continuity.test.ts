@@ -320,6 +320,7 @@ describe('watchdogs and silence', () => {
     rig.stream(1).say(says.speechStart(1_000), says.speechEnd(1_900));
     rig.hear(30_000);
     expect(rig.failures).toHaveLength(1);
+    expect(rig.conversation.userSpeaking).toBe(false);
   });
 
   test('a reply that stops in the middle is finished on another stream', () => {

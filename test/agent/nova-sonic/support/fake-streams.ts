@@ -166,7 +166,7 @@ export function rigContinuity(
     hear(ms: number, loud = false): void {
       for (let t = 0; t < ms; t += 20) {
         clock.advance(20);
-        sample = (sample % 30_000) + 1;
+        sample = (sample % 4_000) + 1;
         const samples = new Int16Array(320).fill(loud ? 2_000 : 0);
         samples[0] = sample;
         continuity.audio({ pcm: new Uint8Array(samples.buffer), at: clock.now(), ms: 20 });
