@@ -13,6 +13,7 @@ export interface Controlled {
   setFault(fault: Fault): number;
   clearFaults(id?: number): boolean;
   stats(): Stats;
+  resetSlip(): void;
   events: Recording;
 }
 
@@ -28,6 +29,8 @@ export interface Stats {
   /** Lateness of the emulator's own timers, in milliseconds. */
   slip: Slip;
   rssBytes: number;
+  /** Processor time of the emulator's process since its start. */
+  cpuSeconds: number;
 }
 
 const MAX_BODY = 64 * 1024;
@@ -73,12 +76,15 @@ async function handle(
         : reply(response, 404, { message: `there is no fault ${id}` });
     case 'GET /stats':
       return reply(response, 200, emulator.stats());
+    case 'DELETE /stats':
+      emulator.resetSlip();
+      return reply(response, 200, emulator.stats());
     case 'GET /events':
       return stream(emulator.events, response);
     default:
       return reply(response, 404, {
         message:
-          'GET /sessions, DELETE /sessions/:id, GET|POST|DELETE /faults, DELETE /faults/:id, GET /stats, GET /events',
+          'GET /sessions, DELETE /sessions/:id, GET|POST|DELETE /faults, DELETE /faults/:id, GET|DELETE /stats, GET /events',
       });
   }
 }

@@ -138,7 +138,9 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       refused,
       slip: clock.slip(),
       rssBytes: process.memoryUsage.rss(),
+      cpuSeconds: (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
     }),
+    resetSlip: () => clock.resetSlip(),
     events: recording,
   };
   const control = controlServer(controlled);
@@ -164,7 +166,6 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     credentials: settings.credentials,
     next: (filter, timeoutMs) => recording.next(filter, timeoutMs),
     until: (filter, timeoutMs) => recording.until(filter, timeoutMs),
-    resetSlip: () => clock.resetSlip(),
     close: async () => {
       control.closeAllConnections();
       await stop(plain, tls, control);

@@ -19,7 +19,8 @@ parentPort?.on('message', (request) => {
 /** @param {{ id: number, text: string, voice: string, speed: number, sampleRate: number }} request */
 async function synthesize({ id, text, voice, speed, sampleRate }) {
   try {
-    const wave = new WaveFile(await speak(text, { voice, speed }));
+    // A text that begins with a dash would be taken for an option.
+    const wave = new WaveFile(await speak(text.replace(/^-/, ' -'), { voice, speed }));
     if (wave.fmt.sampleRate !== sampleRate) wave.toSampleRate(sampleRate);
     const samples = Int16Array.from(wave.getSamples(false, Int16Array));
     parentPort?.postMessage({ id, samples }, [samples.buffer]);
