@@ -228,6 +228,7 @@ async function expectFiguresOfLog(page: Page, start: Command): Promise<void> {
   for (const row of rows) {
     const reply = logged.get((await row.getAttribute('data-reply')) ?? '');
     const cells = await row.locator('td').allInnerTexts();
+    if (process.env.SCREENSHOTS) console.log(cells.join(' '), JSON.stringify(reply));
     const [model, tools, agent, way, total] = cells.map((cell) => Number(cell.replace(/,/g, '')));
     if (!reply?.firstAudioAt || !reply.firstAudioReceivedAt)
       throw new Error('A reply without a log.');
@@ -236,7 +237,7 @@ async function expectFiguresOfLog(page: Page, start: Command): Promise<void> {
     if (!reply.userSpeechEndedAt) continue;
     near(model, reply.firstAudioReceivedAt - reply.userSpeechEndedAt - reply.toolWaitMs);
     near(tools, reply.toolWaitMs);
-    near(total, reply.firstAudioAt - reply.userSpeechEndedAt + (way ?? 0));
+    near(total, reply.firstAudioAt - reply.userSpeechEndedAt + (way || 0));
     totals.push(total ?? 0);
   }
   expect(totals.length).toBeGreaterThanOrEqual(3);
