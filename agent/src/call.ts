@@ -24,7 +24,7 @@ export default defineAgent({
 
 async function answer(ctx: JobContext, settings: Settings, fleet: FleetCall): Promise<void> {
   await ctx.connect();
-  const caller = await ctx.waitForParticipant();
+  const caller = await fleet.caller();
   const call = describe(ctx, caller);
   const persona = await assistant(call);
   const feed = new CallFeed(ctx.room);
@@ -56,6 +56,7 @@ async function answer(ctx: JobContext, settings: Settings, fleet: FleetCall): Pr
     model: model.model,
     voice: persona.voice ?? settings.voice ?? '',
     regions: settings.regions,
+    greets: Boolean(persona.greeting),
     wire: settings.callWire,
     prices: settings.fleet.prices,
   });

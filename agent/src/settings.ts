@@ -29,6 +29,7 @@ const environment = z.object({
   GOODBYE: z.string().trim().default(GOODBYE),
   GOODBYE_S: whole(1, 60).default(12),
   MAX_CALL_S: whole(0, 86_400).default(3600),
+  WAIT_FOR_CALLER_S: whole(0, 86_400).default(60),
   HANG_TIMEOUT_S: whole(2, 600).default(20),
   JOB_MEMORY_LIMIT_MB: whole(0, 65_536).default(1024),
   REGISTER_TIMEOUT_S: whole(0, 86_400).default(180),
@@ -60,6 +61,7 @@ const allowed: Partial<Record<keyof z.infer<typeof environment>, string>> = {
   DRAIN_TIMEOUT_S: 'whole seconds from 1 to 86400 (Fargate kills a stopping task at 120)',
   GOODBYE_S: 'whole seconds from 1 to 60',
   MAX_CALL_S: 'whole seconds from 1 to 86400, or 0 for no limit',
+  WAIT_FOR_CALLER_S: 'whole seconds from 1 to 86400, or 0 to wait for ever',
   HANG_TIMEOUT_S: 'whole seconds from 2 to 600',
   JOB_MEMORY_LIMIT_MB: 'whole megabytes up to 65536, or 0 for no limit',
   REGISTER_TIMEOUT_S: 'whole seconds from 1 to 86400, or 0 to wait for ever',
@@ -114,6 +116,8 @@ export interface FleetSettings {
   goodbyeMs: number;
   /** 0: no limit. */
   maxCallMs: number;
+  /** How long the agent waits in a room for its caller; 0: for ever. */
+  waitForCallerMs: number;
   /** Without a sign of life for so long, a process with a call is killed. */
   hangMs: number;
   /** Megabytes of one call's process; 0: no limit. */
@@ -172,6 +176,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
       goodbye: e.GOODBYE === 'off' ? '' : e.GOODBYE,
       goodbyeMs: e.GOODBYE_S * 1000,
       maxCallMs: e.MAX_CALL_S * 1000,
+      waitForCallerMs: e.WAIT_FOR_CALLER_S * 1000,
       hangMs: e.HANG_TIMEOUT_S * 1000,
       memoryLimitMB: e.JOB_MEMORY_LIMIT_MB,
       registerMs: e.REGISTER_TIMEOUT_S * 1000,

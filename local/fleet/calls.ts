@@ -5,7 +5,7 @@ import type { Answer } from './light-caller.js';
 import type { RemoteCaller } from './remote-caller.js';
 
 /** How long a caller waits for an agent before the call is offered again. */
-const OFFER_MS = 2_000;
+const OFFER_MS = 5_000;
 
 /** What became of one call. */
 export interface CallResult {

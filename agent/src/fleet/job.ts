@@ -4,6 +4,7 @@
 // does what the main process orders.
 
 import { type JobContext, type JobProcess, log, type metrics, voice } from '@livekit/agents';
+import type { RemoteParticipant } from '@livekit/rtc-node';
 import type {
   BargeIn,
   RealtimeSession,
@@ -60,6 +61,28 @@ export class FleetCall {
       log().error({ error, call_id: ctx.job.id }, 'the call could not be set up');
       call.#reporter.ended('failed', true);
       throw error;
+    }
+  }
+
+  /**
+   * Waits for the caller. One who hung up before the agent came would hold a slot until LiveKit closes the empty
+   * room, five minutes by default: the call ends after WAIT_FOR_CALLER_S.
+   */
+  async caller(): Promise<RemoteParticipant> {
+    const { waitForCallerMs } = this.#settings.fleet;
+    if (waitForCallerMs === 0) return this.#ctx.waitForParticipant();
+    let timer: NodeJS.Timeout | undefined;
+    const never = new Promise<never>(() => {
+      timer = setTimeout(() => {
+        log().info({ call_id: this.#ctx.job.id }, 'nobody came to the call');
+        this.#reporter.ended('no_caller');
+        this.#ctx.shutdown('no_caller');
+      }, waitForCallerMs);
+    });
+    try {
+      return await Promise.race([this.#ctx.waitForParticipant(), never]);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
