@@ -7,9 +7,8 @@ import type { CallFeedMessage } from '../agent/src/call-feed.js';
 import { Caller, type Line } from './caller.js';
 import type { Recording } from './recording.js';
 
-/** How long to wait for the agent to come, and for an answer to begin, in ms. */
+/** How long to wait for the agent to come, in ms. */
 const AGENT_TIMEOUT_MS = 20_000;
-const ANSWER_TIMEOUT_MS = 20_000;
 /** An answer has ended when the agent listens and has been silent for this long: a tool call may lie between. */
 const ENDED_AFTER_MS = 1_500;
 /** How far into a reply a barge-in begins. */
@@ -44,13 +43,16 @@ export interface Outcome {
 export class Conversation {
   readonly #caller = new Caller();
   readonly #questions: Question[];
+  readonly #patienceMs: number;
   readonly #print: (line: string) => void;
   readonly #outcome: Outcome = { startedAt: Date.now(), turns: [], bargeIns: [], feed: [] };
   #changed = new AbortController();
   #left = '';
 
-  constructor(questions: Question[], print: (line: string) => void) {
+  /** @param patienceMs How long to wait for an answer to begin. */
+  constructor(questions: Question[], patienceMs: number, print: (line: string) => void) {
     this.#questions = questions;
+    this.#patienceMs = patienceMs;
     this.#print = print;
     this.#caller.on('feed', (message) => this.#onFeed(message));
     this.#caller.on('state', () => this.#wake());
@@ -75,7 +77,7 @@ export class Conversation {
       throw new Error(
         `No agent came to the call in ${AGENT_TIMEOUT_MS / 1000} s: is the worker running on this LiveKit server?`,
       );
-    await this.#until(() => this.#caller.lastSound > 0, ANSWER_TIMEOUT_MS);
+    if (this.#greets) await this.#until(() => this.#caller.lastSound > 0, AGENT_TIMEOUT_MS);
     await this.#silence();
 
     for (const [i, question] of this.#questions.entries()) {
@@ -97,7 +99,7 @@ export class Conversation {
     this.#outcome.turns.push(turn);
     const answered = await this.#until(
       () => this.#caller.audible && this.#soundBegan > endOfSpeechAt,
-      ANSWER_TIMEOUT_MS,
+      this.#patienceMs,
     );
     if (answered) turn.firstSoundAt = this.#soundBegan;
   }
@@ -114,7 +116,7 @@ export class Conversation {
 
   /** Resolves a little after the reply has begun to be heard. */
   async #intoReply(): Promise<void> {
-    await this.#until(() => this.#caller.audible, ANSWER_TIMEOUT_MS);
+    await this.#until(() => this.#caller.audible, this.#patienceMs);
     const heardFor = () => Date.now() - this.#soundBegan >= BARGE_IN_AFTER_MS;
     await this.#until(heardFor, BARGE_IN_AFTER_MS + 100);
   }
@@ -147,6 +149,10 @@ export class Conversation {
 
   #has(type: CallFeedMessage['type']): boolean {
     return this.#outcome.feed.some((message) => message.type === type);
+  }
+
+  get #greets(): boolean {
+    return this.#outcome.feed.some((message) => message.type === 'ready' && message.greets);
   }
 
   #why(): string {

@@ -37,6 +37,7 @@ const command = new Command('npm run converse --')
     },
     [] as number[],
   )
+  .option('--patience <seconds>', 'how long to wait for an answer to begin', seconds, 20)
   .addOption(
     new Option('--bedrock <which>', 'what answers: the emulator, or Amazon Bedrock').choices([
       'emulator',
@@ -50,6 +51,7 @@ const command = new Command('npm run converse --')
 const options = command.opts<{
   out: string;
   bargeIn: number[];
+  patience: number;
   bedrock?: 'emulator' | 'aws';
   scenario?: string;
   record?: string;
@@ -75,7 +77,9 @@ await run(async (interrupted) => {
   const line = (running ?? world)?.line;
   if (!line) throw new Error('Nothing is running to call.');
   try {
-    const conversation = new Conversation(questions, (text) => process.stdout.write(`${text}\n`));
+    const conversation = new Conversation(questions, options.patience * 1000, (text) =>
+      process.stdout.write(`${text}\n`),
+    );
     const outcome = await Promise.race([
       conversation.hold(line),
       interrupted,
@@ -86,7 +90,7 @@ await run(async (interrupted) => {
     process.stdout.write(`\n${latencyTable(outcome)}\n`);
     for (const { at, silenceMs } of outcome.bargeIns)
       process.stdout.write(
-        `barge-in at ${seconds(at - outcome.startedAt)}: silence after ${silenceMs} ms\n`,
+        `barge-in at ${((at - outcome.startedAt) / 1000).toFixed(1)} s: silence after ${silenceMs} ms\n`,
       );
     process.stdout.write(`sound and transcript: ${options.out}\n`);
     const missing = outcome.turns.filter((turn) => turn.firstSoundAt === undefined).length;
@@ -156,6 +160,8 @@ function fail(reason: string): never {
   throw new Error(reason);
 }
 
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
+function seconds(value: string): number {
+  const number = Number(value);
+  if (!(number > 0)) throw new InvalidArgumentError('give a number of seconds above 0.');
+  return number;
 }

@@ -42,6 +42,8 @@ export type CallFeedMessage = At &
         model: string;
         voice: string;
         regions: string[];
+        /** Whether the agent speaks first. */
+        greets: boolean;
         /** Whether `wire` messages will follow. */
         wire: boolean;
         prices: Prices;

@@ -24,6 +24,8 @@ export async function buildPage(say: (line: string) => void): Promise<void> {
   const { build } = await import('vite');
   // Two commands may build at once: each its own, and the last one stays.
   const fresh = `${PAGE}.building-${process.pid}`;
+  // React picks its development build by this, and a test runner may have set it.
+  process.env.NODE_ENV = 'production';
   try {
     await build({ configFile: join(HERE, 'vite.config.ts'), build: { outDir: fresh } });
     rmSync(PAGE, { recursive: true, force: true });

@@ -99,6 +99,29 @@ describe('npm run converse', () => {
     ]);
   });
 
+  it('ends with an error when no answer comes', async () => {
+    const out = directory('silence');
+    const scenario = join(out, 'scenario.yaml');
+    writeFileSync(
+      scenario,
+      'turns: [{ on: text, reply: Hello. }, { on: speech, delay: 60000, reply: Late. }]',
+    );
+    const command = new Command('converse', [
+      ...[
+        await spoken('Is anybody there?'),
+        '--scenario',
+        scenario,
+        '--out',
+        out,
+        '--patience',
+        '4',
+      ],
+    ]);
+    expect(await command.exited).toBe(1);
+    expect(command.stderr).toContain('1 of 1 questions got no answer.');
+    expect(await command.leftovers()).toEqual([]);
+  });
+
   it.each([
     ['a missing file', () => 'nowhere.wav', /There is no file nowhere\.wav/],
     ['a broken file', brokenWav, /is not a WAV that can be read/],

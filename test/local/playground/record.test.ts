@@ -33,6 +33,7 @@ function held(ahead = 0): CallRecord {
       model: 'amazon.nova-2-sonic-v1:0',
       voice: 'tiffany',
       regions: ['us-east-1'],
+      greets: true,
       wire: true,
       prices: { audioIn: 3, audioOut: 12, textIn: 0.33, textOut: 2.75 },
     }),
