@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands between the end of the caller's words and the first sound of the reply, beyond the model's own delay:
+// once with the plugin and the emulator, once with a model inside the agent that answers at once (LiveKit, WebRTC
+// and the framework alone). Both in one run, on one real LiveKit server, turn about. `npm run bench:latency -- --turns 10`
+import '../local/quiet.js';
+import { parseArgs } from 'node:util';
+import { initializeLogger, llm, voice } from '@livekit/agents';
+import { type AudioFrame, dispose, Room } from '@livekit/rtc-node';
+import { RealtimeModel } from 'livekit-plugin-nova-sonic';
+import { AccessToken } from 'livekit-server-sdk';
+import { loudness } from '../agent/src/nova-sonic/audio-input.js';
+import { GenerationChannels } from '../agent/src/nova-sonic/generation.js';
+import { CALLER_RATE, Caller, type Line } from '../local/caller.js';
+import { startEmulator } from '../local/emulator/index.js';
+import { SpeechSynthesizer } from '../local/emulator/voice/speech.js';
+import { startLiveKitServer } from '../local/livekit-server.js';
+
+const { values } = parseArgs({
+  options: {
+    turns: { type: 'string', default: '10' },
+    verbose: { type: 'boolean', default: false },
+  },
+});
+const TURNS = Number(values.turns);
+initializeLogger({ pretty: false, level: values.verbose ? 'info' : 'silent' });
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const median = (list: number[]) =>
+  [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
+
+/** One turn's own delay of the model: from when it had the last word to when it gave the first sound. */
+interface ModelShare {
+  hadLastWordAt: number;
+  gaveFirstSoundAt: number;
+}
+
+/** Waits as long as the baseline model pretends to think. */
+const THINKS_MS = 500;
+/** Above this a frame has words in it. */
+const WORDS = 300;
+
+/** A model without a network: hears when the words end, thinks, and gives one sound. */
+class InstantModel extends llm.RealtimeModel {
+  readonly shares: ModelShare[] = [];
+
+  constructor() {
+    super({
+      messageTruncation: false,
+      turnDetection: true,
+      userTranscription: false,
+      autoToolReplyGeneration: true,
+      audioOutput: true,
+      manualFunctionCalls: false,
+    });
+  }
+  override get model(): string {
+    return 'instant';
+  }
+  override session(): llm.RealtimeSession {
+    return new InstantSession(this);
+  }
+  override async close(): Promise<void> {}
+}
+
+class InstantSession extends llm.RealtimeSession {
+  #spoke = false;
+  #lastWord = 0;
+
+  override get chatCtx(): llm.ChatContext {
+    return llm.ChatContext.empty();
+  }
+  override get tools(): llm.ToolContext {
+    return llm.ToolContext.empty();
+  }
+  override pushAudio(frame: AudioFrame): void {
+    const { data } = frame;
+    const now = Date.now();
+    if (loudness(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)) > WORDS) {
+      this.#spoke = true;
+      this.#lastWord = now;
+    } else if (this.#spoke && now - this.#lastWord > THINKS_MS) {
+      this.#spoke = false;
+      this.#answer();
+    }
+  }
+  #answer(): void {
+    const channels = new GenerationChannels(`r${Date.now()}`, `m${Date.now()}`, false, 24_000);
+    this.emit('generation_created', channels.event);
+    const share = { hadLastWordAt: this.#lastWord, gaveFirstSoundAt: Date.now() };
+    (this._realtimeModel as InstantModel).shares.push(share);
+    const samples = new Int16Array(24_000).map((_, i) => Math.round(9_000 * Math.sin(i / 12)));
+    channels.audio(Buffer.from(samples.buffer).toString('base64'), Date.now());
+    channels.close();
+  }
+  override async updateInstructions(): Promise<void> {}
+  override async updateChatCtx(): Promise<void> {}
+  override async updateTools(): Promise<void> {}
+  override updateOptions(): void {}
+  override generateReply(): Promise<llm.GenerationCreatedEvent> {
+    return Promise.reject(new llm.RealtimeError('not here'));
+  }
+  override async commitAudio(): Promise<void> {}
+  override async clearAudio(): Promise<void> {}
+  override async interrupt(): Promise<void> {}
+  override async truncate(): Promise<void> {}
+}
+
+/** An agent in a room, in this process. */
+async function agentInRoom(line: Line, name: string, model: llm.RealtimeModel) {
+  const token = new AccessToken(line.apiKey, line.apiSecret, {
+    identity: `agent-${name}`,
+    ttl: '1h',
+  });
+  token.addGrant({ room: name, roomJoin: true, canPublish: true, canSubscribe: true, agent: true });
+  const room = new Room();
+  const begun = Date.now();
+  await room.connect(line.url, await token.toJwt(), { autoSubscribe: true, dynacast: false });
+  const joinedAt = Date.now();
+  const session = new voice.AgentSession({
+    llm: model,
+    vad: null,
+    turnHandling: { turnDetection: 'realtime_llm' },
+    aecWarmupDuration: null,
+  });
+  session.on(voice.AgentSessionEventTypes.Error, () => {});
+  await session.start({
+    agent: new voice.Agent({ instructions: 'Be brief.' }),
+    room,
+    inputOptions: { audioSampleRate: 16_000 },
+    record: false,
+  });
+  return { session, room, joinedAt, connectMs: joinedAt - begun };
+}
+
+/** When the last word of a turn was sounded, and when the first sound of its reply was heard. */
+async function turn(
+  caller: Caller,
+  words: Int16Array,
+): Promise<{ endAt: number; soundAt: number }> {
+  while (caller.audible) await sleep(20);
+  await sleep(400);
+  const spoken = caller.speak({ sampleRate: CALLER_RATE, samples: words });
+  const endAt = await spoken;
+  const soundAt = await new Promise<number>((resolve) => {
+    const listener = (audible: boolean, at: number) => {
+      if (!audible) return;
+      caller.off('sound', listener);
+      resolve(at);
+    };
+    caller.on('sound', listener);
+  });
+  return { endAt, soundAt };
+}
+
+const livekit = await startLiveKitServer({ port: 27_880 });
+const emulator = await startEmulator({
+  timings: { pause: { HIGH: 500, MEDIUM: 500, LOW: 500 } },
+  scenario: { turns: [{ on: 'speech', repeat: true, reply: 'Very well.' }] },
+});
+const synthesizer = new SpeechSynthesizer();
+const words = await synthesizer.say(
+  'What time is it in Tokyo?',
+  { locale: 'en-US', register: 'feminine' } as never,
+  CALLER_RATE,
+);
+// The last word ends where it is loud, not in a fading breath: both sides then agree on the end.
+let end = words.length;
+while (
+  end > 480 &&
+  loudness(new Uint8Array(words.buffer, words.byteOffset + (end - 480) * 2, 960)) < 1_500
+)
+  end -= 480;
+const question = words.slice(0, end);
+
+const ours: Array<{ total: number; model: number; added: number; plugin: number }> = [];
+const alone: Array<{ total: number; model: number; added: number }> = [];
+const starts: Array<{ configured: number; joined: number }> = [];
+
+// -- with the plugin
+const model = new RealtimeModel({
+  endpoint: emulator.url,
+  credentials: emulator.credentials,
+  region: 'us-east-1',
+});
+let streamOpeningAt = 0;
+const make = model.session.bind(model);
+const timings: Array<{
+  userSpeechEndedAt?: number;
+  firstAudioReceivedAt?: number;
+  firstAudioAt?: number;
+  userSpeechSentAt?: number;
+}> = [];
+model.session = () => {
+  const session = make();
+  session.on('stream_lifecycle', (e: { type: string; at: number }) => {
+    if (e.type === 'opening') streamOpeningAt = e.at;
+  });
+  session.on('turn_timing', (t) => timings.push(t));
+  return session;
+};
+const callerA = new Caller({ record: false });
+const callerB = new Caller({ record: false });
+await callerA.join(livekit, 'with-plugin');
+const first = emulator.next({ direction: 'in', name: 'audioInput' });
+const a = await agentInRoom(livekit, 'with-plugin', model);
+const firstAudio = await first;
+starts.push({
+  configured: firstAudio.time - streamOpeningAt,
+  joined: firstAudio.time - a.joinedAt,
+});
+
+// -- without
+const instant = new InstantModel();
+await callerB.join(livekit, 'without');
+const b = await agentInRoom(livekit, 'without', instant);
+await sleep(1_500);
+
+for (let i = 0; i < TURNS + 1; i += 1) {
+  const t = await turn(callerA, question);
+  const timing = timings.at(-1);
+  // The emulator's clock: when it had the last word's audio, by the plugin's own account of its offset, and when
+  // the first sound left it.
+  const sounds = emulator.events.history.filter(
+    (e) => e.direction === 'out' && e.name === 'audioOutput' && e.time > t.endAt,
+  );
+  const firstSound = sounds[0]?.time;
+  const sentAt = timing?.userSpeechSentAt;
+  if (i > 0 && firstSound !== undefined && sentAt !== undefined && timing) {
+    const share = firstSound - sentAt;
+    ours.push({
+      total: t.soundAt - t.endAt,
+      model: share,
+      added: t.soundAt - t.endAt - share,
+      plugin:
+        sentAt - (timing.userSpeechEndedAt ?? sentAt) + ((timing.firstAudioAt ?? 0) - firstSound),
+    });
+  }
+  const u = await turn(callerB, question);
+  const share = instant.shares.at(-1);
+  if (i > 0 && share) {
+    const own = share.gaveFirstSoundAt - share.hadLastWordAt;
+    alone.push({ total: u.soundAt - u.endAt, model: own, added: u.soundAt - u.endAt - own });
+  }
+}
+
+const row = (name: string, list: number[]) =>
+  console.log(
+    `${name.padEnd(64)} median ${median(list).toFixed(0).padStart(5)} ms   ${list.map((x) => x.toFixed(0)).join(' ')}`,
+  );
+console.log(`${TURNS} turns each, one LiveKit server on loopback`);
+row(
+  'with the plugin: end of speech to first sound',
+  ours.map((x) => x.total),
+);
+row(
+  '  of it the model (emulator)',
+  ours.map((x) => x.model),
+);
+row(
+  '  of it everything else (LiveKit, WebRTC, framework, plugin)',
+  ours.map((x) => x.added),
+);
+row(
+  '    of it inside the plugin (pushAudio to wire, wire to LiveKit)',
+  ours.map((x) => x.plugin),
+);
+row(
+  'without it: end of speech to first sound',
+  alone.map((x) => x.total),
+);
+row(
+  '  of it the model',
+  alone.map((x) => x.model),
+);
+row(
+  '  of it everything else (LiveKit, WebRTC, framework)',
+  alone.map((x) => x.added),
+);
+const difference = median(ours.map((x) => x.added)) - median(alone.map((x) => x.added));
+console.log(`what the plugin adds: ${difference.toFixed(0)} ms (the limit is 20 ms)`);
+for (const s of starts) {
+  console.log(
+    `from configured to the first audio at the model: ${s.configured.toFixed(0)} ms (the limit is 150 ms)`,
+  );
+  console.log(
+    `from joining the room to the first audio at the model: ${s.joined.toFixed(0)} ms (the limit is 300 ms)`,
+  );
+}
+
+await Promise.all([callerA.hangUp(), callerB.hangUp()]);
+await Promise.all([a.session.close(), b.session.close()]);
+await Promise.all([a.room.disconnect(), b.room.disconnect()]);
+await model.close();
+await synthesizer.close();
+await emulator.close();
+await livekit.stop();
+await dispose();
+process.exit(
+  difference <= 20 && starts.every((s) => s.configured <= 150 && s.joined <= 300) ? 0 : 1,
+);
