@@ -11,9 +11,10 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { FargateService } from 'aws-cdk-lib/aws-ecs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import { Duration, Token } from 'aws-cdk-lib/core';
+import { Duration } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import type { AgentMetrics } from './agent-metrics.js';
+import { numberText } from './number-text.js';
 
 /** From which value on an alarm goes off. */
 export interface AlarmThresholds {
@@ -132,7 +133,7 @@ export class AgentAlarms extends Construct {
     return {
       SlotsNearlyFullAtMaximum: {
         metric: new MathExpression({
-          expression: `IF(tasks >= ${Token.asString(props.maxTasks)}, share, 0)`,
+          expression: `IF(tasks >= ${numberText(props.maxTasks)}, share, 0)`,
           usingMetrics: { tasks: runningTasks(props.service), share: metrics.slotShare() },
           label: 'Slots in use with no further task allowed (percent)',
           period: ONE_MINUTE,

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { App, Stack } from 'aws-cdk-lib/core';
+import {
+  NovaSonicAccess,
+  SessionScaling,
+  VoiceAgentMonitoring,
+  VoiceAgentService,
+} from '../../lib/index.js';
+
+const app = new App();
+const stack = new Stack(app, 'voice-agent-two-regions');
+
+// Each Region has a stream quota of its own: two of them carry twice the calls, and one can fail.
+const novaSonic = new NovaSonicAccess(stack, 'NovaSonic', { regions: ['us-east-1', 'us-west-2'] });
+const agent = new VoiceAgentService(stack, 'Agent', { novaSonic, callsPerTask: 10 });
+
+const maxTasks = novaSonic.streamQuota / agent.callsPerTask;
+new SessionScaling(stack, 'Scaling', {
+  service: agent.service,
+  metrics: agent.metrics,
+  maxTasks,
+  schedules: [
+    { cron: '30 7 ? * MON-FRI', timeZone: 'America/New_York', minTasks: 2, maxTasks },
+    { cron: '0 20 ? * MON-FRI', timeZone: 'America/New_York', minTasks: 1, maxTasks },
+  ],
+});
+new VoiceAgentMonitoring(stack, 'Monitoring', { agent, maxTasks });
+
+app.synth();

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { describe, expect, test } from '@jest/globals';
+import { Vpc } from 'aws-cdk-lib/aws-ec2';
+import { AgentNetwork, type AgentNetworkProps } from '../../lib/agent-network.js';
+import { flat, only, resources, stackOf, templateOf, templateWith } from './synth.js';
+
+const THEIRS = {
+  vpcId: 'vpc-0123456789abcdef0',
+  subnetIds: ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'],
+};
+const placement = (context = {}) =>
+  only(templateWith(context), 'AWS::ECS::Service').NetworkConfiguration.AwsvpcConfiguration;
+
+describe('the own VPC', () => {
+  test('has two public subnets and nothing that costs by the hour', () => {
+    const template = templateWith();
+    template.resourceCountIs('AWS::EC2::Subnet', 2);
+    template.resourceCountIs('AWS::EC2::NatGateway', 0);
+    template.resourceCountIs('AWS::EC2::EIP', 0);
+    expect(
+      resources(template, 'AWS::EC2::VPCEndpoint').map(
+        ([, { Properties }]) => Properties.VpcEndpointType,
+      ),
+    ).toEqual(['Gateway']);
+  });
+
+  test('gives tasks public addresses that nothing can connect to', () => {
+    expect(placement().AssignPublicIp).toBe('ENABLED');
+    const group = only(templateWith(), 'AWS::EC2::SecurityGroup');
+    expect(group).not.toHaveProperty('SecurityGroupIngress');
+    expect(group.SecurityGroupEgress).toEqual([
+      expect.objectContaining({ CidrIp: '0.0.0.0/0', IpProtocol: '-1' }),
+    ]);
+  });
+
+  test('keeps a log of rejected traffic', () => {
+    expect(only(templateWith(), 'AWS::EC2::FlowLog')).toMatchObject({
+      TrafficType: 'REJECT',
+      LogDestinationType: 'cloud-watch-logs',
+    });
+  });
+
+  test('moves the tasks to private subnets behind NAT gateways when asked', () => {
+    const template = templateWith({ natGateways: 1 });
+    template.resourceCountIs('AWS::EC2::NatGateway', 1);
+    template.resourceCountIs('AWS::EC2::Subnet', 4);
+    expect(placement({ natGateways: 1 })).toMatchObject({ AssignPublicIp: 'DISABLED' });
+    expect(placement({ natGateways: 1 }).Subnets.map(flat).join()).toContain('Private');
+  });
+
+  test('has interface endpoints when asked, open to the tasks alone', () => {
+    const template = templateWith({ vpcEndpoints: true });
+    const services = resources(template, 'AWS::EC2::VPCEndpoint')
+      .map(([, { Properties }]) => flat(Properties.ServiceName))
+      .map((name) => name.split('.').slice(3).join('.'))
+      .sort();
+    expect(services).toEqual([
+      'bedrock-runtime',
+      'ecr.api',
+      'ecr.dkr',
+      'logs',
+      's3',
+      'secretsmanager',
+    ]);
+    const [, ingress] = resources(template, 'AWS::EC2::SecurityGroupIngress')[0] ?? [];
+    expect(ingress?.Properties).toMatchObject({ FromPort: 443, ToPort: 443, IpProtocol: 'tcp' });
+    expect(ingress?.Properties).not.toHaveProperty('CidrIp');
+    template.resourceCountIs('AWS::EC2::SecurityGroupIngress', 1);
+  });
+});
+
+describe('an existing VPC', () => {
+  test('is used by its ID, with the subnets named, and nothing is added to it but a security group', () => {
+    const template = templateWith(THEIRS);
+    template.resourceCountIs('AWS::EC2::VPC', 0);
+    template.resourceCountIs('AWS::EC2::Subnet', 0);
+    expect(only(template, 'AWS::EC2::SecurityGroup').VpcId).toBe(THEIRS.vpcId);
+    expect(placement(THEIRS)).toMatchObject({
+      Subnets: THEIRS.subnetIds,
+      AssignPublicIp: 'DISABLED',
+    });
+  });
+
+  test('gives public addresses when its subnets are public', () => {
+    expect(placement({ ...THEIRS, publicIp: true }).AssignPublicIp).toBe('ENABLED');
+  });
+
+  test('can have the endpoints, too', () => {
+    const template = templateWith({ ...THEIRS, vpcEndpoints: true });
+    for (const [, { Properties }] of resources(template, 'AWS::EC2::VPCEndpoint')) {
+      expect(Properties).toMatchObject({ VpcId: THEIRS.vpcId, SubnetIds: THEIRS.subnetIds });
+    }
+  });
+});
+
+describe('alone in another stack', () => {
+  const network = (props: AgentNetworkProps) => () =>
+    templateOf(stackOf((scope) => new AgentNetwork(scope, 'Network', props)));
+
+  test('takes a range of addresses', () => {
+    expect(only(network({ cidr: '172.20.0.0/16' })(), 'AWS::EC2::VPC').CidrBlock).toBe(
+      '172.20.0.0/16',
+    );
+  });
+
+  test('refuses tasks that could reach nothing', () => {
+    expect(network({ assignPublicIp: false })).toThrow(
+      '"assignPublicIp" cannot be false with 0 "natGateways": the tasks could not reach LiveKit.',
+    );
+  });
+
+  test('refuses NAT gateways for a VPC that is not its own', () => {
+    expect(() =>
+      stackOf((scope) => {
+        const vpc = new Vpc(scope, 'Vpc');
+        new AgentNetwork(scope, 'Network', { vpc, natGateways: 1 });
+      }),
+    ).toThrow('"natGateways" and "cidr" are for an own VPC');
+  });
+});

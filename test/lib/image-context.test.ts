@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { AgentImage } from '../../lib/agent-image.js';
+import { stageImageContext } from '../../lib/image-context.js';
+import { type LockFile, shippedPackages } from '../../lib/shipped-packages.js';
+import { stackOf } from './synth.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const FILES = ['package.json', 'package-lock.json', 'tsconfig.json', 'agent'];
+let copy: string;
+
+beforeAll(() => {
+  copy = mkdtempSync(join(tmpdir(), 'project-'));
+  const build = /(node_modules|dist)$/;
+  for (const name of FILES) {
+    cpSync(join(ROOT, name), join(copy, name), {
+      recursive: true,
+      filter: (path) => !build.test(path),
+    });
+  }
+});
+
+afterAll(() => rmSync(copy, { recursive: true }));
+
+const hash = () => {
+  let image: AgentImage | undefined;
+  stackOf((scope) => {
+    image = new AgentImage(scope, 'Image', { projectRoot: copy });
+  });
+  return (image as AgentImage).assetHash;
+};
+
+/** The image's hash while a file has other contents. */
+function hashWith(path: string, change: (text: string) => string): string {
+  const file = join(copy, path);
+  mkdirSync(join(file, '..'), { recursive: true });
+  let before: string | undefined;
+  try {
+    before = readFileSync(file, 'utf8');
+  } catch {}
+  writeFileSync(file, change(before ?? ''));
+  try {
+    return hash();
+  } finally {
+    if (before === undefined) rmSync(file);
+    else writeFileSync(file, before);
+  }
+}
+
+const comment = (text: string) => `${text}\n// changed\n`;
+
+describe("the image's hash", () => {
+  test('is the same for the same sources', () => {
+    expect(hash()).toBe(hash());
+  });
+
+  test.each([
+    'agent/src/assistant.ts',
+    'agent/src/nova-sonic/index.ts',
+    'agent/Dockerfile',
+    'agent/src/new.ts',
+  ])('changes with %s', (path) => {
+    expect(hashWith(path, comment)).not.toBe(hash());
+  });
+
+  test('changes with the version of a package that ships', () => {
+    const newer = (text: string) => {
+      const lock = JSON.parse(text);
+      lock.packages['node_modules/@livekit/agents'].version = '99.0.0';
+      return JSON.stringify(lock);
+    };
+    expect(hashWith('package-lock.json', newer)).not.toBe(hash());
+  });
+
+  test.each([
+    'docs/operations.md',
+    'test/lib/synth.ts',
+    'lib/settings.ts',
+    'local/start.ts',
+    'README.md',
+    'agent/README.md',
+    'agent/src/nova-sonic/README.md',
+    'agent/src/call.test.ts',
+    'agent/dist/main.js',
+    'agent/src/nova-sonic/dist/index.js',
+    'agent/.env',
+  ])('stays with %s', (path) => {
+    expect(hashWith(path, comment)).toBe(hash());
+  });
+
+  test('stays with the version of a development tool', () => {
+    const newer = (text: string) => {
+      const lock = JSON.parse(text);
+      lock.packages['node_modules/jest'].version = '99.0.0';
+      lock.packages['node_modules/aws-cdk-lib'].version = '99.0.0';
+      return JSON.stringify(lock);
+    };
+    expect(hashWith('package-lock.json', newer)).toBe(hash());
+    const script = (text: string) => text.replace('"scripts": {', '"scripts": { "other": "true",');
+    expect(hashWith('package.json', script)).toBe(hash());
+  });
+});
+
+describe('the folder from which the image is built', () => {
+  test('has what ships, and nothing else', () => {
+    const names = readdirSync(stageImageContext(copy));
+    expect(names.sort()).toEqual(['agent', 'package-lock.json', 'package.json', 'tsconfig.json']);
+  });
+
+  test('has the natives for both processors in its lock file, and no development package', () => {
+    const lock: LockFile = JSON.parse(
+      readFileSync(join(stageImageContext(copy), 'package-lock.json'), 'utf8'),
+    );
+    for (const native of [
+      ...['@livekit/rtc-ffi-bindings-linux-arm64-gnu', '@livekit/rtc-ffi-bindings-linux-x64-gnu'],
+      ...['@livekit/av-linux-arm64', '@img/sharp-linux-arm64'],
+    ]) {
+      expect(lock.packages[`node_modules/${native}`]).toMatchObject({
+        integrity: expect.stringMatching(/^sha512-/),
+      });
+    }
+    for (const tool of ['jest', 'aws-cdk-lib', '@biomejs/biome', 'text2wav', 'tsx']) {
+      expect(lock.packages).not.toHaveProperty([`node_modules/${tool}`]);
+    }
+  });
+});
+
+test('what ships is found as Node finds it: the nearest copy of a package', () => {
+  const lock: LockFile = {
+    lockfileVersion: 3,
+    packages: {
+      '': {},
+      app: { dependencies: { a: '1', b: '1' } },
+      'node_modules/app': { link: true, resolved: 'app' },
+      'app/node_modules/a': { version: '2', peerDependencies: { c: '1' } },
+      'node_modules/a': { version: '1' },
+      'node_modules/b': { version: '1', optionalDependencies: { a: '1', absent: '1' } },
+      'node_modules/c': { version: '1' },
+      'node_modules/tool': { version: '1' },
+      'node_modules/unused': { version: '1' },
+    },
+  };
+  const manifest = { name: 'root', workspaces: ['app'], devDependencies: { tool: '1' } };
+  expect(Object.keys(shippedPackages(lock, manifest).packages)).toEqual([
+    '',
+    'app',
+    'node_modules/app',
+    'app/node_modules/a',
+    'node_modules/a',
+    'node_modules/b',
+    'node_modules/c',
+    'node_modules/tool',
+  ]);
+});
+
+test("the repository's lock file has every platform's package, without which npm ci fails elsewhere", () => {
+  const { packages }: LockFile = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));
+  const names = new Set(Object.keys(packages).map((path) => path.split('node_modules/').at(-1)));
+  const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies)
+      .filter((name) => !names.has(name))
+      .map((name) => `${path} -> ${name}`),
+  );
+  expect(missing).toEqual([]);
+});

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { readFileSync } from 'node:fs';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { App, Stack } from 'aws-cdk-lib/core';
+import type { Construct } from 'constructs';
+import { readSettings } from '../../lib/settings.js';
+import { VoiceAgentStack } from '../../lib/voice-agent-stack.js';
+
+/** The feature flags of cdk.json, without its settings. */
+const flags = Object.fromEntries(
+  Object.entries(
+    JSON.parse(readFileSync(new URL('../../cdk.json', import.meta.url), 'utf8')).context,
+  ).filter(([name]) => name.startsWith('@')),
+);
+
+/** An app as `cdk synth` makes it. */
+export const newApp = () => new App({ context: flags });
+
+const made = new Map<string, VoiceAgentStack>();
+
+/** The whole stack with these settings; the same ones are synthesised once a test file. */
+export function stackWith(context: Record<string, unknown> = {}): VoiceAgentStack {
+  const key = JSON.stringify(context);
+  const stack =
+    made.get(key) ??
+    new VoiceAgentStack(newApp(), 'voice-agent', { settings: readSettings(context) });
+  made.set(key, stack);
+  return stack;
+}
+
+const templates = new Map<Stack, Template>();
+
+/** The template of the whole stack with these settings. */
+export function templateWith(context: Record<string, unknown> = {}): Template {
+  return templateOf(stackWith(context));
+}
+
+export function templateOf(stack: Stack): Template {
+  const template = templates.get(stack) ?? Template.fromStack(stack);
+  templates.set(stack, template);
+  return template;
+}
+
+/** A stack of somebody else's, with what `build` puts into it. */
+export function stackOf(build: (scope: Construct) => void): Stack {
+  const stack = new Stack(newApp(), 'elsewhere');
+  build(stack);
+  return stack;
+}
+
+interface Resource {
+  Type: string;
+  Properties: Record<string, unknown>;
+  [attribute: string]: unknown;
+}
+
+/** All resources of a type, by their logical IDs. */
+export function resources(template: Template, type: string): [id: string, resource: Resource][] {
+  return Object.entries(template.findResources(type)) as [string, Resource][];
+}
+
+/** The properties of the one resource of a type. */
+// biome-ignore lint/suspicious/noExplicitAny: templates have no types
+export function only(template: Template, type: string): any {
+  const found = resources(template, type);
+  if (found.length !== 1) throw new Error(`${found.length} resources of type ${type}`);
+  return found[0]?.[1].Properties;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: templates have no types
+export function container(template: Template): any {
+  return only(template, 'AWS::ECS::TaskDefinition').ContainerDefinitions[0];
+}
+
+/** The container's environment as one object. */
+export function environment(template: Template): Record<string, unknown> {
+  const variables = container(template).Environment as { Name: string; Value: unknown }[];
+  return Object.fromEntries(variables.map(({ Name, Value }) => [Name, Value]));
+}
+
+export interface Statement {
+  Effect: string;
+  Action: string[];
+  Resource: unknown[];
+  Principal?: unknown;
+  Condition?: unknown;
+}
+
+const asList = <T>(value: T | T[] | undefined): T[] =>
+  value === undefined ? [] : Array.isArray(value) ? value : [value];
+
+/** Every statement of every policy in the template, with lists where IAM allows a single value. */
+export function statements(template: Template): (Statement & { owner: string })[] {
+  const found: (Statement & { owner: string })[] = [];
+  const visit = (owner: string, value: unknown): void => {
+    if (Array.isArray(value)) {
+      for (const item of value) visit(owner, item);
+    } else if (value && typeof value === 'object') {
+      const record = value as Record<string, unknown>;
+      if (record.Effect && record.Action) {
+        found.push({
+          ...(record as unknown as Statement),
+          owner,
+          Action: asList(record.Action as string | string[]),
+          Resource: asList(record.Resource),
+        });
+      } else {
+        for (const item of Object.values(record)) visit(owner, item);
+      }
+    }
+  };
+  for (const [id, resource] of Object.entries(template.toJSON().Resources)) visit(id, resource);
+  return found;
+}
+
+/** A CloudFormation expression on one line: `arn:<AWS::Partition>:…`. */
+export function flat(value: unknown): string {
+  if (typeof value === 'string' || typeof value === 'number') return String(value);
+  const expression = value as Record<string, unknown>;
+  if (expression.Ref) return `<${expression.Ref}>`;
+  if (expression['Fn::GetAtt']) return `<${(expression['Fn::GetAtt'] as string[]).join('.')}>`;
+  if (expression['Fn::Join']) {
+    const [delimiter, parts] = expression['Fn::Join'] as [string, unknown[]];
+    return parts.map(flat).join(delimiter);
+  }
+  return JSON.stringify(value);
+}
+
+export { Match };
