@@ -3,7 +3,7 @@
 /** An input event: name and body. */
 export type Input = readonly [name: string, body: object];
 
-/** A rule of the protocol: a sequence that breaks it, and its legal neighbour. */
+/** A rule of the protocol: a sequence whose last event breaks it, and its legal neighbour. */
 export interface Rule {
   rule: string;
   breaks: Input[];
@@ -390,19 +390,19 @@ export const RULES: Rule[] = [
   // History.
   {
     rule: 'the history begins with USER',
-    breaks: [...open, ...block('x', 'ASSISTANT')],
+    breaks: [...open, textStart('x', 'ASSISTANT')],
     says: 'First message in chat history should not be Assistant',
     passes: [...open, ...block('x', 'USER'), ...block('y', 'ASSISTANT')],
   },
   {
     rule: 'the history comes before the audio',
-    breaks: [...live, ...block('x', 'USER')],
+    breaks: [...live, textStart('x', 'USER')],
     says: 'Chat history should be sent completely before streaming audio',
     passes: [...live, ...block('x', 'USER', 'words', { interactive: true })],
   },
   {
     rule: 'ASSISTANT text in mid-session is accepted (and ignored)',
-    breaks: [...live, ...block('x', 'USER')],
+    breaks: [...live, textStart('x', 'USER')],
     says: 'Chat history should be sent completely before streaming audio',
     passes: [...live, textStart('x', 'ASSISTANT'), audio(), textInput('x', 'words'), end('x')],
   },
@@ -420,7 +420,7 @@ export const RULES: Rule[] = [
   },
   {
     rule: 'a textInput of the history is at most 50 KB',
-    breaks: [...open, ...block('x', 'USER', 'é'.repeat(25_601))],
+    breaks: [...open, textStart('x', 'USER'), textInput('x', 'é'.repeat(25_601))],
     says: 'Chat history is over max limit. Trim chat history and try again.',
     passes: [...open, ...block('x', 'USER', 'é'.repeat(25_600))],
   },
@@ -428,9 +428,11 @@ export const RULES: Rule[] = [
     rule: 'the history is at most 200 KB',
     breaks: [
       ...open,
-      ...[0, 1, 2, 3, 4].flatMap((i) =>
-        block(`x${i}`, i % 2 ? 'ASSISTANT' : 'USER', 'w'.repeat(i === 4 ? 1 : 51_200)),
+      ...[0, 1, 2, 3].flatMap((i) =>
+        block(`x${i}`, i % 2 ? 'ASSISTANT' : 'USER', 'w'.repeat(51_200)),
       ),
+      textStart('x4', 'USER'),
+      textInput('x4', 'w'),
     ],
     says: 'Chat history is over max limit. Trim chat history and try again.',
     passes: [

@@ -28,7 +28,11 @@ function refusal(rule: Pick<Rule, 'model' | 'pendingCall'>, inputs: Input[], set
 describe.each(RULES)('$rule', (rule) => {
   it('is told when broken, at the event that breaks it', () => {
     const refused = refusal(rule, rule.breaks);
-    expect(refused).toMatchObject({ type: 'validationException', message: rule.says });
+    expect(refused).toMatchObject({
+      type: 'validationException',
+      message: rule.says,
+      at: rule.breaks.length - 1,
+    });
     expect(refused?.why).toMatch(/\w/);
   });
 

@@ -50,7 +50,8 @@ describe('speech', () => {
   it('does not hold up the event loop', async () => {
     await synthesizer.say('Warm up.', american, 24_000);
     let longest = 0;
-    let last = performance.now();
+    const started = performance.now();
+    let last = started;
     const timer = setInterval(() => {
       longest = Math.max(longest, performance.now() - last);
       last = performance.now();
@@ -61,8 +62,8 @@ describe('speech', () => {
       ),
     );
     clearInterval(timer);
-    // Twenty sentences take about a second of computing.
-    expect(longest).toBeLessThan(150);
+    // On the event loop, all twenty would be one stall.
+    expect(longest).toBeLessThan((performance.now() - started) / 2);
   });
 
   it('that is owed when it closes is told to be lost', async () => {
