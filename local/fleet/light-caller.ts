@@ -23,6 +23,8 @@ export const LIGHT_RATE = 16_000;
 /** Long frames: every frame is an event for every room and stream of the process. */
 const SPOKEN_MS = 200;
 const HEARD_MS = 50;
+/** From the agent's subscription to our microphone until it surely hears us. */
+const LISTENING_MS = 500;
 const FRAME_SAMPLES = (LIGHT_RATE * SPOKEN_MS) / 1000;
 /** Silence after which an answer has ended; words are never so far apart. */
 const ENDED_MS = 700;
@@ -47,10 +49,13 @@ interface Events {
   reconnected: [];
 }
 
-/** A caller that costs little and keeps no recording: made for many calls, not for measuring milliseconds. */
+/**
+ * A caller that costs little and keeps no recording: made for many calls, not for measuring milliseconds. The
+ * microphone is opened with the first question; until then the caller only listens, as one who is muted.
+ */
 export class LightCaller extends EventEmitter<Events> {
   readonly room = new Room();
-  #source = new AudioSource(LIGHT_RATE, 1, 1_000);
+  #source: AudioSource | undefined;
   #words: { samples: Int16Array; at: number; done: (at: number) => void } | undefined;
   #microphone: NodeJS.Timeout | undefined;
   #agent = '';
@@ -76,15 +81,11 @@ export class LightCaller extends EventEmitter<Events> {
       autoSubscribe: true,
       dynacast: false,
     });
-    const track = LocalAudioTrack.createAudioTrack('microphone', this.#source);
-    const options = new TrackPublishOptions();
-    options.source = TrackSource.SOURCE_MICROPHONE;
-    await this.room.localParticipant?.publishTrack(track, options);
-    this.#openMicrophone();
   }
 
   /** Speaks, and listens to the answer; undefined when none has begun within `ms`. */
   async ask(question: Int16Array, ms = 15_000): Promise<Answer | undefined> {
+    if (!this.#microphone) await this.#openMicrophone();
     const spokenAt = await new Promise<number>((done) => {
       this.#words = { samples: question, at: 0, done };
     });
@@ -120,7 +121,7 @@ export class LightCaller extends EventEmitter<Events> {
   async hangUp(): Promise<void> {
     clearTimeout(this.#microphone);
     await this.room.disconnect();
-    await this.#source.close().catch(() => {});
+    await this.#source?.close().catch(() => {});
   }
 
   #present(identity: string, here: boolean): void {
@@ -129,7 +130,21 @@ export class LightCaller extends EventEmitter<Events> {
     this.emit('agent', identity, here, Date.now());
   }
 
-  #openMicrophone(): void {
+  async #openMicrophone(): Promise<void> {
+    const source = new AudioSource(LIGHT_RATE, 1, 1_000);
+    this.#source = source;
+    const track = LocalAudioTrack.createAudioTrack('microphone', source);
+    const options = new TrackPublishOptions();
+    options.source = TrackSource.SOURCE_MICROPHONE;
+    const publication = await this.room.localParticipant?.publishTrack(track, options);
+    this.#send(source);
+    // Words that nobody is subscribed to yet would be lost.
+    await publication?.waitForSubscription();
+    await new Promise((resolve) => setTimeout(resolve, LISTENING_MS));
+  }
+
+  /** Sends frames by the clock, as a microphone does: silence when there is nothing to say. */
+  #send(source: AudioSource): void {
     const start = performance.now();
     let sent = 0;
     const tick = () => {
@@ -138,7 +153,7 @@ export class LightCaller extends EventEmitter<Events> {
       sent = Math.max(sent, due - 5);
       for (; sent < due; sent++) {
         const frame = new AudioFrame(this.#nextFrame(), LIGHT_RATE, 1, FRAME_SAMPLES);
-        void this.#source.captureFrame(frame).catch(() => {});
+        void source.captureFrame(frame).catch(() => {});
       }
       this.#microphone = setTimeout(tick, SPOKEN_MS);
     };
