@@ -67,7 +67,7 @@ export type CallFeedMessage = At &
         toolWaitMs: number;
         interrupted: boolean;
       }
-    | { type: 'barge_in'; sign: string }
+    | { type: 'barge_in'; sign: string; responseId?: string }
     /** Tokens since the call began. */
     | ({ type: 'usage' } & Tokens)
     /** What went over Bedrock's streams, only when CALL_WIRE is on. */

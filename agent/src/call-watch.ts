@@ -72,9 +72,9 @@ export function watchSonic(sonic: RealtimeSession, feed: CallFeed): void {
     logger.info(turn, 'reply');
     feed.tell({ type: 'turn', ...turn });
   });
-  sonic.on('barge_in', (bargeIn: BargeIn) => {
-    logger.info(bargeIn, 'barge-in');
-    feed.tell({ type: 'barge_in', sign: bargeIn.sign }, bargeIn.at);
+  sonic.on('barge_in', ({ at, ...bargeIn }: BargeIn) => {
+    logger.info({ at, ...bargeIn }, 'barge-in');
+    feed.tell({ type: 'barge_in', ...bargeIn }, at);
   });
   sonic.on('stream_lifecycle', ({ type, ...stream }: StreamLifecycle) =>
     feed.tell({ ...stream, type: 'stream', event: type }, stream.at),

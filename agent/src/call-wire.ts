@@ -17,7 +17,7 @@ export function watchWire(sonic: RealtimeSession, feed: CallFeed): void {
   };
   const take = (direction: WireEvent['direction']) => (event: BedrockEvent) => {
     gather(gathered, wireEvent(direction, event));
-    timer ??= setTimeout(tell, GATHER_MS);
+    if (!timer) timer = setTimeout(tell, GATHER_MS);
   };
   sonic.on('bedrock_client_event_queued', take('in'));
   sonic.on('bedrock_server_event_received', take('out'));

@@ -3,6 +3,7 @@
 import { readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const FEED = fileURLToPath(new URL('../../agent/src/call-feed.ts', import.meta.url));
@@ -21,17 +22,18 @@ export async function buildPage(say: (line: string) => void): Promise<void> {
   const newest = Math.max(mtime(FEED), ...SOURCES.map((name) => mtime(join(HERE, name))));
   if (newest < built) return;
   say('building the page');
-  const { build } = await import('vite');
   // Two commands may build at once: each its own, and the last one stays.
   const fresh = `${PAGE}.building-${process.pid}`;
-  // React picks its development build by this, and a test runner may have set it.
-  process.env.NODE_ENV = 'production';
   try {
-    await build({ configFile: join(HERE, 'vite.config.ts'), build: { outDir: fresh } });
+    const { exitCode, all } = await execa('vite', ['build', '--outDir', fresh], {
+      cwd: HERE,
+      preferLocal: true,
+      all: true,
+      reject: false,
+    });
+    if (exitCode !== 0) throw new Error(`The page does not build:\n${all}`);
     rmSync(PAGE, { recursive: true, force: true });
     renameSync(fresh, PAGE);
-  } catch (error) {
-    throw new Error(`The page does not build: ${error instanceof Error ? error.message : error}`);
   } finally {
     rmSync(fresh, { recursive: true, force: true });
   }

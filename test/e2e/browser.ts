@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, chromium, type LaunchOptions, type Page } from 'playwright-core';
 import { SpeechSynthesizer } from '../../local/emulator/voice/speech.js';
 import { writeRecording } from '../../local/recording.js';
 
@@ -39,8 +39,12 @@ export interface BrowserOptions {
 }
 
 export function launch(executablePath: string, options: BrowserOptions = {}): Promise<Browser> {
+  return chromium.launch(launchOptions(executablePath, options));
+}
+
+export function launchOptions(executablePath: string, options: BrowserOptions = {}): LaunchOptions {
   const { microphone, allow = true, devices = true } = options;
-  return chromium.launch({
+  return {
     executablePath,
     args: [
       '--no-sandbox',
@@ -54,14 +58,14 @@ export function launch(executablePath: string, options: BrowserOptions = {}): Pr
       ...(devices && allow ? ['--use-fake-ui-for-media-stream'] : []),
       ...(microphone ? [`--use-file-for-fake-audio-capture=${microphone}%noloop`] : []),
     ],
-  });
+  };
 }
 
 /** A WAV in which these things are said at these seconds, with silence between. */
 export async function spokenAt(script: { at: number; text: string }[]): Promise<string> {
   const speech = new SpeechSynthesizer();
   const voice = { locale: 'en-US', register: 'masculine' } as const;
-  const seconds = Math.max(...script.map(({ at }) => at)) + 30;
+  const seconds = Math.max(0, ...script.map(({ at }) => at)) + 30;
   const samples = new Int16Array(seconds * RATE);
   for (const { at, text } of script)
     samples.set(await speech.say(text, voice, RATE), Math.round(at * RATE));
@@ -102,5 +106,7 @@ async function axeSource(): Promise<string> {
 /** Saves a picture of the page when SCREENSHOTS names a directory. */
 export async function picture(page: Page, name: string): Promise<void> {
   const { SCREENSHOTS } = process.env;
-  if (SCREENSHOTS) await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+  if (!SCREENSHOTS) return;
+  await page.evaluate('document.activeElement?.blur()');
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
 }

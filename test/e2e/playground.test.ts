@@ -82,6 +82,7 @@ const CLOSE_MS = 20;
     await expectText(silence, /^\d+ ms$/);
     expect(Number.parseInt(await silence.innerText(), 10)).toBeLessThan(500);
     await captionSays(page, 'agent', /^All right, I have stopped\.$/);
+    expect(await page.locator('tr[data-reply] .cut').count()).toBe(1);
     expect(await page.locator('.timeline .mark.barge_in').count()).toBe(1);
 
     // Text, again by keyboard.
@@ -228,7 +229,6 @@ async function expectFiguresOfLog(page: Page, start: Command): Promise<void> {
   for (const row of rows) {
     const reply = logged.get((await row.getAttribute('data-reply')) ?? '');
     const cells = await row.locator('td').allInnerTexts();
-    if (process.env.SCREENSHOTS) console.log(cells.join(' '), JSON.stringify(reply));
     const [model, tools, agent, way, total] = cells.map((cell) => Number(cell.replace(/,/g, '')));
     if (!reply?.firstAudioAt || !reply.firstAudioReceivedAt)
       throw new Error('A reply without a log.');

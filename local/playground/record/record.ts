@@ -100,7 +100,7 @@ function applyFeed(before: CallRecord, message: CallFeedMessage, arrivedAt: numb
     case 'barge_in':
       return {
         ...record,
-        replies: bargedIn(record.replies, at),
+        replies: bargedIn(record.replies, at, message.responseId),
         timeline: mark('barge_in', 'barge-in'),
       };
     case 'usage': {

@@ -20,8 +20,14 @@ export function replied(replies: Replies, turn: TurnMessage): Replies {
   return { ...replies, turns };
 }
 
-export function bargedIn(replies: Replies, at: number): Replies {
-  return { ...replies, bargeIns: [...replies.bargeIns, at] };
+export function bargedIn(replies: Replies, at: number, responseId?: string): Replies {
+  // A reply is generated long before it is spoken: at its own telling nobody had interrupted it yet.
+  const turns = replies.turns.map((turn) =>
+    responseId !== undefined && turn.responseId === responseId
+      ? { ...turn, interrupted: true }
+      : turn,
+  );
+  return { ...replies, turns, bargeIns: [...replies.bargeIns, at] };
 }
 
 export function heard(replies: Replies, audible: boolean, at: number): Replies {

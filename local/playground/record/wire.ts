@@ -49,6 +49,8 @@ export function gist({ name, event, count }: WireEvent): string {
   const of = (key: string) => (typeof event[key] === 'string' ? (event[key] as string) : undefined);
   if (name === 'audioInput' || name === 'audioOutput')
     return `${of('content') ?? ''}${count && count > 1 ? ` × ${count}` : ''}`;
+  if (name === 'usageEvent')
+    return `${event.totalInputTokens ?? '?'} in · ${event.totalOutputTokens ?? '?'} out`;
   const parts = [
     of('role'),
     of('type'),

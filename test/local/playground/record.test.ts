@@ -58,7 +58,7 @@ function held(ahead = 0): CallRecord {
       textIn: 0,
       textOut: 1000,
     }),
-    feed({ type: 'barge_in', at: 8000, sign: 'user_speech' }),
+    feed({ type: 'barge_in', at: 8000, sign: 'user_speech', responseId: 'r1' }),
     { kind: 'sound', at: 8120, audible: false },
     feed({ type: 'state', at: 8050, who: 'agent', state: 'listening' }),
     feed({ type: 'state', at: 7900, who: 'user', state: 'speaking' }),
@@ -88,7 +88,7 @@ describe('the record of a call', () => {
     (ahead) => {
       const record = held(ahead);
       const [row] = figures(record.replies, record.clock);
-      expect(row).toMatchObject({ model: 1890, tools: 100, agent: 10 });
+      expect(row).toMatchObject({ model: 1890, tools: 100, agent: 10, interrupted: true });
       // With clocks apart the way of the messages themselves, 2 ms here, cannot be told from the difference.
       expect(row?.way).toBeGreaterThanOrEqual(77);
       expect(row?.way).toBeLessThanOrEqual(80);

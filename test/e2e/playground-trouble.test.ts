@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What the page says, and does, when something goes wrong: in a real Chromium against a real LiveKit server.
+
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { type BrowserServer, chromium as playwright } from 'playwright-core';
+import { startLiveKitServer } from '../../local/livekit-server.js';
+import { buildPage } from '../../local/playground/build.js';
+import { servePage } from '../../local/playground/serve.js';
+import {
+  findChromium,
+  launch,
+  launchOptions,
+  picture,
+  seriousFaults,
+  spokenAt,
+} from './browser.js';
+import { call, newPage, problem, stateIs } from './page.js';
+import { Command } from './support.js';
+
+jest.setTimeout(180_000);
+
+const chromium = findChromium();
+const onlyWithChromium = chromium ? describe : describe.skip;
+const quiet = () => {};
+
+onlyWithChromium('what cannot work', () => {
+  it('is said with what to do: no agent, wrong keys, no LiveKit, no server', async () => {
+    await buildPage(quiet);
+    const livekit = await startLiveKitServer({ say: quiet });
+    const { url, apiKey, apiSecret } = livekit;
+    const name = 'a LiveKit server without an agent';
+    const page = { kind: 'emulator', name, port: 0 } as const;
+    const right = await servePage({ ...page, line: { url, apiKey, apiSecret } });
+    const wrong = await servePage({ ...page, line: { url, apiKey, apiSecret: 'x'.repeat(32) } });
+    const browser = await launch(chromium ?? '');
+    try {
+      const { page: tab } = await newPage(browser, right.url);
+      await call(tab);
+      expect(await problem(tab, 'No agent has come to the call')).toContain('npm start');
+      await picture(tab, 'no-agent');
+      expect(await seriousFaults(tab)).toEqual([]);
+      await tab.getByRole('button', { name: 'Hang up' }).click();
+      await stateIs(tab, 'Call ended');
+
+      const { page: refused } = await newPage(browser, wrong.url);
+      await call(refused);
+      await problem(refused, 'LiveKit refused the call');
+      await stateIs(refused, 'Ready to call');
+
+      await livekit.stop();
+      await call(tab);
+      expect(await problem(tab, 'LiveKit does not answer')).toContain(url);
+      await stateIs(tab, 'Ready to call');
+
+      await right.stop();
+      await call(tab);
+      expect(await problem(tab, 'The command behind this page has stopped')).toContain('npm start');
+    } finally {
+      await browser.close();
+      await Promise.allSettled([right.stop(), wrong.stop(), livekit.stop()]);
+    }
+  });
+});
+
+onlyWithChromium('in the middle of a call', () => {
+  let start: Command;
+  let url: string;
+  let server: BrowserServer;
+
+  beforeAll(async () => {
+    start = new Command('start', ['--verbose', '--port', '0']);
+    const link = await start.line(/open http:\/\/127\.0\.0\.1:\d+/);
+    url = /http:\/\/127\.0\.0\.1:\d+/.exec(link)?.[0] ?? '';
+    server = await playwright.launchServer(
+      launchOptions(chromium ?? '', { microphone: await spokenAt([]) }),
+    );
+  });
+
+  afterAll(async () => {
+    await server?.close();
+    start?.interrupt();
+    await start?.exited;
+  });
+
+  const ask = async (page: Awaited<ReturnType<typeof newPage>>['page'], text: string) => {
+    const before = await page.locator('.words.agent').count();
+    await page.getByLabel('Write to the agent').fill(text);
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.locator('.words.agent').nth(before).waitFor({ timeout: 40_000 });
+  };
+
+  it('a reload ends the call on both sides, keeps what was said, and one can call again', async () => {
+    const browser = await playwright.connect(server.wsEndpoint());
+    const { page } = await newPage(browser, url);
+    await call(page);
+    await page.locator('.words.agent').waitFor({ timeout: 40_000 });
+    await stateIs(page, 'Listening');
+    const ended = start.line(/"msg":"session closed"/);
+    await page.reload();
+    await problem(page, 'The call ended when the page was reloaded');
+    await stateIs(page, 'Call ended');
+    expect(await page.locator('.words.agent').count()).toBeGreaterThan(0);
+    expect(await ended).toContain('participant_disconnected');
+    await call(page);
+    await page.locator('.words.agent').waitFor({ timeout: 40_000 });
+    await page.context().close();
+  });
+
+  it('a second tab has a call of its own, and both are told; a silent microphone too', async () => {
+    const browser = await playwright.connect(server.wsEndpoint());
+    const { page: one } = await newPage(browser, url);
+    const two = await one.context().newPage();
+    await two.goto(url);
+    await call(one);
+    await stateIs(one, 'Listening');
+    await call(two);
+    await problem(one, 'You are in a call in another tab too');
+    await problem(two, 'You are in a call in another tab too');
+    await stateIs(two, 'Listening');
+    await problem(two, 'Nothing comes from your microphone');
+    await two.close();
+    await one.locator('[data-problem="tab"]').waitFor({ state: 'detached' });
+    await ask(one, 'Are you still there?');
+    await one.context().close();
+  });
+
+  it('an agent whose process dies is missed', async () => {
+    const browser = await playwright.connect(server.wsEndpoint());
+    const { page } = await newPage(browser, url);
+    const before = start.stderr.length;
+    await call(page);
+    await page.locator('.words.agent').waitFor({ timeout: 40_000 });
+    await stateIs(page, 'Listening');
+    const ofJob = /^\{.*"pid":(\d+),.*"jobID":/m.exec(start.stderr.slice(before));
+    process.kill(Number(ofJob?.[1]), 'SIGKILL');
+    const killed = Date.now();
+    await problem(page, 'The agent left the call', 60_000);
+    process.stderr.write(`missed after ${Date.now() - killed} ms\n`);
+    await stateIs(page, 'Call ended');
+    await page.context().close();
+  });
+
+  it('a network that is off for 20 s is told at once, and the call goes on after it', async () => {
+    const browser = await playwright.connect(server.wsEndpoint());
+    const { page } = await newPage(browser, url);
+    await call(page);
+    await page.locator('.words.agent').waitFor({ timeout: 40_000 });
+    await stateIs(page, 'Listening');
+    const said = await page.locator('.words').count();
+
+    await page.context().setOffline(true);
+    await problem(page, 'The connection is lost', 2_000);
+    await stateIs(page, 'Reconnecting', 2_000);
+    expect(await seriousFaults(page)).toEqual([]);
+    await page.waitForTimeout(20_000);
+    await stateIs(page, 'Reconnecting', 1_000);
+    await page.context().setOffline(false);
+    await stateIs(page, 'Listening', 30_000);
+    await page.locator('[data-problem="link"]').waitFor({ state: 'detached' });
+    expect(await page.locator('.words').count()).toBe(said);
+    await ask(page, 'Do you remember me?');
+    await page.context().close();
+  });
+
+  it('a lid that was closed for 20 s leaves a call that goes on, or one that says that it has ended', async () => {
+    const browser = await playwright.connect(server.wsEndpoint());
+    const { page } = await newPage(browser, url);
+    await call(page);
+    await page.locator('.words.agent').waitFor({ timeout: 40_000 });
+    await stateIs(page, 'Listening');
+
+    const frozen = family(server.process().pid ?? 0);
+    for (const pid of frozen) process.kill(pid, 'SIGSTOP');
+    await new Promise((resolve) => setTimeout(resolve, 20_000));
+    for (const pid of frozen) process.kill(pid, 'SIGCONT');
+
+    // Whatever LiveKit made of it meanwhile, the page arrives at a state that it can explain.
+    await page.waitForTimeout(1_000);
+    const arrived = page.getByTestId('state').filter({ hasText: /Listening|Speaking|Call ended/ });
+    await arrived.waitFor({ timeout: 60_000 });
+    if ((await page.getByTestId('state').innerText()) === 'Call ended') {
+      expect(await page.locator('.problem').count()).toBeGreaterThan(0);
+      await call(page);
+      await stateIs(page, 'Speaking');
+    }
+    await stateIs(page, 'Listening');
+    await ask(page, 'Are you still there?');
+    await page.context().close();
+  });
+});
+
+/** A process and all that descend from it. */
+function family(pid: number): number[] {
+  const pairs = execFileSync('ps', ['-eo', 'pid=,ppid='])
+    .toString()
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number));
+  const found = [pid];
+  for (const parent of found)
+    for (const [child, ppid] of pairs) if (ppid === parent && child) found.push(child);
+  return found;
+}
