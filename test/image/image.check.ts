@@ -141,6 +141,7 @@ test('a call', async (context) => {
     await speech.close();
     const conversation = new Conversation(
       [{ name: text, recording: { sampleRate: CALLER_RATE, samples }, bargeIn: false }],
+      30_000,
       (line) => step.diagnostic(line),
     );
     let outcome: Outcome;
