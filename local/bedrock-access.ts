@@ -4,6 +4,12 @@ import {
   BedrockRuntimeClient,
   InvokeModelWithBidirectionalStreamCommand,
 } from '@aws-sdk/client-bedrock-runtime';
+import {
+  promptStart,
+  type SessionConfig,
+  sessionStart,
+  textBlock,
+} from '../agent/src/nova-sonic/events.js';
 import { awsRegion } from './world.js';
 
 const TIMEOUT_MS = 15_000;
@@ -68,49 +74,22 @@ function sentence(error: Error, model: string, region: string, timedOut: boolean
 const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 async function* opening(closed: AbortSignal) {
-  const promptName = crypto.randomUUID();
+  const prompt = crypto.randomUUID();
+  const config: SessionConfig = {
+    maxTokens: 1024,
+    topP: 0.9,
+    temperature: 0.7,
+    voiceId: 'tiffany',
+    inputSampleRate: 16_000,
+    outputSampleRate: 24_000,
+    tools: [],
+  };
   const events = [
-    {
-      sessionStart: {
-        inferenceConfiguration: { maxTokens: 1024, topP: 0.9, temperature: 0.7 },
-      },
-    },
-    {
-      promptStart: {
-        promptName,
-        textOutputConfiguration: { mediaType: 'text/plain' },
-        audioOutputConfiguration: {
-          mediaType: 'audio/lpcm',
-          sampleRateHertz: 24_000,
-          sampleSizeBits: 16,
-          channelCount: 1,
-          voiceId: 'tiffany',
-          encoding: 'base64',
-          audioType: 'SPEECH',
-        },
-      },
-    },
-    ...systemPrompt(promptName),
+    sessionStart(config),
+    promptStart(prompt, config),
+    ...textBlock(prompt, crypto.randomUUID(), 'SYSTEM', ['Be brief.'], false),
   ];
   for (const event of events)
-    yield { chunk: { bytes: new TextEncoder().encode(JSON.stringify({ event })) } };
+    yield { chunk: { bytes: new TextEncoder().encode(JSON.stringify(event)) } };
   await new Promise((resolve) => closed.addEventListener('abort', resolve));
-}
-
-function systemPrompt(promptName: string) {
-  const contentName = crypto.randomUUID();
-  return [
-    {
-      contentStart: {
-        promptName,
-        contentName,
-        type: 'TEXT',
-        interactive: false,
-        role: 'SYSTEM',
-        textInputConfiguration: { mediaType: 'text/plain' },
-      },
-    },
-    { textInput: { promptName, contentName, content: 'Be brief.' } },
-    { contentEnd: { promptName, contentName } },
-  ];
 }
