@@ -16,7 +16,7 @@ import {
   Vpc,
 } from 'aws-cdk-lib/aws-ec2';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { Fn, RemovalPolicy } from 'aws-cdk-lib/core';
+import { Annotations, Fn, RemovalPolicy } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 
 /** AWS services that a task calls, for those who keep that traffic off the internet. */
@@ -168,11 +168,18 @@ export function importVpc(
   vpcId: string,
   subnetIds: readonly string[],
 ): { vpc: IVpc; subnets: SubnetSelection } {
-  return {
+  const vpc = Vpc.fromVpcAttributes(scope, 'ImportedVpc', {
+    vpcId,
     // The zones are those of the subnets; nothing in the template depends on these.
-    vpc: Vpc.fromVpcAttributes(scope, 'ImportedVpc', { vpcId, availabilityZones: Fn.getAzs() }),
-    subnets: {
-      subnets: subnetIds.map((subnetId) => Subnet.fromSubnetId(scope, subnetId, subnetId)),
-    },
-  };
+    availabilityZones: subnetIds.map((_, index) => Fn.select(index, Fn.getAzs())),
+  });
+  const subnets = subnetIds.map((subnetId) => {
+    const subnet = Subnet.fromSubnetId(scope, subnetId, subnetId);
+    Annotations.of(subnet).acknowledgeWarning(
+      '@aws-cdk/aws-ec2:noSubnetRouteTableId',
+      'Tasks and interface endpoints are put into the subnet; its routes are left alone.',
+    );
+    return subnet;
+  });
+  return { vpc, subnets: { subnets } };
 }

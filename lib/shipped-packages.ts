@@ -9,6 +9,7 @@ interface LockedPackage {
   readonly dependencies?: Record<string, string>;
   readonly optionalDependencies?: Record<string, string>;
   readonly peerDependencies?: Record<string, string>;
+  readonly peerDependenciesMeta?: Record<string, { optional?: boolean }>;
   readonly devDependencies?: Record<string, string>;
   readonly [field: string]: unknown;
 }
@@ -41,7 +42,7 @@ export function shippedPackages(lock: LockFile, manifest: Manifest): LockFile {
     const wanted = {
       ...found.dependencies,
       ...found.optionalDependencies,
-      ...found.peerDependencies,
+      ...requiredPeers(found),
       // A workspace's own tools are part of its build.
       ...(manifest.workspaces.includes(path) ? found.devDependencies : {}),
     };
@@ -57,6 +58,12 @@ export function shippedPackages(lock: LockFile, manifest: Manifest): LockFile {
     Object.entries(lock.packages).filter(([path]) => kept.has(path)),
   );
   return { ...lock, packages: { '': { ...manifest }, ...packages } };
+}
+
+function requiredPeers({ peerDependencies = {}, peerDependenciesMeta = {} }: LockedPackage) {
+  return Object.fromEntries(
+    Object.entries(peerDependencies).filter(([name]) => !peerDependenciesMeta[name]?.optional),
+  );
 }
 
 /** Where Node finds a package from a folder: in the nearest `node_modules` on the way up. */

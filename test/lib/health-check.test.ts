@@ -11,6 +11,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { HEALTH_SCRIPT } from '../../lib/health-check.js';
 
 let server: Server;
+let port: string;
 let folder: string;
 let asked: string[];
 const healthy = new Set<string>();
@@ -24,6 +25,7 @@ beforeEach(async () => {
     response.writeHead(healthy.has(request.url ?? '') ? 200 : 503).end();
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
+  port = String((server.address() as AddressInfo).port);
 });
 
 afterEach(() => {
@@ -36,7 +38,7 @@ async function check(): Promise<number> {
   const child = spawn(process.execPath, ['-e', HEALTH_SCRIPT], {
     env: {
       ...process.env,
-      HEALTH_PORT: String((server.address() as AddressInfo).port),
+      HEALTH_PORT: port,
       HEALTH_MARK: join(folder, 'mark'),
     },
   });
