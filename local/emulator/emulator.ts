@@ -70,6 +70,7 @@ export class Endpoint {
 
   /** Ends every session and connection at once. */
   close(): void {
+    for (const session of this.sessions.values()) session.dispose();
     for (const connection of this.connections) connection.destroy();
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { EventEmitter } from 'node:events';
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { createWriteStream, openSync, type WriteStream } from 'node:fs';
 
 /** One thing that happened in a session. */
 export interface Recorded {
@@ -50,7 +50,8 @@ export class Recording {
     private readonly keepAudio = false,
   ) {
     this.emitter.setMaxListeners(0);
-    if (path) this.file = createWriteStream(path, { flags: 'a' });
+    // Opened at once, so that a path that cannot be written is told at the start.
+    if (path) this.file = createWriteStream('', { fd: openSync(path, 'a') });
   }
 
   add(

@@ -57,7 +57,8 @@ export class Session {
   private readonly limits: SessionLimits;
   private readonly faults: SessionFaults;
   private ears?: Ears;
-  private voiceless: { text: string }[] = [];
+  /** Typed texts that wait until enough audio was sent. */
+  private readonly unanswered: string[] = [];
   private sensitivity: Sensitivity = 'MEDIUM';
   private audioMs = 0;
   private inputRate = 16_000;
@@ -207,7 +208,7 @@ export class Session {
         break;
       case 'typed':
         this.limits.interaction();
-        this.voiceless.push({ text: action.text });
+        this.unanswered.push(action.text);
         this.answerTyped();
         break;
       case 'toolResult':
@@ -240,7 +241,7 @@ export class Session {
   /** Typed text generates nothing until some audio has been sent (facts 1.1). */
   private answerTyped(): void {
     if (this.audioMs < this.context.settings.limits.primingAudioMs) return;
-    for (const { text } of this.voiceless.splice(0)) this.conversation.typed(text);
+    for (const text of this.unanswered.splice(0)) this.conversation.typed(text);
   }
 
   private inputEnded(): void {
@@ -336,6 +337,13 @@ export class Session {
     });
   }
 
+  /** Stops whatever is going on: the emulator closes. */
+  dispose(): void {
+    this.conversation.close();
+    this.limits.close();
+    this.faults.close();
+  }
+
   /** An input that cannot be read at all. */
   private refuse(error: unknown): void {
     if (error instanceof StreamError) this.fail(error);
@@ -367,9 +375,7 @@ export class Session {
       this.over = true;
       this.note('close', { reason: 'the client went away' });
     }
-    this.conversation.close();
-    this.limits.close();
-    this.faults.close();
+    this.dispose();
     this.onClose();
     this.note('gone');
   }

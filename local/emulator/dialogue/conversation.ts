@@ -65,6 +65,7 @@ export class Conversation {
   private active?: Job;
   private queue: Job[] = [];
   private userEvents: Promise<void> = Promise.resolve();
+  private readonly timers = new Set<() => void>();
   /** Tool calls that wait for results: the group each belongs to. */
   private readonly pendingCalls = new Map<string, ToolGroup>();
 
@@ -220,12 +221,14 @@ export class Conversation {
     return true;
   }
 
-  // ------------------------------------------------------------------ used by reply.ts and playback.ts
+  // What follows is used by reply.ts and playback.ts.
 
   /** Sends an event with the completion's id. */
   emit(name: string, body: Record<string, unknown>): void {
-    if (!name.startsWith('userSpeech')) body = { completionId: this.completionId, ...body };
-    this.options.outlet.emit(name, body);
+    // userSpeechStart and userSpeechEnd belong to no completion.
+    const { completionId } = this;
+    const ids = name.startsWith('userSpeech') ? {} : { completionId };
+    this.options.outlet.emit(name, { ...ids, ...body });
   }
 
   sendUsage(delta: UsageDelta): void {
@@ -270,7 +273,6 @@ export class Conversation {
       this.timers.add(stop);
     });
   }
-  private readonly timers = new Set<() => void>();
 
   private take(kind: 'speech' | 'text', text?: string): Turn {
     const turn = this.options.script.take(kind, text);

@@ -162,6 +162,7 @@ async function say(
   try {
     samples = await speech;
   } catch (error) {
+    if (job.cancelled) return false;
     outlet.note('warning', { text: `no speech for ${JSON.stringify(text)}: ${error}` });
     samples = new Int16Array(conversation.settings.sampleRate);
   }
