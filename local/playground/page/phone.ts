@@ -251,7 +251,8 @@ function events(): ConstructorParameters<typeof Line>[0] {
     },
     blocked: (blocked) => phone.merge({ blocked }),
     ended: (reason) => {
-      if (!mine()) return;
+      // A call that never came about fails where it was begun.
+      if (!mine() || !phone.get().record?.answeredAt) return;
       over();
       if (reason !== DisconnectReason.CLIENT_INITIATED) raise(endProblem(reason));
     },

@@ -27,7 +27,7 @@ export function Conversation({ state: { record, inCall, agent } }: { state: Phon
         </ol>
       </ScrollRegion>
       <Aloud lines={lines} />
-      <Composer enabled={inCall && record?.answeredAt !== undefined} />
+      <Composer enabled={inCall && agent !== 'connecting'} />
     </section>
   );
 }

@@ -90,7 +90,7 @@ export function Stage({ state }: { state: PhoneState }) {
 }
 
 function wordsFor(state: PhoneState): { now: string; hint: string; aloud: string } {
-  const { agent, muted, microphone, pushToTalk: held } = state;
+  const { agent, muted, microphone, pushToTalk: held, problems } = state;
   const how = !microphone
     ? 'Type to it below'
     : muted
@@ -102,7 +102,13 @@ function wordsFor(state: PhoneState): { now: string; hint: string; aloud: string
     case 'idle':
       return { now: 'Ready to call', hint: 'You will be asked for your microphone', aloud: '' };
     case 'connecting':
-      return { now: 'Connecting', hint: 'The agent is on its way', aloud: 'Connecting' };
+      return {
+        now: 'Connecting',
+        hint: problems.some(({ id }) => id === 'agent')
+          ? 'Waiting for an agent'
+          : 'The agent is on its way',
+        aloud: 'Connecting',
+      };
     case 'listening':
       return { now: 'Listening', hint: how, aloud: 'In the call' };
     case 'thinking':
