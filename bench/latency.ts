@@ -215,7 +215,9 @@ const b = await agentInRoom(livekit, 'without', instant);
 await sleep(1_500);
 
 for (let i = 0; i < TURNS + 1; i += 1) {
+  const told = timings.length;
   const t = await turn(callerA, question);
+  while (timings.length === told) await sleep(10);
   const timing = timings.at(-1);
   // The emulator's clock: when it had the last word's audio, by the plugin's own account of its offset, and when
   // the first sound left it.

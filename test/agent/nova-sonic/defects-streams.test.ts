@@ -209,7 +209,12 @@ describe('failures at the connect', () => {
     server.onStream = (s) => s.refuse(429, 'ThrottlingException', 'full');
     const clock = fastClock(20);
     rig = await startRig(server.url, {
-      model: { clock, region: ['us-east-1', 'us-west-2', 'eu-north-1', 'ap-northeast-1'] },
+      model: {
+        clock,
+        region: ['us-east-1', 'us-west-2', 'eu-north-1', 'ap-northeast-1'],
+        // So patient that nothing but the pace holds it back.
+        retry: { maxAttempts: 100, budget: 100, maxOutageMs: 40_000 },
+      },
     });
     const connects: number[] = [];
     server.on('stream', () => connects.push(clock.now()));
