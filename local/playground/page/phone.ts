@@ -66,7 +66,7 @@ export const wire = new Store<readonly NumberedEvent[]>([]);
 /** What lives as long as a call. */
 interface Parts {
   line: Line;
-  tape?: Tape;
+  tape?: Tape | undefined;
   microphone?: Microphone;
   agentTimer?: ReturnType<typeof setTimeout>;
   agentIdentity?: string;
@@ -118,10 +118,10 @@ export async function call(): Promise<void> {
   parts = mine;
   const still = () => parts === mine;
   let ticket: Ticket;
+  // First: browsers let a page be heard soon after a click. A call without meters and download is still a call.
+  mine.tape = await Tape.open({ level: heardLevels, sound: heardSound }).catch(() => undefined);
+  lastTape = mine.tape;
   try {
-    // The tape first: browsers let a page be heard soon after a click.
-    mine.tape = await Tape.open({ level: heardLevels, sound: heardSound });
-    lastTape = mine.tape;
     ticket = await newCall();
   } catch (error) {
     return fail(
@@ -136,7 +136,7 @@ export async function call(): Promise<void> {
     await mine.line.connect(ticket);
     if (!still()) return void mine.line.hangUp();
     happened({ kind: 'answered', at: Date.now() });
-    phone.merge({ taped: true });
+    phone.merge({ taped: mine.tape !== undefined });
     if (mine.microphone) await mine.line.publish(mine.microphone.track);
     if (devices.get().speaker) await mine.line.speakThrough(devices.get().speaker).catch(() => {});
   } catch (error) {
