@@ -197,6 +197,7 @@ export class Session {
             this.limits.interaction();
             this.conversation.heard(event);
           },
+          (error) => this.refuse(error),
         );
         break;
       }

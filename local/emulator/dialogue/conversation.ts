@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Clock } from '../clock.js';
-import type { StreamError } from '../protocol/errors.js';
+import { StreamError, TEXT } from '../protocol/errors.js';
 import type { Model, Voice } from '../protocol/models.js';
 import type { Random } from '../random.js';
 import type { EndpointTimings, Heard } from '../voice/ears.js';
@@ -103,9 +103,9 @@ export class Conversation {
 
   /** Speech began or ended; events keep their order however fast the audio came. */
   heard(event: Heard): void {
-    this.userEvents = this.userEvents.then(() =>
-      event.kind === 'start' ? this.speechStart(event) : this.speechEnd(event),
-    );
+    this.userEvents = this.userEvents
+      .then(() => (event.kind === 'start' ? this.speechStart(event) : this.speechEnd(event)))
+      .catch((error) => this.broken(error));
   }
 
   private async speechStart(event: Heard & { kind: 'start' }): Promise<void> {
@@ -300,12 +300,19 @@ export class Conversation {
     const job = this.queue.shift();
     if (!job) return;
     this.active = job;
-    void runJob(this, job).finally(() => {
-      if (this.active === job) {
+    runJob(this, job)
+      .catch((error) => this.broken(error))
+      .finally(() => {
+        if (this.active !== job) return;
         this.active = undefined;
         this.pump();
-      }
-    });
+      });
+  }
+
+  /** A fault of the emulator itself ends the session as one of the service's would. */
+  private broken(error: unknown): void {
+    const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.options.outlet.fail(new StreamError('internalServerException', TEXT.internal, why));
   }
 
   /** The reply begins: its turn is no longer extended by further speech. */

@@ -46,11 +46,13 @@ export class Ears {
   /**
    * @param sampleRate of the input, Hz: 8,000, 16,000 or 24,000
    * @param timings read at every window: they may change with the dialogue
+   * @param failed is told when the detector itself fails
    */
   constructor(
     private readonly sampleRate: number,
     private readonly timings: () => EndpointTimings,
     private readonly heard: (event: Heard) => void,
+    private readonly failed: (error: unknown) => void,
     private readonly vad: VoiceActivity = inference.createVad(),
   ) {}
 
@@ -73,7 +75,7 @@ export class Ears {
       this.position -= 1;
       this.previous = sample;
     }
-    if (!this.busy && this.queue.length) void this.judge();
+    if (!this.busy && this.queue.length) this.judge().catch(this.failed);
   }
 
   private add(sample: number): void {

@@ -97,6 +97,11 @@ const ATTACKS: Record<string, Attack> = {
     client.write(frame.slice(0, random.whole(1, frame.length - 1)));
     client.end(false);
   },
+  'a frame with a false length': (client, random) => {
+    const frame = Buffer.from(client.sign(chunk('{"event":{"sessionEnd":{}}}')));
+    frame.writeUInt32BE(frame.length + random.whole(1, 100_000), 0);
+    client.write(frame);
+  },
   'a frame of a gigabyte': (client) => {
     const frame = Buffer.alloc(12);
     frame.writeUInt32BE(0x4000_0000, 0);

@@ -516,6 +516,17 @@ describe('the end', () => {
     expect(stage.clock.pending).toBe(0);
   });
 
+  it('is an InternalServerException when the emulator itself fails', async () => {
+    const fail = () => {
+      throw new Error('no words');
+    };
+    stage = new Stage([], { script: { take: fail } });
+    await stage.speak();
+    await stage.clock.advance(1000);
+    expect(stage.failures).toMatchObject([{ type: 'internalServerException' }]);
+    expect(stage.failures[0]?.why).toContain('no words');
+  });
+
   it('leaves no timer behind', async () => {
     await stage.speak();
     await stage.clock.advance(900);

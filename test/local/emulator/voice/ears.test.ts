@@ -13,6 +13,10 @@ const RATE = 16_000;
 const TIMINGS: EndpointTimings = { startMs: 352, pauseMs: 1600 };
 const window = (count: number) => Buffer.alloc(count * 1024);
 
+const fail = (error: unknown) => {
+  throw error;
+};
+
 /** Hears what it is told: one probability a window. */
 function scripted(probabilities: number[], timings = TIMINGS) {
   const heard: Heard[] = [];
@@ -22,6 +26,7 @@ function scripted(probabilities: number[], timings = TIMINGS) {
     RATE,
     () => timings,
     (event) => heard.push(event),
+    fail,
     vad,
   );
   return { ears, heard };
@@ -101,6 +106,7 @@ describe('audio of any rate and length', () => {
       rate,
       () => TIMINGS,
       () => {},
+      fail,
       { predict: async () => 0 },
     );
     for (let ms = 0; ms < 3200; ms += 20) ears.push(Buffer.alloc((rate / 50) * 2));
@@ -108,6 +114,21 @@ describe('audio of any rate and length', () => {
     expect(ears.offsetMs).toBeGreaterThanOrEqual(3200 - 32);
     expect(ears.offsetMs).toBeLessThanOrEqual(3200);
   });
+});
+
+it('a detector that fails is told of', async () => {
+  const failures: unknown[] = [];
+  const vad = { predict: () => Promise.reject(new Error('no model')) };
+  const ears = new Ears(
+    RATE,
+    () => TIMINGS,
+    () => {},
+    (error) => failures.push(error),
+    vad,
+  );
+  ears.push(window(1));
+  await settle();
+  expect(failures).toEqual([new Error('no model')]);
 });
 
 describe('with the real detector', () => {
@@ -118,7 +139,7 @@ describe('with the real detector', () => {
 
   const listen = async (parts: Int16Array[]): Promise<Heard[]> => {
     const heard: Heard[] = [];
-    const done = new Promise<void>((resolve) => {
+    const done = new Promise<void>((resolve, reject) => {
       const ears = new Ears(
         RATE,
         () => TIMINGS,
@@ -126,6 +147,7 @@ describe('with the real detector', () => {
           heard.push(event);
           if (event.kind === 'end') resolve();
         },
+        reject,
       );
       for (const part of parts) {
         ears.push(Buffer.from(part.buffer, part.byteOffset, part.byteLength));
