@@ -37,7 +37,7 @@ export async function problem(page: Page, title: string, timeout = 30_000): Prom
   return found.innerText();
 }
 
-/** Loudness of the agent as the page hears it now, 0 to 100. */
-export async function agentLevel(page: Page): Promise<number> {
-  return Number(await page.getByTestId('level-agent').getAttribute('aria-valuenow'));
+/** Loudness of one side as the page has it now, 0 to 100. */
+export async function level(page: Page, who: 'you' | 'agent'): Promise<number> {
+  return Number(await page.getByTestId(`level-${who}`).getAttribute('aria-valuenow'));
 }

@@ -10,7 +10,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import wavefile from 'wavefile';
 import { peakDb } from '../../local/recording.js';
 import { findChromium, launch, picture, seriousFaults, spokenAt } from './browser.js';
-import { agentLevel, call, newPage, problem, stateIs } from './page.js';
+import { call, level, newPage, problem, stateIs } from './page.js';
 import { Command, directory, ROOT } from './support.js';
 
 jest.setTimeout(180_000);
@@ -67,7 +67,7 @@ const CLOSE_MS = 20;
     await tool.waitFor();
     expect(await tool.innerText()).toMatch(/\d ms[\s\S]*"city": "Tokyo"[\s\S]*"time"/);
     await stateIs(page, 'Speaking');
-    await expectSound(page);
+    await louder(page, 'agent', 40);
     await captionSays(page, 'agent', /^In Tokyo it is \d+:\d\d.* now\. Is there anything else\?$/);
 
     // The caller talks over the long answer.
@@ -138,6 +138,7 @@ const CLOSE_MS = 20;
     await page.keyboard.press('Escape');
     await call(page);
     await stateIs(page, 'Listening');
+    await watchLayout(page);
     const hold = page.getByRole('button', { name: 'Hold to talk' });
     await hold.waitFor();
     // What is said while nobody holds the button is not heard.
@@ -153,9 +154,23 @@ const CLOSE_MS = 20;
     expect(await seriousFaults(page)).toEqual([]);
     const width = await page.evaluate('document.documentElement.scrollWidth');
     expect(width).toBeLessThanOrEqual(360);
+    expect(await layoutShift(page)).toBeLessThan(0.01);
 
     await page.setViewportSize({ width: 1280, height: 860 });
     await picture(page, 'dark');
+
+    // Another microphone in the middle of the call: its sound begins anew, and is let through without the button.
+    await page.locator('.sound > summary').click();
+    await page.getByLabel('Push to talk').uncheck();
+    const microphones = page.getByRole('combobox', { name: 'Microphone' });
+    expect(await microphones.locator('option').count()).toBeGreaterThan(2);
+    await microphones.selectOption({ index: 2 });
+    await page.keyboard.press('Escape');
+    await louder(page, 'you', 30);
+    const mute = page.getByRole('button', { name: 'Mute' });
+    await mute.click();
+    await page.getByRole('button', { name: 'Unmute' }).waitFor();
+    expect(await page.locator('.state .hint').innerText()).toBe('You are muted');
     expect(errors).toEqual([]);
     await page.context().close();
   });
@@ -186,11 +201,11 @@ async function captionSays(page: Page, who: 'you' | 'agent', words: RegExp): Pro
   await text.first().waitFor({ timeout: 60_000 });
 }
 
-/** The agent is heard: its sound, as the page receives it, has energy. */
-async function expectSound(page: Page): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while ((await agentLevel(page)) < 40) {
-    if (Date.now() > deadline) throw new Error('No sound of the agent came in 10 s.');
+/** One side is heard: its sound, as the page has it, has energy. */
+async function louder(page: Page, who: 'you' | 'agent', than: number): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while ((await level(page, who)) < than) {
+    if (Date.now() > deadline) throw new Error(`No sound of ${who} came in 20 s.`);
     await page.waitForTimeout(50);
   }
 }

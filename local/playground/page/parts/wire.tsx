@@ -88,8 +88,17 @@ function Events({ events, on, deployed, from }: EventsProps) {
   if (on === false)
     return (
       <p className="off">
-        This agent does not tell its wire, since it carries what people say. To see it, set
-        CALL_WIRE=true {deployed ? 'for the service' : 'for the worker'} and call again.
+        This agent does not tell its wire, since it carries what people say. To see it,{' '}
+        {deployed ? (
+          <>
+            deploy with <code>{`-c 'environment={"CALL_WIRE":"true"}'`}</code>
+          </>
+        ) : (
+          <>
+            start the worker with <code>CALL_WIRE=true</code>
+          </>
+        )}{' '}
+        and call again.
       </p>
     );
   return (
