@@ -3,6 +3,9 @@
 // once with the plugin and the emulator, once with a model inside the agent that answers at once (LiveKit, WebRTC
 // and the framework alone). Both in one run, on one real LiveKit server, turn about. `npm run bench:latency -- --turns 10`
 import '../local/quiet.js';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { initializeLogger, llm, voice } from '@livekit/agents';
 import { type AudioFrame, dispose, Room } from '@livekit/rtc-node';
@@ -11,7 +14,8 @@ import { AccessToken } from 'livekit-server-sdk';
 import { loudness } from '../agent/src/nova-sonic/audio-input.js';
 import { GenerationChannels } from '../agent/src/nova-sonic/generation.js';
 import { CALLER_RATE, Caller, type Line } from '../local/caller.js';
-import { startEmulator } from '../local/emulator/index.js';
+import { Child } from '../local/child.js';
+import type { Recorded } from '../local/emulator/index.js';
 import { SpeechSynthesizer } from '../local/emulator/voice/speech.js';
 import { startLiveKitServer } from '../local/livekit-server.js';
 
@@ -37,6 +41,12 @@ interface ModelShare {
 const THINKS_MS = 500;
 /** Above this a frame has words in it. */
 const WORDS = 300;
+
+/** A piece of audio as the emulator got it has words in it. */
+function loud(event: Recorded): boolean {
+  const pcm = Buffer.from(String(event.event.content), 'base64');
+  return loudness(new Uint8Array(pcm)) > WORDS;
+}
 
 /** A model without a network: hears when the words end, thinks, and gives one sound. */
 class InstantModel extends llm.RealtimeModel {
@@ -152,10 +162,31 @@ async function turn(
 }
 
 const livekit = await startLiveKitServer({ port: 27_880 });
-const emulator = await startEmulator({
-  timings: { pause: { HIGH: 500, MEDIUM: 500, LOW: 500 } },
-  scenario: { turns: [{ on: 'speech', repeat: true, reply: 'Very well.' }] },
-});
+// A process of its own, so that its work does not hold up the agent; its record says when it heard and spoke.
+const folder = mkdtempSync(join(tmpdir(), 'latency-'));
+const record = join(folder, 'events.jsonl');
+writeFileSync(
+  join(folder, 'scenario.json'),
+  JSON.stringify({ turns: [{ on: 'speech', repeat: true, reply: 'Very well.' }] }),
+);
+const emulator = new Child('emulator', process.execPath, [
+  '--import',
+  'tsx',
+  'local/emulator/cli.ts',
+  '--scenario',
+  join(folder, 'scenario.json'),
+  '--record',
+  record,
+  '--record-audio',
+]);
+const url = (await emulator.line((line) => line.startsWith('ready '), 60_000)).split(
+  ' ',
+)[1] as string;
+const recorded = (): Recorded[] =>
+  readFileSync(record, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Recorded);
 const synthesizer = new SpeechSynthesizer();
 const words = await synthesizer.say(
   'What time is it in Tokyo?',
@@ -177,8 +208,8 @@ const starts: Array<{ configured: number; joined: number }> = [];
 
 // -- with the plugin
 const model = new RealtimeModel({
-  endpoint: emulator.url,
-  credentials: emulator.credentials,
+  endpoint: url,
+  credentials: { accessKeyId: 'emulator', secretAccessKey: 'emulator-secret' },
   region: 'us-east-1',
 });
 let streamOpeningAt = 0;
@@ -200,48 +231,50 @@ model.session = () => {
 const callerA = new Caller({ record: false });
 const callerB = new Caller({ record: false });
 await callerA.join(livekit, 'with-plugin');
-const first = emulator.next({ direction: 'in', name: 'audioInput' });
 const a = await agentInRoom(livekit, 'with-plugin', model);
-const firstAudio = await first;
-starts.push({
-  configured: firstAudio.time - streamOpeningAt,
-  joined: firstAudio.time - a.joinedAt,
-});
-
 // -- without
 const instant = new InstantModel();
 await callerB.join(livekit, 'without');
 const b = await agentInRoom(livekit, 'without', instant);
 await sleep(1_500);
 
+const turns: Array<{ endAt: number; soundAt: number }> = [];
 for (let i = 0; i < TURNS + 1; i += 1) {
   const told = timings.length;
-  const t = await turn(callerA, question);
+  turns.push(await turn(callerA, question));
   while (timings.length === told) await sleep(10);
-  const timing = timings.at(-1);
-  // The emulator's clock: when it had the last word's audio, by the plugin's own account of its offset, and when
-  // the first sound left it.
-  const sounds = emulator.events.history.filter(
-    (e) => e.direction === 'out' && e.name === 'audioOutput' && e.time > t.endAt,
-  );
-  const firstSound = sounds[0]?.time;
-  const sentAt = timing?.userSpeechSentAt;
-  if (i > 0 && firstSound !== undefined && sentAt !== undefined && timing) {
-    const share = firstSound - sentAt;
-    ours.push({
-      total: t.soundAt - t.endAt,
-      model: share,
-      added: t.soundAt - t.endAt - share,
-      plugin:
-        sentAt - (timing.userSpeechEndedAt ?? sentAt) + ((timing.firstAudioAt ?? 0) - firstSound),
-    });
-  }
   const u = await turn(callerB, question);
   const share = instant.shares.at(-1);
   if (i > 0 && share) {
     const own = share.gaveFirstSoundAt - share.hadLastWordAt;
     alone.push({ total: u.soundAt - u.endAt, model: own, added: u.soundAt - u.endAt - own });
   }
+}
+await a.session.close();
+await sleep(200);
+const events = recorded();
+const firstAudio = events.find((e) => e.direction === 'in' && e.name === 'audioInput');
+if (firstAudio) {
+  starts.push({
+    configured: firstAudio.time - streamOpeningAt,
+    joined: firstAudio.time - a.joinedAt,
+  });
+}
+for (const [i, { endAt, soundAt }] of turns.entries()) {
+  if (i === 0) continue;
+  const sounds = events.filter(
+    (e) => e.name === 'audioOutput' && e.time > endAt && e.time < soundAt,
+  );
+  const gave = sounds[0]?.time ?? Number.NaN;
+  const had =
+    events.findLast((e) => e.name === 'audioInput' && e.time < gave && loud(e))?.time ?? Number.NaN;
+  const timing = timings[i];
+  const inside =
+    (timing?.userSpeechSentAt ?? Number.NaN) -
+    (timing?.userSpeechEndedAt ?? Number.NaN) +
+    ((timing?.firstAudioAt ?? Number.NaN) - (timing?.firstAudioReceivedAt ?? Number.NaN));
+  const model = gave - had;
+  ours.push({ total: soundAt - endAt, model, added: soundAt - endAt - model, plugin: inside });
 }
 
 const row = (name: string, list: number[]) =>
@@ -262,7 +295,7 @@ row(
   ours.map((x) => x.added),
 );
 row(
-  '    of it inside the plugin (pushAudio to wire, wire to LiveKit)',
+  '    of it inside the plugin (pushAudio to SDK, wire to LiveKit) ',
   ours.map((x) => x.plugin),
 );
 row(
@@ -289,11 +322,12 @@ for (const s of starts) {
 }
 
 await Promise.all([callerA.hangUp(), callerB.hangUp()]);
-await Promise.all([a.session.close(), b.session.close()]);
+await b.session.close();
 await Promise.all([a.room.disconnect(), b.room.disconnect()]);
 await model.close();
 await synthesizer.close();
-await emulator.close();
+await emulator.stop();
+rmSync(folder, { recursive: true, force: true });
 await livekit.stop();
 await dispose();
 process.exit(
