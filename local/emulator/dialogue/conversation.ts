@@ -116,6 +116,7 @@ export class Conversation {
     this.userSpeaking = true;
     this.bargedIn = false;
     if (this.active && !this.active.speaking) this.postpone(this.active);
+    // A spoken turn is answered once the user has really ended; anything else keeps its place.
     const open = this.turn?.turn;
     this.queue = this.queue.filter((job) => job.turn !== open);
     this.bargedIn = this.interrupt('speech');
@@ -289,10 +290,7 @@ export class Conversation {
   private postpone(job: Job): void {
     job.cancel();
     this.active = undefined;
-    const again = job.again();
-    // A spoken turn is answered once the user has really ended; anything else keeps its place.
-    if (this.turn?.turn === job.turn) return;
-    this.queue.unshift(again);
+    this.queue.unshift(job.again());
   }
 
   private pump(): void {
