@@ -144,7 +144,7 @@ function safety(livekit: string): Record<string, string> {
     'content-security-policy': [
       "default-src 'none'",
       "script-src 'self'",
-      "style-src 'self' 'unsafe-inline'",
+      "style-src 'self'",
       "img-src 'self'",
       "media-src 'self' blob:",
       "worker-src 'self' blob:",

@@ -246,7 +246,8 @@ function events(): ConstructorParameters<typeof Line>[0] {
         settle('link');
         phone.merge({ agent: 'connecting' });
         now.line.tellAgent();
-        if (!now.line.agentHere) agentGone(now);
+        // LiveKit may have closed the room meanwhile: then it sends an agent to the new one.
+        if (!now.line.agentHere) agentGone(now, AGENT_AFTER_MS);
       }
     },
     blocked: (blocked) => phone.merge({ blocked }),
@@ -259,16 +260,15 @@ function events(): ConstructorParameters<typeof Line>[0] {
   };
 }
 
-/** The agent is not in the room any more; a moment later it may be again, and then it was only the connection. */
-function agentGone(of: Parts): void {
+/** The agent is not in the room any more; soon it may be again, and then it was only the connection. */
+function agentGone(of: Parts, afterMs = AGENT_GONE_MS): void {
   clearTimeout(of.agentTimer);
   if (of.lost) return;
   of.agentTimer = setTimeout(() => {
     if (parts !== of || of.lost || of.line.agentHere) return;
-    // A call that lost its agent while the connection was away gets another one from LiveKit, if there is one.
     void hangUp();
     raise(problem.agentLeft(phone.get().record?.endReason));
-  }, AGENT_GONE_MS);
+  }, afterMs);
 }
 
 function endProblem(reason: DisconnectReason | undefined): Problem {
