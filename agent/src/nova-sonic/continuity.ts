@@ -6,7 +6,8 @@
  */
 import { type AudioChunk, AudioMemory, AudioTimeline, loudness } from './audio-input.js';
 import type { Clock } from './clock.js';
-import type { Conversation, Effect, ResumePlan } from './conversation.js';
+import type { Conversation } from './conversation.js';
+import type { Effect, ResumePlan } from './effects.js';
 import { type NovaSonicError, noResponse, NovaSonicError as SonicError } from './errors.js';
 import { type ClientEvent, parseServerEvent, type SessionConfig } from './events.js';
 import { type HistoryEntry, type HistoryLimits, splitText, toWire } from './history.js';

@@ -8,95 +8,20 @@
  * `userSpeechStart`, as a JSON text `{"interrupted":true}` or as stopReason INTERRUPTED, in any order and number.
  */
 import { CallHistory } from './call-history.js';
+import {
+  addTokens,
+  type BargeInSign,
+  type CloseReason,
+  type Effect,
+  type Moment,
+  NO_TOKENS,
+  type ResponseRecord,
+  type ResumePlan,
+} from './effects.js';
 import type { SonicEvent, TokenCounts } from './events.js';
 import type { HistoryEntry } from './history.js';
-
-/** By which sign the service said that the caller spoke over the agent. */
-export type BargeInSign = 'user_speech_start' | 'interrupted_text' | 'stop_reason' | 'user_text';
-
-/** Why a generation's channels were closed. */
-export type CloseReason =
-  | 'end_turn'
-  | 'tool_call'
-  | 'interrupted'
-  | 'stopped'
-  | 'stalled'
-  | 'lost'
-  | 'closed';
-
-/** One response, for metrics and timing. All times in milliseconds since the epoch. */
-export interface ResponseRecord {
-  readonly id: string;
-  readonly messageId: string;
-  /** When it was asked for: the end of the user's speech was noticed, or our text or tool result went out. */
-  requestedAt: number;
-  readonly openedAt: number;
-  firstAudioAt?: number;
-  closedAt?: number;
-  /** Length of the audio that was handed on. */
-  audioMs: number;
-  interrupted: boolean;
-  /** Last sample of the user's speech that this answers, where it is an answer to speech. */
-  userSpeechEndedAt?: number;
-  /** How long tools took between the question and this answer. */
-  toolWaitMs: number;
-  tokens: TokenCounts;
-}
-
-export type Effect =
-  | {
-      readonly type: 'generation_opened';
-      readonly response: ResponseRecord;
-      readonly requestId?: string;
-    }
-  | { readonly type: 'text'; readonly id: string; readonly text: string }
-  | { readonly type: 'audio'; readonly id: string; readonly content: string }
-  | {
-      readonly type: 'tool_call';
-      readonly id: string;
-      readonly itemId: string;
-      readonly callId: string;
-      readonly name: string;
-      readonly args: string;
-    }
-  | {
-      readonly type: 'generation_closed';
-      readonly response: ResponseRecord;
-      readonly reason: CloseReason;
-    }
-  | { readonly type: 'speech_started' }
-  | { readonly type: 'speech_stopped' }
-  | {
-      readonly type: 'transcript';
-      readonly itemId: string;
-      readonly text: string;
-      readonly final: boolean;
-      readonly startedAt: number;
-    }
-  | {
-      readonly type: 'barge_in';
-      readonly sign: BargeInSign;
-      readonly at: number;
-      readonly id?: string;
-    };
-
-/** The time of an event, and how the service's audio offsets map to when those samples reached us. */
-export interface Moment {
-  readonly now: number;
-  /** When the caller's audio was last loud, by our own ears: stands in for offsets that the service leaves out. */
-  readonly lastLoudAt?: number;
-  /** Arrival of the sample at an offset (ms of audio) of the current stream. */
-  readonly sampleAt?: (offsetMs: number) => number | undefined;
-}
-
-/** What must be told or asked again on the stream that follows a lost one. */
-export interface ResumePlan {
-  readonly history: readonly HistoryEntry[];
-  /** To be sent as the user's message, since its answer was lost. */
-  readonly ask?: string;
-  /** The caller's audio from this moment on was not understood yet (ms since the epoch). */
-  readonly audioFrom: number;
-}
+import { RequestedReplies } from './requested-replies.js';
+import { type ResumeCause, sampleTime, UserSpeech } from './user-speech.js';
 
 interface Content {
   readonly kind: 'TEXT' | 'AUDIO' | 'TOOL' | 'UNKNOWN';
@@ -112,35 +37,10 @@ interface Generation extends ResponseRecord {
   lastActivity: number;
 }
 
-interface UserTurn {
-  readonly itemId: string;
-  readonly startedAt: number;
-  endedAt?: number;
-  texts: string[];
-  answered: boolean;
-  /** Its audio was heard by a second stream already: if that makes nothing of it either, it was noise. */
-  retried: boolean;
-}
-
-const NO_TOKENS: TokenCounts = { inputAudio: 0, inputText: 0, outputAudio: 0, outputText: 0 };
-const add = (a: TokenCounts, b: TokenCounts): TokenCounts => ({
-  inputAudio: a.inputAudio + b.inputAudio,
-  inputText: a.inputText + b.inputText,
-  outputAudio: a.outputAudio + b.outputAudio,
-  outputText: a.outputText + b.outputText,
-});
-
 /** Playback lags behind what we know by network and buffers; within this margin a reply still counts as playing. */
 const PLAYBACK_MARGIN_MS = 1_000;
 /** A reply in which nothing comes any more is closed before the framework's own 10 s limit cuts it. */
 const STALL_MS = 8_000;
-/** Speech is noticed by the service some time after it began; what came before is carried over as well. */
-const SPEECH_LEAD_MS = 1_000;
-/** The same for a service that does not tell when speech begins. */
-const UNTOLD_LEAD_MS = 10_000;
-/** Longest speech of a caller; a lost userSpeechEnd must not count as speech for ever. */
-const SPEECH_PATIENCE_MS = 120_000;
-
 export interface ConversationOptions {
   readonly newId: (prefix: string) => string;
   readonly outputSampleRate: number;
@@ -157,13 +57,8 @@ export class Conversation {
   #contents = new Map<string, Content>();
   #open?: Generation;
   #latest?: Generation;
-  #turn?: UserTurn;
-  #speaking = false;
-  #speakingSince = 0;
-  #speakingTold = 0;
-  /** The service itself said that speech began, now or ever. */
-  #speakingHeard = false;
-  #hearsSpeech = false;
+  readonly #user: UserSpeech;
+  readonly #requests = new RequestedReplies();
   /** The rest of a reply that was cut is still arriving and goes to nobody. */
   #dropping = false;
   #playingUntil = 0;
@@ -173,18 +68,19 @@ export class Conversation {
   #speechEndedAt?: number;
   #toolWaitMs = 0;
   readonly #pendingTools = new Map<string, { name: string; since: number }>();
-  /** Replies that were asked for with words and have not begun. */
-  #requests: Array<{ id: string; text: string; sent: boolean }> = [];
-  /** Replies whose asker has gone away: the next one is theirs and is dropped. */
-  #orphans = 0;
   #tokens: TokenCounts = NO_TOKENS;
-  #understoodUntil = 0;
   #version = 0;
 
   constructor(options: ConversationOptions) {
     this.#newId = options.newId;
     this.#patienceMs = options.patienceMs ?? 12_000;
     this.#bytesPerMs = (options.outputSampleRate * 2) / 1_000;
+    this.#user = new UserSpeech(
+      this.history,
+      () => this.#newId('item_'),
+      this.#patienceMs,
+      (effect) => this.#effects.push(effect),
+    );
   }
 
   /** Counts what a model on another stream would have to know: unchanged means nothing happened. */
@@ -197,12 +93,7 @@ export class Conversation {
   }
 
   get userSpeaking(): boolean {
-    return this.#speaking;
-  }
-
-  /** Since when the caller has been speaking, if so. */
-  get speakingSince(): number | undefined {
-    return this.#speaking ? this.#speakingSince : undefined;
+    return this.#user.speaking;
   }
 
   /** The model owes an answer. */
@@ -213,11 +104,11 @@ export class Conversation {
   /** Nobody speaks, nothing is owed, nothing plays: a stream may be exchanged without anyone noticing. */
   quiet(now: number): boolean {
     return (
-      !this.#speaking &&
+      !this.#user.speaking &&
       !this.#open &&
       !this.awaitingAnswer(now) &&
       this.#pendingTools.size === 0 &&
-      this.#requests.length === 0 &&
+      !this.#requests.waiting &&
       now >= this.#playingUntil
     );
   }
@@ -235,7 +126,7 @@ export class Conversation {
         this.#speechStart(event.offsetMs, moment);
         break;
       case 'userSpeechEnd':
-        this.#speechEnd(event.offsetMs, moment);
+        this.#speechEnd(event, moment);
         break;
       case 'contentStart':
         this.#contentStart(event, now);
@@ -253,7 +144,7 @@ export class Conversation {
         this.#contentEnd(event, now);
         break;
       case 'usage':
-        this.#tokens = add(this.#tokens, event.delta);
+        this.#tokens = addTokens(this.#tokens, event.delta);
         break;
       case 'completionEnd':
         this.#close('closed', now);
@@ -283,14 +174,13 @@ export class Conversation {
   /** A reply is asked for with words. */
   request(id: string, text: string, entry?: HistoryEntry): void {
     this.#version += 1;
-    this.#requests.push({ id, text, sent: false });
+    this.#requests.add(id, text);
     if (entry) this.history.add(entry);
   }
 
   /** The words of a request went out on the current stream. */
   requestSent(id: string, now: number): void {
-    const request = this.#requests.find((r) => r.id === id);
-    if (request) request.sent = true;
+    this.#requests.sent(id);
     this.#speechEndedAt = undefined;
     this.asked(now);
     this.#dropping = false;
@@ -298,16 +188,13 @@ export class Conversation {
 
   /** Nobody waits for this reply any more; with `drop` it is not to be heard either. */
   cancelRequest(id: string, drop: boolean): void {
-    const request = this.#requests.find((r) => r.id === id);
-    if (!request) return;
-    this.#requests = this.#requests.filter((r) => r !== request);
     // A caller who speaks up stops the model himself; stopped by the application it would still be spoken.
-    if (drop && request.sent && !this.#speaking) this.#orphans += 1;
+    this.#requests.cancel(id, drop && !this.#user.speaking);
   }
 
   /** Requests whose words the current stream has not been told. */
   get unsentRequests(): ReadonlyArray<{ readonly id: string; readonly text: string }> {
-    return this.#requests.filter((r) => !r.sent);
+    return this.#requests.unsent;
   }
 
   /** A tool's answer goes to the model. False when nobody waits for it. */
@@ -343,8 +230,7 @@ export class Conversation {
       this.#askedAt = undefined;
       this.#owed = false;
     }
-    const limit = this.#speakingHeard ? SPEECH_PATIENCE_MS : this.#patienceMs;
-    if (this.#speaking && now - this.#speakingTold > limit) this.#stopSpeaking();
+    this.#user.tick(now);
     return this.#flush();
   }
 
@@ -354,43 +240,25 @@ export class Conversation {
    * not understood are in the audio from `audioFrom` on. `planned` is at a quiet moment, so that little
    * can be missed; `silence` is a service that made nothing of what it got.
    */
-  resume(
-    now: number,
-    cause: 'failure' | 'silence' | 'planned' = 'failure',
-  ): { effects: Effect[]; plan: ResumePlan } {
+  resume(now: number, cause: ResumeCause = 'failure'): { effects: Effect[]; plan: ResumePlan } {
     const cut = this.#open;
     if (cut) this.#close('lost', now);
     this.#contents.clear();
     this.#dropping = false;
-    this.#orphans = 0;
-    // A service that never tells when speech begins leaves us to guess: then more is said again.
-    let audioFrom =
-      now - (this.#hearsSpeech || cause === 'planned' ? SPEECH_LEAD_MS : UNTOLD_LEAD_MS);
-    const turn = this.#turn;
-    if (
-      turn &&
-      !turn.answered &&
-      turn.texts.length === 0 &&
-      (this.#speaking || this.awaitingAnswer(now))
-    ) {
-      audioFrom = Math.min(audioFrom, turn.startedAt - SPEECH_LEAD_MS);
-      if (!this.#speaking) this.#askedAt = now;
+    const { audioFrom, unheard } = this.#user.carryFrom(now, cause, this.awaitingAnswer(now));
+    if (unheard) {
+      if (!this.#user.speaking) this.#askedAt = now;
       this.#owed = false;
-      // What two services make nothing of was noise.
-      if (cause === 'silence' && turn.retried) this.#stopSpeaking();
-      turn.retried ||= cause === 'silence';
-    } else if (this.#speaking)
-      audioFrom = Math.min(audioFrom, this.#speakingSince - SPEECH_LEAD_MS);
-    audioFrom = Math.max(audioFrom, this.#understoodUntil);
-    this.#finishTurn();
-    for (const request of this.#requests) request.sent = false;
+    }
+    this.#user.finish();
+    this.#requests.restart();
     const { history, ask } = this.#unanswered(now, cut);
     return { effects: this.#flush(), plan: { history, ask, audioFrom } };
   }
 
   /** The call ends: what is open is closed, the last transcript is told. */
   end(now: number): { effects: Effect[]; leftover: TokenCounts } {
-    this.#finishTurn();
+    this.#user.finish();
     this.#close('closed', now);
     const leftover = this.#tokens;
     this.#tokens = NO_TOKENS;
@@ -399,36 +267,29 @@ export class Conversation {
 
   /** The history without what is asked for in words that are still to be sent. */
   snapshot(): HistoryEntry[] {
-    const unsent = new Set(this.#requests.filter((r) => !r.sent).map((r) => r.id));
+    const unsent = new Set(this.#requests.unsent.map((r) => r.id));
     return this.history.entries.filter((entry) => !unsent.has(entry.id));
   }
 
   // -- what the service says ---------------------------------------------------------------------------------------
 
   #speechStart(offsetMs: number | undefined, moment: Moment): void {
-    const at = (offsetMs === undefined ? undefined : moment.sampleAt?.(offsetMs)) ?? moment.now;
-    this.#hearsSpeech = true;
     this.#bargeIn('user_speech_start', moment.now);
-    this.#startSpeaking(at, moment.now);
-    this.#speakingHeard = true;
-    this.#orphans = 0;
-    this.#beginTurn(at);
+    this.#user.heardStart(sampleTime(offsetMs, moment), moment.now);
+    this.#requests.forgetOrphans();
   }
 
-  #speechEnd(offsetMs: number | undefined, moment: Moment): void {
-    const at = (offsetMs === undefined ? undefined : moment.sampleAt?.(offsetMs)) ?? moment.now;
+  #speechEnd(event: Extract<SonicEvent, { type: 'userSpeechEnd' }>, moment: Moment): void {
+    const at = sampleTime(event.offsetMs, moment);
+    const sureAt = event.detectedMs === undefined ? at : sampleTime(event.detectedMs, moment);
     this.#dropping = false;
-    if (this.#turn && !this.#turn.answered) {
-      this.#turn.endedAt = at;
-      if (this.#turn.texts.length > 0) this.#understoodUntil = Math.max(this.#understoodUntil, at);
-    }
     this.#speechEndedAt = at;
     if (this.#askedAt === undefined) {
       this.#askedAt = moment.now;
-      this.#owed = this.#turn?.retried !== true;
+      this.#owed = !this.#user.retried;
     }
     this.#version += 1;
-    this.#stopSpeaking();
+    this.#user.heardEnd(at, Math.max(at, sureAt));
   }
 
   #contentStart(event: Extract<SonicEvent, { type: 'contentStart' }>, now: number): void {
@@ -445,7 +306,7 @@ export class Conversation {
     if (event.role === 'USER' || event.kind === 'UNKNOWN') return;
     if (event.kind === 'TEXT' && event.stage === 'FINAL') return;
     if (event.kind === 'TOOL') {
-      this.#finishTurn();
+      this.#user.finish();
       return;
     }
     if (this.#dropping || this.#takeOrphan()) {
@@ -453,8 +314,8 @@ export class Conversation {
       return;
     }
     if (event.kind === 'AUDIO') content.generation = this.#open;
-    this.#finishTurn();
-    this.#stopSpeaking();
+    this.#user.finish();
+    this.#user.stop();
     if (this.#open) this.#open.lastActivity = now;
   }
 
@@ -493,7 +354,7 @@ export class Conversation {
     const ms = bytes / this.#bytesPerMs;
     if (generation.firstAudioAt === undefined) {
       generation.firstAudioAt = now;
-      this.#stopSpeaking();
+      this.#user.stop();
     }
     generation.audioMs += ms;
     generation.lastActivity = now;
@@ -503,8 +364,8 @@ export class Conversation {
 
   #toolUse(event: Extract<SonicEvent, { type: 'toolUse' }>, now: number): void {
     if (this.#pendingTools.has(event.toolUseId)) return;
-    this.#finishTurn();
-    this.#stopSpeaking();
+    this.#user.finish();
+    this.#user.stop();
     this.#version += 1;
     this.#pendingTools.set(event.toolUseId, { name: event.name, since: now });
     const generation = this.#ensureOpen(now);
@@ -546,78 +407,18 @@ export class Conversation {
 
   #userText(text: string, { now, lastLoudAt }: Moment): void {
     this.#dropping = false;
-    this.#orphans = 0;
-    const turn = this.#turn;
-    const late = this.#open && turn && turn.texts.length === 0;
+    this.#requests.forgetOrphans();
+    const late = this.#open !== undefined && this.#user.awaitsLateText;
     if (this.#open && !late) this.#bargeIn('user_text', now);
-    if (!late) this.#beginTurn(now);
-    const current = this.#turn as UserTurn;
-    current.texts.push(text.trim());
-    const entry = this.history.entries.find((e) => e.id === current.itemId);
-    const whole = current.texts.join(' ');
-    if (entry?.kind === 'user') entry.text = whole;
-    this.#understoodUntil = Math.max(this.#understoodUntil, current.endedAt ?? now);
+    this.#user.text(text, now, late);
     this.#speechEndedAt ??= lastLoudAt;
     this.#version += 1;
-    this.#effects.push({
-      type: 'transcript',
-      itemId: current.itemId,
-      text: whole,
-      final: false,
-      startedAt: current.startedAt,
-    });
-    if (late) {
-      current.answered = false;
-      this.#finishTurn();
-      return;
-    }
+    if (late) return;
     this.asked(now);
-    this.#stopSpeaking();
+    this.#user.stop();
   }
 
   // -- turns and generations ---------------------------------------------------------------------------------------
-
-  #beginTurn(at: number): void {
-    if (this.#turn && !this.#turn.answered) return;
-    this.#turn = {
-      itemId: this.#newId('item_'),
-      startedAt: at,
-      texts: [],
-      answered: false,
-      retried: false,
-    };
-    this.history.addUser(this.#turn.itemId, at);
-  }
-
-  /** The model answers, so the user's turn is over: its transcript is final. Nothing is told of an empty turn. */
-  #finishTurn(): void {
-    const turn = this.#turn;
-    if (!turn || turn.answered) return;
-    if (turn.texts.length === 0) return;
-    turn.answered = true;
-    this.#effects.push({
-      type: 'transcript',
-      itemId: turn.itemId,
-      text: turn.texts.join(' '),
-      final: true,
-      startedAt: turn.startedAt,
-    });
-  }
-
-  #startSpeaking(at: number, now: number): void {
-    if (this.#speaking) return;
-    this.#speaking = true;
-    this.#speakingHeard = false;
-    this.#speakingSince = at;
-    this.#speakingTold = now;
-    this.#effects.push({ type: 'speech_started' });
-  }
-
-  #stopSpeaking(): void {
-    if (!this.#speaking) return;
-    this.#speaking = false;
-    this.#effects.push({ type: 'speech_stopped' });
-  }
 
   /** Any sign, any number of times: each reply is interrupted once, and at once. */
   #bargeIn(sign: BargeInSign, now: number): void {
@@ -625,10 +426,7 @@ export class Conversation {
     if (!playing || playing.interrupted) return;
     // Words of ours injected while the last sentences are still told look like a caller who speaks up.
     const injected =
-      sign !== 'user_speech_start' &&
-      sign !== 'user_text' &&
-      !this.#open &&
-      this.#requests.length > 0;
+      sign !== 'user_speech_start' && sign !== 'user_text' && !this.#open && this.#requests.waiting;
     if (injected) return;
     const wasOpen = this.#open !== undefined;
     playing.interrupted = true;
@@ -640,22 +438,20 @@ export class Conversation {
     if (wasOpen && sign === 'user_speech_start') this.#dropping = true;
     this.#effects.push({ type: 'barge_in', sign, at: now, id: playing.id });
     if (sign === 'user_text') return;
-    if (this.#speaking) this.#effects.push({ type: 'speech_started' });
-    else this.#startSpeaking(now, now);
+    if (this.#user.speaking) this.#effects.push({ type: 'speech_started' });
+    else this.#user.start(now, now);
   }
 
   #takeOrphan(): boolean {
-    if (this.#orphans === 0 || this.#open) return false;
-    this.#orphans -= 1;
+    if (this.#open || !this.#requests.takeOrphan()) return false;
     this.#dropping = true;
     return true;
   }
 
   #ensureOpen(now: number): Generation {
     if (this.#open) return this.#open;
-    this.#finishTurn();
-    const sent = this.#requests.findIndex((r) => r.sent);
-    const request = sent >= 0 ? this.#requests.splice(sent, 1)[0] : undefined;
+    this.#user.answered();
+    const requestId = this.#requests.begin();
     const generation: Generation = {
       id: this.#newId('response_'),
       messageId: this.#newId('item_'),
@@ -670,13 +466,12 @@ export class Conversation {
       hasText: false,
       lastActivity: now,
     };
-    if (this.#turn) this.#turn.answered ||= this.#turn.texts.length > 0;
     this.#askedAt = undefined;
     this.#owed = false;
     this.#version += 1;
     this.#open = generation;
     this.#latest = generation;
-    this.#effects.push({ type: 'generation_opened', response: generation, requestId: request?.id });
+    this.#effects.push({ type: 'generation_opened', response: generation, requestId });
     return generation;
   }
 
@@ -702,7 +497,7 @@ export class Conversation {
   #unanswered(now: number, cut: Generation | undefined): { history: HistoryEntry[]; ask?: string } {
     const history = this.snapshot();
     // Who is still speaking will be answered when done; a pending tool's result will be told.
-    if (this.#speaking || this.#pendingTools.size > 0 || this.#requests.length > 0)
+    if (this.#user.speaking || this.#pendingTools.size > 0 || this.#requests.waiting)
       return { history };
     if (cut && !cut.interrupted && cut.audioMs > 0) {
       const said = history.find((e) => e.id === cut.messageId);

@@ -340,7 +340,7 @@ export function parseServerEvent(source: string | Uint8Array | unknown): SonicEv
 }
 
 /** A copy of an event for logs: audio content is replaced by its length in bytes. */
-export function withoutAudio(document: unknown): Record<string, unknown> {
+export function withoutAudio(document: unknown): { event: Record<string, unknown> } {
   const events = record(record(document).event);
   const copy: Json = {};
   for (const [name, body] of Object.entries(events)) {

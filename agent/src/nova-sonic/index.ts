@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 export type { Clock } from './clock.js';
-export type { BargeInSign } from './conversation.js';
+export type { BargeInSign } from './effects.js';
 export {
   classifyError,
   isNovaSonicError,

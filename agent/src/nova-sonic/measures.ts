@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { metrics } from '@livekit/agents';
-import type { ResponseRecord } from './conversation.js';
+import type { ResponseRecord } from './effects.js';
 import type { TokenCounts } from './events.js';
 import type { TurnTiming } from './session-events.js';
 

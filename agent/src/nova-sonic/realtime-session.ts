@@ -5,9 +5,10 @@ import { AudioCutter } from './audio-input.js';
 import { connectClient } from './client.js';
 import type { Clock } from './clock.js';
 import { Continuity, type StreamSettings, settingsFingerprint } from './continuity.js';
-import { Conversation, type Effect, type ResponseRecord } from './conversation.js';
+import { Conversation } from './conversation.js';
+import type { Effect, ResponseRecord } from './effects.js';
 import { asError, type NovaSonicError } from './errors.js';
-import { type ClientEvent, clientEventName, withoutAudio } from './events.js';
+import { type ClientEvent, withoutAudio } from './events.js';
 import { GenerationChannels } from './generation.js';
 import {
   compareContext,
@@ -570,8 +571,8 @@ export class RealtimeSession extends llm.RealtimeSession {
   ): void {
     const log = this.#options.logEvents;
     if (!log && this.listenerCount(name) === 0) return;
-    const event = withoutAudio(document);
-    const what = clientEventName({ event: event.event as Record<string, unknown> });
+    const { event } = withoutAudio(document);
+    const what = Object.keys(event)[0] ?? 'unknown';
     if (log) this.logger.debug({ streamId, event: what, 'lk.pii.content': event }, name);
     this.#tell(name, { streamId, at: this.#clock.now(), name: what, event });
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a session tells beyond LiveKit's own events. */
 import type { llm, metrics } from '@livekit/agents';
-import type { BargeInSign } from './conversation.js';
+import type { BargeInSign } from './effects.js';
 import type { NovaSonicErrorKind } from './errors.js';
 
 /** Something happened to a stream of the call; for metrics and logs. */

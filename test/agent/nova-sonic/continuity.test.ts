@@ -199,6 +199,33 @@ describe('failure', () => {
     expect(rig.stream(2).audio.length).toBeLessThan(102 + 500);
   });
 
+  test('speech that was understood is not heard again, nor its fading end', () => {
+    const rig = begin();
+    rig.hear(1_000);
+    rig.hear(1_000, true);
+    rig.hear(800);
+    const last = rig.lastSample;
+    const end = {
+      userSpeechEnd: { inputAudioOffsetMs: 1_900, inputAudioDetectionOffsetMs: 2_900 },
+    };
+    rig.stream(0).say(says.speechStart(1_100), end, ...says.userText('Hi.'));
+    rig.stream(0).break();
+    rig.clock.advance(10);
+    expect(rig.stream(1).audio.filter((s) => s > 0 && s <= last)).toEqual([]);
+    expect(rig.stream(1).texts).toEqual(['Be brief.', 'Hi.']);
+  });
+
+  test('a cough does not lend its time to what is said later', () => {
+    const rig = begin();
+    rig.hear(1_000);
+    rig.stream(0).say(says.speechStart(500), says.speechEnd(700), ...says.reply('Yes?', 80));
+    rig.hear(5_000);
+    rig.stream(0).say(says.speechStart(5_600), says.speechEnd(5_900), ...says.userText('Hi.'));
+    const [, spoken] = rig.conversation.snapshot().filter((e) => e.kind === 'user');
+    expect(spoken).toMatchObject({ text: 'Hi.' });
+    expect(spoken?.at).toBeGreaterThan(1_000_000 + 5_000);
+  });
+
   test('a tool that finishes while there is no stream is told to the next, once', () => {
     const rig = begin();
     rig.stream(0).say(...says.toolUse('x', {}, 'use-1'), ...says.toolUse('y', {}, 'use-2'));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals';
 import { initializeLogger } from '@livekit/agents';
-import { Conversation, type Effect } from '../../../agent/src/nova-sonic/conversation.js';
+import { Conversation } from '../../../agent/src/nova-sonic/conversation.js';
+import type { Effect } from '../../../agent/src/nova-sonic/effects.js';
 import { parseServerEvent } from '../../../agent/src/nova-sonic/events.js';
 import { replyOf, shuffledConversation } from './support/shuffled.js';
 

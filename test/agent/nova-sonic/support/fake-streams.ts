@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Continuity with a clock moved by hand and streams that only remember what they were told.
 import { Continuity, type ContinuityHost } from '../../../../agent/src/nova-sonic/continuity.js';
-import { Conversation, type Effect } from '../../../../agent/src/nova-sonic/conversation.js';
+import { Conversation } from '../../../../agent/src/nova-sonic/conversation.js';
+import type { Effect } from '../../../../agent/src/nova-sonic/effects.js';
 import {
   NovaSonicError,
   type NovaSonicErrorKind,
