@@ -133,11 +133,11 @@ onlyWithChromium('in the middle of a call', () => {
     await call(page);
     await page.locator('.words.agent').waitFor({ timeout: 40_000 });
     await stateIs(page, 'Listening');
-    const ofJob = /^\{.*"pid":(\d+),.*"jobID":/m.exec(start.stderr.slice(before));
-    process.kill(Number(ofJob?.[1]), 'SIGKILL');
-    const killed = Date.now();
+    // The process of this call is the one that has just logged its greeting.
+    const greeted = /"pid":(\d+)[^\n]*"jobID"[^\n]*"msg":"reply"/;
+    const pid = await until(() => greeted.exec(start.stderr.slice(before))?.[1]);
+    process.kill(Number(pid), 'SIGKILL');
     await problem(page, 'The agent left the call', 60_000);
-    process.stderr.write(`missed after ${Date.now() - killed} ms\n`);
     await stateIs(page, 'Call ended');
     await page.context().close();
   });
@@ -190,6 +190,16 @@ onlyWithChromium('in the middle of a call', () => {
     await page.context().close();
   });
 });
+
+async function until<T>(found: () => T | undefined): Promise<T> {
+  const deadline = Date.now() + 20_000;
+  for (;;) {
+    const value = found();
+    if (value !== undefined) return value;
+    if (Date.now() > deadline) throw new Error('It did not come in 20 s.');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
 
 /** A process and all that descend from it. */
 function family(pid: number): number[] {

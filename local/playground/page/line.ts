@@ -33,7 +33,12 @@ export interface LineEvents {
 
 /** One call over LiveKit: the room, the agent in it, what it says and tells. */
 export class Line {
-  readonly #room = new Room({ adaptiveStream: false, dynacast: false });
+  readonly #room = new Room({
+    adaptiveStream: false,
+    dynacast: false,
+    // Who leaves the page hangs up: phone.ts does it, once it has kept what was said.
+    disconnectOnPageLeave: false,
+  });
   readonly #events: LineEvents;
   #agent: RemoteParticipant | undefined;
   #audio: HTMLMediaElement | undefined;
