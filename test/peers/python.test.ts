@@ -15,7 +15,11 @@ import {
   writeWav,
 } from './python.js';
 
-const PLUGIN = ['livekit-plugins-aws[realtime]==1.8.9', 'livekit-agents==1.8.9'];
+const PLUGIN = [
+  'livekit-plugins-aws[realtime]==1.8.9',
+  'livekit-agents==1.8.9',
+  'aws-sdk-bedrock-runtime==0.12.0',
+];
 const SCENARIO = fileURLToPath(new URL('./peer.yaml', import.meta.url));
 /** A first run installs the packages from the registry. */
 const INSTALL_MS = 400_000;
