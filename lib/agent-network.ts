@@ -56,7 +56,7 @@ export interface AgentNetworkProps {
   readonly natGateways?: number;
 
   /**
-   * Address range of an own VPC. It matters when the VPC is to be peered.
+   * Address range of an own VPC, /18 or larger. It matters when the VPC is to be peered.
    * @default '10.0.0.0/16'
    */
   readonly cidr?: string;
@@ -114,12 +114,19 @@ export class AgentNetwork extends Construct {
   }
 
   private ownVpc(props: AgentNetworkProps, natGateways: number): Vpc {
+    // A fixed size: with private subnets added later, the public ones keep their addresses and are not replaced.
+    const cidrMask = 20;
     const publicSubnets = {
       name: 'Public',
       subnetType: SubnetType.PUBLIC,
       mapPublicIpOnLaunch: false,
+      cidrMask,
     };
-    const privateSubnets = { name: 'Private', subnetType: SubnetType.PRIVATE_WITH_EGRESS };
+    const privateSubnets = {
+      name: 'Private',
+      subnetType: SubnetType.PRIVATE_WITH_EGRESS,
+      cidrMask,
+    };
     const vpc = new Vpc(this, 'Vpc', {
       maxAzs: 2,
       natGateways,

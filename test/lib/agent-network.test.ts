@@ -49,6 +49,15 @@ describe('the own VPC', () => {
     expect(placement({ natGateways: 1 }).Subnets.map(flat).join()).toContain('Private');
   });
 
+  test('keeps its public subnets as they are when private ones are added', () => {
+    const ranges = (context = {}) =>
+      resources(templateWith(context), 'AWS::EC2::Subnet').map(([id, { Properties }]) => [
+        id,
+        Properties.CidrBlock,
+      ]);
+    expect(ranges({ natGateways: 1 })).toEqual(expect.arrayContaining(ranges()));
+  });
+
   test('has interface endpoints when asked, open to the tasks alone', () => {
     const template = templateWith({ vpcEndpoints: true });
     const services = resources(template, 'AWS::EC2::VPCEndpoint')
