@@ -5,6 +5,12 @@ import type { Room } from '@livekit/rtc-node';
 /** LiveKit text-stream topic on which the agent tells the room what happens in the call. */
 export const CALL_FEED_TOPIC = 'nova-sonic.call';
 
+/** Topic on which a participant asks for what it missed: the `seq` from which on, as text. */
+export const CALL_FEED_AGAIN_TOPIC = 'nova-sonic.call.again';
+
+/** So much is kept for those who missed it: some hours, or half an hour with the wire. */
+const KEPT = 10_000;
+
 /** When a thing happened: ms since the epoch, by the agent's clock. */
 type At = { at: number };
 
@@ -86,19 +92,40 @@ export type CallFeedMessage = At &
 
 type WithoutAt<T> = T extends At ? Omit<T, 'at'> : never;
 
-/** Tells the room, in order; a room that is gone is no error, since the call goes on without its audience. */
+/** A message as it is sent: `seq` counts from 0 in each call, so that one can see what is missing. */
+export type NumberedFeedMessage = CallFeedMessage & { seq: number };
+
+/**
+ * Tells the room, in order; a room that is gone is no error, since the call goes on without its audience. LiveKit loses
+ * what is sent before a participant is quite connected, or while it reconnects: who asks is told again.
+ */
 export class CallFeed {
   readonly #room: Room;
   #queue: Promise<void> = Promise.resolve();
+  #kept: string[] = [];
+  #next = 0;
 
   constructor(room: Room) {
     this.#room = room;
+    room.registerTextStreamHandler(CALL_FEED_AGAIN_TOPIC, async (reader, { identity }) => {
+      const from = Number.parseInt(await reader.readAll(), 10);
+      const first = this.#next - this.#kept.length;
+      for (const text of this.#kept.slice(Math.max(0, (from || 0) - first)))
+        this.#send(text, [identity]);
+    });
   }
 
   tell(message: WithoutAt<CallFeedMessage>, at = Date.now()): void {
-    const text = JSON.stringify({ at, ...message });
+    const text = JSON.stringify({ at, ...message, seq: this.#next++ });
+    this.#kept.push(text);
+    if (this.#kept.length > KEPT * 1.1) this.#kept.splice(0, this.#kept.length - KEPT);
+    this.#send(text);
+  }
+
+  #send(text: string, to?: string[]): void {
+    const options = { topic: CALL_FEED_TOPIC, ...(to && { destinationIdentities: to }) };
     this.#queue = this.#queue
-      .then(() => this.#room.localParticipant?.sendText(text, { topic: CALL_FEED_TOPIC }))
+      .then(() => this.#room.localParticipant?.sendText(text, options))
       .then(
         () => {},
         () => {},

@@ -283,9 +283,8 @@ async function expectDownloads(page: Page): Promise<void> {
   };
   const events = await save(/Events/, 'call.jsonl');
   const validate = new Command('emulator', ['validate', events]);
-  expect({ code: await validate.exited, text: validate.stdout + validate.stderr }).toMatchObject({
-    code: 0,
-  });
+  await validate.exited;
+  expect(validate.stdout).toMatch(/: 0 errors, /);
   const recorded = readFileSync(events, 'utf8')
     .trim()
     .split('\n')

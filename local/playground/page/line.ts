@@ -11,7 +11,13 @@ import {
   RoomEvent,
   Track,
 } from 'livekit-client';
-import { CALL_FEED_TOPIC, type CallFeedMessage } from '../../../agent/src/call-feed.js';
+import {
+  CALL_FEED_AGAIN_TOPIC,
+  CALL_FEED_TOPIC,
+  type CallFeedMessage,
+  type NumberedFeedMessage,
+} from '../../../agent/src/call-feed.js';
+import { InOrder } from '../record/in-order.js';
 import type { Happening, Who } from '../record/record.js';
 import type { Ticket } from './server.js';
 
@@ -41,9 +47,12 @@ export class Line {
   });
   readonly #events: LineEvents;
   #agent: RemoteParticipant | undefined;
+  #agentBefore: string | undefined;
+  readonly #tick = setInterval(() => this.#agent && this.#feed.tick(Date.now()), 1_000);
   #audio: HTMLMediaElement | undefined;
   #texts = 0;
   readonly #over = new AbortController();
+  #feed = this.#newFeed();
 
   constructor(events: LineEvents) {
     this.#events = events;
@@ -60,17 +69,19 @@ export class Line {
       .on(RoomEvent.Reconnected, () => {
         events.link('back');
         this.#findAgent();
+        this.#feed.catchUp();
       })
       .on(RoomEvent.AudioPlaybackStatusChanged, () => events.blocked(!this.#room.canPlaybackAudio))
       .on(RoomEvent.Disconnected, (reason) => {
         this.#over.abort();
+        clearInterval(this.#tick);
         events.ended(reason);
       });
     this.#watchNetwork();
     this.#room.registerTextStreamHandler(CALL_FEED_TOPIC, async (reader) => {
-      const text = await reader.readAll();
-      const message = JSON.parse(text) as CallFeedMessage;
-      events.happened({ kind: 'feed', at: Date.now(), message });
+      const at = Date.now();
+      const { seq, ...message } = JSON.parse(await reader.readAll()) as NumberedFeedMessage;
+      this.#feed.take(seq, { at, message });
     });
     this.#room.registerTextStreamHandler(TRANSCRIPTION_TOPIC, async (reader, { identity }) => {
       const who: Who = identity === this.#room.localParticipant.identity ? 'you' : 'agent';
@@ -131,6 +142,23 @@ export class Line {
     window.addEventListener('online', online, { signal });
   }
 
+  /** LiveKit loses what the agent tells before this page is quite connected, and while it reconnects. */
+  #newFeed(): InOrder<{ at: number; message: CallFeedMessage }> {
+    return new InOrder(
+      ({ at, message }) => this.#events.happened({ kind: 'feed', at, message }),
+      (from) => {
+        const agent = this.#agent?.identity;
+        if (!agent || this.#room.state !== ConnectionState.Connected) return;
+        this.#room.localParticipant
+          .sendText(String(from), {
+            topic: CALL_FEED_AGAIN_TOPIC,
+            destinationIdentities: [agent],
+          })
+          .catch(() => {});
+      },
+    );
+  }
+
   get agentHere(): boolean {
     return this.#agent !== undefined;
   }
@@ -141,6 +169,10 @@ export class Line {
 
   #came(participant: RemoteParticipant): void {
     if (participant.kind !== ParticipantKind.AGENT) return;
+    // Another agent counts anew.
+    if (this.#agentBefore !== undefined && this.#agentBefore !== participant.identity)
+      this.#feed = this.#newFeed();
+    this.#agentBefore = participant.identity;
     this.#agent = participant;
     this.tellAgent();
   }
