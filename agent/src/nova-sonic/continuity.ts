@@ -4,17 +4,19 @@
  * goes on. Renewal at quiet moments, retry, failover to other Regions, the caller's audio carried over. It decides
  * when and what; `stream.ts` does it. Clock, chance and streams are passed in.
  */
-import { type AudioChunk, AudioMemory, AudioTimeline, loudness } from './audio-input.js';
+import { type AudioChunk, AudioMemory } from './audio-input.js';
 import type { Clock } from './clock.js';
 import type { Conversation } from './conversation.js';
 import type { Effect, ResumePlan } from './effects.js';
-import { type NovaSonicError, noResponse, NovaSonicError as SonicError } from './errors.js';
+import { NovaSonicError } from './errors.js';
 import { type ClientEvent, parseServerEvent, type SessionConfig } from './events.js';
-import { type HistoryEntry, type HistoryLimits, splitText, toWire } from './history.js';
+import { type HistoryEntry, type HistoryLimits, toWire } from './history.js';
+import { Link } from './link.js';
 import { PRIME_MS, Prompt } from './prompt.js';
 import { type RetryOptions, RetryPolicy } from './retry.js';
 import type { StreamLifecycle } from './session-events.js';
 import type { SonicStream, StreamSink } from './stream.js';
+import { Watchdog } from './watchdog.js';
 
 /** What a stream is opened with; asked for anew each time. */
 export interface StreamSettings {
@@ -50,21 +52,6 @@ export interface ContinuityOptions {
   readonly openStream: (id: string, region: string, sink: StreamSink) => SonicStream;
 }
 
-/** One stream of the call with what was said on it. */
-interface Link {
-  readonly stream: SonicStream;
-  readonly prompt: Prompt;
-  readonly timeline: AudioTimeline;
-  reason: string;
-  readonly settings: string;
-  openedAt?: number;
-  lastStimulusAt: number;
-  /** How many of the waiting notes this stream was told. */
-  notesSent: number;
-  /** For a stream that stands by: what the conversation was when its history was told. */
-  version: number;
-}
-
 const TICK_MS = 100;
 /** The service ends a stream after 480 s; without a quiet moment we end it before. */
 const HARD_LIMIT_MS = 465_000;
@@ -79,20 +66,13 @@ const GAP_MS = 150;
 const FILL_MS = 3_000;
 /** … then so much that the service does not count the stream as idle (it allows 55 s). */
 const KEEP_ALIVE_MS = 10_000;
-/** So much loud audio without any event means that nobody is listening at the other end. */
-const DEAF_MS = 5_000;
-const LOUD = 300;
-/** Loud audio so recent may be the beginning of a turn. */
-/** A reply that stops in the middle must be noticed before the framework gives its audio up (10 s). */
-const REPLY_STALL_MS = 7_000;
-const LOUD_MEMORY_MS = 1_500;
-
 export class Continuity {
   readonly #options: ContinuityOptions;
   readonly #host: ContinuityHost;
   readonly #conversation: Conversation;
   readonly #policy: RetryPolicy;
   readonly #memory: AudioMemory;
+  readonly #watchdog = new Watchdog();
   #current?: Link;
   #standby?: Link;
   readonly #closing = new Set<Promise<void>>();
@@ -106,12 +86,6 @@ export class Continuity {
   #renewReason?: string;
   #renewNotBefore = 0;
   #renewed: Array<() => void> = [];
-  #lastAudioAt = 0;
-  #lastFillAt = 0;
-  #lastEventAt = 0;
-  #lastLoudAt?: number;
-  #loudMs = 0;
-  #deafTried = false;
   #historyShare = 1;
   #filtered = 0;
 
@@ -150,12 +124,8 @@ export class Continuity {
   audio(chunk: AudioChunk): void {
     if (this.#state === 'over') return;
     this.#memory.push(chunk);
-    this.#lastAudioAt = chunk.at;
-    if (loudness(chunk.pcm) > LOUD) {
-      this.#lastLoudAt = chunk.at;
-      if (this.#current) this.#loudMs += chunk.ms;
-    }
-    this.#writeAudio(this.#current, chunk);
+    this.#watchdog.audio(chunk, this.#current !== undefined);
+    this.#current?.audio(chunk, this.#now);
   }
 
   /** Forgets audio that was not sent yet. */
@@ -172,13 +142,8 @@ export class Continuity {
   toolResult(callId: string, content: string, note: string): void {
     if (this.#state === 'over') return;
     const now = this.#now;
-    const events = this.#current?.prompt.toolResult(callId, content) ?? [];
-    if (!this.#conversation.toolAnswered(callId, now)) return;
-    if (events.length > 0 && this.#current) {
-      this.#write(this.#current, events);
-      this.#current.lastStimulusAt = now;
-      return;
-    }
+    const told = this.#current?.toolResult(callId, content, now) ?? false;
+    if (!this.#conversation.toolAnswered(callId, now) || told) return;
     this.#notes.push(note);
     if (this.#current) this.#sendNotes(this.#current);
   }
@@ -203,7 +168,7 @@ export class Continuity {
 
   /** When the piece with what had arrived at a moment was handed to the SDK. */
   sentAt(arrival: number): number | undefined {
-    return this.#current?.timeline.sentAt(arrival);
+    return this.#current?.sentAt(arrival);
   }
 
   /** Ends everything, in order where the stream is up. Resolves when nothing is left. */
@@ -231,31 +196,26 @@ export class Continuity {
       sent: (event) => this.#host.sent(event, id),
       ended: (error) => link && this.#ended(link, error),
     });
-    link = {
-      stream,
-      prompt: new Prompt(config),
-      timeline: new AudioTimeline(),
-      reason,
-      settings: settingsFingerprint({ config, instructions }),
-      lastStimulusAt: now,
-      notesSent: 0,
-      version: this.#conversation.version,
-    };
     const { maxBytes, maxTextBytes } = this.#options.history;
     const limits = { maxBytes: Math.floor(maxBytes * this.#historyShare), maxTextBytes };
-    stream.write(link.prompt.opening(instructions, toWire(history, limits)));
-    link.timeline.wrote(PRIME_MS, now, now);
+    link = new Link(stream, new Prompt(config), {
+      settings: settingsFingerprint({ config, instructions }),
+      version: this.#conversation.version,
+      reason,
+      limits,
+      now,
+    });
+    link.begin(instructions, toWire(history, limits), now);
     return link;
   }
 
   /** Opens the call's stream and tells it all it has to know; nothing waits for the connection. */
   #connect(region: string, reason: string): void {
     const plan = this.#plan ?? { history: this.#conversation.snapshot(), audioFrom: this.#now };
-    this.#loudMs = 0;
-    this.#lastEventAt = this.#now;
+    this.#watchdog.restart(this.#now);
     const link = this.#open(region, reason, plan.history);
     this.#current = link;
-    for (const chunk of this.#memory.since(plan.audioFrom)) this.#writeAudio(link, chunk);
+    for (const chunk of this.#memory.since(plan.audioFrom)) link.audio(chunk, this.#now);
     const ask = plan.ask ?? this.#pendingAsk;
     if (ask) {
       this.#pendingAsk = ask;
@@ -296,18 +256,15 @@ export class Continuity {
     this.#host.received(document, link.stream.id);
     if (link !== this.#current || this.#state !== 'on') return;
     const now = this.#now;
-    this.#lastEventAt = now;
-    this.#loudMs = 0;
     const event = parseServerEvent(document);
     if (event.type === 'toolUse') link.prompt.toolUsed(event.toolUseId);
-    if (event.type === 'userSpeechStart' || event.type === 'text') {
-      link.lastStimulusAt = now;
-      this.#deafTried = false;
-    }
+    const noticed = event.type === 'userSpeechStart' || event.type === 'text';
+    if (noticed) link.lastStimulusAt = now;
+    this.#watchdog.event(now, noticed);
     const effects = this.#conversation.apply(event, {
       now,
-      lastLoudAt: this.#lastLoudAt,
-      sampleAt: (offsetMs) => link.timeline.arrival(offsetMs),
+      lastLoudAt: this.#watchdog.lastLoudAt,
+      sampleAt: (offsetMs) => link.arrival(offsetMs),
     });
     if (effects.some((effect) => effect.type === 'generation_opened')) this.#pendingAsk = undefined;
     if (effects.some((e) => e.type === 'generation_closed' && e.reason === 'end_turn')) {
@@ -317,7 +274,7 @@ export class Continuity {
     this.#host.effects(effects);
   }
 
-  #ended(link: Link, error?: SonicError): void {
+  #ended(link: Link, error?: NovaSonicError): void {
     const now = this.#now;
     const livedMs = link.openedAt === undefined ? 0 : Math.max(1, now - link.openedAt);
     const { id: streamId, region } = link.stream;
@@ -351,7 +308,7 @@ export class Continuity {
   }
 
   /** The stream of the call is gone. */
-  #lost(link: Link, error: SonicError, livedMs: number, now: number): void {
+  #lost(link: Link, error: NovaSonicError, livedMs: number, now: number): void {
     this.#current = undefined;
     this.#dropStandby();
     this.#rememberPlan(now, error.kind === 'no_response' ? 'silence' : 'failure');
@@ -359,7 +316,7 @@ export class Continuity {
       ? this.#policy.failed(link.stream.region, error, livedMs, now)
       : ({ type: 'give_up', why: 'the content filter stopped it again' } as const);
     if (decision.type === 'give_up') {
-      const final = new SonicError(
+      const final = new NovaSonicError(
         'gave_up',
         `The call cannot be served: ${decision.why}. Last: ${error.message}`,
         {
@@ -381,7 +338,7 @@ export class Continuity {
   }
 
   /** Failures that the same opening would run into again. False when there is nothing left to change. */
-  #adapt(error: SonicError): boolean {
+  #adapt(error: NovaSonicError): boolean {
     if (error.kind === 'history_too_long') this.#historyShare /= 2;
     if (error.kind !== 'content_filtered' || !this.#plan) return true;
     this.#filtered += 1;
@@ -411,8 +368,7 @@ export class Continuity {
   // -- renewal -----------------------------------------------------------------------------------------------------
 
   #renewalDue(link: Link, now: number): string | undefined {
-    const age = now - (link.openedAt ?? now);
-    if (age >= this.#options.renewAfterMs) return 'age';
+    if (link.age(now) >= this.#options.renewAfterMs) return 'age';
     const { expiresAt } = link.stream;
     if (expiresAt !== undefined && now >= expiresAt - CREDENTIALS_MARGIN_MS) return 'credentials';
     if (now - link.lastStimulusAt >= UNUSED_LIMIT_MS) return 'unused';
@@ -440,7 +396,7 @@ export class Continuity {
     // Credentials that did not change would be due for renewal again at once.
     const same = link.reason === 'credentials' && link.stream.expiresAt === old.stream.expiresAt;
     this.#renewNotBefore = now + (same ? SAME_CREDENTIALS_MS : 0);
-    for (const chunk of this.#memory.since(plan.audioFrom)) this.#writeAudio(link, chunk);
+    for (const chunk of this.#memory.since(plan.audioFrom)) link.audio(chunk, this.#now);
     this.#host.effects(effects);
     this.#retire(old);
     this.#host.lifecycle({
@@ -489,32 +445,12 @@ export class Continuity {
 
   // -- writing -----------------------------------------------------------------------------------------------------
 
-  #write(link: Link, events: readonly ClientEvent[]): void {
-    link.stream.write(events);
-  }
-
-  #writeAudio(link: Link | undefined, chunk: AudioChunk): void {
-    if (!link) return;
-    const events = link.prompt.audio(chunk.pcm);
-    if (events.length === 0) return;
-    link.timeline.wrote(chunk.ms, chunk.at, this.#now);
-    this.#write(link, events);
-  }
-
-  #writeSilence(link: Link, ms: number): void {
-    const now = this.#now;
-    link.timeline.wrote(ms, now, now);
-    this.#write(link, link.prompt.silence(ms));
-    this.#lastFillAt = now;
-  }
-
   /** Words are only heard next to audio: where none flows, a little silence goes before. */
   #sendText(link: Link, text: string): void {
     const now = this.#now;
-    if (now - this.#lastAudioAt > GAP_MS && now - this.#lastFillAt > GAP_MS)
-      this.#writeSilence(link, PRIME_MS);
-    this.#write(link, link.prompt.text(splitText(text, this.#options.history.maxTextBytes)));
-    link.lastStimulusAt = now;
+    const audioFlows = now - this.#watchdog.lastAudioAt <= GAP_MS || link.sinceFill(now) <= GAP_MS;
+    if (!audioFlows) link.silence(PRIME_MS, now);
+    link.text(text, now);
   }
 
   /** Sent with every stream until one is up, so that a failed connect does not lose them. */
@@ -549,7 +485,7 @@ export class Continuity {
     const link = this.#current;
     if (!link) return;
     this.#fillGap(link, now);
-    const trouble = this.#trouble(link, now);
+    const trouble = this.#watchdog.trouble(link, this.#conversation, now, this.#options.progressMs);
     if (trouble) {
       link.stream.fail(trouble);
       return;
@@ -562,49 +498,15 @@ export class Continuity {
       Math.max(this.#options.renewAfterMs, HARD_LIMIT_MS),
     );
     if (now < this.#renewNotBefore) return;
-    if (now - link.openedAt >= hard) this.#replace(reason);
-    else if (this.#quiet(now)) this.#prepare(reason);
-  }
-
-  /** Also by our own ears: the service tells late, or not at all, that the caller has begun to speak. */
-  #quiet(now: number): boolean {
-    return this.#conversation.quiet(now) && now - (this.#lastLoudAt ?? 0) > LOUD_MEMORY_MS;
+    if (link.age(now) >= hard) this.#replace(reason);
+    else if (this.#conversation.quiet(now) && this.#watchdog.calm(now)) this.#prepare(reason);
   }
 
   #fillGap(link: Link, now: number): void {
-    const gap = now - Math.max(this.#lastAudioAt, link.openedAt ?? now);
+    const gap = now - Math.max(this.#watchdog.lastAudioAt, link.openedAt ?? now);
     if (gap < GAP_MS) return;
     const due = gap < FILL_MS ? TICK_MS : KEEP_ALIVE_MS;
-    if (now - this.#lastFillAt >= due) this.#writeSilence(link, TICK_MS);
-  }
-
-  #trouble(link: Link, now: number): SonicError | undefined {
-    const { region } = link.stream;
-    if (link.stream.stalled(now))
-      return noResponse('the service did not take what was sent', 5_000, region);
-    if (link.openedAt === undefined) return undefined;
-    const owed = this.#conversation.owedSince;
-    const silence = now - Math.max(owed ?? now, this.#lastEventAt);
-    if (owed !== undefined && silence > this.#options.progressMs) {
-      return noResponse('the service did not answer a question', silence, region);
-    }
-    const unheard = now - this.#lastEventAt;
-    if (
-      this.#conversation.replying &&
-      unheard > Math.min(this.#options.progressMs, REPLY_STALL_MS)
-    ) {
-      return noResponse('the service did not go on with a reply', unheard, region);
-    }
-    const calm = Math.min(unheard, now - (this.#lastLoudAt ?? now));
-    if (this.#conversation.userSpeaking && calm > this.#options.progressMs) {
-      return noResponse('the service did not notice the end of speech', calm, region);
-    }
-    // It may be noise that the service rightly ignores: so once only, until it hears something again.
-    if (this.#loudMs > DEAF_MS && !this.#deafTried && !this.#conversation.userSpeaking) {
-      this.#deafTried = true;
-      return noResponse('the service did not notice the caller speaking', this.#loudMs, region);
-    }
-    return undefined;
+    if (link.sinceFill(now) >= due) link.silence(TICK_MS, now);
   }
 
   #end(reason: string): void {

@@ -7,6 +7,9 @@
 import { llm } from '@livekit/agents';
 import type { WireMessage } from './prompt.js';
 
+/** A history as it goes over the wire. */
+export type WireHistory = readonly WireMessage[];
+
 interface Base {
   readonly id: string;
   /** Milliseconds since the epoch at which it was begun. */

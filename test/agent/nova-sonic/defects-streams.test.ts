@@ -146,6 +146,9 @@ describe('renewal', () => {
     // The same name with another schema, twice, in the middle of the reply.
     await rig.agent.updateTools(Object.entries(make(z.object({ a: z.string() }))).map(named));
     await rig.agent.updateTools(Object.entries(make(z.object({ b: z.number() }))).map(named));
+    // Time enough for a renewal that would not wait for the end of the reply.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(server.streams).toHaveLength(1);
     stream.send(...says.audioData(id, 400), says.audioEnd(id, 'END_TURN'));
     await rig.item('assistant', 'A reply.');
     expect(rig.speaker.playedMs).toBe(800);
