@@ -55,7 +55,7 @@ beforeAll(async () => {
     },
   });
   const hello = await spoken(SAID);
-  const wait = await spoken('Wait a moment.');
+  const wait = trimmed(await spoken('Wait a moment.'));
   // Synthesised once before, so that the comparison is not with a cold start.
   const warm = new TestClient(sdkClient(emulator));
   warm.start();
@@ -95,7 +95,7 @@ beforeAll(async () => {
   await start;
   await generated;
   // The audio is all sent, and still heard: the user talks over it, then goes on after a short pause, then is done.
-  microphone.add(wait, silence(800), wait);
+  microphone.add(wait, silence(850), wait);
   await emulator.next(of('userSpeechEnd'));
   await emulator.next(of('userSpeechEnd'));
   await emulator.next(isTurnEnd);
@@ -274,6 +274,12 @@ function between(value: number, low: number, high: number): void {
 
 const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1] as number;
 const silence = (ms: number) => new Int16Array(ms * 16);
+
+/** Without the silence around it, so that pauses are as long as they say. */
+function trimmed(samples: Int16Array): Int16Array {
+  const loud = (sample: number) => Math.abs(sample) > 300;
+  return samples.slice(samples.findIndex(loud), samples.findLastIndex(loud) + 1);
+}
 
 /** Frames of 32 ms in real time: what was added, and silence in between. */
 class Microphone {
