@@ -2,13 +2,13 @@
 import { llm, shortuuid } from '@livekit/agents';
 import type { AudioFrame } from '@livekit/rtc-node';
 import { AudioCutter } from './audio-input.js';
+import { AwaitedReplies } from './awaited-replies.js';
 import { connectClient } from './client.js';
 import type { Clock } from './clock.js';
 import { Continuity, type StreamSettings, settingsFingerprint } from './continuity.js';
 import { Conversation } from './conversation.js';
 import type { Effect, ResponseRecord } from './effects.js';
 import { asError, type NovaSonicError } from './errors.js';
-import { type ClientEvent, withoutAudio } from './events.js';
 import { GenerationChannels } from './generation.js';
 import {
   compareContext,
@@ -20,8 +20,8 @@ import {
 import { responseMetrics, turnTiming } from './measures.js';
 import type { ResolvedOptions } from './options.js';
 import type { RealtimeModel } from './realtime-model.js';
-import type { RealtimeSessionEvents } from './session-events.js';
 import { SonicStream } from './stream.js';
+import { Telling } from './telling.js';
 import {
   ToolCalls,
   toolChoiceConfig,
@@ -33,11 +33,6 @@ import { isFirstGeneration } from './voices.js';
 
 /** Several changes of tools or instructions in a row make one renewal. */
 const CHANGES_SETTLE_MS = 50;
-
-interface PendingReply {
-  readonly resolve: (event: llm.GenerationCreatedEvent) => void;
-  readonly reject: (error: Error) => void;
-}
 
 /**
  * One agent's conversation with Nova Sonic, over as many streams as it takes. LiveKit's side of the plugin: audio and
@@ -55,9 +50,9 @@ export class RealtimeSession extends llm.RealtimeSession {
   readonly #toolCalls: ToolCalls;
   readonly #onClosed: () => void;
   readonly #generations = new Map<string, GenerationChannels>();
-  readonly #replies = new Map<string, PendingReply>();
+  readonly #replies: AwaitedReplies;
+  readonly #telling: Telling;
   readonly #userInitiated = new Set<string>();
-  readonly #told = new Set<string>();
   #instructions = '';
   #tools: llm.ToolContext = llm.ToolContext.empty();
   #toolChoice: llm.ToolChoice | null | undefined;
@@ -74,6 +69,16 @@ export class RealtimeSession extends llm.RealtimeSession {
     this.#clock = options.clock;
     this.#onClosed = onClosed;
     this.#toolChoice = options.toolChoice;
+    this.#telling = new Telling(this, this.logger, model.label(), options);
+    this.#replies = new AwaitedReplies(
+      this.#clock,
+      options.generateReplyTimeout,
+      (id, drop) => this.#conversation.cancelRequest(id, drop),
+      (error) => {
+        this.logger.warn({ timeoutMs: options.generateReplyTimeout }, error.message);
+        this.#telling.error(error, true);
+      },
+    );
     this.#cutter = new AudioCutter(options.inputSampleRate, options.inputChunkMs);
     this.#conversation = new Conversation({
       newId: shortuuid,
@@ -114,13 +119,14 @@ export class RealtimeSession extends llm.RealtimeSession {
         effects: (effects) => this.#run(effects),
         lifecycle: (event) => {
           this.logger.debug(event, 'stream lifecycle');
-          this.#tell('stream_lifecycle', event);
+          this.#telling.event('stream_lifecycle', event);
         },
         failed: (error, recoverable) => this.#failed(error, recoverable),
-        reconnected: () => this.#tell('session_reconnected', {}),
-        sent: (event, streamId) => this.#observe('bedrock_client_event_queued', event, streamId),
+        reconnected: () => this.#telling.event('session_reconnected', {}),
+        sent: (event, streamId) =>
+          this.#telling.wire('bedrock_client_event_queued', event, streamId),
         received: (document, streamId) =>
-          this.#observe('bedrock_server_event_received', document, streamId),
+          this.#telling.wire('bedrock_server_event_received', document, streamId),
       },
     );
   }
@@ -192,7 +198,7 @@ export class RealtimeSession extends llm.RealtimeSession {
     const before = JSON.stringify(toolChoiceConfig(this.#toolChoice));
     this.#toolChoice = toolChoice ?? this.#options.toolChoice;
     if (this.#continuity.started && JSON.stringify(toolChoiceConfig(this.#toolChoice)) !== before) {
-      this.#once(
+      this.#telling.once(
         'Sonic takes a tool choice only at the start of a stream: it takes effect at the next one',
       );
     }
@@ -226,7 +232,7 @@ export class RealtimeSession extends llm.RealtimeSession {
     if (!edits.changed) return;
     if (this.#options.contextEdits === 'renew') void this.#continuity.renew('context edited');
     else
-      this.#once(
+      this.#telling.once(
         'Sonic takes a changed history only at the start of a stream: it is told to the next one',
       );
   }
@@ -240,13 +246,13 @@ export class RealtimeSession extends llm.RealtimeSession {
       for (const chunk of this.#cutter.push(frame, this.#clock.now()))
         this.#continuity.audio(chunk);
     } catch (error) {
-      this.#once('a frame of audio could not be sent', asError(error));
+      this.#telling.once('a frame of audio could not be sent', asError(error));
     }
   }
 
   /** Sonic takes no video; said once. LiveKit for TypeScript has no such member, the Python one does. */
   pushVideo(_frame: unknown): void {
-    this.#once('Sonic takes no video: it is left out');
+    this.#telling.once('Sonic takes no video: it is left out');
   }
 
   /** Sends what is left in the buffer. The end of a turn is decided by Sonic itself. */
@@ -286,36 +292,7 @@ export class RealtimeSession extends llm.RealtimeSession {
       typed.length > 0
         ? undefined
         : { kind: 'instruction', id, at: this.#clock.now(), text: words };
-    return new Promise((resolve, reject) => {
-      const done = () => {
-        cancelTimer();
-        options.signal?.removeEventListener('abort', onAbort);
-        this.#replies.delete(id);
-      };
-      const giveUp = (error: Error, drop = false) => {
-        done();
-        this.#conversation.cancelRequest(id, drop);
-        reject(error);
-      };
-      const onAbort = () => giveUp(new llm.RealtimeError('generateReply was aborted'), true);
-      const cancelTimer = this.#clock.after(this.#options.generateReplyTimeout, () => {
-        const error = new llm.RealtimeError('generateReply timed out: the reply did not begin');
-        this.logger.warn({ timeoutMs: this.#options.generateReplyTimeout }, error.message);
-        giveUp(error);
-        this.#tellError(error, true);
-      });
-      this.#replies.set(id, {
-        resolve: (event) => {
-          done();
-          resolve(event);
-        },
-        reject: giveUp,
-      });
-      if (options.signal?.aborted) {
-        onAbort();
-        return;
-      }
-      options.signal?.addEventListener('abort', onAbort, { once: true });
+    return this.#replies.wait(id, options.signal, () => {
       this.#conversation.request(id, words, entry);
       this.#continuity.sendRequests();
     });
@@ -334,7 +311,7 @@ export class RealtimeSession extends llm.RealtimeSession {
     modalities?: ('text' | 'audio')[];
     audioTranscript?: string;
   }): Promise<void> {
-    this.#once('Sonic keeps its own record of what was spoken: truncate has nothing to do');
+    this.#telling.once('Sonic keeps its own record of what was spoken: truncate has nothing to do');
   }
 
   /** Ends the session at any moment, in order where a stream is up. Resolves when no stream or timer is left. */
@@ -346,15 +323,13 @@ export class RealtimeSession extends llm.RealtimeSession {
   async #close(): Promise<void> {
     this.#cancelSettle?.();
     this.#toolCalls.close();
-    for (const reply of [...this.#replies.values()]) {
-      reply.reject(new llm.RealtimeError('the session was closed'));
-    }
+    this.#replies.end(new llm.RealtimeError('the session was closed'));
     const { effects, leftover } = this.#conversation.end(this.#clock.now());
     this.#run(effects);
     const total =
       leftover.inputAudio + leftover.inputText + leftover.outputAudio + leftover.outputText;
     if (total > 0)
-      this.#tell(
+      this.#telling.event(
         'metrics_collected',
         responseMetrics(this.#model, undefined, leftover, this.#clock.now()),
       );
@@ -400,13 +375,13 @@ export class RealtimeSession extends llm.RealtimeSession {
         this.#closeGeneration(effect.response);
         break;
       case 'speech_started':
-        this.#tell('input_speech_started', {});
+        this.#telling.event('input_speech_started', {});
         break;
       case 'speech_stopped':
-        this.#tell('input_speech_stopped', { userTranscriptionEnabled: false });
+        this.#telling.event('input_speech_stopped', { userTranscriptionEnabled: false });
         break;
       case 'transcript':
-        this.#tell('input_audio_transcription_completed', {
+        this.#telling.event('input_audio_transcription_completed', {
           itemId: effect.itemId,
           transcript: effect.text,
           isFinal: effect.final,
@@ -415,24 +390,30 @@ export class RealtimeSession extends llm.RealtimeSession {
         break;
       case 'barge_in':
         this.#toolCalls.interrupted();
-        this.#tell('barge_in', { at: effect.at, sign: effect.sign, responseId: effect.id });
+        this.#telling.event('barge_in', {
+          at: effect.at,
+          sign: effect.sign,
+          responseId: effect.id,
+        });
         break;
     }
   }
 
   /** One `generation_created` for each generation, owned by whoever asked for it. */
   #emitGenerationEvent(response: ResponseRecord, requestId: string | undefined): void {
-    const pending = requestId === undefined ? undefined : this.#replies.get(requestId);
+    const awaited = this.#replies.has(requestId);
     const channels = new GenerationChannels(
       response.id,
       response.messageId,
-      pending !== undefined,
+      awaited,
       this.#options.outputSampleRate,
     );
     this.#generations.set(response.id, channels);
-    if (pending) this.#userInitiated.add(response.id);
-    pending?.resolve(channels.event);
-    this.#tell('generation_created', channels.event);
+    if (awaited) {
+      this.#userInitiated.add(response.id);
+      this.#replies.begun(requestId, channels.event);
+    }
+    this.#telling.event('generation_created', channels.event);
   }
 
   #callTool({ id, itemId, callId, name, args }: Extract<Effect, { type: 'tool_call' }>): void {
@@ -481,13 +462,13 @@ export class RealtimeSession extends llm.RealtimeSession {
     channels?.close();
     this.#generations.delete(response.id);
     this.#userInitiated.delete(response.id);
-    this.#tell(
+    this.#telling.event(
       'metrics_collected',
       responseMetrics(this.#model, response, response.tokens, this.#clock.now()),
     );
     const ended = response.userSpeechEndedAt;
     const sentAt = ended === undefined ? undefined : this.#continuity.sentAt(ended);
-    this.#tell('turn_timing', turnTiming(response, sentAt, channels?.firstAudioAt));
+    this.#telling.event('turn_timing', turnTiming(response, sentAt, channels?.firstAudioAt));
   }
 
   // -- settings ----------------------------------------------------------------------------------------------------
@@ -539,7 +520,7 @@ export class RealtimeSession extends llm.RealtimeSession {
   #refused(message: string): Promise<never> {
     const error = new llm.RealtimeError(message);
     this.logger.error({ error: message }, 'generateReply was refused');
-    if (!this.#closed) this.#tellError(error, true);
+    if (!this.#closed) this.#telling.error(error, true);
     return Promise.reject(error);
   }
 
@@ -548,53 +529,8 @@ export class RealtimeSession extends llm.RealtimeSession {
     if (recoverable) this.logger.warn(fields, 'a stream failed, the call goes on');
     else {
       this.logger.error(fields, 'the call cannot be served and ends');
-      for (const reply of [...this.#replies.values()])
-        reply.reject(new llm.RealtimeError(error.message));
+      this.#replies.end(new llm.RealtimeError(error.message));
     }
-    this.#tellError(error, recoverable);
-  }
-
-  #tellError(error: Error, recoverable: boolean): void {
-    this.#tell('error', {
-      type: 'realtime_model_error',
-      timestamp: Date.now(),
-      label: this.#model.label(),
-      error,
-      recoverable,
-    });
-  }
-
-  #observe(
-    name: 'bedrock_client_event_queued' | 'bedrock_server_event_received',
-    document: ClientEvent | unknown,
-    streamId: string,
-  ): void {
-    const log = this.#options.logEvents;
-    if (!log && this.listenerCount(name) === 0) return;
-    const { event } = withoutAudio(document);
-    const what = Object.keys(event)[0] ?? 'unknown';
-    if (log) this.logger.debug({ streamId, event: what, 'lk.pii.content': event }, name);
-    this.#tell(name, { streamId, at: this.#clock.now(), name: what, event });
-  }
-
-  /** Calls each listener by itself: what one throws neither reaches us nor keeps the others from being told. */
-  #tell<K extends keyof RealtimeSessionEvents>(name: K, payload: RealtimeSessionEvents[K]): void {
-    const listeners = this.rawListeners(name);
-    if (name === 'error' && listeners.length === 0) {
-      this.logger.warn(payload as object, 'an error event that nobody listens to');
-    }
-    for (const listener of listeners) {
-      try {
-        listener.call(this, payload);
-      } catch (error) {
-        this.logger.error({ error, event: name }, 'a listener of the session threw');
-      }
-    }
-  }
-
-  #once(message: string, error?: Error): void {
-    if (this.#told.has(message)) return;
-    this.#told.add(message);
-    this.logger.warn(error ? { error } : {}, message);
+    this.#telling.error(error, recoverable);
   }
 }
