@@ -45,7 +45,7 @@ export function wireEvent(
   direction: WireEvent['direction'],
   { streamId, at, name, event }: BedrockEvent,
 ): WireEvent {
-  const body = ((event.event as Record<string, unknown>)?.[name] ?? event) as WireEvent['event'];
+  const body = (event[name] ?? event) as WireEvent['event'];
   const { content } = body;
   return {
     at,

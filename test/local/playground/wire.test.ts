@@ -69,7 +69,7 @@ function observed(): WireEvent[] {
   ] as const;
   const events: WireEvent[] = [];
   [...opening, ...audio, ...close].forEach(([name, body], i) => {
-    const event = { event: { [name]: body } };
+    const event = { [name]: body };
     gather(events, wireEvent('in', { streamId: 'stream-1', at: 1000 + i * 32, name, event }));
   });
   return events;
