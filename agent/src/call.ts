@@ -24,7 +24,7 @@ export default defineAgent({
 
 async function answer(ctx: JobContext, settings: Settings, fleet: FleetCall): Promise<void> {
   await ctx.connect();
-  const caller = await fleet.caller();
+  const caller = await ctx.waitForParticipant();
   const call = describe(ctx, caller);
   const persona = await assistant(call);
   const feed = new CallFeed(ctx.room);

@@ -116,7 +116,7 @@ export interface FleetSettings {
   goodbyeMs: number;
   /** 0: no limit. */
   maxCallMs: number;
-  /** How long the agent waits in a room for its caller; 0: for ever. */
+  /** How long the agent stays in a room without a caller; 0: for ever. */
   waitForCallerMs: number;
   /** Without a sign of life for so long, a process with a call is killed. */
   hangMs: number;

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import getPort, { clearLockedPorts } from 'get-port';
 import { AgentDispatchClient } from 'livekit-server-sdk';
 import { buildAgent } from '../build.js';
 import type { Line } from '../caller.js';
@@ -70,7 +71,8 @@ export class Fleet {
     const say = options.say ?? (() => {});
     await buildAgent(say);
     const [livekit, [emulator, url, control], question] = await Promise.all([
-      startLiveKitServer({ say }),
+      // A port that nobody prefers, so that it is still ours when the server is started again.
+      getPort({ host: '127.0.0.1' }).then((port) => startLiveKitServer({ port, say })),
       startEmulator(options.streamsPerRegion ?? 20),
       spoken('What time is it in Tokyo?'),
     ]);
@@ -83,12 +85,17 @@ export class Fleet {
   }
 
   /** Starts workers at the same time and waits until each has a warm process for every slot. */
-  async startWorkers(count: number, ecs: EcsAgentOptions = {}): Promise<WorkerProcess[]> {
+  async startWorkers(
+    count: number,
+    ecs: EcsAgentOptions = {},
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<WorkerProcess[]> {
     const slots = this.#options.callsPerTask ?? 10;
     const started = await Promise.all(
       Array.from({ length: count }, () => {
         this.#names += 1;
-        return WorkerProcess.start(`worker-${this.#names}`, MAIN, this.#environment(slots), ecs);
+        const name = `worker-${this.#names}`;
+        return WorkerProcess.start(name, MAIN, { ...this.#environment(slots), ...env }, ecs);
       }),
     );
     this.workers.push(...started);
@@ -147,6 +154,8 @@ export class Fleet {
     const port = Number(new URL(url).port);
     await this.#livekit.stop();
     return async () => {
+      // get-port remembers the ports that it gave away, and would not give ours again.
+      clearLockedPorts();
       this.#livekit = await startLiveKitServer({ port, apiKey, apiSecret, say: () => {} });
       if (this.#livekit.url !== url) throw new Error(`port ${port} was taken by somebody else`);
     };
@@ -175,6 +184,8 @@ export class Fleet {
       // The tasks of this fleet share one machine, whose CPU says nothing about any one of them.
       CPU_FULL_AT: '0',
       METRICS_INTERVAL_S: '1',
+      // Callers of tests hang up early, and a slot that waits for them helps nobody.
+      WAIT_FOR_CALLER_S: '5',
       ...this.#options.env,
     };
     for (const name of ['AWS_PROFILE', 'AWS_SESSION_TOKEN', 'NODE_OPTIONS']) delete env[name];

@@ -92,29 +92,26 @@ export class LightCaller extends EventEmitter<Events> {
     return this.listen(spokenAt, ms);
   }
 
-  /** Listens to one answer that begins after `from`. */
+  /** Listens to one answer that begins after `from`; it also ends when the agent leaves. */
   async listen(from: number, ms = 15_000): Promise<Answer | undefined> {
     let first = 0;
     let last = 0;
     let pause = 0;
     const signal = AbortSignal.timeout(ms + 30_000);
     const late = Date.now() + ms;
-    try {
-      for (;;) {
-        const [loud, at] = (await once(this, 'heard', { signal })) as [boolean, number];
-        if (loud && at > from) {
-          first ||= at;
-          if (last) pause = Math.max(pause, at - last - HEARD_MS);
-          last = at;
-        } else if (first && at - last > ENDED_MS) {
-          const heardMs = last - first + HEARD_MS;
-          return { latencyMs: first - from, heardMs, longestPauseMs: pause, endedAt: last };
-        } else if (!first && at > late) {
-          return undefined;
-        }
+    for (;;) {
+      const heard = await once(this, 'heard', { signal }).catch(() => undefined);
+      const [loud, at] = (heard as [boolean, number] | undefined) ?? [false, Date.now()];
+      if (loud && at > from) {
+        first ||= at;
+        if (last) pause = Math.max(pause, at - last - HEARD_MS);
+        last = at;
+      } else if (first && (!heard || at - last > ENDED_MS)) {
+        const heardMs = last - first + HEARD_MS;
+        return { latencyMs: first - from, heardMs, longestPauseMs: pause, endedAt: last };
+      } else if (!first && (!heard || at > late)) {
+        return undefined;
       }
-    } catch {
-      return undefined;
     }
   }
 
@@ -128,6 +125,8 @@ export class LightCaller extends EventEmitter<Events> {
     if (!identity.startsWith('agent-')) return;
     this.#agent = identity;
     this.emit('agent', identity, here, Date.now());
+    // Its sound ends with it, and so does an answer that somebody listens to.
+    if (!here) setTimeout(() => this.emit('heard', false, Date.now()), ENDED_MS + HEARD_MS);
   }
 
   async #openMicrophone(): Promise<void> {

@@ -3,6 +3,7 @@
 import Table from 'cli-table3';
 import type { CallResult } from './calls.js';
 import { emfLines, emfSums } from './emf.js';
+import type { RemoteCaller } from './remote-caller.js';
 import type { WorkerProcess } from './worker-process.js';
 
 /** The value below which a share of the values lies; NaN without values. */
@@ -41,6 +42,17 @@ export function unprotected(worker: WorkerProcess): number {
 /** Sums of the metrics that some workers published. */
 export function metricSums(workers: WorkerProcess[]): Record<string, number> {
   return emfSums(workers.flatMap((worker) => emfLines(worker.log)));
+}
+
+/** Milliseconds that a Region's refusal cost each caller: from the request to it to the request to the next one. */
+export function failOverCosts(callers: RemoteCaller[]): number[] {
+  return callers.flatMap((caller) => {
+    const streams = caller.feed.filter((message) => message.type === 'stream');
+    return streams.flatMap((message, i) => {
+      const [before, after] = [streams[i - 1], streams[i + 1]];
+      return message.event === 'throttled' && before && after ? [after.at - before.at] : [];
+    });
+  });
 }
 
 export function workerTable(workers: WorkerProcess[]): string {
@@ -91,6 +103,7 @@ export function callTable(calls: CallResult[]): string {
     'longest pause inside an answer',
     answers.map((answer) => answer.longestPauseMs),
   );
+  row('added by a Region that throttles', failOverCosts(calls.map((call) => call.caller)));
   row('first offer → taken, calls that had to wait', waited(calls));
   return table.toString();
 }

@@ -4,7 +4,7 @@
 // does what the main process orders.
 
 import { type JobContext, type JobProcess, log, type metrics, voice } from '@livekit/agents';
-import type { RemoteParticipant } from '@livekit/rtc-node';
+import { ParticipantKind } from '@livekit/rtc-node';
 import type {
   BargeIn,
   RealtimeSession,
@@ -34,6 +34,8 @@ export class FleetCall {
   readonly #reporter: CallReporter;
   #session: voice.AgentSession | undefined;
   #bargedInAt: number | undefined;
+  /** We ended the call ourselves. */
+  #over = false;
 
   private constructor(ctx: JobContext, settings: Settings) {
     this.#ctx = ctx;
@@ -46,6 +48,7 @@ export class FleetCall {
       () => ctx.shutdown('worker lost'),
     );
     ctx.addShutdownCallback(async () => this.#reporter.ended('closed'));
+    this.#watchCaller();
   }
 
   /** Runs the entry function of a call; when it throws, the call has failed. */
@@ -58,6 +61,12 @@ export class FleetCall {
     try {
       await entry(call);
     } catch (error) {
+      // The call was ended, or its room closed, while it was being set up: nothing has failed.
+      if (call.#over || !ctx.room.isConnected) {
+        call.#reporter.ended('room_disconnected');
+        ctx.shutdown('room_disconnected');
+        return;
+      }
       log().error({ error, call_id: ctx.job.id }, 'the call could not be set up');
       call.#reporter.ended('failed', true);
       throw error;
@@ -65,25 +74,31 @@ export class FleetCall {
   }
 
   /**
-   * Waits for the caller. One who hung up before the agent came would hold a slot until LiveKit closes the empty
-   * room, five minutes by default: the call ends after WAIT_FOR_CALLER_S.
+   * Ends a call that nobody is in: a caller may hang up before the agent comes, or in the moment in which it does,
+   * which the framework does not notice. The slot would be held until LiveKit closes the room, five minutes by
+   * default.
    */
-  async caller(): Promise<RemoteParticipant> {
+  #watchCaller(): void {
     const { waitForCallerMs } = this.#settings.fleet;
-    if (waitForCallerMs === 0) return this.#ctx.waitForParticipant();
-    let timer: NodeJS.Timeout | undefined;
-    const never = new Promise<never>(() => {
-      timer = setTimeout(() => {
-        log().info({ call_id: this.#ctx.job.id }, 'nobody came to the call');
-        this.#reporter.ended('no_caller');
-        this.#ctx.shutdown('no_caller');
-      }, waitForCallerMs);
-    });
-    try {
-      return await Promise.race([this.#ctx.waitForParticipant(), never]);
-    } finally {
-      clearTimeout(timer);
-    }
+    if (waitForCallerMs === 0) return;
+    let seenAt = performance.now();
+    setInterval(() => {
+      const { room } = this.#ctx;
+      const there = [...room.remoteParticipants.values()].some(
+        ({ info }) => info.kind !== ParticipantKind.AGENT,
+      );
+      // While LiveKit itself is away, nobody can be said to be missing.
+      if (there || !room.isConnected) seenAt = performance.now();
+      if (performance.now() - seenAt < waitForCallerMs || this.#over) return;
+      log().info({ call_id: this.#ctx.job.id }, 'nobody is in the call');
+      this.#end('no_caller');
+    }, 1_000).unref();
+  }
+
+  #end(reason: string): void {
+    this.#over = true;
+    this.#reporter.ended(reason);
+    this.#ctx.shutdown(reason);
   }
 
   /** Counts what the framework's session tells. */
@@ -154,6 +169,6 @@ export class FleetCall {
         (error) => log().warn({ error }, 'the goodbye was not said'),
       );
     }
-    this.#ctx.shutdown(order.reason);
+    this.#end(order.reason);
   }
 }

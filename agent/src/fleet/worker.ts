@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { AgentServer, InferenceRunner, type JobRequest, log, ServerOptions } from '@livekit/agents';
+import { RoomServiceClient } from 'livekit-server-sdk';
 import type { Settings } from '../settings.js';
 import { CallChannel } from './call-channel.js';
 import { CallLedger } from './call-ledger.js';
@@ -279,9 +280,20 @@ export class FleetWorker {
 
   #callEnded(record: CallRecord, now: number): void {
     log().info(summary(record, now), 'call ended');
+    if (!record.ended) void this.#removeDead(record);
     this.#gate.leave(record.job);
     this.#metrics.flush();
     this.#afterEnd();
+  }
+
+  /** LiveKit waits some 20 s for a participant whose process died: the caller should know at once. */
+  async #removeDead({ room, job }: CallRecord): Promise<void> {
+    const { url, apiKey, apiSecret } = this.#settings.livekit;
+    const rooms = new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
+    // The identity that JobRequest.accept gives an agent.
+    await rooms
+      .removeParticipant(room, `agent-${job}`)
+      .catch((error) => log().debug({ error, call_id: job }, 'the agent was gone already'));
   }
 
   #afterEnd(): void {

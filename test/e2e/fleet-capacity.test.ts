@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Fleet } from '../../local/fleet/fleet.js';
+import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
+import { failOverCosts, metricSums, mostCalls } from '../../local/fleet/report.js';
+import {
+  askAll,
+  connectAll,
+  expectGoodCitizens,
+  PATIENCE_MS,
+  untilCalls,
+} from './fleet-support.js';
+
+describe('a fleet that is offered more than it can take', () => {
+  let fleet: Fleet;
+  let callers: RemoteCaller[];
+  const taken = () => callers.filter((caller) => caller.agentPresent);
+  const refused = () => callers.filter((caller) => !caller.agentPresent);
+
+  beforeAll(async () => {
+    fleet = await Fleet.start({ callsPerTask: 10, regions: ['us-east-1', 'us-west-2'] });
+    await fleet.startWorkers(3);
+    callers = await fleet.join(40);
+  }, 180_000);
+  afterAll(() => fleet?.stop(), 30_000);
+
+  it('takes exactly 30 of 40 calls with 3 workers of 10 slots, and refuses 10', async () => {
+    const offers = await Promise.all(callers.map((caller) => fleet.offer(caller)));
+    await untilCalls(fleet.workers, 30);
+    await Promise.all(callers.map((caller) => caller.untilAgent(20_000)));
+    expect(taken().length).toBe(30);
+    const states = await Promise.all(offers.map((offer) => offer.taken()));
+    expect(states.filter(Boolean).length).toBe(30);
+    expect(fleet.workers.map(mostCalls)).toEqual([10, 10, 10]);
+  }, 120_000);
+
+  it('answers the calls beyond a Region’s quota of 20 streams through the second Region', async () => {
+    await Promise.all(
+      taken().map((caller) => caller.told('stream', (s) => s.event === 'opened', PATIENCE_MS)),
+    );
+    const opened = taken().flatMap((caller) =>
+      caller.feed.filter((message) => message.type === 'stream' && message.event === 'opened'),
+    );
+    const count = (region: string) =>
+      opened.filter((message) => message.type === 'stream' && message.region === region).length;
+    expect([count('us-east-1'), count('us-west-2')]).toEqual([20, 10]);
+    // In a burst the machine's cores decide; the next test has one call at a time.
+    expect(failOverCosts(taken()).length).toBeGreaterThanOrEqual(10);
+  }, 120_000);
+
+  it('loses little time on a Region that throttles', async () => {
+    const next = refused().slice(0, 3);
+    // Three streams of the second Region end, so that the first one stays full.
+    const second = taken().filter((caller) => failOverCosts([caller]).length > 0);
+    await fleet.hangUp(second.slice(0, 3));
+    await untilCalls(fleet.workers, 27);
+    for (const caller of next) {
+      await connectAll(fleet, [caller]);
+      await caller.told('stream', (s) => s.event === 'opened', PATIENCE_MS);
+    }
+    const costs = failOverCosts(next);
+    expect(costs.length).toBe(3);
+    process.stderr.write(`added by a Region that throttles, ms: ${costs.join(' ')}\n`);
+    expect(Math.min(...costs)).toBeLessThan(1_000);
+  }, 120_000);
+
+  it('carries the sound of the calls that run', async () => {
+    await askAll(
+      fleet,
+      taken().filter((_, i) => i % 5 === 0),
+    );
+  }, 120_000);
+
+  it('takes the refused calls when slots become free', async () => {
+    const waiting = refused();
+    expect(waiting.length).toBe(7);
+    await fleet.hangUp(taken().slice(0, 7));
+    await untilCalls(fleet.workers, 23);
+    await connectAll(fleet, waiting);
+    await untilCalls(fleet.workers, 30);
+    await askAll(fleet, waiting.slice(0, 3));
+  }, 180_000);
+
+  it('has counted what happened', async () => {
+    await fleet.hangUp();
+    await untilCalls(fleet.workers, 0);
+    for (const worker of fleet.workers) worker.signal('SIGTERM');
+    for (const worker of fleet.workers) expect((await worker.exited).code).toBe(0);
+    const sums = metricSums(fleet.workers);
+    const ended = fleet.workers.flatMap((worker) => worker.lines('call ended'));
+    const total = (field: string) => ended.reduce((sum, line) => sum + Number(line[field]), 0);
+    expect(sums.CallsAccepted).toBe(40);
+    expect(ended.length).toBe(40);
+    expect(sums.Turns ?? 0).toBe(total('turns'));
+    expect(sums.CallSeconds).toBeCloseTo(total('seconds'), -1);
+    expect(sums['Throttles{region=us-east-1}']).toBeGreaterThanOrEqual(10);
+    expect(sums.JobCrashes ?? 0).toBe(0);
+    expectGoodCitizens(fleet.workers, 10);
+  }, 120_000);
+});

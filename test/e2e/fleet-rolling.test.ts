@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Fleet } from '../../local/fleet/fleet.js';
+import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
+import type { WorkerProcess } from '../../local/fleet/worker-process.js';
+import {
+  askAll,
+  connectAll,
+  expectGoodCitizens,
+  PATIENCE_MS,
+  untilCalls,
+} from './fleet-support.js';
+
+describe('a deployment under load', () => {
+  let fleet: Fleet;
+  let old: WorkerProcess[];
+  let fresh: WorkerProcess[];
+  let callers: RemoteCaller[];
+
+  beforeAll(async () => {
+    fleet = await Fleet.start({ callsPerTask: 10, regions: ['us-east-1', 'us-west-2'] });
+    old = await fleet.startWorkers(2);
+    callers = await fleet.join(20);
+  }, 180_000);
+  afterAll(() => fleet?.stop(), 30_000);
+
+  /** Each caller's answers so far, as the history of the call has them. */
+  const replies = (caller: RemoteCaller) =>
+    caller.feed.filter((message) => message.type === 'message' && message.role === 'assistant');
+
+  /** A question over the greeting would interrupt it. */
+  const greeted = (some: RemoteCaller[]) =>
+    Promise.all(some.map((c) => c.told('message', () => replies(c).length > 0, PATIENCE_MS)));
+
+  it('loses no call, no sound and no turn', async () => {
+    await connectAll(fleet, callers);
+    await untilCalls(old, 20);
+    const talking = callers.filter((_, i) => i % 4 === 0);
+    await greeted(talking);
+    const before = await askAll(fleet, talking);
+    fresh = await fleet.startWorkers(2);
+
+    old[0]?.signal('SIGTERM');
+    // A turn that is under way while the first of them is told to go, and one after it.
+    const during = await askAll(fleet, talking);
+    old[1]?.signal('SIGTERM');
+    const after = await askAll(fleet, talking);
+
+    const length = Math.min(...before.map((answer) => answer.heardMs));
+    for (const answer of [...during, ...after]) {
+      expect(answer.heardMs).toBeGreaterThan(length * 0.85);
+      expect(answer.longestPauseMs).toBeLessThan(1_500);
+    }
+    expect(callers.every((caller) => caller.agentPresent)).toBe(true);
+    expect(callers.map((caller) => caller.reconnects)).toEqual(callers.map(() => 0));
+    for (const caller of talking) {
+      await caller.told('message', () => replies(caller).length >= 4, PATIENCE_MS);
+      expect(replies(caller).length).toBe(4);
+      const cut = replies(caller).filter((m) => m.type === 'message' && m.interrupted);
+      expect(cut).toEqual([]);
+    }
+    for (const worker of old) {
+      expect(await worker.health('ready')).toMatchObject({
+        status: 503,
+        draining: true,
+        calls: 10,
+      });
+      expect((await worker.health('live')).status).toBe(200);
+    }
+  }, 240_000);
+
+  it('gives new calls to the new tasks', async () => {
+    const latecomers = await fleet.join(4);
+    await connectAll(fleet, latecomers);
+    await untilCalls(fresh, 4);
+    await fleet.hangUp(latecomers);
+    await untilCalls(fresh, 0);
+  }, 120_000);
+
+  it('ends the old tasks with exit code 0 when their last call has ended', async () => {
+    const job = (worker: WorkerProcess) =>
+      callers.filter((c) => worker.lines('call began').some((line) => line.call_id === c.job));
+    const [first, second] = old as [WorkerProcess, WorkerProcess];
+    await fleet.hangUp(job(first));
+    expect((await first.exited).code).toBe(0);
+    expect((await second.health('ready')).calls).toBe(10);
+    await fleet.hangUp(job(second));
+    expect((await second.exited).code).toBe(0);
+    for (const worker of old) {
+      expect(worker.lines('drained').map((line) => line.result)).toEqual(['idle']);
+      // Its share of slots in use would hold back the scaling: a task on its way out says nothing.
+      const drained = worker.log.findIndex((line) => String(line.msg).startsWith('draining'));
+      expect(worker.log.slice(drained).some((line) => 'SlotShare' in line)).toBe(false);
+    }
+  }, 120_000);
+
+  it('keeps three calls that start in the moment of SIGTERM, which the framework’s drain cuts', async () => {
+    const [worker] = fresh as [WorkerProcess];
+    const other = fresh[1] as WorkerProcess;
+    other.signal('SIGTERM');
+    await other.exited;
+    const three = await fleet.join(3);
+    await Promise.all(three.map((caller) => fleet.offer(caller)));
+    await worker.line(() => worker.lines('call accepted').length >= 3, PATIENCE_MS);
+    worker.signal('SIGTERM');
+    for (const caller of three) expect(await caller.untilAgent(PATIENCE_MS)).toBeDefined();
+    await greeted(three);
+    await askAll(fleet, three);
+    await fleet.hangUp(three);
+    expect((await worker.exited).code).toBe(0);
+    expect(worker.lines('drained').map((line) => line.result)).toEqual(['idle']);
+  }, 120_000);
+
+  it('says goodbye in a call that must be cut, and leaves in time', async () => {
+    const env = { DRAIN_TIMEOUT_S: '10', GOODBYE_S: '9' };
+    const [worker] = (await fleet.startWorkers(1, {}, env)) as [WorkerProcess];
+    const [caller] = (await fleet.join(1)) as [RemoteCaller];
+    await connectAll(fleet, [caller]);
+    await greeted([caller]);
+    const at = Date.now();
+    worker.signal('SIGTERM');
+    worker.signal('SIGTERM');
+    const heard = await caller.listen(at, 20_000);
+    expect(heard?.heardMs).toBeGreaterThan(1_000);
+    expect(await caller.untilAlone(20_000)).toBe(true);
+    const exit = await worker.exited;
+    expect(exit.code).toBe(0);
+    expect(exit.at - at).toBeLessThan(20_000);
+    const [end] = worker.lines('call ended');
+    expect(end?.end_reason).toBe('task_stopping');
+    expect(replies(caller).length).toBe(2);
+    expectGoodCitizens([worker], 10);
+  }, 120_000);
+
+  it('was a good citizen throughout', () => expectGoodCitizens([...old, ...fresh], 10));
+});

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { expect } from '@jest/globals';
+import { emfLines } from '../../local/fleet/emf.js';
+import type { Fleet } from '../../local/fleet/fleet.js';
+import type { Answer } from '../../local/fleet/light-caller.js';
+import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
+import { mostCalls, unprotected } from '../../local/fleet/report.js';
+import type { WorkerProcess } from '../../local/fleet/worker-process.js';
+import { emfMistake } from '../agent/fleet/emf-schema.js';
+
+/** Times of these tests are for a machine with two cores and other things to do. */
+export const PATIENCE_MS = 60_000;
+
+/** Offers all calls at once and waits until every one has its agent. */
+export async function connectAll(fleet: Fleet, callers: RemoteCaller[]): Promise<void> {
+  const offers = await Promise.all(callers.map((caller) => fleet.offer(caller)));
+  const joined = await Promise.all(callers.map((caller) => caller.untilAgent(PATIENCE_MS)));
+  expect(joined.filter((at) => at === undefined).length).toBe(0);
+  expect(offers.length).toBe(callers.length);
+}
+
+/** Asks every caller's question at once; each must hear its answer, whole. */
+export async function askAll(fleet: Fleet, callers: RemoteCaller[]): Promise<Answer[]> {
+  const answers = await Promise.all(callers.map((caller) => caller.ask(fleet.question, 30_000)));
+  const heard = answers.filter((answer) => answer !== undefined);
+  expect(heard.length).toBe(callers.length);
+  return heard;
+}
+
+/** Resolves when the workers hold so many calls in all. */
+export async function untilCalls(workers: WorkerProcess[], calls: number): Promise<void> {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const states = await Promise.all(workers.map((worker) => worker.health()));
+    const sum = states.reduce((all, state) => all + state.calls, 0);
+    if (sum === calls) return;
+    if (Date.now() > end) throw new Error(`the workers hold ${sum} calls, not ${calls}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** What must hold of any worker after any run. */
+export function expectGoodCitizens(workers: WorkerProcess[], slots: number): void {
+  for (const worker of workers) {
+    const metrics = emfLines(worker.log);
+    expect(metrics.length).toBeGreaterThan(0);
+    expect(metrics.map(emfMistake).filter(Boolean)).toEqual([]);
+    expect(mostCalls(worker)).toBeLessThanOrEqual(slots);
+    expect(unprotected(worker)).toBe(0);
+    // One JSON object a line, and no word of anybody in any of them.
+    expect(worker.noise).toEqual([]);
+    expect(JSON.stringify(worker.log)).not.toMatch(/lk\.pii|What time is it in Tokyo/);
+  }
+}
