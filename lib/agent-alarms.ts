@@ -61,7 +61,9 @@ export interface AlarmThresholds {
 }
 
 export interface AgentAlarmsProps {
+  /** The service whose tasks are counted. */
   readonly service: FargateService;
+  /** What its tasks publish. */
   readonly metrics: AgentMetrics;
   /** Number of tasks that ended on their own, for a period. */
   readonly taskCrashes: (period: Duration) => IMetric;

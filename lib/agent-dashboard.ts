@@ -21,9 +21,13 @@ import { runningTasks } from './agent-alarms.js';
 import type { AgentMetrics } from './agent-metrics.js';
 
 export interface AgentDashboardProps {
+  /** The service whose tasks, CPU and memory are shown. */
   readonly service: FargateService;
+  /** What its tasks publish. */
   readonly metrics: AgentMetrics;
+  /** The log whose last errors are shown. */
   readonly logGroup: ILogGroup;
+  /** Alarms whose states are shown first. */
   readonly alarms: readonly Alarm[];
   /** Streams that may be open at once in all Regions together, drawn as a line. */
   readonly streamQuota: number;
