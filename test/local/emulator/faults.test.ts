@@ -2,11 +2,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { checkFault, FAULT_KINDS, type Fault, parseFault } from '../../../local/emulator/faults.js';
 import { type Emulator, startEmulator } from '../../../local/emulator/index.js';
-import { sdkClient, TestClient } from './client.js';
+import { sdkClient, spoken, TestClient } from './client.js';
 
 /** Each fault, once, with the real SDK: what it then shows is in the facts sheet, 2.3. */
 let emulator: Emulator;
+let speech: Int16Array;
 beforeAll(async () => {
+  speech = await spoken('Stop it, please.');
   emulator = await startEmulator({
     profile: 'fast',
     limits: { concurrentStreams: 1000 },
@@ -226,6 +228,42 @@ describe('events out of the ordinary', () => {
     await closesWell(client);
   });
 
+  it('text-before-speech-end: the USER text comes first', async () => {
+    const order = async () => {
+      const client = new TestClient(sdkClient(emulator));
+      client.start();
+      client.openAudio();
+      client.audio(speech);
+      client.silence(1000);
+      const text = await client.output(({ body }) => body.role === 'USER' && body.content);
+      const end = await client.output(({ name }) => name === 'userSpeechEnd');
+      await client.output(isEnd);
+      await closesWell(client);
+      return client.outputs.indexOf(text) - client.outputs.indexOf(end);
+    };
+    expect(await order()).toBeGreaterThan(0);
+    emulator.setFault({ kind: 'text-before-speech-end' });
+    expect(await order()).toBeLessThan(0);
+  });
+
+  it('bare-barge-in: userSpeechStart alone tells of it', async () => {
+    const interrupted = async () => {
+      const client = talk();
+      await client.output(isEnd);
+      const bargeIn = emulator.next('bargeIn');
+      client.audio(speech);
+      await bargeIn;
+      const start = await client.output(({ name }) => name === 'userSpeechStart');
+      client.silence(1000);
+      const end = await client.output(({ name }) => name === 'userSpeechEnd');
+      const [from, to] = [client.outputs.indexOf(start), client.outputs.indexOf(end)];
+      return client.outputs.slice(from, to).some(({ body }) => body.stopReason === 'INTERRUPTED');
+    };
+    expect(await interrupted()).toBe(true);
+    emulator.setFault({ kind: 'bare-barge-in' });
+    expect(await interrupted()).toBe(false);
+  });
+
   it('no-final-text: FINAL texts never come', async () => {
     emulator.setFault({ kind: 'no-final-text' });
     const client = talk();
@@ -293,7 +331,7 @@ describe('flags', () => {
     expect(() => parseFault(flag)).toThrow(message);
   });
 
-  it('every kind is tested here or in the dialogue', () => {
+  it('every kind is tested here', () => {
     expect([...FAULT_KINDS].sort()).toEqual(
       [
         'access-denied',
