@@ -6,13 +6,7 @@ import type { Outcome } from './conversation.js';
 /** From the end of each question to the first sound of its reply, in ms: the model's share, and ours with LiveKit and WebRTC. */
 export function latencyTable({ turns }: Outcome): string {
   const table = new Table({
-    head: [
-      'turn',
-      'question',
-      'end of speech -> first sound',
-      'the model',
-      'ours',
-    ],
+    head: ['turn', 'question', 'end of speech -> first sound', 'the model', 'ours'],
     colAligns: ['right', 'left', 'right', 'right', 'right'],
     style: { head: [], border: [] },
     chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
