@@ -35,6 +35,8 @@ describe('turns', () => {
     );
     await rig.item('assistant', 'how can I help');
     expect(rig.speaker.playedMs).toBe(400);
+    // One generation, opened by the reply: one opened before would have been interrupted by the caller's speech.
+    expect(rig.handles.map((h) => h.interrupted)).toEqual([false]);
     expect(dialogue()).toEqual(['user: Hello?', 'assistant: Hi, how can I help?']);
   });
 
