@@ -96,7 +96,7 @@ function wordsFor(state: PhoneState): { now: string; hint: string; aloud: string
     : muted
       ? 'You are muted'
       : held
-        ? 'Hold the button or the space bar, and speak'
+        ? 'Hold the button or space bar'
         : 'Speak whenever you like';
   switch (agent) {
     case 'idle':
