@@ -29,6 +29,11 @@ export interface LedgerOptions {
   goodbyeMs?: number;
   /** Milliseconds from the order to end to SIGKILL. Default 20 000. */
   endMs?: number;
+  /**
+   * Milliseconds that a process may take to exit after it said that its call is over. The framework waits for up
+   * to 60 s for the sound of an agent whose caller hung up before hearing it. Default 8 000.
+   */
+  closeMs?: number;
 }
 
 export interface LedgerEvents {
@@ -44,6 +49,7 @@ interface JobProcess {
   record?: CallRecord;
   goodbyeAt?: number;
   endAt?: number;
+  endedAt?: number;
   killed?: boolean;
 }
 
@@ -71,7 +77,14 @@ export class CallLedger {
   ) {
     this.#clock = clock;
     this.#metrics = metrics;
-    this.#options = { hangMs: 20_000, maxCallMs: 0, goodbyeMs: 12_000, endMs: 20_000, ...options };
+    this.#options = {
+      hangMs: 20_000,
+      maxCallMs: 0,
+      goodbyeMs: 12_000,
+      endMs: 20_000,
+      closeMs: 8_000,
+      ...options,
+    };
     this.#events = events;
     this.#lastLook = clock.now();
   }
@@ -120,8 +133,12 @@ export class CallLedger {
   }
 
   #judge(job: JobProcess, record: CallRecord, now: number): void {
-    const { hangMs, maxCallMs, goodbyeMs, endMs } = this.#options;
+    const { hangMs, maxCallMs, goodbyeMs, endMs, closeMs } = this.#options;
     if (job.killed) return;
+    if (job.endedAt !== undefined) {
+      if (now - job.endedAt > closeMs) this.#kill(job, record, record.endReason ?? 'closed');
+      return;
+    }
     if (now - job.seenAt > hangMs) {
       this.#kill(job, record, 'hung');
       return;
@@ -166,6 +183,7 @@ export class CallLedger {
         return;
       default:
         if (job.record) this.#enter(job.record, report);
+        if (report.type === 'ended') job.endedAt ??= this.#clock.now();
     }
   }
 

@@ -172,6 +172,19 @@ describe('CallLedger', () => {
     expect(ended[0]?.endReason).toBe('did not end');
   });
 
+  it('does not wait for a process that does not exit after its call', async () => {
+    const { call, ended, pass, sums } = setUp({ closeMs: 8_000 });
+    const process = call();
+    process.report({ type: 'ended', reason: 'participant_disconnected' });
+    await pass(8, process);
+    expect(process.killed).toEqual([]);
+    await pass(1, process);
+    expect(process.killed.length).toBe(1);
+    // The call itself had ended well.
+    expect(ended[0]?.endReason).toBe('participant_disconnected');
+    expect(sums()).not.toHaveProperty('JobCrashes');
+  });
+
   it('gives orders to processes with a call only', () => {
     const { call, connect, ledger } = setUp();
     const idle = connect();

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Fleet } from '../../local/fleet/fleet.js';
+import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
+import { metricSums } from '../../local/fleet/report.js';
+import type { WorkerProcess } from '../../local/fleet/worker-process.js';
+import {
+  askAll,
+  connectAll,
+  expectGoodCitizens,
+  PATIENCE_MS,
+  untilCalls,
+} from './fleet-support.js';
+
+const HANG_S = 5;
+
+describe('when something breaks, the rest goes on', () => {
+  let fleet: Fleet;
+  let worker: WorkerProcess;
+
+  beforeAll(async () => {
+    fleet = await Fleet.start({
+      callsPerTask: 4,
+      regions: ['us-east-1', 'us-west-2'],
+      env: { HANG_TIMEOUT_S: String(HANG_S) },
+    });
+    [worker] = (await fleet.startWorkers(1)) as [WorkerProcess];
+  }, 120_000);
+  afterAll(() => fleet?.stop(), 30_000);
+
+  const tell = (text: string) => process.stderr.write(`${text}\n`);
+
+  async function calls(count: number): Promise<RemoteCaller[]> {
+    await worker.until((health) => health.warm >= 4 - health.calls, PATIENCE_MS);
+    const callers = await fleet.join(count);
+    await connectAll(fleet, callers);
+    const greeted = callers.map((c) =>
+      c.told('message', ({ role }) => role === 'assistant', PATIENCE_MS),
+    );
+    await Promise.all(greeted);
+    return callers;
+  }
+
+  const end = (caller: RemoteCaller) =>
+    worker.line((l) => l.msg === 'call ended' && l.call_id === caller.job, PATIENCE_MS);
+  const pid = (caller: RemoteCaller) => worker.pidOf(caller.job) ?? 0;
+
+  it('a job process that is killed takes its own call with it, and nothing that it counted', async () => {
+    const [lost, other] = (await calls(2)) as [RemoteCaller, RemoteCaller];
+    await askAll(fleet, [lost]);
+    await lost.told('turn', ({ userSpeechEndedAt }) => userSpeechEndedAt !== undefined);
+    const at = Date.now();
+    process.kill(pid(lost), 'SIGKILL');
+    expect(await lost.untilAlone(PATIENCE_MS)).toBe(true);
+    tell(`killed: the agent was gone after ${(lost.agentLeftAt ?? 0) - at} ms`);
+    const line = await end(lost);
+    expect(line).toMatchObject({ end_reason: 'crashed', turns: 2 });
+    expect((line.tokens as { input_speech: number }).input_speech).toBeGreaterThan(0);
+    await askAll(fleet, [other]);
+    await fleet.hangUp();
+    await untilCalls([worker], 0);
+    expect(metricSums([worker]).JobCrashes).toBe(1);
+  }, 120_000);
+
+  it('a job process that hangs is ended and counted', async () => {
+    const [frozen, other] = (await calls(2)) as [RemoteCaller, RemoteCaller];
+    const at = Date.now();
+    process.kill(pid(frozen), 'SIGSTOP');
+    await askAll(fleet, [other]);
+    expect(await frozen.untilAlone(PATIENCE_MS)).toBe(true);
+    tell(`frozen: the agent was gone after ${(frozen.agentLeftAt ?? 0) - at} ms`);
+    expect((await end(frozen)).end_reason).toBe('hung');
+    await askAll(fleet, [other]);
+    await fleet.hangUp();
+    await untilCalls([worker], 0);
+    expect(metricSums([worker]).JobCrashes).toBe(2);
+    await askAll(fleet, await calls(1));
+    await fleet.hangUp();
+    await untilCalls([worker], 0);
+  }, 180_000);
+
+  it('a Region that throttles costs a moment', async () => {
+    await fleet.emulator('POST', '/faults', { kind: 'throttle', times: 1 });
+    const [caller] = (await calls(1)) as [RemoteCaller];
+    const opened = await caller.told('stream', ({ event }) => event === 'opened');
+    expect(opened?.region).toBe('us-west-2');
+    await askAll(fleet, [caller]);
+    await fleet.hangUp();
+    await untilCalls([worker], 0);
+    const sums = metricSums([worker]);
+    expect(sums['Throttles{region=us-east-1}']).toBe(1);
+    expect((await end(caller)).regions).toEqual(['us-west-2']);
+  }, 120_000);
+
+  it('a LiveKit server that is away for a while finds the calls and the worker again', async () => {
+    const callers = await calls(2);
+    const start = await fleet.killLiveKit();
+    const at = Date.now();
+    await worker.until((health) => !health.registered, PATIENCE_MS);
+    expect((await worker.health('ready')).status).toBe(503);
+    // ECS must not kill a task for LiveKit's sake.
+    expect((await worker.health('live')).status).toBe(200);
+    await start();
+    await worker.until((health) => health.registered, PATIENCE_MS);
+    tell(`LiveKit away: registered again after ${Date.now() - at} ms`);
+    // Whether the rooms survive is LiveKit's and its clients' affair: their calls go on, or end in order.
+    const kept: RemoteCaller[] = [];
+    for (const caller of callers) {
+      const answer = await caller.ask(fleet.question, 20_000);
+      if (answer) kept.push(caller);
+    }
+    tell(`LiveKit away: ${kept.length} of ${callers.length} calls went on`);
+    await fleet.hangUp();
+    await untilCalls([worker], 0);
+    await askAll(fleet, await calls(1));
+    await fleet.hangUp();
+    await untilCalls([worker], 0);
+  }, 240_000);
+
+  it('a call whose caller hangs up in the moment it is answered frees its slot', async () => {
+    for (let round = 0; round < 2; round++) {
+      const callers = await fleet.join(2);
+      await connectAll(fleet, callers);
+      await fleet.hangUp(callers);
+    }
+    await untilCalls([worker], 0);
+  }, 120_000);
+
+  it('the metrics of it all are what happened', async () => {
+    worker.signal('SIGTERM');
+    expect((await worker.exited).code).toBe(0);
+    const sums = metricSums([worker]);
+    const ended = worker.lines('call ended');
+    const total = (of: (line: Record<string, unknown>) => unknown) =>
+      ended.reduce((sum, line) => sum + Number(of(line) ?? 0), 0);
+    const tokens = (kind: string) => total((line) => (line.tokens as Record<string, number>)[kind]);
+    expect(sums.CallsAccepted).toBe(ended.length);
+    expect(sums.Turns).toBe(total((line) => line.turns));
+    expect(sums.InputSpeechTokens).toBe(tokens('input_speech'));
+    expect(sums.OutputSpeechTokens).toBe(tokens('output_speech'));
+    expect(sums.InputTextTokens).toBe(tokens('input_text'));
+    expect(sums.OutputTextTokens).toBe(tokens('output_text'));
+    expect(sums.CostUsd).toBeCloseTo(
+      total((line) => line.cost_usd),
+      4,
+    );
+    expect(Math.abs((sums.CallSeconds ?? 0) - total((line) => line.seconds))).toBeLessThan(1);
+    expectGoodCitizens([worker], 4);
+  }, 60_000);
+});
