@@ -155,7 +155,7 @@ function Composer({ enabled }: { enabled: boolean }) {
         maxLength={2000}
         disabled={!enabled}
         aria-label="Write to the agent"
-        placeholder={enabled ? 'Or write to the agent' : 'In a call you can write, too'}
+        placeholder={enabled ? 'Or write to the agent' : 'You can write when the agent is there'}
         onChange={(event) => setText(event.target.value)}
       />
       <button type="submit" className="small" disabled={!enabled || !text.trim()}>

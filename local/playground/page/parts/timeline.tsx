@@ -80,7 +80,8 @@ export function TimelineView(props: { record: CallRecord | undefined; running: b
 }
 
 function Ticks({ seconds }: { seconds: number }) {
-  const ticks = Array.from({ length: Math.floor(seconds / 5) + 1 }, (_, i) => i * 5);
+  // The last one only where its words have room.
+  const ticks = Array.from({ length: Math.floor((seconds - 1) / 5) + 1 }, (_, i) => i * 5);
   return ticks.map((second) => (
     <g key={second} className="tick">
       <line x1={second * PX_PER_SECOND + 0.5} x2={second * PX_PER_SECOND + 0.5} y1={16} y2={72} />
