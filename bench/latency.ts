@@ -18,6 +18,7 @@ import { Child } from '../local/child.js';
 import type { Recorded } from '../local/emulator/index.js';
 import { SpeechSynthesizer } from '../local/emulator/voice/speech.js';
 import { startLiveKitServer } from '../local/livekit-server.js';
+import { SILENCE } from '../local/recording.js';
 
 const { values } = parseArgs({
   options: {
@@ -46,6 +47,14 @@ const WORDS = 300;
 function loud(event: Recorded): boolean {
   const pcm = Buffer.from(String(event.event.content), 'base64');
   return loudness(new Uint8Array(pcm)) > WORDS;
+}
+
+/** How much of the model's speech is silence before its first sound, in ms. */
+function breathMs(sounds: readonly Recorded[]): number {
+  const pcm = Buffer.concat(sounds.map((e) => Buffer.from(String(e.event.content), 'base64')));
+  let at = 0;
+  while (at + 1 < pcm.length && Math.abs(pcm.readInt16LE(at)) <= SILENCE) at += 2;
+  return at / 2 / 24;
 }
 
 /** A model without a network: hears when the words end, thinks, and gives one sound. */
@@ -265,15 +274,18 @@ for (const [i, { endAt, soundAt }] of turns.entries()) {
   const sounds = events.filter(
     (e) => e.name === 'audioOutput' && e.time > endAt && e.time < soundAt,
   );
-  const gave = sounds[0]?.time ?? Number.NaN;
+  // Speech begins with a breath that nobody hears: it is the model's, as the caller counts from the first sound.
+  const gave = (sounds[0]?.time ?? Number.NaN) + breathMs(sounds);
   const had =
-    events.findLast((e) => e.name === 'audioInput' && e.time < gave && loud(e))?.time ?? Number.NaN;
+    events.findLast((e) => e.name === 'audioInput' && e.time < (sounds[0]?.time ?? 0) && loud(e))
+      ?.time ?? Number.NaN;
   const timing = timings[i];
   const inside =
     (timing?.userSpeechSentAt ?? Number.NaN) -
     (timing?.userSpeechEndedAt ?? Number.NaN) +
     ((timing?.firstAudioAt ?? Number.NaN) - (timing?.firstAudioReceivedAt ?? Number.NaN));
   const model = gave - had;
+  if (values.verbose) console.log(`breath ${breathMs(sounds).toFixed(0)} ms`);
   ours.push({ total: soundAt - endAt, model, added: soundAt - endAt - model, plugin: inside });
 }
 

@@ -466,6 +466,8 @@ export class RealtimeSession extends llm.RealtimeSession {
       'metrics_collected',
       responseMetrics(this.#model, response, response.tokens, this.#clock.now()),
     );
+    // A call of a tool without a word is no reply that anybody hears.
+    if (response.firstAudioAt === undefined) return;
     const ended = response.userSpeechEndedAt;
     const sentAt = ended === undefined ? undefined : this.#continuity.sentAt(ended);
     this.#telling.event('turn_timing', turnTiming(response, sentAt, channels?.firstAudioAt));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { initializeLogger, llm } from '@livekit/agents';
+import type { TurnTiming } from 'livekit-plugin-nova-sonic';
 import { z } from 'zod';
 import { type Rig, startRig } from './support/agent-rig.js';
 import { ScriptedServer } from './support/scripted-server.js';
@@ -76,6 +77,8 @@ describe('a call, with a scripted service', () => {
       },
     });
     const stream = await server.stream(0);
+    const timings: TurnTiming[] = [];
+    rig.sonic.on('turn_timing', (t: TurnTiming) => timings.push(t));
     stream.send(
       ...says.userText('Time in Tokyo?'),
       ...says.toolUse('time', { city: 'Tokyo' }, 'use-1'),
@@ -84,6 +87,9 @@ describe('a call, with a scripted service', () => {
     expect(JSON.parse(String(result.body.content))).toEqual({ city: 'Tokyo', time: '12:00' });
     stream.send(...says.reply('It is twelve in Tokyo.'));
     await rig.item('assistant', 'twelve');
+    // One for the reply that was heard, none for the call before it.
+    expect(timings).toHaveLength(1);
+    expect(timings[0]?.toolWaitMs).toBeGreaterThanOrEqual(0);
     expect(rig.session.history.items.map((i) => i.type)).toContain('function_call_output');
   });
 });
