@@ -8,7 +8,7 @@ export type Sensitivity = 'HIGH' | 'MEDIUM' | 'LOW';
 export type Delay = number | readonly [low: number, high: number];
 
 /**
- * When the emulator does what. Defaults (`capture`) from the real capture, facts/nova-sonic-protocol.md 1.3;
+ * When the emulator does what. Defaults (`capture`) from the real capture (docs/emulator.md, source C);
  * all in milliseconds.
  */
 export interface Profile {

@@ -228,7 +228,7 @@ async function sendAudio(
   return true;
 }
 
-/** Chunks of 80 ms, the last of up to 200 ms; at 16 kHz of irregular size (capture; facts 1.3). */
+/** Chunks of 80 ms, the last of up to 200 ms; at 16 kHz of irregular size (the capture). */
 function* cut(
   length: number,
   sampleRate: number,

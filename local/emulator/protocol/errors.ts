@@ -47,7 +47,7 @@ export class HttpError extends Error {
   }
 }
 
-/** The texts of the service, verbatim (facts/nova-sonic-protocol.md 1.5). */
+/** The texts of the service, verbatim (docs/emulator.md, source L). */
 export const TEXT = {
   parse: 'Unable to parse input chunk. Please check input format contains correct format.',
   invalid: 'Invalid input request',

@@ -4,7 +4,7 @@ import type { Sensitivity } from '../dialogue/profile.js';
 import { invalid, TEXT } from './errors.js';
 import type { Model } from './models.js';
 
-/** Shapes of the input events (facts/nova-sonic-protocol.md 1.1). Unknown fields are refused, as Bedrock does. */
+/** Shapes of the input events (AWS's user guide of Nova 2 Sonic, input events). Unknown fields are refused, as Bedrock does. */
 const id = z.string().min(1);
 const rate = z.union([z.literal(8000), z.literal(16000), z.literal(24000)]);
 const lpcm = {
@@ -158,7 +158,7 @@ export function checkForm(schemas: Schemas, chunk: unknown): InputEvent {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   value !== null && typeof value === 'object' && !Array.isArray(value);
 
-/** Unknown fields and values out of range are an invalid request; anything else cannot be parsed (facts 1.5). */
+/** Unknown fields and values out of range are an invalid request; anything else cannot be parsed (reported from the live service). */
 function explain(issues: readonly z.core.$ZodIssue[], body: unknown) {
   const issue = issues[0] as z.core.$ZodIssue;
   const path = issue.path.join('.');

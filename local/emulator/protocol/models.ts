@@ -17,7 +17,7 @@ export interface Voice {
 
 const voice = (locale: string, register: Voice['register']): Voice => ({ locale, register });
 
-// facts 1.4; v1's own list from the Python plugin (python-plugin.md a).
+// AWS's list of the voices of Nova 2; v1's own from livekit-plugins-aws 1.8.9.
 const NOVA_2_VOICES: ReadonlyMap<string, Voice> = new Map([
   ['tiffany', voice('en-US', 'feminine')],
   ['matthew', voice('en-US', 'masculine')],

@@ -4,7 +4,7 @@ import { type Emulator, type Recorded, startEmulator } from '../../../local/emul
 import { sdkClient, spoken, TestClient } from './client.js';
 
 /**
- * The real capture (facts/nova-sonic-protocol.md 1.3, MEDIUM, 24 kHz, 32 ms frames), acted out again in real time:
+ * The real capture (docs/emulator.md, source C; MEDIUM, 24 kHz, 32 ms frames), acted out again in real time:
  * the same user, the same sequence, and the emulator's own recording compared with it event by event.
  */
 const SAID = 'Hello.';

@@ -4,7 +4,7 @@ import { checkFault, FAULT_KINDS, type Fault, parseFault } from '../../../local/
 import { type Emulator, startEmulator } from '../../../local/emulator/index.js';
 import { sdkClient, spoken, TestClient } from './client.js';
 
-/** Each fault, once, with the real SDK: what it then shows is in the facts sheet, 2.3. */
+/** Each fault, once, with the real SDK: what it then shows is in docs/emulator.md. */
 let emulator: Emulator;
 let speech: Int16Array;
 beforeAll(async () => {

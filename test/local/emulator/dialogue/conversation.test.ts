@@ -128,7 +128,7 @@ beforeEach(() => {
 });
 
 describe('a turn', () => {
-  it('comes in the order of the facts sheet (1.2)', async () => {
+  it('comes in the documented order', async () => {
     await stage.speak();
     await stage.clock.advance(20_000);
     expect(stage.outline()).toEqual([

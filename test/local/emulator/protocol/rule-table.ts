@@ -97,7 +97,7 @@ const tools = (list: unknown[], choice?: object) => ({
   toolConfiguration: { tools: list, ...(choice && { toolChoice: choice }) },
 });
 
-/** Sections 1.1 and 1.5 of the facts; where the service's text is not known, `Invalid input request`. */
+/** What the documentation and reports from the live service refuse; where the service's text is not known, `Invalid input request`. */
 export const RULES: Rule[] = [
   // Form: names, required fields, types, unknown fields.
   {
