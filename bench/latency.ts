@@ -60,8 +60,10 @@ function breathMs(sounds: readonly Recorded[]): number {
 /** A model without a network: hears when the words end, thinks, and gives one sound. */
 class InstantModel extends llm.RealtimeModel {
   readonly shares: ModelShare[] = [];
+  /** How much of its speech is silence before the first sound, in ms. */
+  readonly breathMs: number;
 
-  constructor() {
+  constructor(readonly speech: Int16Array) {
     super({
       messageTruncation: false,
       turnDetection: true,
@@ -70,6 +72,7 @@ class InstantModel extends llm.RealtimeModel {
       audioOutput: true,
       manualFunctionCalls: false,
     });
+    this.breathMs = speech.findIndex((sample) => Math.abs(sample) > SILENCE) / 24;
   }
   override get model(): string {
     return 'instant';
@@ -102,13 +105,26 @@ class InstantSession extends llm.RealtimeSession {
     }
   }
   #answer(): void {
+    const { shares, speech, breathMs } = this._realtimeModel as InstantModel;
     const channels = new GenerationChannels(`r${Date.now()}`, `m${Date.now()}`, false, 24_000);
     this.emit('generation_created', channels.event);
-    const share = { hadLastWordAt: this.#lastWord, gaveFirstSoundAt: Date.now() };
-    (this._realtimeModel as InstantModel).shares.push(share);
-    const samples = new Int16Array(24_000).map((_, i) => Math.round(9_000 * Math.sin(i / 12)));
-    channels.audio(Buffer.from(samples.buffer).toString('base64'), Date.now());
-    channels.close();
+    channels.text('Very well.');
+    shares.push({ hadLastWordAt: this.#lastWord, gaveFirstSoundAt: Date.now() + breathMs });
+    // The same words at the same pace as the emulator's: 80 ms of sound every 15.6 ms.
+    const pieces: string[] = [];
+    for (let from = 0; from < speech.length; from += 1_920) {
+      pieces.push(Buffer.from(speech.slice(from, from + 1_920).buffer).toString('base64'));
+    }
+    const next = () => {
+      const piece = pieces.shift();
+      if (piece === undefined) {
+        channels.close();
+        return;
+      }
+      channels.audio(piece, Date.now());
+      setTimeout(next, 15.6);
+    };
+    next();
   }
   override async updateInstructions(): Promise<void> {}
   override async updateChatCtx(): Promise<void> {}
@@ -242,7 +258,9 @@ const callerB = new Caller({ record: false });
 await callerA.join(livekit, 'with-plugin');
 const a = await agentInRoom(livekit, 'with-plugin', model);
 // -- without
-const instant = new InstantModel();
+const instant = new InstantModel(
+  await synthesizer.say('Very well.', { locale: 'en-US', register: 'feminine' } as never, 24_000),
+);
 await callerB.join(livekit, 'without');
 const b = await agentInRoom(livekit, 'without', instant);
 await sleep(1_500);
