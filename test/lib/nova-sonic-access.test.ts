@@ -22,17 +22,17 @@ describe('the right to call the model', () => {
 
   test('has one ARN for each Region, each without an account', () => {
     const context = { bedrockRegions: ['us-west-2', 'eu-north-1'], model: 'amazon.nova-2-5-sonic' };
-    expect(bedrock(context)[0]?.Resource.map(flat)).toEqual([
-      'arn:<AWS::Partition>:bedrock:us-west-2::foundation-model/amazon.nova-2-5-sonic',
+    expect(bedrock(context)[0]?.Resource.map(flat).sort()).toEqual([
       'arn:<AWS::Partition>:bedrock:eu-north-1::foundation-model/amazon.nova-2-5-sonic',
+      'arn:<AWS::Partition>:bedrock:us-west-2::foundation-model/amazon.nova-2-5-sonic',
     ]);
   });
 
   test('has both ARNs for an inference profile, and the Regions to which it routes', () => {
     const context = { model: 'us.amazon.nova-2-sonic-v1:0' };
-    expect(bedrock(context)[0]?.Resource.map(flat)).toEqual([
-      'arn:<AWS::Partition>:bedrock:us-east-1:<AWS::AccountId>:inference-profile/us.amazon.nova-2-sonic-v1:0',
+    expect(bedrock(context)[0]?.Resource.map(flat).sort()).toEqual([
       'arn:<AWS::Partition>:bedrock:us-east-1::foundation-model/amazon.nova-2-sonic-v1:0',
+      'arn:<AWS::Partition>:bedrock:us-east-1:<AWS::AccountId>:inference-profile/us.amazon.nova-2-sonic-v1:0',
       'arn:<AWS::Partition>:bedrock:us-west-2::foundation-model/amazon.nova-2-sonic-v1:0',
     ]);
   });
