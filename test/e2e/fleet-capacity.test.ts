@@ -9,33 +9,44 @@ import {
   connectAll,
   expectGoodCitizens,
   PATIENCE_MS,
+  slotsOn,
   untilCalls,
 } from './fleet-support.js';
+
+/** With 10: 40 calls for 3 workers, of which 30 run, and a quota of 20 streams in each Region. */
+const SLOTS = slotsOn(8);
+const ALL = 4 * SLOTS;
+const RUN = 3 * SLOTS;
+const QUOTA = 2 * SLOTS;
 
 describe('a fleet that is offered more than it can take', () => {
   let fleet: Fleet;
   let callers: RemoteCaller[];
   const taken = () => callers.filter((caller) => caller.agentPresent);
-  const refused = () => callers.filter((caller) => !caller.agentPresent);
+  const refused = () => callers.filter((caller) => caller.agentJoinedAt === undefined);
 
   beforeAll(async () => {
-    fleet = await Fleet.start({ callsPerTask: 10, regions: ['us-east-1', 'us-west-2'] });
+    fleet = await Fleet.start({
+      callsPerTask: SLOTS,
+      regions: ['us-east-1', 'us-west-2'],
+      streamsPerRegion: QUOTA,
+    });
     await fleet.startWorkers(3);
-    callers = await fleet.join(40);
+    callers = await fleet.join(ALL);
   }, 180_000);
   afterAll(() => fleet?.stop(), 30_000);
 
-  it('takes exactly 30 of 40 calls with 3 workers of 10 slots, and refuses 10', async () => {
+  it('takes exactly as many calls as three workers have slots, and refuses the rest', async () => {
     const offers = await Promise.all(callers.map((caller) => fleet.offer(caller)));
-    await untilCalls(fleet.workers, 30);
+    await untilCalls(fleet.workers, RUN);
     await Promise.all(callers.map((caller) => caller.untilAgent(20_000)));
-    expect(taken().length).toBe(30);
+    expect(taken().length).toBe(RUN);
     const states = await Promise.all(offers.map((offer) => offer.taken()));
-    expect(states.filter(Boolean).length).toBe(30);
-    expect(fleet.workers.map(mostCalls)).toEqual([10, 10, 10]);
+    expect(states.filter(Boolean).length).toBe(RUN);
+    expect(fleet.workers.map(mostCalls)).toEqual([SLOTS, SLOTS, SLOTS]);
   }, 120_000);
 
-  it('answers the calls beyond a Region’s quota of 20 streams through the second Region', async () => {
+  it('answers the calls beyond a Region’s quota of streams through the second Region', async () => {
     await Promise.all(
       taken().map((caller) => caller.told('stream', (s) => s.event === 'opened', PATIENCE_MS)),
     );
@@ -44,23 +55,23 @@ describe('a fleet that is offered more than it can take', () => {
     );
     const count = (region: string) =>
       opened.filter((message) => message.type === 'stream' && message.region === region).length;
-    expect([count('us-east-1'), count('us-west-2')]).toEqual([20, 10]);
+    expect([count('us-east-1'), count('us-west-2')]).toEqual([QUOTA, RUN - QUOTA]);
     // In a burst the machine's cores decide; the next test has one call at a time.
-    expect(failOverCosts(taken()).length).toBeGreaterThanOrEqual(10);
+    expect(failOverCosts(taken()).length).toBeGreaterThanOrEqual(RUN - QUOTA);
   }, 120_000);
 
   it('loses little time on a Region that throttles', async () => {
-    const next = refused().slice(0, 3);
-    // Three streams of the second Region end, so that the first one stays full.
+    const next = refused().slice(0, 2);
+    // Two streams of the second Region end, so that the first one stays full.
     const second = taken().filter((caller) => failOverCosts([caller]).length > 0);
-    await fleet.hangUp(second.slice(0, 3));
-    await untilCalls(fleet.workers, 27);
+    await fleet.hangUp(second.slice(0, 2));
+    await untilCalls(fleet.workers, RUN - 2);
     for (const caller of next) {
       await connectAll(fleet, [caller]);
       await caller.told('stream', (s) => s.event === 'opened', PATIENCE_MS);
     }
     const costs = failOverCosts(next);
-    expect(costs.length).toBe(3);
+    expect(costs.length).toBe(2);
     process.stderr.write(`added by a Region that throttles, ms: ${costs.join(' ')}\n`);
     expect(Math.min(...costs)).toBeLessThan(1_000);
   }, 120_000);
@@ -74,12 +85,12 @@ describe('a fleet that is offered more than it can take', () => {
 
   it('takes the refused calls when slots become free', async () => {
     const waiting = refused();
-    expect(waiting.length).toBe(7);
-    await fleet.hangUp(taken().slice(0, 7));
-    await untilCalls(fleet.workers, 23);
+    expect(waiting.length).toBe(ALL - RUN - 2);
+    await fleet.hangUp(taken().slice(0, waiting.length));
+    await untilCalls(fleet.workers, RUN - waiting.length);
     await connectAll(fleet, waiting);
-    await untilCalls(fleet.workers, 30);
-    await askAll(fleet, waiting.slice(0, 3));
+    await untilCalls(fleet.workers, RUN);
+    await askAll(fleet, waiting.slice(0, 2));
   }, 180_000);
 
   it('has counted what happened', async () => {
@@ -90,12 +101,12 @@ describe('a fleet that is offered more than it can take', () => {
     const sums = metricSums(fleet.workers);
     const ended = fleet.workers.flatMap((worker) => worker.lines('call ended'));
     const total = (field: string) => ended.reduce((sum, line) => sum + Number(line[field]), 0);
-    expect(sums.CallsAccepted).toBe(40);
-    expect(ended.length).toBe(40);
+    expect(sums.CallsAccepted).toBe(ALL);
+    expect(ended.length).toBe(ALL);
     expect(sums.Turns ?? 0).toBe(total('turns'));
     expect(sums.CallSeconds).toBeCloseTo(total('seconds'), -1);
-    expect(sums['Throttles{region=us-east-1}']).toBeGreaterThanOrEqual(10);
+    expect(sums['Throttles{region=us-east-1}']).toBeGreaterThanOrEqual(RUN - QUOTA);
     expect(sums.JobCrashes ?? 0).toBe(0);
-    expectGoodCitizens(fleet.workers, 10);
+    expectGoodCitizens(fleet.workers, SLOTS);
   }, 120_000);
 });

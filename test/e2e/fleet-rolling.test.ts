@@ -9,8 +9,12 @@ import {
   connectAll,
   expectGoodCitizens,
   PATIENCE_MS,
+  slotsOn,
   untilCalls,
 } from './fleet-support.js';
+
+/** With 10: 20 calls on the two tasks that are replaced. */
+const SLOTS = slotsOn(4);
 
 describe('a deployment under load', () => {
   let fleet: Fleet;
@@ -19,9 +23,9 @@ describe('a deployment under load', () => {
   let callers: RemoteCaller[];
 
   beforeAll(async () => {
-    fleet = await Fleet.start({ callsPerTask: 10, regions: ['us-east-1', 'us-west-2'] });
+    fleet = await Fleet.start({ callsPerTask: SLOTS, regions: ['us-east-1', 'us-west-2'] });
     old = await fleet.startWorkers(2);
-    callers = await fleet.join(20);
+    callers = await fleet.join(2 * SLOTS);
   }, 180_000);
   afterAll(() => fleet?.stop(), 30_000);
 
@@ -35,7 +39,7 @@ describe('a deployment under load', () => {
 
   it('loses no call, no sound and no turn', async () => {
     await connectAll(fleet, callers);
-    await untilCalls(old, 20);
+    await untilCalls(old, 2 * SLOTS);
     const talking = callers.filter((_, i) => i % 4 === 0);
     await greeted(talking);
     const before = await askAll(fleet, talking);
@@ -64,7 +68,7 @@ describe('a deployment under load', () => {
       expect(await worker.health('ready')).toMatchObject({
         status: 503,
         draining: true,
-        calls: 10,
+        calls: SLOTS,
       });
       expect((await worker.health('live')).status).toBe(200);
     }
@@ -84,7 +88,7 @@ describe('a deployment under load', () => {
     const [first, second] = old as [WorkerProcess, WorkerProcess];
     await fleet.hangUp(job(first));
     expect((await first.exited).code).toBe(0);
-    expect((await second.health('ready')).calls).toBe(10);
+    expect((await second.health('ready')).calls).toBe(SLOTS);
     await fleet.hangUp(job(second));
     expect((await second.exited).code).toBe(0);
     for (const worker of old) {
@@ -130,8 +134,8 @@ describe('a deployment under load', () => {
     const [end] = worker.lines('call ended');
     expect(end?.end_reason).toBe('task_stopping');
     expect(replies(caller).length).toBe(2);
-    expectGoodCitizens([worker], 10);
+    expectGoodCitizens([worker], SLOTS);
   }, 120_000);
 
-  it('was a good citizen throughout', () => expectGoodCitizens([...old, ...fresh], 10));
+  it('was a good citizen throughout', () => expectGoodCitizens([...old, ...fresh], SLOTS));
 });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { availableParallelism } from 'node:os';
 import { expect } from '@jest/globals';
 import { emfLines } from '../../local/fleet/emf.js';
 import type { Fleet } from '../../local/fleet/fleet.js';
@@ -11,6 +12,12 @@ import { emfMistake } from '../agent/fleet/emf-schema.js';
 
 /** Times of these tests are for a machine with two cores and other things to do. */
 export const PATIENCE_MS = 60_000;
+
+/**
+ * Slots of a task: 10 where the machine can carry that many calls, fewer elsewhere. A live call costs a tenth of a
+ * core in all, and its start half a second of one.
+ */
+export const slotsOn = (cores: number) => (availableParallelism() >= cores ? 10 : 4);
 
 /** Offers all calls at once and waits until every one has its agent. */
 export async function connectAll(fleet: Fleet, callers: RemoteCaller[]): Promise<void> {
