@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import getPort, { portNumbers } from 'get-port';
+import { RoomServiceClient } from 'livekit-server-sdk';
 import { Child } from './child.js';
 
 /** The newest LiveKit server that builds with a plain `go install` (v1.13.6 and later do not). */
@@ -90,7 +91,7 @@ export async function startLiveKitServer(
     });
     const child = launch(runner, config);
     try {
-      await answering(`http://127.0.0.1:${port}`, child);
+      await answering(new RoomServiceClient(`http://127.0.0.1:${port}`, apiKey, apiSecret), child);
       return {
         url: `ws://127.0.0.1:${port}`,
         apiKey,
@@ -115,7 +116,8 @@ function launch(runner: Runner, config: string): Child {
   return new Child('LiveKit server', 'docker', args, { env });
 }
 
-async function answering(url: string, child: Child): Promise<void> {
+/** Our own server, with our keys, and not another that took the port in the meantime. */
+async function answering(server: RoomServiceClient, child: Child): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   let ended = false;
   void child.exited.then(() => {
@@ -124,9 +126,11 @@ async function answering(url: string, child: Child): Promise<void> {
   for (;;) {
     if (ended) throw new Error(`The LiveKit server ended at once:\n${child.lastLines}`);
     if (Date.now() > deadline)
-      throw new Error(`The LiveKit server did not answer on ${url}:\n${child.lastLines}`);
-    const response = await fetch(url, { signal: AbortSignal.timeout(1000) }).catch(() => undefined);
-    if (response?.ok) return;
+      throw new Error(
+        `The LiveKit server did not answer in ${START_TIMEOUT_MS / 1000} s:\n${child.lastLines}`,
+      );
+    const rooms = await server.listRooms().catch(() => undefined);
+    if (rooms) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
