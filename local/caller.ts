@@ -21,6 +21,8 @@ import { endOfSound, type Recording, SILENCE } from './recording.js';
 /** The caller's sample rate in Hz, both ways: WebRTC's own. */
 export const CALLER_RATE = 48_000;
 const FRAME_MS = 10;
+/** How much sound may wait to go out; a microphone has no queue. */
+const MOST_QUEUED_MS = 30;
 const FRAME_SAMPLES = (CALLER_RATE * FRAME_MS) / 1000;
 
 /** Where a caller calls. */
@@ -139,6 +141,9 @@ export class Caller extends EventEmitter<CallerEvents> {
     const tick = () => {
       const due = Math.floor((performance.now() - start) / FRAME_MS);
       for (; sent < due; sent++) {
+        // After a late timer frames wait in the source's queue, and would for the rest of the call: silence is left
+        // out until they have gone.
+        if (!this.#queue[0] && this.#source.queuedDuration > MOST_QUEUED_MS) continue;
         const samples = this.#nextFrame();
         this.#spoken?.write(samples, Date.now());
         const frame = new AudioFrame(samples, CALLER_RATE, 1, FRAME_SAMPLES);
@@ -157,7 +162,7 @@ export class Caller extends EventEmitter<CallerEvents> {
     next.at += FRAME_SAMPLES;
     if (next.at >= next.samples.length) {
       this.#queue.shift();
-      next.done(Date.now());
+      next.done(Date.now() + this.#source.queuedDuration);
     }
     return samples;
   }

@@ -18,7 +18,8 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(AWS_|LIVEKIT_|NOVA_|BEDROCK_|NODE_OPTIONS$|NODE_ENV$|JEST_)/.test(name),
   );
-  return Object.fromEntries(kept);
+  // What is compared is words: colours are for terminals, and CI=true turns them on.
+  return { ...Object.fromEntries(kept), NO_COLOR: '1' };
 }
 
 /** Not the developer's own `npm start`: what the tests start is found by the tests only. */
