@@ -183,7 +183,9 @@ export class Caller extends EventEmitter<CallerEvents> {
         this.#heard?.write(frame.data, now);
         this.#listen(frame.data, now);
       }
-    })();
+    })().catch(() => {
+      // The track had gone again before it was listened to: then there is nothing to hear.
+    });
   }
 
   #listen(samples: Int16Array, now: number): void {

@@ -69,7 +69,7 @@ export class LightCaller extends EventEmitter<Events> {
     const token = new AccessToken(line.apiKey, line.apiSecret, { identity: 'caller', ttl: '1h' });
     token.addGrant({ room: this.name, roomJoin: true, canPublish: true, canSubscribe: true });
     this.room
-      .on(RoomEvent.TrackSubscribed, (track) => void this.#hear(track))
+      .on(RoomEvent.TrackSubscribed, (track) => void this.#hear(track).catch(() => {}))
       .on(RoomEvent.ParticipantConnected, ({ identity }) => this.#present(identity, true))
       .on(RoomEvent.ParticipantDisconnected, ({ identity }) => this.#present(identity, false))
       .on(RoomEvent.Disconnected, () => this.#present(this.#agent, false))
@@ -174,6 +174,7 @@ export class LightCaller extends EventEmitter<Events> {
     return samples;
   }
 
+  /** Rejects when the track has gone again before it is listened to (a caller who hangs up at once). */
   async #hear(track: RemoteTrack): Promise<void> {
     if (track.kind !== TrackKind.KIND_AUDIO) return;
     const frames = new AudioStream(track, {
