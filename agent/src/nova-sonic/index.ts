@@ -26,6 +26,8 @@ export type {
   BedrockEvent,
   RealtimeSessionEvents,
   StreamLifecycle,
+  ToolCallEnded,
+  ToolCallStarted,
   TurnTiming,
 } from './session-events.js';
 export * from './voices.js';

@@ -85,10 +85,17 @@ export class RealtimeSession extends llm.RealtimeSession {
       outputSampleRate: options.outputSampleRate,
       patienceMs: options.timeouts.progress + 2_000,
     });
-    this.#toolCalls = new ToolCalls(this.#clock, (callId, { output, isError }) => {
-      this.logger.debug({ callId }, 'a tool result that the framework dropped is delivered');
-      this.#deliverToolResult(callId, output, isError);
-    });
+    this.#toolCalls = new ToolCalls(
+      this.#clock,
+      (callId, { output, isError }) => {
+        this.logger.debug({ callId }, 'a tool result that the framework dropped is delivered');
+        this.#deliverToolResult(callId, output, isError);
+      },
+      {
+        started: (call) => this.#telling.event('tool_call_started', call),
+        ended: (call) => this.#telling.event('tool_call_ended', call),
+      },
+    );
     this.#continuity = new Continuity(
       {
         clock: this.#clock,
@@ -226,7 +233,7 @@ export class RealtimeSession extends llm.RealtimeSession {
       history.add(entry);
     }
     for (const result of edits.results) {
-      this.#toolCalls.delivered(result.callId);
+      this.#toolCalls.delivered(result.callId, result);
       this.#deliverToolResult(result.callId, result.output, result.isError, result);
     }
     if (!edits.changed) return;
@@ -417,11 +424,12 @@ export class RealtimeSession extends llm.RealtimeSession {
   }
 
   #callTool({ id, itemId, callId, name, args }: Extract<Effect, { type: 'tool_call' }>): void {
-    this.#toolCalls.called(callId, name);
+    this.#toolCalls.called(callId, name, args);
     // The framework drops calls in a reply that was asked for without tools: Sonic must not wait for them.
     if (this.#toolChoice === 'none' && this.#userInitiated.has(id)) {
-      this.#toolCalls.delivered(callId);
-      this.#deliverToolResult(callId, 'tools are not allowed in this reply', true);
+      const output = 'tools are not allowed in this reply';
+      this.#toolCalls.delivered(callId, { output, isError: true });
+      this.#deliverToolResult(callId, output, true);
       return;
     }
     const call = llm.FunctionCall.create({ id: itemId, callId, name, args });

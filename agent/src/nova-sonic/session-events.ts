@@ -63,6 +63,24 @@ export interface BargeIn {
   readonly responseId?: string;
 }
 
+/** The model asks for a tool. */
+export interface ToolCallStarted {
+  readonly callId: string;
+  readonly name: string;
+  /** JSON, as the model wrote it. */
+  readonly args: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** A tool has returned, thrown, or been given up; told once for each call, as soon as it is known. */
+export interface ToolCallEnded extends ToolCallStarted {
+  readonly output: string;
+  readonly isError: boolean;
+  /** How long the call took, in ms. */
+  readonly ms: number;
+}
+
 /** An event of the wire; audio content is replaced by its length in bytes. */
 export interface BedrockEvent {
   readonly streamId: string;
@@ -87,4 +105,6 @@ export interface RealtimeSessionEvents {
   stream_lifecycle: StreamLifecycle;
   turn_timing: TurnTiming;
   barge_in: BargeIn;
+  tool_call_started: ToolCallStarted;
+  tool_call_ended: ToolCallEnded;
 }

@@ -2,6 +2,7 @@
 import { llm } from '@livekit/agents';
 import type { Clock } from './clock.js';
 import type { ToolSpec } from './events.js';
+import type { ToolCallEnded, ToolCallStarted } from './session-events.js';
 
 /** Function tools as the service wants them, sorted by name so that equal tools give equal bytes. */
 export function toolSpecs(tools: llm.ToolContext): ToolSpec[] {
@@ -73,9 +74,19 @@ interface Outcome {
 
 interface Call {
   readonly name: string;
+  readonly args: string;
+  readonly since: number;
   running: boolean;
+  /** Its end has been told. */
+  ended: boolean;
   outcome?: Outcome;
   cancel?: () => void;
+}
+
+/** Who is told of the calls. */
+interface ToolTelling {
+  started(call: ToolCallStarted): void;
+  ended(call: ToolCallEnded): void;
 }
 
 /** The framework gives a cancelled tool 2 s; one that it never started is answered after that. */
@@ -98,15 +109,19 @@ export class ToolCalls {
   readonly #calls = new Map<string, Call>();
   readonly #clock: Clock;
   readonly #answer: (callId: string, outcome: Outcome) => void;
+  readonly #tell: ToolTelling;
 
-  constructor(clock: Clock, answer: (callId: string, outcome: Outcome) => void) {
+  constructor(clock: Clock, answer: (callId: string, outcome: Outcome) => void, tell: ToolTelling) {
     this.#clock = clock;
     this.#answer = answer;
+    this.#tell = tell;
   }
 
   /** The model asks for a tool. */
-  called(callId: string, name: string): void {
-    this.#calls.set(callId, { name, running: false });
+  called(callId: string, name: string, args: string): void {
+    const since = this.#clock.now();
+    this.#calls.set(callId, { name, args, since, running: false, ended: false });
+    this.#tell.started({ callId, name, args, at: since });
   }
 
   nameOf(callId: string): string | undefined {
@@ -114,9 +129,11 @@ export class ToolCalls {
   }
 
   /** The framework delivered a result. False when the call has its answer already. */
-  delivered(callId: string): boolean {
+  delivered(callId: string, outcome: Outcome): boolean {
     const call = this.#calls.get(callId);
     call?.cancel?.();
+    // Most have been told when the tool returned; one that could not even be run ends here.
+    this.#ended(callId, outcome);
     return this.#calls.delete(callId);
   }
 
@@ -136,6 +153,7 @@ export class ToolCalls {
       const value = await execute();
       const failed = value instanceof Error;
       call.outcome = { output: outputText(value), isError: failed };
+      this.#ended(callId, call.outcome);
       if (typeof value === 'function' || typeof value === 'bigint' || typeof value === 'symbol') {
         this.#soon(callId, 0);
       }
@@ -148,6 +166,7 @@ export class ToolCalls {
             output: error instanceof llm.ToolError ? error.message : 'An internal error occurred',
             isError: true,
           };
+      this.#ended(callId, call.outcome);
       if (stopped) this.#soon(callId, 0);
       throw error;
     } finally {
@@ -180,8 +199,19 @@ export class ToolCalls {
     const call = this.#calls.get(callId);
     if (!call) return;
     call.cancel?.();
+    const outcome = call.outcome ?? INTERRUPTED;
+    this.#ended(callId, outcome);
     this.#calls.delete(callId);
-    this.#answer(callId, call.outcome ?? INTERRUPTED);
+    this.#answer(callId, outcome);
+  }
+
+  #ended(callId: string, { output, isError }: Outcome): void {
+    const call = this.#calls.get(callId);
+    if (!call || call.ended) return;
+    call.ended = true;
+    const { name, args, since } = call;
+    const at = this.#clock.now();
+    this.#tell.ended({ callId, name, args, output, isError, at, ms: at - since });
   }
 }
 

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { initializeLogger, llm, voice } from '@livekit/agents';
 import { AudioFrame } from '@livekit/rtc-node';
-import { RealtimeModel } from 'livekit-plugin-nova-sonic';
+import { RealtimeModel, type ToolCallEnded, type ToolCallStarted } from 'livekit-plugin-nova-sonic';
 import { z } from 'zod';
 import { type Rig, startRig } from './support/agent-rig.js';
 import { ScriptedServer, type ScriptedStream } from './support/scripted-server.js';
@@ -107,6 +107,50 @@ describe('tools', () => {
     expect(await resultOf(stream, 'use-e')).toEqual({
       error: expect.stringContaining('Invalid arguments'),
     });
+  });
+
+  test('each call is told when it begins and when it has ended, also while words are still spoken', async () => {
+    let finish: ((value: unknown) => void) | undefined;
+    rig = await startRig(server.url, {
+      speed: 1,
+      tools: {
+        slow: tool(() => new Promise((resolve) => (finish = resolve))),
+        last: tool(() => Promise.reject(new voice.StopResponse())),
+      },
+    });
+    const told: string[] = [];
+    rig.sonic.on('tool_call_started', ({ callId, name, args }: ToolCallStarted) =>
+      told.push(`${callId} ${name} ${args}`),
+    );
+    rig.sonic.on('tool_call_ended', ({ callId, output, isError, ms }: ToolCallEnded) =>
+      told.push(`${callId} ${isError ? 'failed' : 'got'} ${output}${ms >= 0 ? '' : ' early'}`),
+    );
+    const ended = (id: string) =>
+      rig.sonicEvent<ToolCallEnded>('tool_call_ended', ({ callId }) => callId === id);
+    const stream = await server.stream(0);
+    stream.send(...says.userText('Go.'), ...says.plan('Let me see.'), ...says.audio(20_000));
+    const slow = ended('use-1');
+    stream.send(...says.toolUse('slow', { a: 1 }, 'use-1'));
+    await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
+    await until('the tool runs', () => finish !== undefined);
+    expect(told).toEqual(['use-1 slow {"a":1}']);
+    finish?.('done');
+    await slow;
+    expect(stream.said.some((e) => e.name === 'toolResult')).toBe(false);
+    stream.send(says.speechStart(1), says.speechEnd(2), ...says.userText('And?'));
+    const [missing, last] = [ended('use-2'), ended('use-3')];
+    stream.send(...says.toolUse('missing', {}, 'use-2'));
+    await missing;
+    stream.send(...says.toolUse('last', {}, 'use-3'));
+    await last;
+    expect(told).toEqual([
+      'use-1 slow {"a":1}',
+      'use-1 got "done"',
+      'use-2 missing {}',
+      expect.stringMatching(/^use-2 failed Unknown function/),
+      'use-3 last {}',
+      'use-3 got done; no reply is needed',
+    ]);
   });
 
   test('a result that the framework drops at a barge-in is answered all the same', async () => {
