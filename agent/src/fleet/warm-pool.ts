@@ -3,14 +3,20 @@
 /** What we use of the framework's ProcPool (1.9.0, dist/ipc/proc_pool.js); all of it public members. */
 export interface Pool {
   closed: boolean;
+  processes: Executor[];
   initMutex: { lock(): Promise<() => void> };
   warmedProcQueue: { items: Warm[]; put(item: Warm): Promise<void> };
   procWatchTask(unlock: () => void): Promise<void>;
 }
 
+interface Executor {
+  runningJob?: unknown;
+  proc?: { kill(signal: 'SIGKILL'): unknown };
+}
+
 /** A process that waits for a call; `unlock` says that it waits no more. */
 interface Warm {
-  proc: { isAlive: boolean };
+  proc: Executor & { isAlive: boolean };
   unlock: () => void;
 }
 
@@ -42,6 +48,7 @@ export class WarmPool {
   /** Processes that have been warm, by their `unlock`. */
   readonly #booted = new Set<() => void>();
   #wake: () => void = () => {};
+  readonly #pools = new Set<Pool>();
 
   constructor(options: WarmPoolOptions) {
     this.#options = options;
@@ -55,6 +62,19 @@ export class WarmPool {
   /** To be called when the number of free slots may have changed. */
   changed(): void {
     this.#wake();
+  }
+
+  /**
+   * Kills the processes that are booting: the framework's closing asks them to end, which a process that does not
+   * listen yet never hears, and waits.
+   */
+  abandonBoots(): void {
+    for (const pool of this.#pools) {
+      const warm = new Set<Executor>(pool.warmedProcQueue.items.map(({ proc }) => proc));
+      for (const executor of pool.processes) {
+        if (!executor.runningJob && !warm.has(executor)) executor.proc?.kill('SIGKILL');
+      }
+    }
   }
 
   /**
@@ -73,6 +93,7 @@ export class WarmPool {
 
   /** Keeps a pool warm until `signal`: what takes the place of the framework's loop. */
   async keep(pool: Pool, signal: AbortSignal): Promise<void> {
+    this.#pools.add(pool);
     pool.initMutex = new Gate(this.#options.parallel);
     const queue = pool.warmedProcQueue;
     const put = queue.put.bind(queue);

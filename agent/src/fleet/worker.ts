@@ -22,7 +22,7 @@ import { WarmPool } from './warm-pool.js';
 const LOOK_EVERY_MS = 1_000;
 /** LiveKit gives up on an assignment after 10 s; after this an accepted job will not come any more. */
 const ASSIGNMENT_MS = 20_000;
-/** The framework's own closing may hang on a process that is just booting. */
+/** The framework's own closing waits for calls that do not end, and for its next try to reach LiveKit. */
 const CLOSE_MS = 4_000;
 /** Failed boots in a row after which a task without calls is not sound. */
 const BOOT_FAILURES = 5;
@@ -162,6 +162,7 @@ export class FleetWorker {
     for (const timer of timers) clearInterval(timer);
     this.#ledger.closing();
     this.#gate.protection.stop();
+    this.#warm.abandonBoots();
     await Promise.race([server.close().catch(() => {}), pause(CLOSE_MS)]);
     channel.close();
     this.#cpu.stop();

@@ -3,8 +3,14 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { WarmPool } from '../../../agent/src/fleet/warm-pool.js';
 
+interface Executor {
+  isAlive: boolean;
+  runningJob?: unknown;
+  proc: { kill(signal: string): void };
+}
+
 interface Item {
-  proc: { isAlive: boolean };
+  proc: Executor;
   unlock: () => void;
 }
 
@@ -18,6 +24,9 @@ class Pool {
       this.items.push(item);
     },
   };
+  processes: Executor[] = [];
+  /** Indices in `processes` of those that were killed. */
+  readonly killed: number[] = [];
   booting = 0;
   most = 0;
   readonly alive: { item: Item; end: () => void }[] = [];
@@ -25,6 +34,9 @@ class Pool {
   #waiting: { n: number; resolve: () => void }[] = [];
 
   async procWatchTask(unlock: () => void): Promise<void> {
+    const index = this.processes.length;
+    const proc = { isAlive: true, proc: { kill: () => this.killed.push(index) } };
+    this.processes.push(proc);
     const free = await this.initMutex.lock();
     this.booting += 1;
     this.most = Math.max(this.most, this.booting);
@@ -36,7 +48,7 @@ class Pool {
       unlock();
       return;
     }
-    const item = { proc: { isAlive: true }, unlock };
+    const item = { proc, unlock };
     await this.warmedProcQueue.put(item);
     await new Promise<void>((end) => this.alive.push({ item, end }));
   }
@@ -129,6 +141,19 @@ describe('WarmPool', () => {
     await pool.untilBooting(1);
     expect(pool.warmedProcQueue.items).not.toContain(dead.item);
     expect(pool.warmedProcQueue.items.length).toBe(2);
+  });
+
+  it('kills those that boot when the worker closes, and neither a warm one nor one with a call', async () => {
+    const { pool, warm } = setUp(3);
+    await pool.untilBooting(3);
+    pool.boot();
+    pool.boot();
+    await settled();
+    const taken = pool.warmedProcQueue.items.shift();
+    if (!taken) throw new Error('no process');
+    taken.proc.runningJob = {};
+    warm.abandonBoots();
+    expect(pool.killed).toEqual([2]);
   });
 
   it('tells of processes that do not boot, and tries again', async () => {
