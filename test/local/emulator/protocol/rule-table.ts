@@ -1,7 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-
-/** An input event: name and body. */
-export type Input = readonly [name: string, body: object];
+import {
+  audio,
+  audioStart,
+  block,
+  end,
+  type Input,
+  inference,
+  live,
+  open,
+  prompt,
+  promptEnd,
+  result,
+  resultStart,
+  sensitivity,
+  session,
+  sessionEnd,
+  textInput,
+  textStart,
+  tool,
+  tools,
+  without,
+} from './inputs.js';
 
 /** A rule of the protocol: a sequence whose last event breaks it, and its legal neighbour. */
 export interface Rule {
@@ -20,82 +39,6 @@ export const PARSE =
   'Unable to parse input chunk. Please check input format contains correct format.';
 export const INVALID = 'Invalid input request';
 const V1 = 'amazon.nova-sonic-v1:0';
-
-const inference = { maxTokens: 1024, topP: 0.9, temperature: 0.7 };
-const plain = { mediaType: 'text/plain' };
-const lpcm = {
-  mediaType: 'audio/lpcm',
-  sampleSizeBits: 16,
-  channelCount: 1,
-  encoding: 'base64',
-  audioType: 'SPEECH',
-};
-const voice = { ...lpcm, sampleRateHertz: 24_000, voiceId: 'tiffany' };
-const tool = (json: unknown = '{"type":"object"}') => ({
-  toolSpec: { name: 'clock', description: 'Tells the time', inputSchema: { json } },
-});
-
-const session = (extra: object = {}, configuration: object = inference): Input => [
-  'sessionStart',
-  { inferenceConfiguration: configuration, ...extra },
-];
-const prompt = (extra: object = {}, output: object = {}): Input => [
-  'promptStart',
-  {
-    promptName: 'p',
-    textOutputConfiguration: plain,
-    audioOutputConfiguration: { ...voice, ...output },
-    ...extra,
-  },
-];
-const at = (contentName: string) => ({ promptName: 'p', contentName });
-const textStart = (name: string, role: string, extra: object = {}): Input => [
-  'contentStart',
-  { ...at(name), type: 'TEXT', role, interactive: false, textInputConfiguration: plain, ...extra },
-];
-const textInput = (name: string, content: string): Input => ['textInput', { ...at(name), content }];
-const end = (name: string): Input => ['contentEnd', at(name)];
-const block = (name: string, role: string, content = 'words', extra: object = {}): Input[] => [
-  textStart(name, role, extra),
-  textInput(name, content),
-  end(name),
-];
-const audioStart = (extra: object = {}, name = 'a'): Input => [
-  'contentStart',
-  {
-    ...at(name),
-    type: 'AUDIO',
-    role: 'USER',
-    interactive: true,
-    audioInputConfiguration: { ...lpcm, sampleRateHertz: 16_000, ...extra },
-  },
-];
-const silence = Buffer.alloc(1024).toString('base64');
-const audio = (content = silence, name = 'a'): Input => ['audioInput', { ...at(name), content }];
-const resultStart = (toolUseId = 'call-1', name = 't'): Input => [
-  'contentStart',
-  {
-    ...at(name),
-    type: 'TOOL',
-    role: 'TOOL',
-    interactive: false,
-    toolResultInputConfiguration: { toolUseId, type: 'TEXT', textInputConfiguration: plain },
-  },
-];
-const result = (content: string, name = 't'): Input => ['toolResult', { ...at(name), content }];
-const promptEnd: Input = ['promptEnd', { promptName: 'p' }];
-const sessionEnd: Input = ['sessionEnd', {}];
-
-const open = [session(), prompt()];
-const live = [...open, audioStart(), audio()];
-const without = (event: Input, field: string): Input => {
-  const { [field]: _, ...rest } = event[1] as Record<string, unknown>;
-  return [event[0], rest];
-};
-const sensitivity = { turnDetectionConfiguration: { endpointingSensitivity: 'HIGH' } };
-const tools = (list: unknown[], choice?: object) => ({
-  toolConfiguration: { tools: list, ...(choice && { toolChoice: choice }) },
-});
 
 /** What the documentation and reports from the live service refuse; where the service's text is not known, `Invalid input request`. */
 export const RULES: Rule[] = [

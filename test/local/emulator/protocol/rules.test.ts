@@ -5,7 +5,8 @@ import { StreamError } from '../../../../local/emulator/protocol/errors.js';
 import { findModel } from '../../../../local/emulator/protocol/models.js';
 import { RULE_DEFAULTS, Rules } from '../../../../local/emulator/protocol/rules.js';
 import { sdkClient, TestClient } from '../client.js';
-import { INVALID, type Input, PARSE, RULES, type Rule } from './rule-table.js';
+import type { Input } from './inputs.js';
+import { INVALID, PARSE, RULES, type Rule } from './rule-table.js';
 
 const NOVA_2 = 'amazon.nova-2-sonic-v1:0';
 
