@@ -58,7 +58,17 @@ export type CallFeedMessage = At &
     | { type: 'state'; who: 'agent' | 'user'; state: string }
     /** A message as it stands in the history: what was really said. */
     | { type: 'message'; role: 'user' | 'assistant'; text: string; interrupted: boolean }
-    | { type: 'tool'; name: string; args: string; result: string; isError: boolean; ms: number }
+    /** The model asks for a tool; a `tool` message with the same `callId` follows when it has ended. */
+    | { type: 'tool_started'; callId: string; name: string; args: string }
+    | {
+        type: 'tool';
+        callId: string;
+        name: string;
+        args: string;
+        result: string;
+        isError: boolean;
+        ms: number;
+      }
     /**
      * The parts of a reply's latency. `userSpeechEndedAt`: the last sample of the caller's speech reached the
      * plugin; `firstAudioReceivedAt`: the model's first audio arrived; `firstAudioAt`: it was handed to LiveKit.

@@ -5,6 +5,8 @@ import type {
   BargeIn,
   RealtimeSession,
   StreamLifecycle,
+  ToolCallEnded,
+  ToolCallStarted,
   TurnTiming,
 } from 'livekit-plugin-nova-sonic';
 import type { CallFeed, Tokens } from './call-feed.js';
@@ -32,19 +34,6 @@ export function watchCall(session: voice.AgentSession, feed: CallFeed): Promise<
       interrupted: item.interrupted,
     });
   });
-  session.on(Events.FunctionToolsExecuted, ({ functionCalls, functionCallOutputs }) => {
-    functionCalls.forEach((call, index) => {
-      const output = functionCallOutputs[index];
-      feed.tell({
-        type: 'tool',
-        name: call.name,
-        args: call.args,
-        result: output?.output ?? '',
-        isError: output?.isError ?? false,
-        ms: output ? output.createdAt - call.createdAt : 0,
-      });
-    });
-  });
   // Without a listener here the framework's re-emit would throw inside the plugin.
   session.on(Events.Error, ({ error }) => {
     const failure = failureOf(error);
@@ -63,7 +52,7 @@ export function watchCall(session: voice.AgentSession, feed: CallFeed): Promise<
 
 /**
  * Tells the feed what a Sonic session itself knows: the parts of each reply's latency, its tokens, its streams, its
- * barge-ins. The log gets the same figures.
+ * tool calls, its barge-ins. The log gets the same figures.
  */
 export function watchSonic(sonic: RealtimeSession, feed: CallFeed): void {
   const logger = log();
@@ -76,6 +65,12 @@ export function watchSonic(sonic: RealtimeSession, feed: CallFeed): void {
     logger.info({ at, ...bargeIn }, 'barge-in');
     feed.tell({ type: 'barge_in', ...bargeIn }, at);
   });
+  sonic.on('tool_call_started', ({ at, ...call }: ToolCallStarted) =>
+    feed.tell({ type: 'tool_started', ...call }, at),
+  );
+  sonic.on('tool_call_ended', ({ at, output, ...call }: ToolCallEnded) =>
+    feed.tell({ type: 'tool', ...call, result: output }, at),
+  );
   sonic.on('stream_lifecycle', ({ type, ...stream }: StreamLifecycle) =>
     feed.tell({ ...stream, type: 'stream', event: type }, stream.at),
   );

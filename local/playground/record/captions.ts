@@ -27,9 +27,8 @@ export interface ToolLine {
   at: number;
   name: string;
   args: string;
-  result: string;
-  isError: boolean;
-  ms: number;
+  /** What became of it; absent while it runs. */
+  end?: { result: string; isError: boolean; ms: number };
 }
 
 export type Line = Caption | ToolLine;
@@ -98,26 +97,28 @@ export function settled(
   });
 }
 
-export function toolCalled(
+/** The model asks for a tool. */
+export function toolStarted(
   lines: readonly Line[],
-  { name, args, result, isError, ms }: Extract<CallFeedMessage, { type: 'tool' }>,
+  { callId, name, args }: Extract<CallFeedMessage, { type: 'tool_started' }>,
   at: number,
 ): readonly Line[] {
-  const line: ToolLine = {
-    kind: 'tool',
-    id: `tool-${lines.length}-${at}`,
-    at: at - ms,
-    name,
-    args,
-    result,
-    isError,
-    ms,
-  };
-  // A tool runs while the answer to it has not begun: what was said after the call stays below it.
-  const after = lines.findIndex(
-    (other) => other.kind === 'caption' && other.who === 'agent' && other.at > line.at,
-  );
-  return after < 0 ? [...lines, line] : lines.toSpliced(after, 0, line);
+  return [...lines, { kind: 'tool', id: `tool-${callId}`, at, name, args }];
+}
+
+/** A tool has ended; what was said meanwhile stays below its call. */
+export function toolEnded(
+  lines: readonly Line[],
+  { callId, ...call }: Extract<CallFeedMessage, { type: 'tool' }>,
+  at: number,
+): readonly Line[] {
+  const { name, args, result, isError, ms } = call;
+  const id = `tool-${callId}`;
+  const index = lines.findIndex((line) => line.id === id);
+  const started = lines[index];
+  const end = { result, isError, ms };
+  if (started?.kind === 'tool') return lines.with(index, { ...started, end });
+  return [...lines, { kind: 'tool', id, at: at - ms, name, args, end }];
 }
 
 const plain = (text: string) => text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '');

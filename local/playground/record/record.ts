@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { CallFeedMessage, Prices, Tokens } from '../../../agent/src/call-feed.js';
-import { type Line, said, settled, toolCalled, typed } from './captions.js';
+import { type Line, said, settled, toolEnded, toolStarted, typed } from './captions.js';
 import { type Clock, noClock, observed, toPage } from './clock.js';
 import { bargedIn, heard, type Replies, replied } from './replies.js';
 import { marked, state, type Timeline } from './timeline.js';
@@ -89,12 +89,17 @@ function applyFeed(before: CallRecord, message: CallFeedMessage, arrivedAt: numb
     }
     case 'message':
       return { ...record, lines: settled(record.lines, message, at) };
-    case 'tool':
+    case 'tool_started':
       return {
         ...record,
-        lines: toolCalled(record.lines, message, at),
-        timeline: mark(message.isError ? 'error' : 'tool', message.name),
+        lines: toolStarted(record.lines, message, at),
+        timeline: mark('tool', message.name),
       };
+    case 'tool': {
+      const lines = toolEnded(record.lines, message, at);
+      if (!message.isError) return { ...record, lines };
+      return { ...record, lines, timeline: mark('error', `${message.name} failed`) };
+    }
     case 'turn':
       return { ...record, replies: replied(record.replies, message) };
     case 'barge_in':

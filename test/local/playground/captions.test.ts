@@ -5,7 +5,8 @@ import {
   type Line,
   said,
   settled,
-  toolCalled,
+  toolEnded,
+  toolStarted,
   typed,
 } from '../../../local/playground/record/captions.js';
 
@@ -86,20 +87,33 @@ describe('captions', () => {
     expect(lines[0]).toMatchObject({ typed: true, settled: true });
   });
 
-  it('put a tool before the answer that it made possible', () => {
-    const tool = {
-      type: 'tool',
-      at: 40,
-      name: 'clock',
-      args: '{}',
-      result: '{}',
-      isError: false,
-      ms: 10,
-    } as const;
+  const call = { callId: 'c1', name: 'clock', args: '{"city":"Rome"}' };
+  const ended = { ...call, type: 'tool', at: 40, result: '{}', isError: false, ms: 10 } as const;
+
+  it('show a tool while it runs, then what it gave, above what was said meanwhile', () => {
     let lines = said([], words('you', 'a', 'What time is it?', 20, true));
-    lines = said(lines, words('agent', 'b', 'It is noon.', 35));
-    lines = toolCalled(lines, tool, 40);
-    expect(shown(lines)).toEqual(['you: What time is it?', 'clock', 'agent: It is noon.']);
-    expect(lines[1]).toMatchObject({ at: 30, ms: 10 });
+    lines = toolStarted(lines, { type: 'tool_started', at: 30, ...call }, 30);
+    expect(lines[1]).toMatchObject({ name: 'clock', args: '{"city":"Rome"}', at: 30 });
+    expect(lines[1]).not.toHaveProperty('end');
+    lines = said(lines, words('agent', 'b', 'One moment.', 35));
+    lines = toolEnded(lines, ended, 40);
+    expect(shown(lines)).toEqual(['you: What time is it?', 'clock', 'agent: One moment.']);
+    expect(lines[1]).toMatchObject({ at: 30, end: { result: '{}', isError: false, ms: 10 } });
+  });
+
+  it('keep two calls of one tool apart', () => {
+    let lines: readonly Line[] = [];
+    for (const callId of ['c1', 'c2'])
+      lines = toolStarted(lines, { type: 'tool_started', at: 30, ...call, callId }, 30);
+    lines = toolEnded(lines, { ...ended, callId: 'c2', isError: true }, 40);
+    expect(lines.map((line) => line.kind === 'tool' && line.end?.isError)).toEqual([
+      undefined,
+      true,
+    ]);
+  });
+
+  it('show a tool whose beginning was missed', () => {
+    const lines = toolEnded([], ended, 40);
+    expect(lines).toMatchObject([{ name: 'clock', at: 30, end: { ms: 10 } }]);
   });
 });

@@ -130,6 +130,21 @@ describe('the record of a call', () => {
     expect(silences(record.replies)).toEqual([0]);
   });
 
+  it('marks a tool when it is asked for, and again when it fails', () => {
+    const call = { callId: 'c', name: 'book', args: '{}' };
+    let record = newRecord(0);
+    const told: CallFeedMessage[] = [
+      { type: 'tool_started', at: 10, ...call },
+      { type: 'tool', at: 25, ...call, result: 'no', isError: true, ms: 15 },
+    ];
+    for (const message of told) record = apply(record, { kind: 'feed', at: message.at, message });
+    expect(record.timeline.marks.map(({ at, kind, text }) => `${at} ${kind} ${text}`)).toEqual([
+      '10 tool book',
+      '25 error book failed',
+    ]);
+    expect(record.lines).toHaveLength(1);
+  });
+
   it('adds up what the call costs', () => {
     const { tokens, about } = held();
     expect(about && cost(tokens, about.prices)).toBeCloseTo(3 + 6 + 0.00275, 6);

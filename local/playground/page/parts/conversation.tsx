@@ -19,7 +19,7 @@ export function Conversation({ state: { record, inCall, agent } }: { state: Phon
         <ol>
           {lines.map((line) =>
             line.kind === 'tool' ? (
-              <Tool key={line.id} line={line} begun={begun} />
+              <Tool key={line.id} line={line} begun={begun} inCall={inCall} />
             ) : (
               <Words key={line.id} line={line} begun={begun} />
             ),
@@ -72,22 +72,32 @@ function Words({ line, begun }: { line: Caption; begun: number }) {
   );
 }
 
-function Tool({ line, begun }: { line: ToolLine; begun: number }) {
+function Tool({ line, begun, inCall }: { line: ToolLine; begun: number; inCall: boolean }) {
+  const { name, args, at, end } = line;
   return (
-    <li className={`tool ${line.isError ? 'failed' : ''}`}>
+    <li className={`tool ${end?.isError ? 'failed' : ''}`} aria-busy={!end && inCall}>
       <p className="by">
-        <b>Tool</b> <code>{line.name}</code>
-        <span className="took">{milliseconds(line.ms)}</span>
-        <time>{clock(line.at - begun)}</time>
+        <b>Tool</b> <code>{name}</code>
+        <span className="took">
+          {end ? milliseconds(end.ms) : inCall ? 'running' : 'no result'}
+        </span>
+        <time>{clock(at - begun)}</time>
       </p>
+      {/* Both rows from the start: nothing moves when the result comes. */}
       <dl>
         <dt>asked</dt>
         <dd>
-          <code>{pretty(line.args)}</code>
+          <code>{pretty(args)}</code>
         </dd>
-        <dt>{line.isError ? 'failed' : 'got'}</dt>
+        <dt>{end?.isError ? 'failed' : 'got'}</dt>
         <dd>
-          <code>{pretty(line.result)}</code>
+          {end ? (
+            <code>{pretty(end.result)}</code>
+          ) : inCall ? (
+            <span className="more" aria-hidden="true" />
+          ) : (
+            'the call ended first'
+          )}
         </dd>
       </dl>
     </li>
@@ -99,16 +109,17 @@ function Aloud({ lines }: { lines: readonly Line[] }) {
   return (
     <div className="sr-only" role="log" aria-label="Said in the call">
       {lines.map((line) => (
-        <p key={line.id}>
-          {line.kind === 'tool'
-            ? `Tool ${line.name} ${line.isError ? 'failed' : 'answered'}`
-            : line.settled || (line.done && line.typed)
-              ? `${names[line.who]}: ${line.text}${line.interrupted ? ', interrupted' : ''}`
-              : ''}
-        </p>
+        <p key={line.id}>{aloud(line)}</p>
       ))}
     </div>
   );
+}
+
+function aloud(line: Line): string {
+  if (line.kind === 'tool')
+    return line.end ? `Tool ${line.name} ${line.end.isError ? 'failed' : 'answered'}` : '';
+  if (!line.settled && !(line.done && line.typed)) return '';
+  return `${names[line.who]}: ${line.text}${line.interrupted ? ', interrupted' : ''}`;
 }
 
 /** Follows the last line, unless the reader has scrolled up. */
