@@ -69,21 +69,7 @@ beforeAll(async () => {
   const opened = emulator.next('open');
   client.start();
   client.text('SYSTEM', 'You are a friend.');
-  client.send('contentStart', {
-    promptName: 'prompt',
-    contentName: 'audio',
-    type: 'AUDIO',
-    interactive: true,
-    role: 'USER',
-    audioInputConfiguration: {
-      mediaType: 'audio/lpcm',
-      sampleRateHertz: 16_000,
-      sampleSizeBits: 16,
-      channelCount: 1,
-      audioType: 'SPEECH',
-      encoding: 'base64',
-    },
-  });
+  client.openAudio({ primeMs: 0 });
   const { session } = await opened;
   const of = (name: string) => ({ session, name });
 

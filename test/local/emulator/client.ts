@@ -105,8 +105,8 @@ export class TestClient {
     this.send('contentEnd', { promptName: this.promptName, contentName });
   }
 
-  /** Opens the AUDIO content and primes it with 100 ms of silence. */
-  openAudio(rate = 16_000): void {
+  /** Opens the AUDIO content and primes it with silence, by default 100 ms. */
+  openAudio({ rate = 16_000, primeMs = 100 } = {}): void {
     this.rate = rate;
     this.send('contentStart', {
       promptName: this.promptName,
@@ -123,7 +123,7 @@ export class TestClient {
         encoding: 'base64',
       },
     });
-    this.silence(100);
+    if (primeMs > 0) this.silence(primeMs);
   }
   rate = 16_000;
 

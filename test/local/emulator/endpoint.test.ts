@@ -71,7 +71,7 @@ describe('audio', () => {
   const turn = async (input: number, output: number) => {
     const client = new TestClient(sdkClient(emulator));
     client.start({ rate: output });
-    client.openAudio(input);
+    client.openAudio({ rate: input });
     client.silence(300);
     client.audio(await spoken('Can you hear me?', input));
     client.silence(1000);
@@ -123,19 +123,7 @@ describe('audio', () => {
     const opened = emulator.next('open');
     client.start();
     const { session } = await opened;
-    client.send('contentStart', {
-      promptName: 'prompt',
-      contentName: 'audio',
-      type: 'AUDIO',
-      interactive: true,
-      role: 'USER',
-      audioInputConfiguration: {
-        mediaType: 'audio/lpcm',
-        sampleRateHertz: 16_000,
-        sampleSizeBits: 16,
-        channelCount: 1,
-      },
-    });
+    client.openAudio({ primeMs: 0 });
     client.silence(64);
     client.text('USER', 'Say "Here."', true);
     await emulator.until({ session, direction: 'in', name: 'contentEnd' });
