@@ -7,22 +7,19 @@
 import { type AudioChunk, AudioMemory } from './audio-input.js';
 import type { Clock } from './clock.js';
 import type { Conversation } from './conversation.js';
-import type { Effect, ResumePlan } from './effects.js';
+import type { Effect } from './effects.js';
 import { NovaSonicError } from './errors.js';
-import { type ClientEvent, parseServerEvent, type SessionConfig } from './events.js';
+import { type ClientEvent, parseServerEvent } from './events.js';
+import { Handover } from './handover.js';
 import { type HistoryEntry, type HistoryLimits, toWire } from './history.js';
 import { Link } from './link.js';
-import { PRIME_MS, Prompt } from './prompt.js';
+import { Prompt } from './prompt.js';
+import { Renewal } from './renewal.js';
 import { type RetryOptions, RetryPolicy } from './retry.js';
 import type { StreamLifecycle } from './session-events.js';
 import type { SonicStream, StreamSink } from './stream.js';
+import { type StreamSettings, settingsFingerprint } from './stream-settings.js';
 import { Watchdog } from './watchdog.js';
-
-/** What a stream is opened with; asked for anew each time. */
-export interface StreamSettings {
-  readonly config: SessionConfig;
-  readonly instructions: string;
-}
 
 export interface ContinuityHost {
   settings(): StreamSettings;
@@ -53,19 +50,7 @@ export interface ContinuityOptions {
 }
 
 const TICK_MS = 100;
-/** The service ends a stream after 480 s; without a quiet moment we end it before. */
-const HARD_LIMIT_MS = 465_000;
-const HARD_EXTRA_MS = 90_000;
-/** The service ends a stream on which nothing was said or asked for 295 s. */
-const UNUSED_LIMIT_MS = 270_000;
-/** Credentials are exchanged before they end. */
-const CREDENTIALS_MARGIN_MS = 60_000;
-const SAME_CREDENTIALS_MS = 15_000;
-/** A gap in the audio is filled with silence: at first all of it, so that the end of a turn is noticed … */
-const GAP_MS = 150;
-const FILL_MS = 3_000;
-/** … then so much that the service does not count the stream as idle (it allows 55 s). */
-const KEEP_ALIVE_MS = 10_000;
+
 export class Continuity {
   readonly #options: ContinuityOptions;
   readonly #host: ContinuityHost;
@@ -73,21 +58,14 @@ export class Continuity {
   readonly #policy: RetryPolicy;
   readonly #memory: AudioMemory;
   readonly #watchdog = new Watchdog();
+  readonly #renewal: Renewal;
+  readonly #handover: Handover;
   #current?: Link;
   #standby?: Link;
   readonly #closing = new Set<Promise<void>>();
   #state: 'new' | 'on' | 'over' = 'new';
-  #plan?: ResumePlan;
-  #pendingAsk?: string;
-  /** Results of tools that were called on a stream that is gone. */
-  #notes: string[] = [];
   #cancelRetry?: () => void;
   #cancelTick?: () => void;
-  #renewReason?: string;
-  #renewNotBefore = 0;
-  #renewed: Array<() => void> = [];
-  #historyShare = 1;
-  #filtered = 0;
 
   constructor(options: ContinuityOptions, conversation: Conversation, host: ContinuityHost) {
     this.#options = options;
@@ -95,6 +73,8 @@ export class Continuity {
     this.#host = host;
     this.#policy = new RetryPolicy(options.regions, options.retry, options.random);
     this.#memory = new AudioMemory(options.carryOverMs);
+    this.#renewal = new Renewal(options.renewAfterMs);
+    this.#handover = new Handover(options.history);
   }
 
   get started(): boolean {
@@ -115,7 +95,7 @@ export class Continuity {
   start(): void {
     if (this.#state !== 'new') return;
     this.#state = 'on';
-    this.#plan = { history: this.#conversation.snapshot(), audioFrom: 0 };
+    this.#handover.remember({ history: this.#conversation.snapshot(), audioFrom: 0 });
     this.#connect(this.#policy.pick(this.#now), 'start');
     this.#tick();
   }
@@ -144,7 +124,7 @@ export class Continuity {
     const now = this.#now;
     const told = this.#current?.toolResult(callId, content, now) ?? false;
     if (!this.#conversation.toolAnswered(callId, now) || told) return;
-    this.#notes.push(note);
+    this.#handover.note(note);
     if (this.#current) this.#sendNotes(this.#current);
   }
 
@@ -154,16 +134,14 @@ export class Continuity {
    */
   renew(reason: string, options: { immediately?: boolean } = {}): Promise<void> {
     if (this.#state !== 'on') return Promise.resolve();
-    this.#renewReason ??= reason;
-    const moved = new Promise<void>((resolve) => this.#renewed.push(resolve));
+    const moved = this.#renewal.ask(reason);
     if (options.immediately && this.#current) this.#replace(reason);
     return moved;
   }
 
   /** Takes back a request for a renewal that nobody needs any more. */
   cancelRenewal(): void {
-    this.#renewReason = undefined;
-    this.#settleRenewed();
+    this.#renewal.cancel();
   }
 
   /** When the piece with what had arrived at a moment was handed to the SDK. */
@@ -188,7 +166,7 @@ export class Continuity {
     const id = this.#options.newId('stream_');
     const now = this.#now;
     this.#policy.connecting(now);
-    this.#host.lifecycle({ type: 'opening', streamId: id, region, reason, at: now });
+    this.#tell('opening', { id, region }, { reason });
     let link: Link | undefined;
     const stream = this.#options.openStream(id, region, {
       opened: (openMs) => link && this.#opened(link, openMs),
@@ -196,8 +174,7 @@ export class Continuity {
       sent: (event) => this.#host.sent(event, id),
       ended: (error) => link && this.#ended(link, error),
     });
-    const { maxBytes, maxTextBytes } = this.#options.history;
-    const limits = { maxBytes: Math.floor(maxBytes * this.#historyShare), maxTextBytes };
+    const { limits } = this.#handover;
     link = new Link(stream, new Prompt(config), {
       settings: settingsFingerprint({ config, instructions }),
       version: this.#conversation.version,
@@ -211,14 +188,12 @@ export class Continuity {
 
   /** Opens the call's stream and tells it all it has to know; nothing waits for the connection. */
   #connect(region: string, reason: string): void {
-    const plan = this.#plan ?? { history: this.#conversation.snapshot(), audioFrom: this.#now };
+    const { plan, ask } = this.#handover;
     this.#watchdog.restart(this.#now);
-    const link = this.#open(region, reason, plan.history);
+    const link = this.#open(region, reason, plan?.history ?? this.#conversation.snapshot());
     this.#current = link;
-    for (const chunk of this.#memory.since(plan.audioFrom)) link.audio(chunk, this.#now);
-    const ask = plan.ask ?? this.#pendingAsk;
+    this.#carryOver(link, plan?.audioFrom ?? this.#now);
     if (ask) {
-      this.#pendingAsk = ask;
       this.#sendText(link, ask);
       this.#conversation.asked(this.#now);
     }
@@ -226,30 +201,24 @@ export class Continuity {
     this.#sendOpenRequests(link);
   }
 
+  /** The new stream hears what the caller said from a moment on. */
+  #carryOver(link: Link, from: number): void {
+    for (const chunk of this.#memory.since(from)) link.audio(chunk, this.#now);
+  }
+
   #opened(link: Link, openMs: number): void {
-    const now = this.#now;
-    link.openedAt = now;
-    const { id: streamId, region } = link.stream;
-    this.#host.lifecycle({
-      type: 'opened',
-      streamId,
-      region,
-      at: now,
-      openMs,
-      reason: link.reason,
-    });
-    if (link === this.#current) {
-      const first = link.reason === 'start';
-      this.#plan = undefined;
-      this.#forgetNotes(link);
+    const { reason } = link;
+    link.openedAt = this.#now;
+    this.#tell('opened', link.stream, { openMs, reason });
+    if (link === this.#standby) this.#promote(link);
+    else if (link === this.#current) {
+      this.#handover.reached(link);
       this.#policy.opened();
-      if (!first) {
-        const type = link.reason === 'failure' ? 'failed_over' : 'renewed';
-        this.#host.lifecycle({ type, streamId, region, at: now, reason: link.reason });
-        this.#host.reconnected();
-        this.#settleRenewed();
-      }
-    } else if (link === this.#standby) this.#promote(link);
+      if (reason === 'start') return;
+      this.#tell(reason === 'failure' ? 'failed_over' : 'renewed', link.stream, { reason });
+      this.#host.reconnected();
+      this.#renewal.settle();
+    }
   }
 
   #received(link: Link, document: unknown): void {
@@ -266,43 +235,27 @@ export class Continuity {
       lastLoudAt: this.#watchdog.lastLoudAt,
       sampleAt: (offsetMs) => link.arrival(offsetMs),
     });
-    if (effects.some((effect) => effect.type === 'generation_opened')) this.#pendingAsk = undefined;
+    if (effects.some((effect) => effect.type === 'generation_opened')) this.#handover.answered();
     if (effects.some((e) => e.type === 'generation_closed' && e.reason === 'end_turn')) {
       this.#policy.healthy(link.stream.region);
-      this.#filtered = 0;
+      this.#handover.healthy();
     }
     this.#host.effects(effects);
   }
 
   #ended(link: Link, error?: NovaSonicError): void {
     const now = this.#now;
+    const { reason } = link;
     const livedMs = link.openedAt === undefined ? 0 : Math.max(1, now - link.openedAt);
-    const { id: streamId, region } = link.stream;
     if (!error) {
-      this.#host.lifecycle({
-        type: 'closed',
-        streamId,
-        region,
-        at: now,
-        livedMs,
-        reason: link.reason,
-      });
+      this.#tell('closed', link.stream, { livedMs, reason });
       return;
     }
     const type = error.kind === 'throttled' ? 'throttled' : 'failed';
-    this.#host.lifecycle({
-      type,
-      streamId,
-      region,
-      at: now,
-      reason: link.reason,
-      kind: error.kind,
-      error: error.message,
-      livedMs,
-    });
+    this.#tell(type, link.stream, { reason, kind: error.kind, error: error.message, livedMs });
     if (link === this.#standby) {
       this.#standby = undefined;
-      this.#renewNotBefore = now + this.#policy.renewalFailed(region, error, now);
+      this.#renewal.failed(this.#policy.renewalFailed(link.stream.region, error, now), now);
     } else if (link === this.#current && this.#state === 'on')
       this.#lost(link, error, livedMs, now);
   }
@@ -312,18 +265,14 @@ export class Continuity {
     this.#current = undefined;
     this.#dropStandby();
     this.#rememberPlan(now, error.kind === 'no_response' ? 'silence' : 'failure');
-    const decision = this.#adapt(error)
+    const decision = this.#handover.adapt(error, now)
       ? this.#policy.failed(link.stream.region, error, livedMs, now)
       : ({ type: 'give_up', why: 'the content filter stopped it again' } as const);
     if (decision.type === 'give_up') {
       const final = new NovaSonicError(
         'gave_up',
         `The call cannot be served: ${decision.why}. Last: ${error.message}`,
-        {
-          retryable: false,
-          cause: error,
-          region: link.stream.region,
-        },
+        { retryable: false, cause: error, region: link.stream.region },
       );
       this.#end('gave up');
       this.#host.failed(final, false);
@@ -337,43 +286,14 @@ export class Continuity {
     });
   }
 
-  /** Failures that the same opening would run into again. False when there is nothing left to change. */
-  #adapt(error: NovaSonicError): boolean {
-    if (error.kind === 'history_too_long') this.#historyShare /= 2;
-    if (error.kind !== 'content_filtered' || !this.#plan) return true;
-    this.#filtered += 1;
-    const { ask, history } = this.#plan;
-    const last = history.findLastIndex((e) => e.kind === 'user' || e.kind === 'instruction');
-    // What is to be asked again was taken out of the history already.
-    const kept = ask === undefined ? history.slice(0, Math.max(0, last)) : history;
-    this.#plan = { history: kept, audioFrom: this.#now };
-    this.#pendingAsk = undefined;
-    return this.#filtered < 3;
-  }
-
-  /** What the next stream must know; an earlier plan that never reached a stream is kept. */
+  /** What the next stream must know. */
   #rememberPlan(now: number, cause: 'failure' | 'silence'): void {
     const { effects, plan } = this.#conversation.resume(now, cause);
-    const earlier = this.#plan;
-    this.#plan = earlier
-      ? {
-          ...plan,
-          ask: plan.ask ?? earlier.ask,
-          audioFrom: Math.min(plan.audioFrom, earlier.audioFrom),
-        }
-      : plan;
+    this.#handover.remember(plan);
     this.#host.effects(effects);
   }
 
   // -- renewal -----------------------------------------------------------------------------------------------------
-
-  #renewalDue(link: Link, now: number): string | undefined {
-    if (link.age(now) >= this.#options.renewAfterMs) return 'age';
-    const { expiresAt } = link.stream;
-    if (expiresAt !== undefined && now >= expiresAt - CREDENTIALS_MARGIN_MS) return 'credentials';
-    if (now - link.lastStimulusAt >= UNUSED_LIMIT_MS) return 'unused';
-    return this.#renewReason;
-  }
 
   /** Opens the stream that follows, beside the current one, which goes on serving meanwhile. */
   #prepare(reason: string): void {
@@ -392,24 +312,15 @@ export class Continuity {
     }
     const { effects, plan } = this.#conversation.resume(now, 'planned');
     this.#current = link;
-    this.#renewReason = undefined;
-    // Credentials that did not change would be due for renewal again at once.
-    const same = link.reason === 'credentials' && link.stream.expiresAt === old.stream.expiresAt;
-    this.#renewNotBefore = now + (same ? SAME_CREDENTIALS_MS : 0);
-    for (const chunk of this.#memory.since(plan.audioFrom)) link.audio(chunk, this.#now);
+    this.#renewal.moved(link.reason, old, link, now);
+    this.#carryOver(link, plan.audioFrom);
     this.#host.effects(effects);
     this.#retire(old);
-    this.#host.lifecycle({
-      type: 'renewed',
-      streamId: link.stream.id,
-      region: link.stream.region,
-      at: now,
-      reason: link.reason,
-      livedMs: now - (old.openedAt ?? now),
-    });
+    const livedMs = now - (old.openedAt ?? now);
+    this.#tell('renewed', link.stream, { reason: link.reason, livedMs });
     this.#sendNotes(link);
     this.#sendOpenRequests(link);
-    this.#settleRenewed();
+    this.#renewal.settle();
     this.#host.reconnected();
   }
 
@@ -419,7 +330,7 @@ export class Continuity {
     if (!old) return;
     this.#dropStandby();
     this.#current = undefined;
-    this.#renewReason = undefined;
+    this.#renewal.begun();
     this.#rememberPlan(this.#now, 'failure');
     this.#retire(old);
     this.#connect(this.#policy.pick(this.#now), reason);
@@ -437,35 +348,18 @@ export class Continuity {
     if (standby) this.#retire(standby);
   }
 
-  #settleRenewed(): void {
-    const waiting = this.#renewed;
-    this.#renewed = [];
-    for (const resolve of waiting) resolve();
-  }
-
   // -- writing -----------------------------------------------------------------------------------------------------
 
-  /** Words are only heard next to audio: where none flows, a little silence goes before. */
   #sendText(link: Link, text: string): void {
-    const now = this.#now;
-    const audioFlows = now - this.#watchdog.lastAudioAt <= GAP_MS || link.sinceFill(now) <= GAP_MS;
-    if (!audioFlows) link.silence(PRIME_MS, now);
-    link.text(text, now);
+    link.text(text, this.#watchdog.lastAudioAt, this.#now);
   }
 
-  /** Sent with every stream until one is up, so that a failed connect does not lose them. */
   #sendNotes(link: Link): void {
-    const notes = this.#notes.slice(link.notesSent);
-    if (notes.length === 0) return;
-    this.#sendText(link, notes.join('\n'));
-    link.notesSent = this.#notes.length;
+    const notes = this.#handover.takeNotes(link);
+    if (notes === undefined) return;
+    this.#sendText(link, notes);
     this.#conversation.asked(this.#now);
-    if (link.openedAt !== undefined) this.#forgetNotes(link);
-  }
-
-  #forgetNotes(link: Link): void {
-    this.#notes.splice(0, link.notesSent);
-    link.notesSent = 0;
+    if (link.openedAt !== undefined) this.#handover.forgetNotes(link);
   }
 
   #sendOpenRequests(link: Link): void {
@@ -484,29 +378,25 @@ export class Continuity {
     this.#host.effects(this.#conversation.tick(now));
     const link = this.#current;
     if (!link) return;
-    this.#fillGap(link, now);
+    link.fillGap(this.#watchdog.lastAudioAt, now);
     const trouble = this.#watchdog.trouble(link, this.#conversation, now, this.#options.progressMs);
     if (trouble) {
       link.stream.fail(trouble);
       return;
     }
     if (link.openedAt === undefined || this.#standby) return;
-    const reason = this.#renewalDue(link, now);
+    const reason = this.#renewal.due(link, now);
     if (!reason) return;
-    const hard = Math.min(
-      this.#options.renewAfterMs + HARD_EXTRA_MS,
-      Math.max(this.#options.renewAfterMs, HARD_LIMIT_MS),
-    );
-    if (now < this.#renewNotBefore) return;
-    if (link.age(now) >= hard) this.#replace(reason);
+    if (this.#renewal.overdue(link, now)) this.#replace(reason);
     else if (this.#conversation.quiet(now) && this.#watchdog.calm(now)) this.#prepare(reason);
   }
 
-  #fillGap(link: Link, now: number): void {
-    const gap = now - Math.max(this.#watchdog.lastAudioAt, link.openedAt ?? now);
-    if (gap < GAP_MS) return;
-    const due = gap < FILL_MS ? TICK_MS : KEEP_ALIVE_MS;
-    if (link.sinceFill(now) >= due) link.silence(TICK_MS, now);
+  #tell(
+    type: StreamLifecycle['type'],
+    { id, region }: Pick<SonicStream, 'id' | 'region'>,
+    more: Partial<StreamLifecycle>,
+  ): void {
+    this.#host.lifecycle({ ...more, type, streamId: id, region, at: this.#now });
   }
 
   #end(reason: string): void {
@@ -521,9 +411,6 @@ export class Continuity {
       this.#retire(link);
     }
     this.#memory.clear();
-    this.#settleRenewed();
+    this.#renewal.settle();
   }
 }
-
-/** Two streams with the same fingerprint were opened with the same instructions, tools and parameters. */
-export const settingsFingerprint = (settings: StreamSettings): string => JSON.stringify(settings);

@@ -7,40 +7,17 @@
  * AUDIO contentEnd END_TURN; FINAL text comes seconds late or never; the caller speaking over the agent shows as
  * `userSpeechStart`, as a JSON text `{"interrupted":true}` or as stopReason INTERRUPTED, in any order and number.
  */
+import { AgentSpeech, type Generation } from './agent-speech.js';
 import { CallHistory } from './call-history.js';
-import {
-  addTokens,
-  type BargeInSign,
-  type CloseReason,
-  type Effect,
-  type Moment,
-  NO_TOKENS,
-  type ResponseRecord,
-  type ResumePlan,
-} from './effects.js';
+import { Contents } from './contents.js';
+import type { BargeInSign, CloseReason, Effect, Moment, ResumePlan } from './effects.js';
 import type { SonicEvent, TokenCounts } from './events.js';
 import type { HistoryEntry } from './history.js';
+import { OpenQuestion } from './open-question.js';
 import { RequestedReplies } from './requested-replies.js';
+import { type CutReply, unanswered } from './unanswered.js';
 import { type ResumeCause, sampleTime, UserSpeech } from './user-speech.js';
 
-interface Content {
-  readonly kind: 'TEXT' | 'AUDIO' | 'TOOL' | 'UNKNOWN';
-  readonly role: string;
-  readonly stage?: 'SPECULATIVE' | 'FINAL';
-  generation?: Generation;
-  dropped: boolean;
-}
-
-interface Generation extends ResponseRecord {
-  open: boolean;
-  hasText: boolean;
-  lastActivity: number;
-}
-
-/** Playback lags behind what we know by network and buffers; within this margin a reply still counts as playing. */
-const PLAYBACK_MARGIN_MS = 1_000;
-/** A reply in which nothing comes any more is closed before the framework's own 10 s limit cuts it. */
-const STALL_MS = 8_000;
 export interface ConversationOptions {
   readonly newId: (prefix: string) => string;
   readonly outputSampleRate: number;
@@ -51,36 +28,23 @@ export interface ConversationOptions {
 export class Conversation {
   readonly history = new CallHistory();
   readonly #newId: (prefix: string) => string;
-  readonly #bytesPerMs: number;
-  readonly #patienceMs: number;
   #effects: Effect[] = [];
-  #contents = new Map<string, Content>();
-  #open?: Generation;
-  #latest?: Generation;
+  readonly #contents = new Contents();
+  readonly #agent: AgentSpeech;
   readonly #user: UserSpeech;
   readonly #requests = new RequestedReplies();
+  readonly #question: OpenQuestion;
   /** The rest of a reply that was cut is still arriving and goes to nobody. */
   #dropping = false;
-  #playingUntil = 0;
-  /** Since when the model owes an answer. */
-  #askedAt?: number;
-  #owed = false;
-  #speechEndedAt?: number;
-  #toolWaitMs = 0;
-  readonly #pendingTools = new Map<string, { name: string; since: number }>();
-  #tokens: TokenCounts = NO_TOKENS;
   #version = 0;
 
   constructor(options: ConversationOptions) {
     this.#newId = options.newId;
-    this.#patienceMs = options.patienceMs ?? 12_000;
-    this.#bytesPerMs = (options.outputSampleRate * 2) / 1_000;
-    this.#user = new UserSpeech(
-      this.history,
-      () => this.#newId('item_'),
-      this.#patienceMs,
-      (effect) => this.#effects.push(effect),
-    );
+    const patienceMs = options.patienceMs ?? 12_000;
+    const emit = (effect: Effect) => this.#effects.push(effect);
+    this.#agent = new AgentSpeech(options.newId, options.outputSampleRate, emit);
+    this.#user = new UserSpeech(this.history, () => this.#newId('item_'), patienceMs, emit);
+    this.#question = new OpenQuestion(patienceMs);
   }
 
   /** Counts what a model on another stream would have to know: unchanged means nothing happened. */
@@ -89,7 +53,7 @@ export class Conversation {
   }
 
   get pendingTools(): ReadonlyMap<string, { name: string; since: number }> {
-    return this.#pendingTools;
+    return this.#question.pendingTools;
   }
 
   get userSpeaking(): boolean {
@@ -98,24 +62,23 @@ export class Conversation {
 
   /** The model owes an answer. */
   awaitingAnswer(now: number): boolean {
-    return this.#askedAt !== undefined && now - this.#askedAt < this.#patienceMs;
+    return this.#question.open(now);
   }
 
   /** Nobody speaks, nothing is owed, nothing plays: a stream may be exchanged without anyone noticing. */
   quiet(now: number): boolean {
     return (
       !this.#user.speaking &&
-      !this.#open &&
+      this.#agent.silent(now) &&
       !this.awaitingAnswer(now) &&
-      this.#pendingTools.size === 0 &&
-      !this.#requests.waiting &&
-      now >= this.#playingUntil
+      this.pendingTools.size === 0 &&
+      !this.#requests.waiting
     );
   }
 
   /** A reply's audio is arriving or still being played to the caller. */
   playing(now: number): boolean {
-    return this.#open !== undefined || now < this.#playingUntil + PLAYBACK_MARGIN_MS;
+    return this.#agent.playing(now);
   }
 
   /** Something of the service's arrived. */
@@ -144,7 +107,7 @@ export class Conversation {
         this.#contentEnd(event, now);
         break;
       case 'usage':
-        this.#tokens = addTokens(this.#tokens, event.delta);
+        this.#agent.used(event.delta);
         break;
       case 'completionEnd':
         this.#close('closed', now);
@@ -157,18 +120,17 @@ export class Conversation {
 
   /** A reply has begun and not ended. */
   get replying(): boolean {
-    return this.#open !== undefined;
+    return this.#agent.open !== undefined;
   }
 
   /** Since when the model owes an answer to something it surely got: speech, words, or a tool's result. */
   get owedSince(): number | undefined {
-    return this.#owed ? this.#askedAt : undefined;
+    return this.#question.owedSince;
   }
 
   /** A question went out again on a new stream. */
   asked(now: number): void {
-    this.#askedAt = now;
-    this.#owed = true;
+    this.#question.asked(now);
   }
 
   /** A reply is asked for with words. */
@@ -181,8 +143,7 @@ export class Conversation {
   /** The words of a request went out on the current stream. */
   requestSent(id: string, now: number): void {
     this.#requests.sent(id);
-    this.#speechEndedAt = undefined;
-    this.asked(now);
+    this.#question.askedInWords(now);
     this.#dropping = false;
   }
 
@@ -199,37 +160,28 @@ export class Conversation {
 
   /** A tool's answer goes to the model. False when nobody waits for it. */
   toolAnswered(callId: string, now: number): boolean {
-    const call = this.#pendingTools.get(callId);
-    if (!call) return false;
-    this.#pendingTools.delete(callId);
-    this.#toolWaitMs += now - call.since;
-    this.asked(now);
+    if (!this.#question.toolAnswered(callId, now)) return false;
     this.#version += 1;
     return true;
   }
 
   /** The application stops the reply: the rest of it goes to nobody, the next one is heard. */
   interrupt(now: number): Effect[] {
-    if (this.#open) {
-      const { messageId } = this.#open;
+    const heard = this.#agent.silent(now) ? undefined : this.#agent.heard(now);
+    if (heard) {
+      if (heard.open) this.#dropping = true;
       this.#close('stopped', now);
-      this.history.interrupted(messageId, true);
-      this.#dropping = true;
-    } else if (this.#latest && now < this.#playingUntil && !this.#latest.interrupted) {
-      this.#latest.interrupted = true;
-      this.history.interrupted(this.#latest.messageId, true);
+      heard.interrupted = true;
+      this.history.interrupted(heard.messageId, true);
     }
-    this.#playingUntil = Math.min(this.#playingUntil, now);
+    this.#agent.hush(now);
     return this.#flush();
   }
 
   /** Closes a reply in which nothing arrives any more, and forgets questions that stay without an answer. */
   tick(now: number): Effect[] {
-    if (this.#open && now - this.#open.lastActivity > STALL_MS) this.#close('stalled', now);
-    if (this.#askedAt !== undefined && now - this.#askedAt > this.#patienceMs) {
-      this.#askedAt = undefined;
-      this.#owed = false;
-    }
+    if (this.#agent.stalled(now)) this.#close('stalled', now);
+    this.#question.tick(now);
     this.#user.tick(now);
     return this.#flush();
   }
@@ -241,28 +193,22 @@ export class Conversation {
    * can be missed; `silence` is a service that made nothing of what it got.
    */
   resume(now: number, cause: ResumeCause = 'failure'): { effects: Effect[]; plan: ResumePlan } {
-    const cut = this.#open;
-    if (cut) this.#close('lost', now);
+    const cut = this.#close('lost', now);
     this.#contents.clear();
     this.#dropping = false;
     const { audioFrom, unheard } = this.#user.carryFrom(now, cause, this.awaitingAnswer(now));
-    if (unheard) {
-      if (!this.#user.speaking) this.#askedAt = now;
-      this.#owed = false;
-    }
+    if (unheard) this.#question.carriedOver(now, !this.#user.speaking);
     this.#user.finish();
     this.#requests.restart();
-    const { history, ask } = this.#unanswered(now, cut);
-    return { effects: this.#flush(), plan: { history, ask, audioFrom } };
+    const plan = { ...this.#told(now, cut), audioFrom };
+    return { effects: this.#flush(), plan };
   }
 
   /** The call ends: what is open is closed, the last transcript is told. */
   end(now: number): { effects: Effect[]; leftover: TokenCounts } {
     this.#user.finish();
     this.#close('closed', now);
-    const leftover = this.#tokens;
-    this.#tokens = NO_TOKENS;
-    return { effects: this.#flush(), leftover };
+    return { effects: this.#flush(), leftover: this.#agent.takeTokens() };
   }
 
   /** The history without what is asked for in words that are still to be sent. */
@@ -283,26 +229,13 @@ export class Conversation {
     const at = sampleTime(event.offsetMs, moment);
     const sureAt = event.detectedMs === undefined ? at : sampleTime(event.detectedMs, moment);
     this.#dropping = false;
-    this.#speechEndedAt = at;
-    if (this.#askedAt === undefined) {
-      this.#askedAt = moment.now;
-      this.#owed = !this.#user.retried;
-    }
+    this.#question.spoken(at, moment.now, !this.#user.retried);
     this.#version += 1;
     this.#user.heardEnd(at, Math.max(at, sureAt));
   }
 
   #contentStart(event: Extract<SonicEvent, { type: 'contentStart' }>, now: number): void {
-    const content: Content = {
-      kind: event.kind,
-      role: event.role,
-      stage: event.stage,
-      dropped: false,
-    };
-    this.#contents.set(event.contentId, content);
-    // Kept after their end, since audio of a reply that was cut may still come; the oldest are forgotten.
-    if (this.#contents.size > 500)
-      this.#contents.delete(this.#contents.keys().next().value as string);
+    const content = this.#contents.start(event);
     if (event.role === 'USER' || event.kind === 'UNKNOWN') return;
     if (event.kind === 'TEXT' && event.stage === 'FINAL') return;
     if (event.kind === 'TOOL') {
@@ -313,10 +246,11 @@ export class Conversation {
       content.dropped = true;
       return;
     }
-    if (event.kind === 'AUDIO') content.generation = this.#open;
+    const { open } = this.#agent;
+    if (event.kind === 'AUDIO') content.generation = open;
     this.#user.finish();
     this.#user.stop();
-    if (this.#open) this.#open.lastActivity = now;
+    if (open) open.lastActivity = now;
   }
 
   #text(event: Extract<SonicEvent, { type: 'text' }>, moment: Moment): void {
@@ -335,10 +269,8 @@ export class Conversation {
       this.history.final(event.content, now, () => this.#newId('item_'));
     } else if (role === 'ASSISTANT' && !content?.dropped && !this.#dropping) {
       const generation = this.#ensureOpen(now);
-      const gap = generation.hasText && !/^\s/.test(event.content) ? ' ' : '';
-      generation.hasText = true;
       this.history.draft(generation.messageId, now, event.content);
-      this.#effects.push({ type: 'text', id: generation.id, text: gap + event.content });
+      this.#agent.text(generation, event.content);
     }
   }
 
@@ -350,24 +282,16 @@ export class Conversation {
     if (owner && !owner.open && owner.interrupted) return;
     const generation = owner?.open ? owner : this.#ensureOpen(now);
     if (content) content.generation = generation;
-    const bytes = Math.floor((event.content.length * 3) / 4);
-    const ms = bytes / this.#bytesPerMs;
-    if (generation.firstAudioAt === undefined) {
-      generation.firstAudioAt = now;
-      this.#user.stop();
-    }
-    generation.audioMs += ms;
-    generation.lastActivity = now;
-    this.#playingUntil = Math.max(now, this.#playingUntil) + ms;
-    this.#effects.push({ type: 'audio', id: generation.id, content: event.content });
+    if (generation.firstAudioAt === undefined) this.#user.stop();
+    this.#agent.audio(generation, event.content, now);
   }
 
   #toolUse(event: Extract<SonicEvent, { type: 'toolUse' }>, now: number): void {
-    if (this.#pendingTools.has(event.toolUseId)) return;
+    if (this.pendingTools.has(event.toolUseId)) return;
     this.#user.finish();
     this.#user.stop();
     this.#version += 1;
-    this.#pendingTools.set(event.toolUseId, { name: event.name, since: now });
+    this.#question.toolCalled(event.toolUseId, event.name, now);
     const generation = this.#ensureOpen(now);
     const itemId = this.#newId('item_');
     this.history.add({
@@ -400,7 +324,7 @@ export class Conversation {
     const kind = content?.kind ?? event.kind;
     if (kind !== 'AUDIO' || event.stopReason !== 'END_TURN') return;
     this.#dropping = false;
-    const owner = content ? content.generation : this.#open;
+    const owner = content ? content.generation : this.#agent.open;
     if (owner?.open) this.#close('end_turn', now);
     else if (content && !content.generation && !content.dropped) this.#close('end_turn', now);
   }
@@ -408,10 +332,10 @@ export class Conversation {
   #userText(text: string, { now, lastLoudAt }: Moment): void {
     this.#dropping = false;
     this.#requests.forgetOrphans();
-    const late = this.#open !== undefined && this.#user.awaitsLateText;
-    if (this.#open && !late) this.#bargeIn('user_text', now);
+    const late = this.replying && this.#user.awaitsLateText;
+    if (this.replying && !late) this.#bargeIn('user_text', now);
     this.#user.text(text, now, late);
-    this.#speechEndedAt ??= lastLoudAt;
+    this.#question.spokenUntil(lastLoudAt);
     this.#version += 1;
     if (late) return;
     this.asked(now);
@@ -422,111 +346,58 @@ export class Conversation {
 
   /** Any sign, any number of times: each reply is interrupted once, and at once. */
   #bargeIn(sign: BargeInSign, now: number): void {
-    const playing = this.playing(now) ? (this.#open ?? this.#latest) : undefined;
-    if (!playing || playing.interrupted) return;
+    const heard = this.#agent.heard(now);
+    if (!heard) return;
     // Words of ours injected while the last sentences are still told look like a caller who speaks up.
+    const wasOpen = heard.open;
     const injected =
-      sign !== 'user_speech_start' && sign !== 'user_text' && !this.#open && this.#requests.waiting;
+      sign !== 'user_speech_start' && sign !== 'user_text' && !wasOpen && this.#requests.waiting;
     if (injected) return;
-    const wasOpen = this.#open !== undefined;
-    playing.interrupted = true;
+    heard.interrupted = true;
     this.#close('interrupted', now);
-    this.history.interrupted(playing.messageId, false);
+    this.history.interrupted(heard.messageId, false);
     this.#version += 1;
-    this.#playingUntil = Math.min(this.#playingUntil, now);
+    this.#agent.hush(now);
     // After the service's own word nothing of that reply follows; before it the rest may still be on its way.
     if (wasOpen && sign === 'user_speech_start') this.#dropping = true;
-    this.#effects.push({ type: 'barge_in', sign, at: now, id: playing.id });
+    this.#effects.push({ type: 'barge_in', sign, at: now, id: heard.id });
     if (sign === 'user_text') return;
     if (this.#user.speaking) this.#effects.push({ type: 'speech_started' });
     else this.#user.start(now, now);
   }
 
   #takeOrphan(): boolean {
-    if (this.#open || !this.#requests.takeOrphan()) return false;
+    if (this.replying || !this.#requests.takeOrphan()) return false;
     this.#dropping = true;
     return true;
   }
 
   #ensureOpen(now: number): Generation {
-    if (this.#open) return this.#open;
+    if (this.#agent.open) return this.#agent.open;
     this.#user.answered();
-    const requestId = this.#requests.begin();
-    const generation: Generation = {
-      id: this.#newId('response_'),
-      messageId: this.#newId('item_'),
-      requestedAt: this.#askedAt ?? now,
-      openedAt: now,
-      audioMs: 0,
-      interrupted: false,
-      userSpeechEndedAt: this.#speechEndedAt,
-      toolWaitMs: this.#toolWaitMs,
-      tokens: NO_TOKENS,
-      open: true,
-      hasText: false,
-      lastActivity: now,
-    };
-    this.#askedAt = undefined;
-    this.#owed = false;
+    const request = this.#requests.begin();
+    const generation = this.#agent.begin(now, this.#question.answered(now), request);
     this.#version += 1;
-    this.#open = generation;
-    this.#latest = generation;
-    this.#effects.push({ type: 'generation_opened', response: generation, requestId });
     return generation;
   }
 
-  #close(reason: CloseReason, now: number): void {
-    const generation = this.#open;
-    if (!generation) return;
-    this.#open = undefined;
-    generation.open = false;
-    generation.closedAt = now;
-    if (reason === 'interrupted' || reason === 'stopped') generation.interrupted = true;
-    generation.tokens = this.#tokens;
-    this.#tokens = NO_TOKENS;
+  #close(reason: CloseReason, now: number): Generation | undefined {
+    const generation = this.#agent.close(reason, now);
+    if (!generation) return undefined;
     // The answer itself is what the caller waited for; the words before a tool are not.
-    if (reason !== 'tool_call' || generation.audioMs > 0) {
-      this.#speechEndedAt = undefined;
-      this.#toolWaitMs = 0;
-    }
+    if (reason !== 'tool_call' || generation.audioMs > 0) this.#question.settled();
     this.#version += 1;
-    this.#effects.push({ type: 'generation_closed', response: generation, reason });
+    return generation;
   }
 
-  /** What was asked and has no answer: taken out of the history, to be asked again. */
-  #unanswered(now: number, cut: Generation | undefined): { history: HistoryEntry[]; ask?: string } {
-    const history = this.snapshot();
+  /** What the next stream is told: the history, and what must be asked again. */
+  #told(now: number, cut: CutReply | undefined): Pick<ResumePlan, 'history' | 'ask'> {
     // Who is still speaking will be answered when done; a pending tool's result will be told.
-    if (this.#user.speaking || this.#pendingTools.size > 0 || this.#requests.waiting)
-      return { history };
-    if (cut && !cut.interrupted && cut.audioMs > 0) {
-      const said = history.find((e) => e.id === cut.messageId);
-      const words = said?.kind === 'assistant' ? said.text : '';
-      return {
-        history,
-        ask: `[The connection broke while you were answering. You had planned to say: "${words}". Finish that answer briefly.]`,
-      };
-    }
-    if (cut && cut.audioMs === 0) {
-      this.history.remove(cut.messageId);
-    } else if (!this.awaitingAnswer(now)) return { history };
-    const left = this.snapshot();
-    const tail: HistoryEntry[] = [];
-    for (let i = left.length - 1; i >= 0; i -= 1) {
-      const entry = left[i] as HistoryEntry;
-      if (entry.kind === 'assistant') break;
-      if (entry.kind === 'user' || entry.kind === 'instruction') {
-        if (entry.text.trim()) tail.unshift(entry);
-      } else if (entry.kind === 'tool_result') {
-        return {
-          history: left,
-          ask: '[The connection broke before you could answer. Answer the last question now.]',
-        };
-      }
-    }
-    if (tail.length === 0) return { history: left };
-    const again = tail.map((e) => ('text' in e ? e.text : '')).join('\n');
-    return { history: left.filter((e) => !tail.includes(e)), ask: again };
+    if (this.#user.speaking || this.pendingTools.size > 0 || this.#requests.waiting)
+      return { history: this.snapshot() };
+    // Of a reply without sound nothing was heard: it is given anew.
+    if (cut?.audioMs === 0) this.history.remove(cut.messageId);
+    return unanswered(this.snapshot(), cut, this.awaitingAnswer(now));
   }
 
   #flush(): Effect[] {

@@ -4,6 +4,14 @@ import { type HistoryLimits, splitText, type WireHistory } from './history.js';
 import { PRIME_MS, type Prompt } from './prompt.js';
 import type { SonicStream } from './stream.js';
 
+/** A gap in the audio is filled with silence: at first all of it, so that the end of a turn is noticed … */
+const GAP_MS = 150;
+const FILL_MS = 3_000;
+/** … piece by piece … */
+const PIECE_MS = 100;
+/** … then so much that the service does not count the stream as idle (it allows 55 s). */
+const KEEP_ALIVE_MS = 10_000;
+
 /** One stream of a call with what was said on it: writes only what its prompt allows, and keeps its clock of audio. */
 export class Link {
   readonly stream: SonicStream;
@@ -57,21 +65,25 @@ export class Link {
     this.stream.write(events);
   }
 
-  silence(ms: number, now: number): void {
+  /** Fills a gap in the caller's audio, which came last at a moment. To be called every 100 ms. */
+  fillGap(lastAudioAt: number, now: number): void {
+    const gap = now - Math.max(lastAudioAt, this.openedAt ?? now);
+    if (gap < GAP_MS) return;
+    const due = gap < FILL_MS ? PIECE_MS : KEEP_ALIVE_MS;
+    if (now - this.#lastFillAt >= due) this.#silence(PIECE_MS, now);
+  }
+
+  /** A message to be answered. Words are only heard next to audio: where none flows, a little silence goes before. */
+  text(text: string, lastAudioAt: number, now: number): void {
+    if (now - Math.max(lastAudioAt, this.#lastFillAt) > GAP_MS) this.#silence(PRIME_MS, now);
+    this.stream.write(this.prompt.text(splitText(text, this.#limits.maxTextBytes)));
+    this.lastStimulusAt = now;
+  }
+
+  #silence(ms: number, now: number): void {
     this.#timeline.wrote(ms, now, now);
     this.stream.write(this.prompt.silence(ms));
     this.#lastFillAt = now;
-  }
-
-  /** How long ago silence of ours was sent. */
-  sinceFill(now: number): number {
-    return now - this.#lastFillAt;
-  }
-
-  /** A message to be answered. */
-  text(text: string, now: number): void {
-    this.stream.write(this.prompt.text(splitText(text, this.#limits.maxTextBytes)));
-    this.lastStimulusAt = now;
   }
 
   /** True when this stream asked for the tool and takes its result. */

@@ -185,6 +185,12 @@ const schema = z.strictObject({
       budget: whole(1, 10_000).optional(),
       baseDelayMs: between(1, 60_000).optional(),
       maxDelayMs: between(1, 600_000).optional(),
+      restsUntil: z
+        .custom<RetryOptions['restsUntil']>(
+          (v) => typeof v === 'function',
+          'must be a function from a Region to a time',
+        )
+        .optional(),
     })
     .optional(),
   renewAfter: between(0.1, 465).optional(),
@@ -309,6 +315,7 @@ export function resolveOptions(
       budget: retry?.budget ?? 40,
       baseDelayMs: retry?.baseDelayMs ?? 500,
       maxDelayMs: retry?.maxDelayMs ?? 8_000,
+      ...(retry?.restsUntil && { restsUntil: retry.restsUntil }),
     },
     renewAfterMs: (options.renewAfter ?? 360) * 1_000,
     carryOverMs: (options.carryOver ?? 30) * 1_000,

@@ -5,7 +5,7 @@ import { AudioCutter } from './audio-input.js';
 import { AwaitedReplies } from './awaited-replies.js';
 import { connectClient } from './client.js';
 import type { Clock } from './clock.js';
-import { Continuity, type StreamSettings, settingsFingerprint } from './continuity.js';
+import { Continuity } from './continuity.js';
 import { Conversation } from './conversation.js';
 import type { Effect, ResponseRecord } from './effects.js';
 import { asError, type NovaSonicError } from './errors.js';
@@ -21,6 +21,7 @@ import { responseMetrics, turnTiming } from './measures.js';
 import type { ResolvedOptions } from './options.js';
 import type { RealtimeModel } from './realtime-model.js';
 import { SonicStream } from './stream.js';
+import { type StreamSettings, settingsFingerprint } from './stream-settings.js';
 import { Telling } from './telling.js';
 import {
   ToolCalls,

@@ -13,6 +13,12 @@ export interface RetryOptions {
   readonly baseDelayMs: number;
   /** Longest wait, in ms. Default 8,000. */
   readonly maxDelayMs: number;
+  /**
+   * Until when a Region should be passed over (ms since the epoch), as other calls have found; undefined or a time in
+   * the past: it need not. Asked whenever a Region is chosen; when all are to be passed over, the first to be ready
+   * again is tried all the same, without waiting. Default: no Region is passed over for another call's sake.
+   */
+  readonly restsUntil?: (region: string) => number | undefined;
 }
 
 /** What to do after a failure. */
@@ -129,11 +135,13 @@ export class RetryPolicy {
   }
 
   #next(now: number): { region: string; at: number } {
-    let best: { region: string; at: number } | undefined;
+    let best: { region: string; at: number; rank: number } | undefined;
     for (const [region, state] of this.#regions) {
       if (state.refused) continue;
       const at = Math.max(now, state.restsUntil);
-      if (!best || at < best.at) best = { region, at };
+      // What other calls have found decides where to go, never how long to wait.
+      const rank = Math.max(at, this.#options.restsUntil?.(region) ?? 0);
+      if (!best || rank < best.rank) best = { region, at, rank };
     }
     return best ?? { region: [...this.#regions.keys()][0] as string, at: now };
   }
