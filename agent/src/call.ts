@@ -80,6 +80,7 @@ class WatchedModel extends RealtimeModel {
     const voice = persona.voice ?? settings.voice;
     super({
       region: settings.regions,
+      retry: { restsUntil: fleet.restsUntil },
       ...(settings.model && { model: settings.model }),
       ...(voice && { voice }),
       ...(settings.renewAfter && { renewAfter: settings.renewAfter }),

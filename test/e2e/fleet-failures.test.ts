@@ -80,17 +80,39 @@ describe('when something breaks, the rest goes on', () => {
     await untilCalls([worker], 0);
   }, 180_000);
 
-  it('a Region that throttles costs a moment', async () => {
+  it('a Region that throttles costs one call a moment, and the next none until it has rested', async () => {
+    await worker.until((health) => health.warm >= 4, PATIENCE_MS);
+    const [first, second, third] = (await fleet.join(3)) as [
+      RemoteCaller,
+      RemoteCaller,
+      RemoteCaller,
+    ];
+    const asked = async (caller: RemoteCaller) => {
+      await connectAll(fleet, [caller]);
+      await caller.told('stream', ({ event }) => event === 'opened', PATIENCE_MS);
+      return caller.feed.flatMap((message) =>
+        message.type === 'stream' && message.event === 'opening' ? [message.region] : [],
+      );
+    };
     await fleet.emulator('POST', '/faults', { kind: 'throttle', times: 1 });
-    const [caller] = (await calls(1)) as [RemoteCaller];
-    const opened = await caller.told('stream', ({ event }) => event === 'opened');
-    expect(opened?.region).toBe('us-west-2');
-    await askAll(fleet, [caller]);
+    expect(await asked(first)).toEqual(['us-east-1', 'us-west-2']);
+    expect(await asked(second)).toEqual(['us-west-2']);
+    await askAll(fleet, [first, second]);
+    const rests = await worker.line((line) => line.msg === 'Regions that rest', PATIENCE_MS);
+    const rest = (rests.rest_ms as Record<string, number>)['us-east-1'] ?? 0;
+    expect(rest).toBeGreaterThan(0);
+    const over = (rests.time ?? 0) + rest - Date.now();
+    await new Promise((resolve) => setTimeout(resolve, over));
+    expect(await asked(third)).toEqual(['us-east-1']);
     await fleet.hangUp();
     await untilCalls([worker], 0);
-    const sums = metricSums([worker]);
-    expect(sums['Throttles{region=us-east-1}']).toBe(1);
-    expect((await end(caller)).regions).toEqual(['us-west-2']);
+    expect(metricSums([worker])['Throttles{region=us-east-1}']).toBe(1);
+    const regions = await Promise.all([first, second, third].map(end));
+    expect(regions.map((line) => line.regions)).toEqual([
+      ['us-west-2'],
+      ['us-west-2'],
+      ['us-east-1'],
+    ]);
   }, 120_000);
 
   it('a LiveKit server that is away for a while finds the calls and the worker again', async () => {

@@ -8,13 +8,15 @@ import {
   type Order,
   type Prices,
   type Report,
+  type Rests,
 } from './call-record.js';
 import type { Clock } from './clock.js';
 import type { FleetMetrics } from './metrics.js';
+import { type Connect, RegionRests } from './region-rests.js';
 
 /** One job process, as seen through its socket. */
 export interface JobLink {
-  send(order: Order): void;
+  send(message: Order | Rests): void;
   /** SIGKILL, for a process that no longer listens. */
   kill(pid: number): void;
 }
@@ -40,6 +42,8 @@ export interface LedgerEvents {
   onBegin?: (record: CallRecord) => void;
   /** The process of a call is gone; the record is complete. */
   onEnd?: (record: CallRecord, now: number) => void;
+  /** Other Regions rest now, or for another time: milliseconds for each. */
+  onRests?: (regions: Record<string, number>) => void;
 }
 
 interface JobProcess {
@@ -66,6 +70,7 @@ export class CallLedger {
   readonly #options: Required<LedgerOptions>;
   readonly #events: LedgerEvents;
   readonly #processes = new Set<JobProcess>();
+  readonly #rests: RegionRests;
   #closing = false;
   #lastLook: number;
 
@@ -86,6 +91,7 @@ export class CallLedger {
       ...options,
     };
     this.#events = events;
+    this.#rests = new RegionRests(clock);
     this.#lastLook = clock.now();
   }
 
@@ -176,6 +182,10 @@ export class CallLedger {
     switch (report.type) {
       case 'hello':
         job.pid = report.pid;
+        this.#tellRests(job);
+        return;
+      case 'connect':
+        this.#noteConnect(report);
         return;
       case 'call':
         job.record = newRecord(report, this.#clock.now());
@@ -185,6 +195,16 @@ export class CallLedger {
         if (job.record) this.#enter(job.record, report);
         if (report.type === 'ended') job.endedAt ??= this.#clock.now();
     }
+  }
+
+  #noteConnect(connect: Connect): void {
+    if (!this.#rests.note(connect)) return;
+    this.#events.onRests?.(this.#rests.resting);
+    for (const job of this.#processes) this.#tellRests(job);
+  }
+
+  #tellRests(job: JobProcess): void {
+    job.link.send({ type: 'rests', regions: this.#rests.resting });
   }
 
   #enter(record: CallRecord, report: Report): void {

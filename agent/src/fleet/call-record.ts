@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Counter } from './metrics.js';
+import type { Connect } from './region-rests.js';
 
 /** What a call's process tells the main process, one JSON line each, as it happens. */
 export type Report =
@@ -10,6 +11,8 @@ export type Report =
   | { type: 'call'; job: string; room: string; roomSid: string }
   /** Something to add to a metric. */
   | { type: 'add'; metric: CallCounter; value: number; split?: string }
+  /** What came of asking a Region for a stream. */
+  | ({ type: 'connect' } & Connect)
   /** The Bedrock stream that the call is on now. */
   | { type: 'stream'; id: string; region: string }
   | { type: 'alive' }
@@ -20,6 +23,12 @@ export type Report =
 export type Order =
   /** The task must go: say goodbye, then end. */
   { type: 'goodbye'; reason: string } | { type: 'end'; reason: string };
+
+/** What the main process tells every process: milliseconds that each resting Region still rests. */
+export interface Rests {
+  type: 'rests';
+  regions: Record<string, number>;
+}
 
 /** The metrics that a call adds to. */
 export type CallCounter = Exclude<

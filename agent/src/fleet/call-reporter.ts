@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { connect, type Socket } from 'node:net';
-import type { CallCounter, Order, Report } from './call-record.js';
+import type { CallCounter, Order, Report, Rests } from './call-record.js';
 import { lines } from './lines.js';
+import type { Connect } from './region-rests.js';
 
 /** Where the main process listens; set by it for the processes that it starts. */
 export const SOCKET_VARIABLE = 'FLEET_SOCKET';
@@ -18,13 +19,14 @@ export class CallReporter {
   readonly #socket: Socket | undefined;
   #alive: NodeJS.Timeout | undefined;
   #onOrder: (order: Order) => void = () => {};
+  #restsUntil: Record<string, number> = {};
   #onLost: () => void = () => process.exit(0);
 
   /** @param path the main process's socket; without one (a call outside the fleet) nothing is told. */
   constructor(path = process.env[SOCKET_VARIABLE]) {
     if (!path) return;
     this.#socket = connect(path);
-    lines(this.#socket, (line) => this.#onOrder(line as Order));
+    lines(this.#socket, (line) => this.#take(line as Order | Rests));
     this.#socket.on('error', () => {});
     this.#socket.on('close', () => this.#onLost());
     this.#tell({ type: 'hello', pid: process.pid });
@@ -50,6 +52,15 @@ export class CallReporter {
     if (value !== 0) this.#tell({ type: 'add', metric, value, ...(split && { split }) });
   }
 
+  connect(connect: Connect): void {
+    this.#tell({ type: 'connect', ...connect });
+  }
+
+  /** Until when a Region rests, as the calls of this task have found; ms since the epoch. */
+  restsUntil(region: string): number | undefined {
+    return this.#restsUntil[region];
+  }
+
   stream(id: string, region: string): void {
     this.#tell({ type: 'stream', id, region });
   }
@@ -63,6 +74,17 @@ export class CallReporter {
     clearInterval(this.#alive);
     this.#onLost = () => {};
     this.#socket?.end();
+  }
+
+  #take(message: Order | Rests): void {
+    if (message.type !== 'rests') {
+      this.#onOrder(message);
+      return;
+    }
+    const now = Date.now();
+    this.#restsUntil = Object.fromEntries(
+      Object.entries(message.regions).map(([region, ms]) => [region, now + ms]),
+    );
   }
 
   #tell(report: Report): void {

@@ -7,6 +7,7 @@ import { type JobContext, type JobProcess, log, type metrics, voice } from '@liv
 import { ParticipantKind } from '@livekit/rtc-node';
 import type {
   BargeIn,
+  NovaSonicErrorKind,
   RealtimeSession,
   StreamLifecycle,
   TurnTiming,
@@ -18,6 +19,16 @@ import { keepPiiOut } from './log-privacy.js';
 
 /** Leaves the session time to close before the main process gives the order to end. */
 const GOODBYE_MARGIN_MS = 2_000;
+
+/** Failures at the connect for which the Region is to blame, so that other calls may pass it over. */
+const REGIONAL = new Set<NovaSonicErrorKind | undefined>([
+  'throttled',
+  'access_denied',
+  'model_not_found',
+  'service',
+  'connection',
+  'no_response',
+]);
 
 let reporter: CallReporter | undefined;
 
@@ -34,6 +45,8 @@ export class FleetCall {
   readonly #reporter: CallReporter;
   #session: voice.AgentSession | undefined;
   #bargedInAt: number | undefined;
+  /** Streams that are being opened, by id: since when. */
+  readonly #opening = new Map<string, number>();
   /** We ended the call ourselves. */
   #over = false;
 
@@ -101,6 +114,9 @@ export class FleetCall {
     this.#ctx.shutdown(reason);
   }
 
+  /** Until when a Region should be passed over; for the plugin's `retry.restsUntil`. */
+  readonly restsUntil = (region: string): number | undefined => this.#reporter.restsUntil(region);
+
   /** Counts what the framework's session tells. */
   watchSession(session: voice.AgentSession): void {
     const { AgentSessionEventTypes: Events } = voice;
@@ -146,7 +162,9 @@ export class FleetCall {
     this.#bargedInAt = undefined;
   }
 
-  #stream({ type, streamId, region, reason, kind }: StreamLifecycle): void {
+  #stream(stream: StreamLifecycle): void {
+    const { type, streamId, region, reason, kind } = stream;
+    this.#connect(stream);
     const fields = { call_id: this.#ctx.job.id, stream_id: streamId, region, reason, kind };
     if (type === 'opened' || type === 'renewed' || type === 'failed_over') {
       this.#reporter.stream(streamId, region);
@@ -157,6 +175,21 @@ export class FleetCall {
     if (type === 'failed') this.#reporter.add('StreamErrors', 1, kind ?? 'unknown');
     const bad = type === 'throttled' || type === 'failed';
     log()[bad ? 'warn' : 'debug'](fields, `stream ${type}`);
+  }
+
+  /** Tells what came of asking a Region for a stream; a failure later in a stream's life says little of the Region. */
+  #connect({ type, streamId, region, kind, at }: StreamLifecycle): void {
+    if (type === 'opening') {
+      this.#opening.set(streamId, at);
+      return;
+    }
+    const since = this.#opening.get(streamId);
+    if (since === undefined) return;
+    this.#opening.delete(streamId);
+    const ok = type === 'opened';
+    if (ok || REGIONAL.has(kind)) {
+      this.#reporter.connect({ region, ok, ms: Math.max(0, at - since) });
+    }
   }
 
   async #obey(order: Order): Promise<void> {

@@ -89,6 +89,7 @@ export class FleetWorker {
           this.#gate.begin(record.job);
         },
         onEnd: (record, now) => this.#callEnded(record, now),
+        onRests: (regions) => log().info({ rest_ms: regions }, 'Regions that rest'),
       },
     );
     this.#drain = new Drain(

@@ -88,6 +88,26 @@ describe('CallChannel', () => {
     expect(await exited).toBe(0);
   });
 
+  it('brings which Regions rest, until when on the machine’s clock', async () => {
+    const { begun, ended, exited, ledger } = await setUp(`
+      const before = Date.now();
+      reporter.connect({ region: 'us-east-1', ok: false, ms: 10 });
+      const look = () => {
+        const until = reporter.restsUntil('us-east-1');
+        if (until === undefined) return setImmediate(look);
+        const right = until >= before + 4_900 && until <= Date.now() + 5_000;
+        const other = reporter.restsUntil('us-west-2');
+        reporter.ended('looked');
+        process.exit(right && other === undefined ? 0 : 8);
+      };
+      look();
+    `);
+    await begun;
+    ledger.order('goodbye', 'test');
+    expect((await ended)[0].ended).toBe(true);
+    expect(await exited).toBe(0);
+  });
+
   it('tells the call when the worker is gone', async () => {
     const { begun, exited } = await setUp();
     await begun;

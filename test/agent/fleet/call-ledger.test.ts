@@ -2,7 +2,12 @@
 
 import { describe, expect, it } from '@jest/globals';
 import { CallLedger, type LedgerOptions } from '../../../agent/src/fleet/call-ledger.js';
-import { type CallRecord, type Order, summary } from '../../../agent/src/fleet/call-record.js';
+import {
+  type CallRecord,
+  type Order,
+  type Rests,
+  summary,
+} from '../../../agent/src/fleet/call-record.js';
 import { FleetMetrics } from '../../../agent/src/fleet/metrics.js';
 import { emfLines, emfSums } from '../../../local/fleet/emf.js';
 import { ManualClock } from './manual-clock.js';
@@ -19,6 +24,7 @@ function setUp(options: Partial<LedgerOptions> = {}) {
   });
   const ended: CallRecord[] = [];
   const begun: string[] = [];
+  const rests: Record<string, number>[] = [];
   const ledger = new CallLedger(
     clock,
     metrics,
@@ -26,21 +32,24 @@ function setUp(options: Partial<LedgerOptions> = {}) {
     {
       onBegin: ({ job }) => begun.push(job),
       onEnd: (record) => ended.push(record),
+      onRests: (regions) => rests.push(regions),
     },
   );
   let pids = 100;
   const connect = () => {
     const orders: Order[] = [];
+    const told: Rests['regions'][] = [];
     const killed: number[] = [];
     const process = ledger.connected({
-      send: (order) => orders.push(order),
+      send: (message) =>
+        message.type === 'rests' ? told.push(message.regions) : orders.push(message),
       kill: (pid) => {
         killed.push(pid);
         process.gone();
       },
     });
     process.report({ type: 'hello', pid: pids++ });
-    return { ...process, orders, killed };
+    return { ...process, orders, told, killed };
   };
   const call = (job = 'AJ_1') => {
     const process = connect();
@@ -59,7 +68,7 @@ function setUp(options: Partial<LedgerOptions> = {}) {
     metrics.flush();
     return emfSums(emfLines(log));
   };
-  return { begun, call, clock, connect, ended, ledger, pass, sums };
+  return { begun, call, clock, connect, ended, ledger, pass, rests, sums };
 }
 
 describe('CallLedger', () => {
@@ -183,6 +192,22 @@ describe('CallLedger', () => {
     // The call itself had ended well.
     expect(ended[0]?.endReason).toBe('participant_disconnected');
     expect(sums()).not.toHaveProperty('JobCrashes');
+  });
+
+  it('tells every process, also one that comes later, which Regions rest', async () => {
+    const { call, clock, connect, rests } = setUp();
+    const [first, second, idle] = [call('1'), call('2'), connect()];
+    first.report({ type: 'connect', region: 'us-east-1', ok: false, ms: 80 });
+    second.report({ type: 'connect', region: 'us-west-2', ok: true, ms: 80 });
+    for (const process of [first, second, idle]) {
+      expect(process.told.at(-1)).toEqual({ 'us-east-1': 5_000 });
+    }
+    await clock.pass(2_000);
+    const late = connect();
+    expect(late.told).toEqual([{ 'us-east-1': 3_000 }]);
+    second.report({ type: 'connect', region: 'us-east-1', ok: true, ms: 80 });
+    expect([first, idle, late].map(({ told }) => told.at(-1))).toEqual([{}, {}, {}]);
+    expect(rests).toEqual([{ 'us-east-1': 5_000 }, {}]);
   });
 
   it('gives orders to processes with a call only', () => {

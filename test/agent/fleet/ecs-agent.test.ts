@@ -38,11 +38,19 @@ describe('ecsAgent', () => {
     ['blocked', { ok: false, reason: 'DEPLOYMENT_BLOCKED', sure: true }],
     ['denied', { ok: false, reason: 'AccessDeniedException', sure: true }],
     ['broken', { ok: false, reason: 'ServerException', sure: false }],
-    ['silent', { ok: false, reason: 'timeout', sure: false }],
   ])('takes "%s" for a failure', async (behaviour, answer) => {
     const ecs = await standIn({ behaviour: () => behaviour });
-    expect(await ecsAgent(ecs.uri, 200).setProtection(true, 5)).toEqual(answer);
+    expect(await ecsAgent(ecs.uri).setProtection(true, 5)).toEqual(answer);
     expect(ecs.protected).toBe(false);
+  });
+
+  it('does not wait for ever', async () => {
+    const ecs = await standIn({ behaviour: () => 'silent' });
+    expect(await ecsAgent(ecs.uri, 200).setProtection(true, 5)).toEqual({
+      ok: false,
+      reason: 'timeout',
+      sure: false,
+    });
   });
 
   it.each([

@@ -62,6 +62,11 @@ describe('options', () => {
     ],
     ['history', { limit: 10 }, /has no option history\.limit/],
     ['retry', { maxAttempts: 0 }, /option retry\.maxAttempts is 0; it must be from 1 to 1000\.$/],
+    [
+      'retry',
+      { restsUntil: 5 },
+      /option retry\.restsUntil is 5; it must be a function from a Region to a time\.$/,
+    ],
     ['sampleRate', 1, /^RealtimeModel has no option sampleRate; it has model, voice, region, /],
   ])('%s: %p is refused in one sentence', (name, value, message) => {
     expect(() => new RealtimeModel({ [name]: value } as RealtimeModelOptions)).toThrow(message);

@@ -108,6 +108,33 @@ describe('RetryPolicy', () => {
     expect(p.failed('a', error('connection'), 1_000, 600_000)).toMatchObject({ type: 'give_up' });
   });
 
+  test('a Region that other calls found to rest is passed over, and used again after its rest', () => {
+    const restsUntil = (region: string) => (region === 'a' ? 5_000 : undefined);
+    const p = new RetryPolicy(['a', 'b'], { ...OPTIONS, restsUntil }, () => 0.5);
+    expect(p.pick(0)).toBe('b');
+    expect(p.pick(4_999)).toBe('b');
+    expect(p.pick(5_000)).toBe('a');
+  });
+
+  test('when all Regions rest for others, the first to be ready is tried without waiting for it', () => {
+    const rests: Record<string, number> = { a: 60_000, b: 30_000 };
+    const options = { ...OPTIONS, restsUntil: (region: string) => rests[region] };
+    const p = new RetryPolicy(['a', 'b'], options, () => 0.5);
+    expect(p.pick(0)).toBe('b');
+    rests.b = 90_000;
+    expect(p.failed('b', error('throttled'), 0, 0)).toEqual({
+      type: 'connect',
+      region: 'a',
+      delayMs: 0,
+    });
+    // Only the call's own failures make it wait.
+    expect(p.failed('a', error('throttled'), 0, 0)).toEqual({
+      type: 'connect',
+      region: 'a',
+      delayMs: 500,
+    });
+  });
+
   test('a call without a stream for 30 s is given up', () => {
     const p = new RetryPolicy(['a'], { ...OPTIONS, maxAttempts: 100 }, () => 0.5);
     p.failed('a', error('connection'), 0, 0);
