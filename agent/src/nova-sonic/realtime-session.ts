@@ -7,33 +7,17 @@ import { connectClient } from './client.js';
 import type { Clock } from './clock.js';
 import { Continuity } from './continuity.js';
 import { Conversation } from './conversation.js';
-import type { Effect, ResponseRecord } from './effects.js';
 import { asError, type NovaSonicError } from './errors.js';
-import { GenerationChannels } from './generation.js';
-import {
-  compareContext,
-  entriesOf,
-  type HistoryEntry,
-  toChatContext,
-  toolNote,
-} from './history.js';
-import { responseMetrics, turnTiming } from './measures.js';
+import { compareContext, entriesOf, type HistoryEntry, toChatContext } from './history.js';
+import { LiveKitEvents } from './livekit-events.js';
+import { responseMetrics } from './measures.js';
 import type { ResolvedOptions } from './options.js';
 import type { RealtimeModel } from './realtime-model.js';
 import { SonicStream } from './stream.js';
-import { type StreamSettings, settingsFingerprint } from './stream-settings.js';
+import { CurrentSettings, settingsFingerprint } from './stream-settings.js';
 import { Telling } from './telling.js';
-import {
-  ToolCalls,
-  toolChoiceConfig,
-  toolResultContent,
-  toolSpecs,
-  WatchedTools,
-} from './tools.js';
-import { isFirstGeneration } from './voices.js';
-
-/** Several changes of tools or instructions in a row make one renewal. */
-const CHANGES_SETTLE_MS = 50;
+import { ToolDelivery } from './tool-delivery.js';
+import { WatchedTools } from './tools.js';
 
 /**
  * One agent's conversation with Nova Sonic, over as many streams as it takes. LiveKit's side of the plugin: audio and
@@ -48,17 +32,13 @@ export class RealtimeSession extends llm.RealtimeSession {
   readonly #conversation: Conversation;
   readonly #continuity: Continuity;
   readonly #cutter: AudioCutter;
-  readonly #toolCalls: ToolCalls;
+  readonly #settings: CurrentSettings;
+  readonly #tools: ToolDelivery;
+  readonly #events: LiveKitEvents;
   readonly #onClosed: () => void;
-  readonly #generations = new Map<string, GenerationChannels>();
   readonly #replies: AwaitedReplies;
   readonly #telling: Telling;
-  readonly #userInitiated = new Set<string>();
-  #instructions = '';
-  #tools: llm.ToolContext = llm.ToolContext.empty();
-  #toolChoice: llm.ToolChoice | null | undefined;
   #typed: Array<Extract<HistoryEntry, { kind: 'user' }>> = [];
-  #cancelSettle?: () => void;
   #closed?: Promise<void>;
 
   /** @internal use `RealtimeModel.session()` */
@@ -69,7 +49,7 @@ export class RealtimeSession extends llm.RealtimeSession {
     this.#options = options;
     this.#clock = options.clock;
     this.#onClosed = onClosed;
-    this.#toolChoice = options.toolChoice;
+    this.#settings = new CurrentSettings(options);
     this.#telling = new Telling(this, this.logger, model.label(), options);
     this.#replies = new AwaitedReplies(
       this.#clock,
@@ -86,17 +66,27 @@ export class RealtimeSession extends llm.RealtimeSession {
       outputSampleRate: options.outputSampleRate,
       patienceMs: options.timeouts.progress + 2_000,
     });
-    this.#toolCalls = new ToolCalls(
+    this.#tools = new ToolDelivery(
       this.#clock,
-      (callId, { output, isError }) => {
-        this.logger.debug({ callId }, 'a tool result that the framework dropped is delivered');
-        this.#deliverToolResult(callId, output, isError);
-      },
+      this.#conversation,
+      () => this.#continuity,
       {
         started: (call) => this.#telling.event('tool_call_started', call),
         ended: (call) => this.#telling.event('tool_call_ended', call),
       },
+      (callId) =>
+        this.logger.debug({ callId }, 'a tool result that the framework dropped is delivered'),
     );
+    this.#events = new LiveKitEvents({
+      model,
+      telling: this.#telling,
+      replies: this.#replies,
+      tools: this.#tools,
+      toolsForbidden: () => this.#settings.toolChoice === 'none',
+      sentAt: (arrival) => this.#continuity.sentAt(arrival),
+      failed: (error, effect) =>
+        this.logger.error({ error, effect }, 'an event of the model could not be handled'),
+    });
     this.#continuity = new Continuity(
       {
         clock: this.#clock,
@@ -123,8 +113,8 @@ export class RealtimeSession extends llm.RealtimeSession {
       },
       this.#conversation,
       {
-        settings: () => this.#settings(),
-        effects: (effects) => this.#run(effects),
+        settings: () => this.#settings.stream,
+        effects: (effects) => this.#events.run(effects),
         lifecycle: (event) => {
           this.logger.debug(event, 'stream lifecycle');
           this.#telling.event('stream_lifecycle', event);
@@ -148,7 +138,7 @@ export class RealtimeSession extends llm.RealtimeSession {
 
   /** The tools as they are now; running one of them is watched, so that the model always gets an answer. */
   override get tools(): llm.ToolContext {
-    return new WatchedTools(this.#tools, this.#toolCalls);
+    return new WatchedTools(this.#settings.tools, this.#tools.calls);
   }
 
   /** A stream is up and takes audio. */
@@ -187,7 +177,7 @@ export class RealtimeSession extends llm.RealtimeSession {
 
   /** New instructions; in the middle of a call they take effect with a fresh stream at the next quiet moment. */
   override async updateInstructions(instructions: string): Promise<void> {
-    this.#instructions = instructions;
+    this.#settings.instructions = instructions;
     this.#settingsChanged();
   }
 
@@ -196,16 +186,14 @@ export class RealtimeSession extends llm.RealtimeSession {
    * stream after the current reply. Several changes at once make one.
    */
   override async updateTools(tools: llm.ToolContext): Promise<void> {
-    this.#tools = tools;
+    this.#settings.tools = tools;
     this.#settingsChanged();
   }
 
   /** A tool choice takes effect at the next stream: Sonic takes it only at the start of one. */
   override updateOptions({ toolChoice }: { toolChoice?: llm.ToolChoice | null }): void {
     if (toolChoice === undefined) return;
-    const before = JSON.stringify(toolChoiceConfig(this.#toolChoice));
-    this.#toolChoice = toolChoice ?? this.#options.toolChoice;
-    if (this.#continuity.started && JSON.stringify(toolChoiceConfig(this.#toolChoice)) !== before) {
+    if (this.#settings.choose(toolChoice) && this.#continuity.started) {
       this.#telling.once(
         'Sonic takes a tool choice only at the start of a stream: it takes effect at the next one',
       );
@@ -226,17 +214,14 @@ export class RealtimeSession extends llm.RealtimeSession {
     const edits = compareContext(
       history.entries,
       chatCtx,
-      (callId) => this.#toolCalls.nameOf(callId) !== undefined,
+      (callId) => this.#tools.calls.nameOf(callId) !== undefined,
     );
     if (edits.changed) history.replace(edits.entries);
     for (const entry of edits.typed) {
       this.#typed.push(entry);
       history.add(entry);
     }
-    for (const result of edits.results) {
-      this.#toolCalls.delivered(result.callId, result);
-      this.#deliverToolResult(result.callId, result.output, result.isError, result);
-    }
+    for (const result of edits.results) this.#tools.deliver(result);
     if (!edits.changed) return;
     if (this.#options.contextEdits === 'renew') void this.#continuity.renew('context edited');
     else
@@ -308,8 +293,8 @@ export class RealtimeSession extends llm.RealtimeSession {
 
   /** Stops the reply: the rest of it goes to nobody, the next one is heard. Does nothing when nothing is spoken. */
   override async interrupt(): Promise<void> {
-    this.#run(this.#conversation.interrupt(this.#clock.now()));
-    this.#toolCalls.interrupted();
+    this.#events.run(this.#conversation.interrupt(this.#clock.now()));
+    this.#tools.calls.interrupted();
   }
 
   /** Sonic keeps its own record of what was spoken (its FINAL texts), so there is nothing to cut. Never rejects. */
@@ -329,11 +314,11 @@ export class RealtimeSession extends llm.RealtimeSession {
   }
 
   async #close(): Promise<void> {
-    this.#cancelSettle?.();
-    this.#toolCalls.close();
+    this.#settings.close();
+    this.#tools.calls.close();
     this.#replies.end(new llm.RealtimeError('the session was closed'));
     const { effects, leftover } = this.#conversation.end(this.#clock.now());
-    this.#run(effects);
+    this.#events.run(effects);
     const total =
       leftover.inputAudio + leftover.inputText + leftover.outputAudio + leftover.outputText;
     if (total > 0)
@@ -350,172 +335,17 @@ export class RealtimeSession extends llm.RealtimeSession {
     this.#onClosed();
   }
 
-  // -- effects -----------------------------------------------------------------------------------------------------
-
-  #run(effects: readonly Effect[]): void {
-    for (const effect of effects) {
-      try {
-        this.#apply(effect);
-      } catch (error) {
-        this.logger.error(
-          { error, effect: effect.type },
-          'an event of the model could not be handled',
-        );
-      }
-    }
-  }
-
-  #apply(effect: Effect): void {
-    switch (effect.type) {
-      case 'generation_opened':
-        this.#emitGenerationEvent(effect.response, effect.requestId);
-        break;
-      case 'text':
-        this.#generations.get(effect.id)?.text(effect.text);
-        break;
-      case 'audio':
-        this.#generations.get(effect.id)?.audio(effect.content, this.#clock.now());
-        break;
-      case 'tool_call':
-        this.#callTool(effect);
-        break;
-      case 'generation_closed':
-        this.#closeGeneration(effect.response);
-        break;
-      case 'speech_started':
-        this.#telling.event('input_speech_started', {});
-        break;
-      case 'speech_stopped':
-        this.#telling.event('input_speech_stopped', { userTranscriptionEnabled: false });
-        break;
-      case 'transcript':
-        this.#telling.event('input_audio_transcription_completed', {
-          itemId: effect.itemId,
-          transcript: effect.text,
-          isFinal: effect.final,
-          turnStartedAt: effect.startedAt,
-        });
-        break;
-      case 'barge_in':
-        this.#toolCalls.interrupted();
-        this.#telling.event('barge_in', {
-          at: effect.at,
-          sign: effect.sign,
-          responseId: effect.id,
-        });
-        break;
-    }
-  }
-
-  /** One `generation_created` for each generation, owned by whoever asked for it. */
-  #emitGenerationEvent(response: ResponseRecord, requestId: string | undefined): void {
-    const awaited = this.#replies.has(requestId);
-    const channels = new GenerationChannels(
-      response.id,
-      response.messageId,
-      awaited,
-      this.#options.outputSampleRate,
-    );
-    this.#generations.set(response.id, channels);
-    if (awaited) {
-      this.#userInitiated.add(response.id);
-      this.#replies.begun(requestId, channels.event);
-    }
-    this.#telling.event('generation_created', channels.event);
-  }
-
-  #callTool({ id, itemId, callId, name, args }: Extract<Effect, { type: 'tool_call' }>): void {
-    this.#toolCalls.called(callId, name, args);
-    // The framework drops calls in a reply that was asked for without tools: Sonic must not wait for them.
-    if (this.#toolChoice === 'none' && this.#userInitiated.has(id)) {
-      const output = 'tools are not allowed in this reply';
-      this.#toolCalls.delivered(callId, { output, isError: true });
-      this.#deliverToolResult(callId, output, true);
-      return;
-    }
-    const call = llm.FunctionCall.create({ id: itemId, callId, name, args });
-    this.#generations.get(id)?.call(call);
-  }
-
-  #deliverToolResult(
-    callId: string,
-    output: string,
-    isError: boolean,
-    entry?: Extract<HistoryEntry, { kind: 'tool_result' }>,
-  ): void {
-    const call = this.#conversation.history.entries.find(
-      (e) => e.kind === 'tool_call' && e.callId === callId,
-    );
-    const name = call?.kind === 'tool_call' ? call.name : 'unknown';
-    this.#conversation.history.add(
-      entry ?? {
-        kind: 'tool_result',
-        id: shortuuid('item_'),
-        at: this.#clock.now(),
-        callId,
-        name,
-        output,
-        isError,
-      },
-    );
-    const args = call?.kind === 'tool_call' ? call.args : '{}';
-    this.#continuity.toolResult(
-      callId,
-      toolResultContent(output, isError),
-      toolNote(name, args, { output, isError }),
-    );
-  }
-
-  #closeGeneration(response: ResponseRecord): void {
-    const channels = this.#generations.get(response.id);
-    channels?.close();
-    this.#generations.delete(response.id);
-    this.#userInitiated.delete(response.id);
-    this.#telling.event(
-      'metrics_collected',
-      responseMetrics(this.#model, response, response.tokens, this.#clock.now()),
-    );
-    // A call of a tool without a word is no reply that anybody hears.
-    if (response.firstAudioAt === undefined) return;
-    const ended = response.userSpeechEndedAt;
-    const sentAt = ended === undefined ? undefined : this.#continuity.sentAt(ended);
-    this.#telling.event('turn_timing', turnTiming(response, sentAt, channels?.firstAudioAt));
-  }
-
-  // -- settings ----------------------------------------------------------------------------------------------------
-
-  /** What a stream opened now would be opened with. */
-  #settings(): StreamSettings {
-    const options = this.#options;
-    const tools = this.#toolChoice === 'none' ? [] : toolSpecs(this.#tools);
-    return {
-      instructions: this.#instructions,
-      config: {
-        maxTokens: options.maxTokens,
-        topP: options.topP ?? (tools.length > 0 ? 1 : 0.9),
-        temperature: options.temperature ?? (tools.length > 0 ? 1 : 0.7),
-        ...(!isFirstGeneration(options.model) && { endpointingSensitivity: options.turnDetection }),
-        voiceId: options.voice,
-        inputSampleRate: options.inputSampleRate,
-        outputSampleRate: options.outputSampleRate,
-        tools,
-        toolChoice: toolChoiceConfig(this.#toolChoice),
-      },
-    };
-  }
+  // -- changes, refusals and failures ------------------------------------------------------------------------------
 
   #settingsChanged(): void {
     if (!this.#continuity.started || this.#closed) return;
-    this.#cancelSettle?.();
-    this.#cancelSettle = this.#clock.after(CHANGES_SETTLE_MS, () => {
+    this.#settings.whenSettled(() => {
       const current = this.#continuity.settings;
       if (current === undefined) return;
-      if (current === settingsFingerprint(this.#settings())) this.#continuity.cancelRenewal();
+      if (current === settingsFingerprint(this.#settings.stream)) this.#continuity.cancelRenewal();
       else void this.#continuity.renew('settings changed');
     });
   }
-
-  // -- refusing and telling ----------------------------------------------------------------------------------------
 
   #refusal(words: string): string | undefined {
     if (this.#closed) return 'the session is closed';

@@ -46,7 +46,10 @@ export interface TurnTiming {
   readonly firstAudioReceivedAt?: number;
   /** When it was handed to LiveKit. */
   readonly firstAudioAt?: number;
-  /** The caller spoke over the reply, or the application stopped it. */
+  /**
+   * It was cut while it was being generated: the caller spoke over it, or the application stopped it. A reply is
+   * generated long before it is played: who speaks over the rest of its playback is told by `barge_in`.
+   */
   readonly interrupted: boolean;
   /** How long tools took between the question and this reply, in ms. */
   readonly toolWaitMs: number;
@@ -60,6 +63,7 @@ export interface BargeIn {
   readonly at: number;
   /** The sign by which the service said so first. */
   readonly sign: BargeInSign;
+  /** The reply that was spoken over: generated still, or only played (then its `turn_timing` has been told before). */
   readonly responseId?: string;
 }
 

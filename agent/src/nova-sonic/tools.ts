@@ -84,7 +84,7 @@ interface Call {
 }
 
 /** Who is told of the calls. */
-interface ToolTelling {
+export interface ToolTelling {
   started(call: ToolCallStarted): void;
   ended(call: ToolCallEnded): void;
 }
