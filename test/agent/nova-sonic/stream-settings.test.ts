@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals';
+import { llm } from '@livekit/agents';
+import {
+  type RealtimeModelOptions,
+  resolveOptions,
+} from '../../../agent/src/nova-sonic/options.js';
+import {
+  CurrentSettings,
+  settingsFingerprint,
+} from '../../../agent/src/nova-sonic/stream-settings.js';
+import { ManualClock } from './support/clocks.js';
+
+const settings = (options: RealtimeModelOptions = {}) =>
+  new CurrentSettings(resolveOptions({ region: 'us-east-1', ...options }));
+const tools = () =>
+  new llm.ToolContext([llm.tool({ name: 'x', description: 'd', execute: async () => 1 })]);
+
+describe('CurrentSettings', () => {
+  test('temperature and topP are 1 where there are tools, unless they were chosen', () => {
+    const mine = settings();
+    expect(mine.stream.config).toMatchObject({ temperature: 0.7, topP: 0.9, tools: [] });
+    mine.tools = tools();
+    expect(mine.stream.config).toMatchObject({ temperature: 1, topP: 1 });
+    const chosen = settings({ temperature: 0.2, topP: 0.3 });
+    chosen.tools = tools();
+    expect(chosen.stream.config).toMatchObject({ temperature: 0.2, topP: 0.3 });
+  });
+
+  test('none leaves the tools out, and null goes back to the choice of the model', () => {
+    const mine = settings({ toolChoice: 'required' });
+    mine.tools = tools();
+    expect(mine.stream.config.toolChoice).toEqual({ any: {} });
+    expect(mine.choose('none')).toBe(true);
+    expect(mine.stream.config.tools).toEqual([]);
+    expect(mine.choose(null)).toBe(true);
+    expect(mine.stream.config.tools).toHaveLength(1);
+    expect(mine.choose('required')).toBe(false);
+  });
+
+  test('equal settings have one fingerprint, other instructions another', () => {
+    const [a, b] = [settings(), settings()];
+    a.tools = tools();
+    b.tools = tools();
+    expect(settingsFingerprint(a.stream)).toBe(settingsFingerprint(b.stream));
+    b.instructions = 'Be brief.';
+    expect(settingsFingerprint(a.stream)).not.toBe(settingsFingerprint(b.stream));
+  });
+
+  test('several changes in a row are one, and none after the close', () => {
+    const clock = new ManualClock();
+    const mine = settings({ clock });
+    let changes = 0;
+    const changed = () =>
+      mine.whenSettled(() => {
+        changes += 1;
+      });
+    changed();
+    clock.advance(40);
+    changed();
+    clock.advance(40);
+    expect(changes).toBe(0);
+    clock.advance(10);
+    expect(changes).toBe(1);
+    changed();
+    mine.close();
+    expect(clock.pending).toBe(0);
+  });
+});
