@@ -1,27 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Defects of the Python plugin (docs/plugin-parity.md) that ours must not have: tools, history, audio, options.
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { initializeLogger, llm, voice } from '@livekit/agents';
+import { describe, expect, test } from '@jest/globals';
+import { llm, voice } from '@livekit/agents';
 import { AudioFrame } from '@livekit/rtc-node';
 import { RealtimeModel, type ToolCallEnded, type ToolCallStarted } from 'livekit-plugin-nova-sonic';
 import { z } from 'zod';
-import { type Rig, startRig } from './support/agent-rig.js';
-import { ScriptedServer, type ScriptedStream } from './support/scripted-server.js';
+import { rig, server, startAgent } from './support/scripted-call.js';
+import type { ScriptedStream } from './support/scripted-server.js';
 import * as says from './support/sonic-says.js';
 import { until } from './support/wait.js';
-
-initializeLogger({ pretty: false, level: process.env.TEST_LOG ?? 'silent' });
-
-let server: ScriptedServer;
-let rig: Rig;
-
-beforeEach(async () => {
-  server = await ScriptedServer.start();
-});
-afterEach(async () => {
-  await rig.close();
-  await server.close();
-});
 
 const tool = (execute: () => Promise<unknown>, parameters = z.object({})) =>
   llm.tool({ description: 'Does something', parameters, execute });
@@ -64,7 +51,7 @@ describe('tools', () => {
   ];
 
   test('7: a result of any type arrives as a JSON object, and so does the next', async () => {
-    rig = await startRig(server.url, {
+    await startAgent({
       tools: Object.fromEntries(results.map(([, run], i) => [`tool_${i}`, tool(run)])),
     });
     const stream = await server.stream(0);
@@ -78,7 +65,7 @@ describe('tools', () => {
   });
 
   test('7: parallel calls, unknown tools and bad arguments are all answered', async () => {
-    rig = await startRig(server.url, {
+    await startAgent({
       tools: {
         add: llm.tool({
           description: 'Adds',
@@ -111,7 +98,7 @@ describe('tools', () => {
 
   test('each call is told when it begins and when it has ended, also while words are still spoken', async () => {
     let finish: ((value: unknown) => void) | undefined;
-    rig = await startRig(server.url, {
+    await startAgent({
       speed: 1,
       tools: {
         slow: tool(() => new Promise((resolve) => (finish = resolve))),
@@ -156,7 +143,7 @@ describe('tools', () => {
   test('a result that the framework drops at a barge-in is answered all the same', async () => {
     let finish: (value: unknown) => void = () => {};
     let calls = 0;
-    rig = await startRig(server.url, {
+    await startAgent({
       speed: 1,
       tools: {
         quick: tool(async () => ({ booked: true })),
@@ -208,7 +195,7 @@ describe('history', () => {
     );
     chatCtx.addMessage({ role: 'assistant', content: 'It is sunny.' });
     // The framework leaves out calls of tools that the agent does not have.
-    rig = await startRig(server.url, { chatCtx, tools: { look_up: tool(async () => 1) } });
+    await startAgent({ chatCtx, tools: { look_up: tool(async () => 1) } });
     const stream = await server.stream(0);
     await stream.heard('audioInput');
     const parts = stream.said.filter((e) => e.name === 'textInput').slice(1);
@@ -230,7 +217,7 @@ describe('history', () => {
   });
 
   test('14: typed words, instructions and tools are told to the next stream', async () => {
-    rig = await startRig(server.url, { tools: { look_up: tool(async () => ({ city: 'Rome' })) } });
+    await startAgent({ tools: { look_up: tool(async () => ({ city: 'Rome' })) } });
     const stream = await server.stream(0);
     const greeting = rig.session.generateReply({ instructions: 'Greet the caller.' });
     await stream.heard((e) => e.body.content === 'Greet the caller.');
@@ -269,7 +256,7 @@ describe('history', () => {
 
 describe('audio and options', () => {
   test('20: stereo of any rate arrives as mono at the right speed', async () => {
-    rig = await startRig(server.url);
+    await startAgent();
     const stream = await server.stream(0);
     await stream.heard('audioInput');
     const before = stream.said.length;
@@ -303,7 +290,7 @@ describe('audio and options', () => {
   });
 
   test('a frame that makes no sense does not stop the audio', async () => {
-    rig = await startRig(server.url);
+    await startAgent();
     const stream = await server.stream(0);
     await stream.heard('audioInput');
     const before = stream.said.length;
@@ -318,10 +305,10 @@ describe('audio and options', () => {
     try {
       delete process.env.AWS_REGION;
       process.env.AWS_DEFAULT_REGION = 'eu-north-1';
-      rig = await startRig('http://unused.invalid', {
+      await startAgent({
         model: {
           region: undefined,
-          endpoint: (region: string) => `${server.url}/?${region}`.split('/?')[0] as string,
+          endpoint: (region) => (region === 'eu-north-1' ? server.url : 'http://elsewhere.invalid'),
           credentials: async () => ({ accessKeyId: 'MINE', secretAccessKey: 's' }),
           voice: 'olivia',
           turnDetection: 'LOW',

@@ -1,28 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Defects of the Python plugin (docs/plugin-parity.md) that ours must not have: turns, replies and history.
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { initializeLogger, type llm, type metrics, voice } from '@livekit/agents';
-import { type Rig, startRig } from './support/agent-rig.js';
-import { ScriptedServer, type ScriptedStream, usage } from './support/scripted-server.js';
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { type llm, type metrics, voice } from '@livekit/agents';
+import { rig, server, startAgent } from './support/scripted-call.js';
+import { type ScriptedStream, usage } from './support/scripted-server.js';
 import * as says from './support/sonic-says.js';
 import { until } from './support/wait.js';
 
-initializeLogger({ pretty: false, level: process.env.TEST_LOG ?? 'silent' });
-
-let server: ScriptedServer;
-let rig: Rig;
 let stream: ScriptedStream;
 
 const dialogue = () => rig.items.map((i) => `${i.role}: ${i.textContent}`);
 
 beforeEach(async () => {
-  server = await ScriptedServer.start();
-  rig = await startRig(server.url);
+  await startAgent();
   stream = await server.stream(0);
-});
-afterEach(async () => {
-  await rig.close();
-  await server.close();
 });
 
 describe('turns', () => {

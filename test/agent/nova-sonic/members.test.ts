@@ -1,26 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every member of RealtimeModel and RealtimeSession, in a real AgentSession against a scripted service.
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { initializeLogger, llm, log, voice } from '@livekit/agents';
-import type { BedrockEvent, StreamLifecycle, TurnTiming } from 'livekit-plugin-nova-sonic';
+import { describe, expect, test } from '@jest/globals';
+import { llm, log, voice } from '@livekit/agents';
+import type { BargeIn, BedrockEvent, StreamLifecycle, TurnTiming } from 'livekit-plugin-nova-sonic';
 import { z } from 'zod';
-import { type Rig, startRig } from './support/agent-rig.js';
-import { ScriptedServer } from './support/scripted-server.js';
+import { rig, server, startAgent } from './support/scripted-call.js';
 import * as says from './support/sonic-says.js';
 import { until } from './support/wait.js';
-
-initializeLogger({ pretty: false, level: process.env.TEST_LOG ?? 'silent' });
-
-let server: ScriptedServer;
-let rig: Rig;
-
-beforeEach(async () => {
-  server = await ScriptedServer.start();
-});
-afterEach(async () => {
-  await rig.close();
-  await server.close();
-});
 
 /** Messages that were logged as warnings while something ran. */
 async function warnings(run: () => unknown): Promise<string[]> {
@@ -44,7 +30,7 @@ const reason = (promise: Promise<unknown>) =>
 
 describe('generateReply', () => {
   test('without words it is refused at once, and told', async () => {
-    rig = await startRig(server.url);
+    await startAgent();
     expect(await reason(rig.sonic.generateReply())).toMatch(
       /^RealtimeError: .*pass instructions or userInput/,
     );
@@ -56,14 +42,14 @@ describe('generateReply', () => {
   });
 
   test('a model that takes only audio refuses it', async () => {
-    rig = await startRig(server.url, { model: { modalities: 'audio' } });
+    await startAgent({ model: { modalities: 'audio' } });
     expect(await reason(rig.sonic.generateReply('Hello'))).toMatch(
       /takes no text: the caller must speak first/,
     );
   });
 
   test('a reply that does not begin in time is given up, and played when it comes after all', async () => {
-    rig = await startRig(server.url, { model: { generateReplyTimeout: 200 } });
+    await startAgent({ model: { generateReplyTimeout: 200 } });
     const stream = await server.stream(0);
     const begun = Date.now();
     expect(await reason(rig.sonic.generateReply('Hello'))).toMatch(
@@ -75,7 +61,7 @@ describe('generateReply', () => {
   });
 
   test('aborted before it began, it is not heard, and the next reply is', async () => {
-    rig = await startRig(server.url);
+    await startAgent();
     const stream = await server.stream(0);
     const abort = new AbortController();
     const refused = reason(rig.sonic.generateReply('Hello', { signal: abort.signal }));
@@ -95,7 +81,7 @@ describe('generateReply', () => {
   });
 
   test('typed input is answered before any speech, once, and is in the history', async () => {
-    rig = await startRig(server.url);
+    await startAgent();
     const stream = await server.stream(0);
     const handle = rig.session.generateReply({ userInput: 'Hello, by text.' });
     await stream.heard((e) => e.body.content === 'Hello, by text.');
@@ -112,7 +98,7 @@ describe('generateReply', () => {
   });
 
   test('a tool call in a reply that may not use tools is answered', async () => {
-    rig = await startRig(server.url, {
+    await startAgent({
       tools: { x: llm.tool({ description: 'd', execute: async () => 1 }) },
     });
     const stream = await server.stream(0);
@@ -128,7 +114,7 @@ describe('generateReply', () => {
 
 describe('what Sonic takes only at the start', () => {
   test('new instructions move the call to a fresh stream at a quiet moment', async () => {
-    rig = await startRig(server.url, { instructions: 'First.' });
+    await startAgent({ instructions: 'First.' });
     await server.stream(0);
     await rig.agent.updateInstructions('Second.');
     const next = await server.stream(1);
@@ -150,7 +136,7 @@ describe('what Sonic takes only at the start', () => {
         this.session.generateReply({ instructions: 'Greet again.' });
       }
     }
-    rig = await startRig(server.url, { agent: new Greeter({ instructions: 'x', tools }) });
+    await startAgent({ agent: new Greeter({ instructions: 'x', tools }) });
     const stream = await server.stream(0);
     await stream.heard((e) => e.body.content === 'Greet.');
     stream.send(...says.reply('Hello.', 200));
@@ -165,7 +151,7 @@ describe('what Sonic takes only at the start', () => {
 
   test('a tool choice waits for the next stream, and the log says so once', async () => {
     const tools = { x: llm.tool({ description: 'd', execute: async () => 1 }) };
-    rig = await startRig(server.url, { tools });
+    await startAgent({ tools });
     const stream = await server.stream(0);
     const told = await warnings(() => {
       rig.sonic.updateOptions({ toolChoice: 'required' });
@@ -186,7 +172,7 @@ describe('what Sonic takes only at the start', () => {
   });
 
   test('an edited past is told to a fresh stream when that is asked for', async () => {
-    rig = await startRig(server.url, { model: { contextEdits: 'renew' } });
+    await startAgent({ model: { contextEdits: 'renew' } });
     const stream = await server.stream(0);
     stream.send(...says.userText('My name is Ada.'), ...says.reply('Hello Ada.', 100));
     await rig.item('assistant', 'Hello Ada');
@@ -200,7 +186,7 @@ describe('what Sonic takes only at the start', () => {
   });
 
   test('another agent takes over in a session of its own, with the history', async () => {
-    rig = await startRig(server.url, { instructions: 'First.' });
+    await startAgent({ instructions: 'First.' });
     const stream = await server.stream(0);
     stream.send(...says.userText('Next, please.'), ...says.reply('Here is the next.', 100));
     await rig.item('assistant', 'Here is the next');
@@ -221,7 +207,7 @@ describe('what Sonic takes only at the start', () => {
 
 describe('the small members', () => {
   test('truncate, pushVideo, commitAudio and clearAudio harm nothing, and are told once', async () => {
-    rig = await startRig(server.url);
+    await startAgent();
     const stream = await server.stream(0);
     await stream.heard('audioInput');
     const told = await warnings(async () => {
@@ -243,7 +229,7 @@ describe('the small members', () => {
   });
 
   test('close of the model closes its sessions, and a closed session does nothing more', async () => {
-    rig = await startRig(server.url);
+    await startAgent();
     const stream = await server.stream(0);
     await until('the stream is up', () => rig.sonic.connected);
     const { sonic } = rig;
@@ -260,7 +246,7 @@ describe('the small members', () => {
   });
 
   test('events of the wire, of streams and of turns are told, audio as its length', async () => {
-    rig = await startRig(server.url);
+    await startAgent();
     const sent: BedrockEvent[] = [];
     const received: BedrockEvent[] = [];
     const streams: StreamLifecycle[] = [];
@@ -304,11 +290,79 @@ describe('the small members', () => {
     expect(sent.every((e) => e.streamId === streams[0]?.streamId)).toBe(true);
   });
 
+  test('logEvents writes what goes over the wire to the log, without audio, words only where they belong', async () => {
+    const logger = log() as unknown as Record<string, (...args: unknown[]) => void>;
+    const before = logger.debug as (...args: unknown[]) => void;
+    const events: Array<Record<string, unknown>> = [];
+    logger.debug = (fields, message) => {
+      if (String(message).startsWith('bedrock_')) events.push(fields as Record<string, unknown>);
+    };
+    try {
+      await startAgent({ model: { logEvents: true }, instructions: 'A secret.' });
+      const stream = await server.stream(0);
+      stream.send(...says.userText('Another secret.'), ...says.reply('Hello.'));
+      await rig.item('assistant', 'Hello');
+    } finally {
+      logger.debug = before;
+    }
+    expect(events.map((e) => e.event)).toEqual(
+      expect.arrayContaining(['promptStart', 'audioInput', 'textOutput', 'audioOutput']),
+    );
+    const text = JSON.stringify(events);
+    expect(text).toContain('Another secret.');
+    expect(text).toContain('A secret.');
+    expect(events.find((e) => e.event === 'audioOutput')).toMatchObject({
+      'lk.pii.content': { audioOutput: { content: 3_840 } },
+    });
+    const open = events.map((fields) =>
+      Object.fromEntries(Object.entries(fields).filter(([key]) => !key.startsWith('lk.pii.'))),
+    );
+    expect(JSON.stringify(open)).not.toContain('secret.');
+  });
+
+  test('turn_timing tells of a cut in the making, barge_in which reply was spoken over', async () => {
+    await startAgent({ speed: 1 });
+    const told: string[] = [];
+    rig.sonic.on('turn_timing', (t: TurnTiming) => {
+      told.push(`${t.responseId} ${t.interrupted ? 'cut' : 'whole'}`);
+    });
+    rig.sonic.on('barge_in', (b: BargeIn) => told.push(`${b.responseId} spoken over`));
+    const created: string[] = [];
+    rig.sonic.on('generation_created', (e: llm.GenerationCreatedEvent) =>
+      created.push(e.responseId ?? ''),
+    );
+    const stream = await server.stream(0);
+    const speaking = () =>
+      rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
+    const bargedIn = () => rig.sonicEvent<BargeIn>('barge_in');
+    // The first is generated as a whole and only its playback is cut, the second is cut in the making.
+    let heard: Promise<unknown> = speaking();
+    stream.send(...says.userText('Talk.'), ...says.reply('A long story.', 20_000));
+    await heard;
+    let over = bargedIn();
+    stream.send(says.speechStart(1));
+    await over;
+    heard = speaking();
+    stream.send(says.speechEnd(2), ...says.userText('Another.'), ...says.plan('Well.'));
+    stream.send(...says.audio(20_000));
+    await heard;
+    over = bargedIn();
+    stream.send(says.speechStart(3));
+    await over;
+    const [first, second] = created;
+    expect(told).toEqual([
+      `${first} whole`,
+      `${first} spoken over`,
+      `${second} cut`,
+      `${second} spoken over`,
+    ]);
+  });
+
   test('nothing waits: a session takes audio as soon as it is configured', async () => {
     const times: number[] = [];
     for (let i = 0; i < 3; i += 1) {
       const begun = Date.now();
-      rig = await startRig(server.url, {
+      await startAgent({
         tools: {
           x: llm.tool({ description: 'd', parameters: z.object({}), execute: async () => 1 }),
         },

@@ -179,3 +179,11 @@ export function rigContinuity(
     types: () => lifecycle.map((e) => e.type),
   };
 }
+
+/** The same with its first stream up. */
+export function beginContinuity(options: Parameters<typeof rigContinuity>[0] = {}) {
+  const rig = rigContinuity(options);
+  rig.continuity.start();
+  rig.stream(0).open();
+  return rig;
+}

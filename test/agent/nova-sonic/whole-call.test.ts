@@ -1,28 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { initializeLogger, llm } from '@livekit/agents';
+import { describe, expect, test } from '@jest/globals';
+import { llm } from '@livekit/agents';
 import type { TurnTiming } from 'livekit-plugin-nova-sonic';
 import { z } from 'zod';
-import { type Rig, startRig } from './support/agent-rig.js';
-import { ScriptedServer } from './support/scripted-server.js';
+import { rig, server, startAgent } from './support/scripted-call.js';
 import * as says from './support/sonic-says.js';
 
-initializeLogger({ pretty: false, level: process.env.TEST_LOG ?? 'silent' });
-
 describe('a call, with a scripted service', () => {
-  let server: ScriptedServer;
-  let rig: Rig;
-
-  beforeEach(async () => {
-    server = await ScriptedServer.start();
-  });
-  afterEach(async () => {
-    await rig.close();
-    await server.close();
-  });
-
   test('greets, hears, answers and closes in order', async () => {
-    rig = await startRig(server.url, { instructions: 'Be brief.' });
+    await startAgent({ instructions: 'Be brief.' });
     const stream = await server.stream(0);
     const greeting = rig.session.generateReply({ instructions: 'Greet the caller.' });
     await stream.heard((e) => e.name === 'textInput' && e.body.content === 'Greet the caller.');
@@ -54,7 +40,7 @@ describe('a call, with a scripted service', () => {
   });
 
   test('a barge-in stops playback at once', async () => {
-    rig = await startRig(server.url, { speed: 1 });
+    await startAgent({ speed: 1 });
     const stream = await server.stream(0);
     stream.send(...says.userText('Tell me a story.'), ...says.reply('Once upon a time.', 5_000));
     await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
@@ -67,7 +53,7 @@ describe('a call, with a scripted service', () => {
   });
 
   test('a tool is called and its result comes back', async () => {
-    rig = await startRig(server.url, {
+    await startAgent({
       tools: {
         time: llm.tool({
           description: 'The time in a city',
