@@ -2,6 +2,8 @@
 // The package as other people get it: both module systems, types, README; one copy of the framework.
 import { execFileSync } from 'node:child_process';
 import {
+  copyFileSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -22,9 +24,19 @@ let folder: string;
 const run = (command: string, args: string[], cwd: string) =>
   execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
+/** A checkout with nothing but the package: packing builds, and the real one's dist may be in use meanwhile. */
+function checkout(): string {
+  const root = join(folder, 'checkout');
+  const copy = join(root, 'agent/src/nova-sonic');
+  cpSync(PACKAGE, copy, { recursive: true, filter: (from) => from !== join(PACKAGE, 'dist') });
+  copyFileSync(join(ROOT, 'tsconfig.json'), join(root, 'tsconfig.json'));
+  symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
+  return copy;
+}
+
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'package-'));
-  const packed = run('npm', ['pack', '--silent', '--pack-destination', folder], PACKAGE)
+  const packed = run('npm', ['pack', '--silent', '--pack-destination', folder], checkout())
     .trim()
     .split('\n')
     .at(-1);
