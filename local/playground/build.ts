@@ -22,7 +22,7 @@ export async function buildPage(say: (line: string) => void): Promise<void> {
   const newest = Math.max(mtime(FEED), ...SOURCES.map((name) => mtime(join(HERE, name))));
   if (newest < built) return;
   say('building the page');
-  // Two commands may build at once: each its own, and the last one stays.
+  // Two commands may build at once: each its own.
   const fresh = `${PAGE}.building-${process.pid}`;
   try {
     const { exitCode, all } = await execa('vite', ['build', '--outDir', fresh], {
@@ -32,12 +32,30 @@ export async function buildPage(say: (line: string) => void): Promise<void> {
       reject: false,
     });
     if (exitCode !== 0) throw new Error(`The page does not build:\n${all}`);
-    rmSync(PAGE, { recursive: true, force: true });
-    renameSync(fresh, PAGE);
+    takePlace(fresh, PAGE);
   } finally {
     rmSync(fresh, { recursive: true, force: true });
   }
 }
+
+/** Puts a folder in the place of the one that may be there. When others do so at this moment, one of them stays. */
+export function takePlace(fresh: string, place: string): void {
+  const old = `${fresh}.old`;
+  try {
+    renameSync(place, old);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+  try {
+    renameSync(fresh, place);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'EEXIST') throw error;
+  } finally {
+    rmSync(old, { recursive: true, force: true });
+  }
+}
+
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
 
 function mtime(path: string): number {
   const found = statSync(path, { throwIfNoEntry: false });

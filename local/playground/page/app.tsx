@@ -3,11 +3,10 @@
 import { Conversation } from './parts/conversation.js';
 import { Figures } from './parts/figures.js';
 import { Header } from './parts/header.js';
-import { Problems } from './parts/problems.js';
 import { Stage } from './parts/stage.js';
 import { TimelineView } from './parts/timeline.js';
 import { WireView } from './parts/wire.js';
-import { phone } from './phone.js';
+import { phone } from './state.js';
 import { useStore } from './store.js';
 
 export function App() {
@@ -20,7 +19,6 @@ export function App() {
         <div className="columns">
           <div className="talk">
             <Conversation state={state} />
-            <Problems problems={state.problems} />
           </div>
           <Figures record={state.record} />
         </div>

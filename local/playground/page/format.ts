@@ -9,7 +9,7 @@ export function clock(ms: number): string {
 export function milliseconds(ms: number | undefined): string {
   if (ms === undefined) return '–';
   // Below 10 s the exact figure is what one compares with a log.
-  return ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+  return ms < 10_000 ? `${count(Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
 export function bytes(size: number): string {

@@ -73,8 +73,7 @@ export class Line {
       })
       .on(RoomEvent.AudioPlaybackStatusChanged, () => events.blocked(!this.#room.canPlaybackAudio))
       .on(RoomEvent.Disconnected, (reason) => {
-        this.#over.abort();
-        clearInterval(this.#tick);
+        this.#close();
         events.ended(reason);
       });
     this.#watchNetwork();
@@ -120,6 +119,7 @@ export class Line {
     await this.#room.localParticipant.sendText(text, { topic: CHAT_TOPIC });
   }
 
+  /** @throws DOMException when the browser cannot use that speaker. */
   async speakThrough(speaker: string): Promise<void> {
     await this.#room.switchActiveDevice('audiooutput', speaker || 'default');
   }
@@ -129,7 +129,14 @@ export class Line {
   }
 
   async hangUp(): Promise<void> {
+    // A room that was never entered tells no end.
+    this.#close();
     await this.#room.disconnect();
+  }
+
+  #close(): void {
+    this.#over.abort();
+    clearInterval(this.#tick);
   }
 
   /** The browser knows at once that the machine is offline; LiveKit learns it only when its pings are not answered. */

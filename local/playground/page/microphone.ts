@@ -14,8 +14,14 @@ export class Microphone {
   #silentSince: number | undefined;
   #heard = false;
 
-  /** @throws DOMException as `getUserMedia` does. */
-  static async open(deviceId: string): Promise<Microphone> {
+  /**
+   * @param onTrack told of the browser's track, and of each one that takes its place
+   * @throws DOMException as `getUserMedia` does.
+   */
+  static async open(
+    deviceId: string,
+    onTrack: (track: MediaStreamTrack) => void,
+  ): Promise<Microphone> {
     // Older browsers and pages that are not served from this machine have no mediaDevices at all.
     if (!navigator.mediaDevices)
       throw new Error('This browser gives the page no microphone: open it as http://127.0.0.1.');
@@ -25,20 +31,24 @@ export class Microphone {
       autoGainControl: true,
       ...(deviceId && { deviceId: { exact: deviceId } }),
     });
-    return new Microphone(track);
+    return new Microphone(track, onTrack);
   }
 
-  private constructor(track: LocalAudioTrack) {
+  private constructor(track: LocalAudioTrack, onTrack: (track: MediaStreamTrack) => void) {
     this.track = track;
-    // A new device brings a new track of the browser's.
-    track.on(TrackEvent.Restarted, () => this.#apply());
+    onTrack(track.mediaStreamTrack);
+    // Another device brings another track of the browser's: at once, when it is unmuted, or when this one is unplugged.
+    track.on(TrackEvent.Restarted, () => {
+      this.#heard = false;
+      this.#silentSince = undefined;
+      this.#apply();
+      onTrack(track.mediaStreamTrack);
+    });
   }
 
+  /** @throws DOMException as `getUserMedia` does. */
   async use(deviceId: string): Promise<void> {
-    this.#heard = false;
-    this.#silentSince = undefined;
     await this.track.setDeviceId(deviceId ? { exact: deviceId } : 'default');
-    this.#apply();
   }
 
   /** Muted, the room is told so. */

@@ -1,67 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { ConnectionError, ConnectionErrorReason, DisconnectReason } from 'livekit-client';
-import { apply, type CallRecord, type Happening, newRecord } from '../record/record.js';
-import { type NumberedEvent, numbered } from '../record/wire.js';
-import { devices, refreshDevices, remember, remembered } from './devices.js';
+import { newRecord } from '../record/record.js';
+import { devices, refreshDevices, remember } from './devices.js';
 import { Line } from './line.js';
 import { Microphone } from './microphone.js';
 import { othersInCall, tellOthers } from './other-tabs.js';
-import type { Problem, Target } from './problems.js';
+import type { Problem } from './problems.js';
 import * as problem from './problems.js';
 import { keep, kept } from './reload.js';
 import { newCall, type Ticket, target } from './server.js';
-import { Store } from './store.js';
+import {
+  type AgentState,
+  happened,
+  levels,
+  phone,
+  raise,
+  settle,
+  targetNow,
+  wire,
+} from './state.js';
 import { type Levels, Tape } from './tape.js';
 
 /** An agent that is there at all comes sooner. */
 const AGENT_AFTER_MS = 10_000;
 /** After the connection is back the agent is seen again within this time, if it is still there. */
 const AGENT_GONE_MS = 2_500;
-
-export type AgentState =
-  | 'idle'
-  | 'connecting'
-  | 'listening'
-  | 'thinking'
-  | 'speaking'
-  | 'reconnecting'
-  | 'ended';
-
-export interface PhoneState {
-  target: Target | undefined;
-  agent: AgentState;
-  /** In a call, or on the way into one. */
-  inCall: boolean;
-  record: CallRecord | undefined;
-  problems: Problem[];
-  microphone: boolean;
-  muted: boolean;
-  pushToTalk: boolean;
-  /** Push-to-talk: the user holds the button. */
-  talking: boolean;
-  /** The browser wants a click before it lets the agent be heard. */
-  blocked: boolean;
-  /** Whether there is sound to download. */
-  taped: boolean;
-}
-
-export const phone = new Store<PhoneState>({
-  target: undefined,
-  agent: 'idle',
-  inCall: false,
-  record: undefined,
-  problems: [],
-  microphone: false,
-  muted: false,
-  pushToTalk: remembered('pushToTalk') === 'yes',
-  talking: false,
-  blocked: false,
-  taped: false,
-});
-export const levels = new Store<Levels>({ you: 0, agent: 0 });
-/** Apart from the record: it is long, and looked at by few. */
-export const wire = new Store<readonly NumberedEvent[]>([]);
 
 /** What lives as long as a call. */
 interface Parts {
@@ -80,7 +44,7 @@ export async function start(): Promise<void> {
   try {
     phone.merge({ target: await target() });
   } catch {
-    raise(problem.noServer(fallback));
+    raise(problem.noServer(targetNow()));
   }
   const before = kept();
   if (before) {
@@ -138,7 +102,7 @@ export async function call(): Promise<void> {
     happened({ kind: 'answered', at: Date.now() });
     phone.merge({ taped: mine.tape !== undefined });
     if (mine.microphone) await mine.line.publish(mine.microphone.track);
-    if (devices.get().speaker) await mine.line.speakThrough(devices.get().speaker).catch(() => {});
+    if (devices.get().speaker) await chooseSpeaker(devices.get().speaker);
   } catch (error) {
     return fail(connectProblem(error), mine);
   }
@@ -158,11 +122,12 @@ export async function openMicrophone(): Promise<void> {
   const mine = parts;
   if (!mine || mine.microphone) return;
   try {
-    const microphone = await Microphone.open(devices.get().microphone);
+    const microphone = await Microphone.open(devices.get().microphone, (track) =>
+      mine.tape?.hear('you', track),
+    );
     if (parts !== mine) return microphone.close();
     mine.microphone = microphone;
     if (phone.get().pushToTalk) microphone.hold(true);
-    mine.tape?.hear('you', microphone.track.mediaStreamTrack);
     phone.merge({ microphone: true });
     settle('microphone');
     // In the middle of a call; at its beginning there is nothing to publish to yet.
@@ -175,14 +140,22 @@ export async function openMicrophone(): Promise<void> {
 
 export async function chooseMicrophone(id: string): Promise<void> {
   const microphone = parts?.microphone;
-  if (!microphone) return void (await openMicrophone());
-  await microphone.use(id);
-  parts?.tape?.hear('you', microphone.track.mediaStreamTrack);
-  settle('silent');
+  if (!microphone) return openMicrophone();
+  try {
+    await microphone.use(id);
+    for (const was of ['silent', 'microphone']) settle(was);
+  } catch (error) {
+    raise(problem.microphoneProblem(error, () => void chooseMicrophone(devices.get().microphone)));
+  }
 }
 
 export async function chooseSpeaker(id: string): Promise<void> {
-  await parts?.line.speakThrough(id).catch(() => {});
+  try {
+    await parts?.line.speakThrough(id);
+    settle('speaker');
+  } catch {
+    raise(problem.noSpeaker);
+  }
 }
 
 export async function mute(muted: boolean): Promise<void> {
@@ -216,10 +189,6 @@ export function sound(): Blob | undefined {
   return lastTape && lastTape.seconds > 0 ? lastTape.wav() : undefined;
 }
 
-export function dismiss(id: string): void {
-  settle(id);
-}
-
 function events(): ConstructorParameters<typeof Line>[0] {
   const mine = () => parts;
   return {
@@ -240,8 +209,10 @@ function events(): ConstructorParameters<typeof Line>[0] {
       now.lost = state === 'lost';
       happened({ kind: 'link', at: Date.now(), state });
       if (state === 'lost') {
+        settle('silent');
         raise(problem.connectionLost);
         phone.merge({ agent: 'reconnecting' });
+        void lookForServer(now);
       } else {
         settle('link');
         phone.merge({ agent: 'connecting' });
@@ -258,6 +229,16 @@ function events(): ConstructorParameters<typeof Line>[0] {
       if (reason !== DisconnectReason.CLIENT_INITIATED) raise(endProblem(reason));
     },
   };
+}
+
+/** The command behind the page runs LiveKit too, unless that is deployed: without it there is nothing to wait for. */
+async function lookForServer(of: Parts): Promise<void> {
+  if (!navigator.onLine || targetNow().kind === 'stack') return;
+  await target().catch(() => {
+    if (parts !== of || !of.lost) return;
+    void hangUp();
+    raise(problem.noServer(targetNow()));
+  });
 }
 
 /** The agent is not in the room any more; soon it may be again, and then it was only the connection. */
@@ -293,7 +274,7 @@ function over(): void {
   ended.tape?.stop();
   tellOthers(false);
   happened({ kind: 'hung_up', at: Date.now() });
-  for (const id of ['link', 'agent', 'silent', 'tab', 'microphone']) settle(id);
+  for (const id of ['link', 'agent', 'silent', 'tab', 'microphone', 'speaker']) settle(id);
   levels.set({ you: 0, agent: 0 });
   phone.merge({
     agent: 'ended',
@@ -309,16 +290,10 @@ function over(): void {
 function fail(why: Problem, mine: Parts): void {
   if (parts !== mine) return;
   over();
+  void mine.line.hangUp();
   // There was no call to look back at.
   phone.merge({ agent: 'idle', record: undefined, taped: false });
   raise(why);
-}
-
-function happened(happening: Happening): void {
-  if (happening.kind === 'feed' && happening.message.type === 'wire')
-    wire.set(numbered(wire.get(), happening.message.events));
-  const { record } = phone.get();
-  if (record) phone.merge({ record: apply(record, happening) });
 }
 
 function heardLevels(now: Levels): void {
@@ -334,23 +309,11 @@ function heardSound(audible: boolean, at: number): void {
   happened({ kind: 'sound', at, audible });
 }
 
-function raise(what: Problem): void {
-  const { problems } = phone.get();
-  if (problems.includes(what)) return;
-  phone.merge({ problems: [...problems.filter(({ id }) => id !== what.id), what] });
-}
-
-function settle(id: string): void {
-  const { problems } = phone.get();
-  if (problems.some((one) => one.id === id))
-    phone.merge({ problems: problems.filter((one) => one.id !== id) });
-}
-
 function connectProblem(error: unknown): Problem {
-  if (error instanceof ConnectionError && error.reason === ConnectionErrorReason.NotAllowed)
-    return problem.keysRefused(targetNow());
-  const why = error instanceof Error ? error.message : String(error);
-  return problem.noLiveKit(targetNow(), why);
+  if (!(error instanceof ConnectionError)) return unknownProblem(error);
+  return error.reason === ConnectionErrorReason.NotAllowed
+    ? problem.keysRefused(targetNow())
+    : problem.noLiveKit(targetNow());
 }
 
 function unknownProblem(error: unknown): Problem {
@@ -361,9 +324,4 @@ function unknownProblem(error: unknown): Problem {
 function asAgentState(state: string): AgentState {
   if (state === 'listening' || state === 'thinking' || state === 'speaking') return state;
   return state === 'idle' ? 'listening' : 'connecting';
-}
-
-const fallback: Target = { kind: 'emulator', name: '', livekit: 'LiveKit', agentName: '' };
-function targetNow(): Target {
-  return phone.get().target ?? fallback;
 }

@@ -76,6 +76,13 @@ export const systemMuted: Problem = {
   advice: 'Unmute it at the device or in the sound settings of the system.',
 };
 
+export const noSpeaker: Problem = {
+  id: 'speaker',
+  tone: 'warning',
+  title: 'The agent cannot be heard through that speaker',
+  advice: 'Choose another one under “Sound”. Until then it is heard where it was.',
+};
+
 export function noServer(target: Target): Problem {
   const command = target.kind === 'stack' ? 'npm run talk' : 'npm start';
   return {
@@ -86,15 +93,15 @@ export function noServer(target: Target): Problem {
   };
 }
 
-export function noLiveKit(target: Target, why: string): Problem {
+export function noLiveKit(target: Target): Problem {
   return {
     id: 'call',
     tone: 'error',
     title: 'LiveKit does not answer',
     advice:
       target.kind === 'stack'
-        ? `${target.livekit} could not be reached (${why}). Check the network, and LIVEKIT_URL in the stack's secret.`
-        : `${target.livekit} could not be reached (${why}). Is npm start still running in its terminal?`,
+        ? `${target.livekit} could not be reached. Check the network, and LIVEKIT_URL in the stack's secret.`
+        : `${target.livekit} could not be reached. Is npm start still running in its terminal?`,
   };
 }
 

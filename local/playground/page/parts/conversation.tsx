@@ -3,11 +3,14 @@
 import { type FormEvent, useEffect, useRef, useState } from 'react';
 import type { Caption, Line, ToolLine } from '../../record/captions.js';
 import { clock, milliseconds, pretty } from '../format.js';
-import { type PhoneState, sendText } from '../phone.js';
+import { sendText } from '../phone.js';
+import type { PhoneState } from '../state.js';
+import { Problems } from './problems.js';
 import { ScrollRegion } from './scroll-region.js';
 
 /** What both sides say, as it is said, with the tool calls between; and the text one sends. */
-export function Conversation({ state: { record, inCall, agent } }: { state: PhoneState }) {
+export function Conversation({ state }: { state: PhoneState }) {
+  const { record, inCall, agent, problems } = state;
   const lines = record?.lines ?? [];
   const begun = record?.answeredAt ?? record?.startedAt ?? 0;
   const log = useStickyBottom(lines);
@@ -26,6 +29,7 @@ export function Conversation({ state: { record, inCall, agent } }: { state: Phon
           )}
         </ol>
       </ScrollRegion>
+      <Problems problems={problems} />
       <Aloud lines={lines} />
       <Composer enabled={inCall && agent !== 'connecting'} />
     </section>
@@ -65,7 +69,12 @@ function Words({ line, begun }: { line: Caption; begun: number }) {
             </del>
           </>
         )}
-        {interrupted && <span className="tag interrupted">interrupted</span>}
+        {interrupted && (
+          <>
+            {' '}
+            <span className="tag interrupted">interrupted</span>
+          </>
+        )}
         {!done && <span className="more" aria-hidden="true" />}
       </p>
     </li>
@@ -133,7 +142,15 @@ function useStickyBottom(lines: readonly Line[]) {
       sticky.current = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
     };
     log.addEventListener('scroll', onScroll, { passive: true });
-    return () => log.removeEventListener('scroll', onScroll);
+    // A problem below it, or another window, leaves it less room.
+    const resized = new ResizeObserver(() => {
+      if (sticky.current) log.scrollTop = log.scrollHeight;
+    });
+    resized.observe(log);
+    return () => {
+      log.removeEventListener('scroll', onScroll);
+      resized.disconnect();
+    };
   }, []);
   useEffect(() => {
     const log = ref.current;
@@ -145,11 +162,14 @@ function useStickyBottom(lines: readonly Line[]) {
 function Composer({ enabled }: { enabled: boolean }) {
   const [text, setText] = useState('');
   const [failed, setFailed] = useState(false);
+  const input = useRef<HTMLInputElement>(null);
   const send = async (event: FormEvent) => {
     event.preventDefault();
     const words = text.trim();
     if (!words || !enabled) return;
     setText('');
+    // The button has nothing more to send: without this the focus would be lost with it.
+    input.current?.focus();
     try {
       await sendText(words);
       setFailed(false);
@@ -160,13 +180,16 @@ function Composer({ enabled }: { enabled: boolean }) {
   };
   return (
     <form className="composer" onSubmit={(event) => void send(event)}>
+      {/* Read-only, and not disabled: who is writing when the call ends keeps the focus and the words. */}
       <input
+        ref={input}
         type="text"
         value={text}
         maxLength={2000}
-        disabled={!enabled}
+        readOnly={!enabled}
+        aria-disabled={!enabled}
         aria-label="Write to the agent"
-        placeholder={enabled ? 'Or write to the agent' : 'You can write when the agent is there'}
+        placeholder={enabled ? 'Or write to the agent' : 'Type here in a call'}
         onChange={(event) => setText(event.target.value)}
       />
       <button type="submit" className="small" disabled={!enabled || !text.trim()}>

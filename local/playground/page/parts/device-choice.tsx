@@ -12,7 +12,14 @@ export function DeviceChoice(props: { pushToTalk: boolean; onPushToTalk(on: bool
   const ref = useRef<HTMLDetailsElement>(null);
   useClosedByEscape(ref);
   return (
-    <details className="sound" ref={ref}>
+    <details
+      className="sound"
+      ref={ref}
+      // Tab leads out of it: then it would only be in the way.
+      onBlur={({ currentTarget, relatedTarget }) => {
+        if (relatedTarget && !currentTarget.contains(relatedTarget)) currentTarget.open = false;
+      }}
+    >
       <summary className="round">
         <Icon name="sound" />
         <span>Sound</span>
@@ -37,6 +44,9 @@ export function DeviceChoice(props: { pushToTalk: boolean; onPushToTalk(on: bool
               void chooseSpeaker(id);
             }}
           />
+        )}
+        {microphones.length === 0 && (
+          <p className="note">The browser names the others once a microphone was allowed.</p>
         )}
         <label className="tick">
           <input

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { useEffect, useState } from 'react';
 import { clock } from '../format.js';
-import type { PhoneState } from '../phone.js';
+import type { PhoneState } from '../state.js';
+import { useNow } from './use-now.js';
 
 export function Header({ state: { target, record, inCall } }: { state: PhoneState }) {
   return (
@@ -34,13 +34,7 @@ const kinds = { emulator: 'local', bedrock: 'Bedrock', stack: 'deployed' };
 
 function CallClock(props: { from?: number; to?: number; running: boolean }) {
   const { from, to, running } = props;
-  const [now, setNow] = useState(Date.now());
-  useEffect(() => {
-    if (!running) return;
-    setNow(Date.now());
-    const timer = setInterval(() => setNow(Date.now()), 500);
-    return () => clearInterval(timer);
-  }, [running]);
+  const now = useNow(running);
   return (
     <p className="clock" role="timer" aria-live="off" aria-label="Length of the call">
       {from === undefined ? '0:00' : clock((to ?? now) - from)}

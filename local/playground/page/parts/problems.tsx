@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { dismiss } from '../phone.js';
 import type { Problem } from '../problems.js';
+import { settle } from '../state.js';
+import { Icon } from './icon.js';
 
-/** What is wrong and what to do, over the conversation, so that nothing moves when it appears. */
+/** What is wrong and what to do: below what was said, which gives it room, so that nothing moves and nothing is covered. */
 export function Problems({ problems }: { problems: Problem[] }) {
   return (
     // The region is there from the start: a screen reader follows only what it knew before.
@@ -14,21 +15,19 @@ export function Problems({ problems }: { problems: Problem[] }) {
             <strong>{title}</strong>
             <p>{advice}</p>
           </div>
-          <div className="buttons">
-            {action && (
-              <button type="button" className="small" onClick={action.run}>
-                {action.label}
-              </button>
-            )}
-            <button
-              type="button"
-              className="small quiet"
-              aria-label={`Dismiss: ${title}`}
-              onClick={() => dismiss(id)}
-            >
-              Dismiss
+          {action && (
+            <button type="button" className="small" onClick={action.run}>
+              {action.label}
             </button>
-          </div>
+          )}
+          <button
+            type="button"
+            className="dismiss"
+            aria-label={`Dismiss: ${title}`}
+            onClick={() => settle(id)}
+          >
+            <Icon name="dismiss" />
+          </button>
         </div>
       ))}
     </div>

@@ -1,17 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { useEffect, useRef } from 'react';
-import {
-  type AgentState,
-  call,
-  hangUp,
-  levels,
-  mute,
-  type PhoneState,
-  pushToTalk,
-  talk,
-  unblock,
-} from '../phone.js';
+import { type RefObject, useEffect, useRef } from 'react';
+import { call, hangUp, mute, pushToTalk, talk, unblock } from '../phone.js';
+import { type AgentState, levels, type PhoneState } from '../state.js';
 import { DeviceChoice } from './device-choice.js';
 import { Icon } from './icon.js';
 
@@ -19,11 +10,13 @@ import { Icon } from './icon.js';
 export function Stage({ state }: { state: PhoneState }) {
   const { agent, inCall, muted, pushToTalk: held, talking, microphone, blocked } = state;
   const words = wordsFor(state);
+  const now = useRef<HTMLDivElement>(null);
   useSpaceBar(inCall && held && microphone);
+  useFocusKept(now, state);
   return (
     <section className="stage" aria-label="Call" data-agent={agent}>
       <Orb agent={agent} />
-      <div className="state">
+      <div className="state" ref={now} tabIndex={-1}>
         <p className="now" data-testid="state">
           {words.now}
         </p>
@@ -124,6 +117,28 @@ function wordsFor(state: PhoneState): { now: string; hint: string; aloud: string
     case 'ended':
       return { now: 'Call ended', hint: 'What was said stays below', aloud: 'The call has ended' };
   }
+}
+
+/**
+ * Whoever works by keyboard is not thrown back to the top of the page when the button they were on goes away. The focus
+ * goes to the state, and not to a button: a space bar that is still held would press it.
+ */
+function useFocusKept(place: RefObject<HTMLElement | null>, state: PhoneState): void {
+  const last = useRef<Element>(null);
+  useEffect(() => {
+    const focused = ({ target }: FocusEvent) => {
+      last.current = target instanceof Element ? target : null;
+    };
+    window.addEventListener('focusin', focused);
+    return () => window.removeEventListener('focusin', focused);
+  }, []);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: any change of the state may take a button away
+  useEffect(() => {
+    const was = last.current;
+    const { activeElement, body } = document;
+    if (!was || (activeElement !== body && activeElement !== was)) return;
+    if (!was.isConnected || was.matches(':disabled')) place.current?.focus();
+  }, [state, place]);
 }
 
 /** The space bar talks, unless it has another meaning where the focus is. */

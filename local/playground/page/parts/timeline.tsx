@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { type RefObject, useEffect, useRef, useState } from 'react';
+import { type RefObject, useEffect, useRef } from 'react';
 import type { CallRecord } from '../../record/record.js';
 import type { Mark, Span } from '../../record/timeline.js';
 import { clock } from '../format.js';
 import { ScrollRegion } from './scroll-region.js';
+import { useNow } from './use-now.js';
 
 const PX_PER_SECOND = 26;
 /** Room after the present, where the words of the last mark stand. */
@@ -46,27 +47,31 @@ export function TimelineView(props: { record: CallRecord | undefined; running: b
         onScroll={follow}
         label="Timeline of the call, scrolls sideways"
       >
-        <svg
-          width={width}
-          height={HEIGHT}
-          role="img"
-          aria-label="Picture of the timeline; the list below says the same"
-        >
-          <Ticks seconds={seconds + AHEAD_S} />
-          {spans.map((span) => (
-            <Bar key={`${span.who}${span.from}`} span={span} x={x} now={to} />
-          ))}
-          {rowsOf(marks, x).map(({ mark, left, row }) => (
-            <g key={mark.id} className={`mark ${mark.kind}`}>
-              <title>{`${clock(mark.at - from)} ${mark.text}`}</title>
-              <line x1={left} x2={left} y1={20} y2={78 + row * 14} />
-              <text x={left + 4} y={84 + row * 14}>
-                {SIGNS[mark.kind]} {short(mark.text)}
-              </text>
-            </g>
-          ))}
-          {running && <line className="now" x1={x(now)} x2={x(now)} y1={18} y2={72} />}
-        </svg>
+        {record ? (
+          <svg
+            width={width}
+            height={HEIGHT}
+            role="img"
+            aria-label="Picture of the timeline; the list below says the same"
+          >
+            <Ticks seconds={seconds + AHEAD_S} />
+            {spans.map((span) => (
+              <Bar key={`${span.who}${span.from}`} span={span} x={x} now={to} />
+            ))}
+            {rowsOf(marks, x).map(({ mark, left, row }) => (
+              <g key={mark.id} className={`mark ${mark.kind}`}>
+                <title>{`${clock(mark.at - from)} ${mark.text}`}</title>
+                <line x1={left} x2={left} y1={20} y2={78 + row * 14} />
+                <text x={left + 4} y={84 + row * 14}>
+                  {SIGNS[mark.kind]} {short(mark.text)}
+                </text>
+              </g>
+            ))}
+            {running && <line className="now" x1={x(now)} x2={x(now)} y1={18} y2={72} />}
+          </svg>
+        ) : (
+          <p className="empty">Who spoke when, and what else happened.</p>
+        )}
       </ScrollRegion>
       <ol className="sr-only" aria-label="Events of the call">
         {marks.map((mark) => (
@@ -125,16 +130,6 @@ function rowsOf(marks: readonly Mark[], x: (at: number) => number) {
       ends[row] = left + 24 + short(mark.text).length * 6.2;
       return { mark, left, row };
     });
-}
-
-function useNow(running: boolean): number {
-  const [now, setNow] = useState(Date.now());
-  useEffect(() => {
-    if (!running) return;
-    const timer = setInterval(() => setNow(Date.now()), 250);
-    return () => clearInterval(timer);
-  }, [running]);
-  return now;
 }
 
 /** Keeps the present in view, until the reader scrolls back. */

@@ -10,7 +10,8 @@ import {
   type WireFilter,
 } from '../../record/wire.js';
 import { callName, count, download } from '../format.js';
-import { type PhoneState, sound, wire } from '../phone.js';
+import { sound } from '../phone.js';
+import { type PhoneState, wire } from '../state.js';
 import { useStore } from '../store.js';
 import { Icon } from './icon.js';
 import { ScrollRegion } from './scroll-region.js';
