@@ -5,49 +5,20 @@
  * when and what; `stream.ts` does it. Clock, chance and streams are passed in.
  */
 import { type AudioChunk, AudioMemory } from './audio-input.js';
-import type { Clock } from './clock.js';
+import type { ContinuityHost, ContinuityOptions } from './continuity-host.js';
 import type { Conversation } from './conversation.js';
-import type { Effect } from './effects.js';
-import { NovaSonicError } from './errors.js';
-import { type ClientEvent, parseServerEvent } from './events.js';
+import { asError, NovaSonicError } from './errors.js';
+import { parseServerEvent } from './events.js';
 import { Handover } from './handover.js';
-import { type HistoryEntry, type HistoryLimits, toWire } from './history.js';
+import { type HistoryEntry, toWire } from './history.js';
 import { Link } from './link.js';
 import { Prompt } from './prompt.js';
 import { Renewal } from './renewal.js';
-import { type RetryOptions, RetryPolicy } from './retry.js';
+import { RetryPolicy } from './retry.js';
 import type { StreamLifecycle } from './session-events.js';
-import type { SonicStream, StreamSink } from './stream.js';
-import { type StreamSettings, settingsFingerprint } from './stream-settings.js';
+import type { SonicStream } from './stream.js';
+import { settingsFingerprint } from './stream-settings.js';
 import { Watchdog } from './watchdog.js';
-
-export interface ContinuityHost {
-  settings(): StreamSettings;
-  effects(effects: readonly Effect[]): void;
-  lifecycle(event: StreamLifecycle): void;
-  /** A failure; when it is not recoverable the call is over. */
-  failed(error: NovaSonicError, recoverable: boolean): void;
-  /** The call goes on, on another stream. */
-  reconnected(): void;
-  sent(event: ClientEvent, streamId: string): void;
-  received(document: unknown, streamId: string): void;
-}
-
-export interface ContinuityOptions {
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly newId: (prefix: string) => string;
-  readonly regions: readonly string[];
-  readonly retry: RetryOptions;
-  readonly history: HistoryLimits;
-  /** Age at which a stream is replaced at the next quiet moment (ms). */
-  readonly renewAfterMs: number;
-  /** How much of the caller's audio is kept for a stream that has to be replaced (ms). */
-  readonly carryOverMs: number;
-  /** How long the service may owe an answer without any event (ms). */
-  readonly progressMs: number;
-  readonly openStream: (id: string, region: string, sink: StreamSink) => SonicStream;
-}
 
 const TICK_MS = 100;
 
@@ -169,10 +140,11 @@ export class Continuity {
     this.#tell('opening', { id, region }, { reason });
     let link: Link | undefined;
     const stream = this.#options.openStream(id, region, {
-      opened: (openMs) => link && this.#opened(link, openMs),
-      received: (document) => link && this.#received(link, document),
+      opened: (openMs) => this.#safely('opened', () => link && this.#opened(link, openMs)),
+      received: (document) =>
+        this.#safely('received', () => link && this.#received(link, document)),
       sent: (event) => this.#host.sent(event, id),
-      ended: (error) => link && this.#ended(link, error),
+      ended: (error) => this.#safely('ended', () => link && this.#ended(link, error)),
     });
     const { limits } = this.#handover;
     link = new Link(stream, new Prompt(config), {
@@ -186,8 +158,27 @@ export class Continuity {
     return link;
   }
 
-  /** Opens the call's stream and tells it all it has to know; nothing waits for the connection. */
+  /** What goes wrong with us when a stream calls or a timer runs has nobody to be thrown at. */
+  #safely(where: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#host.mishap(error, where);
+    }
+  }
+
+  /** Opens the call's stream; a call that cannot even try is over, never there and deaf. */
   #connect(region: string, reason: string): void {
+    try {
+      this.#tryConnect(region, reason);
+    } catch (thrown) {
+      const error = asError(thrown);
+      this.#giveUp(`no stream could be opened: ${error.message}`, error, region);
+    }
+  }
+
+  /** Tells the stream all it has to know; nothing waits for the connection. */
+  #tryConnect(region: string, reason: string): void {
     const { plan, ask } = this.#handover;
     this.#watchdog.restart(this.#now);
     const link = this.#open(region, reason, plan?.history ?? this.#conversation.snapshot());
@@ -269,13 +260,7 @@ export class Continuity {
       ? this.#policy.failed(link.stream.region, error, livedMs, now)
       : ({ type: 'give_up', why: 'the content filter stopped it again' } as const);
     if (decision.type === 'give_up') {
-      const final = new NovaSonicError(
-        'gave_up',
-        `The call cannot be served: ${decision.why}. Last: ${error.message}`,
-        { retryable: false, cause: error, region: link.stream.region },
-      );
-      this.#end('gave up');
-      this.#host.failed(final, false);
+      this.#giveUp(`${decision.why}. Last: ${error.message}`, error, link.stream.region);
       return;
     }
     this.#host.failed(error, true);
@@ -284,6 +269,15 @@ export class Continuity {
       this.#cancelRetry = undefined;
       this.#connect(decision.region, 'failure');
     });
+  }
+
+  #giveUp(why: string, cause: Error, region: string): void {
+    const message = `The call cannot be served: ${why}`;
+    this.#end('gave up');
+    this.#host.failed(
+      new NovaSonicError('gave_up', message, { retryable: false, cause, region }),
+      false,
+    );
   }
 
   /** What the next stream must know. */
@@ -374,6 +368,10 @@ export class Continuity {
   #tick(): void {
     if (this.#state !== 'on') return;
     this.#cancelTick = this.#options.clock.after(TICK_MS, () => this.#tick());
+    this.#safely('watching', () => this.#watch());
+  }
+
+  #watch(): void {
     const now = this.#now;
     this.#host.effects(this.#conversation.tick(now));
     const link = this.#current;

@@ -30,4 +30,5 @@ export type {
   ToolCallStarted,
   TurnTiming,
 } from './session-events.js';
+export type { SessionOptions } from './stream-settings.js';
 export * from './voices.js';

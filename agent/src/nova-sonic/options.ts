@@ -71,7 +71,7 @@ export interface RealtimeModelOptions {
   history?: Partial<HistoryLimits>;
   /** How often and how fast a call tries to get a stream again. */
   retry?: Partial<RetryOptions>;
-  /** Age of a stream, in seconds, at which it is replaced at the next quiet moment; at most 465. @default 360 */
+  /** Age of a stream, in seconds, at which it is replaced at the next quiet moment; at most 470. @default 360 */
   renewAfter?: number;
   /** How much of the caller's audio is kept for a stream that has to be replaced, in seconds. @default 30 */
   carryOver?: number;
@@ -193,7 +193,7 @@ const schema = z.strictObject({
         .optional(),
     })
     .optional(),
-  renewAfter: between(0.1, 465).optional(),
+  renewAfter: between(0.1, 470).optional(),
   carryOver: between(1, 120).optional(),
   contextEdits: z.enum(['next-stream', 'renew'], 'must be next-stream or renew').optional(),
   timeouts: z
@@ -236,6 +236,15 @@ const knownModel = (model: string): boolean =>
   model.startsWith('arn:');
 
 /**
+ * Checks each option by itself.
+ * @throws Error of one sentence that names the option, its value and what is allowed
+ */
+export function checkOptions(given: Record<string, unknown>): void {
+  const { success, error } = schema.safeParse(given);
+  if (!success) throw new Error(firstMistake(given, error.issues[0] as z.core.$ZodIssue));
+}
+
+/**
  * Checks the options and fills in the defaults.
  * @throws Error of one sentence that names the option, its value and what is allowed
  */
@@ -244,9 +253,7 @@ export function resolveOptions(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): ResolvedOptions {
   const given = Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined));
-  const checked = schema.safeParse(given);
-  if (!checked.success)
-    throw new Error(firstMistake(given, checked.error.issues[0] as z.core.$ZodIssue));
+  checkOptions(given);
 
   const model = options.model ?? NOVA_SONIC_2;
   const voice = options.voice ?? 'tiffany';

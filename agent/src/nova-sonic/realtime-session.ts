@@ -14,7 +14,7 @@ import { responseMetrics } from './measures.js';
 import type { ResolvedOptions } from './options.js';
 import type { RealtimeModel } from './realtime-model.js';
 import { SonicStream } from './stream.js';
-import { CurrentSettings, settingsFingerprint } from './stream-settings.js';
+import { CurrentSettings, type SessionOptions, settingsFingerprint } from './stream-settings.js';
 import { Telling } from './telling.js';
 import { ToolDelivery } from './tool-delivery.js';
 import { WatchedTools } from './tools.js';
@@ -49,8 +49,11 @@ export class RealtimeSession extends llm.RealtimeSession {
     this.#options = options;
     this.#clock = options.clock;
     this.#onClosed = onClosed;
-    this.#settings = new CurrentSettings(options);
     this.#telling = new Telling(this, this.logger, model.label(), options);
+    this.#settings = new CurrentSettings(options, (error) => {
+      this.logger.error({ error }, 'a tool cannot be told to the model');
+      this.#telling.error(error, true);
+    });
     this.#replies = new AwaitedReplies(
       this.#clock,
       options.generateReplyTimeout,
@@ -121,6 +124,7 @@ export class RealtimeSession extends llm.RealtimeSession {
         },
         failed: (error, recoverable) => this.#failed(error, recoverable),
         reconnected: () => this.#telling.event('session_reconnected', {}),
+        mishap: (error, where) => this.logger.error({ error, where }, 'the plugin made a mistake'),
         sent: (event, streamId) =>
           this.#telling.wire('bedrock_client_event_queued', event, streamId),
         received: (document, streamId) =>
@@ -190,12 +194,15 @@ export class RealtimeSession extends llm.RealtimeSession {
     this.#settingsChanged();
   }
 
-  /** A tool choice takes effect at the next stream: Sonic takes it only at the start of one. */
-  override updateOptions({ toolChoice }: { toolChoice?: llm.ToolChoice | null }): void {
-    if (toolChoice === undefined) return;
-    if (this.#settings.choose(toolChoice) && this.#continuity.started) {
+  /**
+   * Another tool choice, temperature, topP, maxTokens or turn detection takes effect at the next stream: Sonic takes
+   * them only at the start of one.
+   * @throws Error of one sentence when an option has a value that it cannot have
+   */
+  override updateOptions(options: SessionOptions): void {
+    if (this.#settings.change(options) && this.#continuity.started) {
       this.#telling.once(
-        'Sonic takes a tool choice only at the start of a stream: it takes effect at the next one',
+        'Sonic takes options only at the start of a stream: a change takes effect at the next one',
       );
     }
   }

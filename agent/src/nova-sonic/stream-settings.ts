@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { llm } from '@livekit/agents';
-import type { SessionConfig } from './events.js';
-import type { ResolvedOptions } from './options.js';
+import type { SessionConfig, ToolSpec } from './events.js';
+import { checkOptions, type RealtimeModelOptions, type ResolvedOptions } from './options.js';
 import { toolChoiceConfig, toolSpecs } from './tools.js';
 import { isFirstGeneration } from './voices.js';
 
@@ -14,37 +14,67 @@ export interface StreamSettings {
 /** Two streams with the same fingerprint were opened with the same instructions, tools and parameters. */
 export const settingsFingerprint = (settings: StreamSettings): string => JSON.stringify(settings);
 
+/** What may be another for the streams to come than the model was made with. */
+export interface SessionOptions
+  extends Pick<RealtimeModelOptions, 'temperature' | 'topP' | 'maxTokens' | 'turnDetection'> {
+  /** `null` goes back to the model's own. */
+  toolChoice?: llm.ToolChoice | null;
+}
+
 /** Several changes of tools or instructions in a row make one renewal. */
 const CHANGES_SETTLE_MS = 50;
 
 /** What Sonic takes only at the start of a stream, as the application set it last. */
 export class CurrentSettings {
   instructions = '';
-  tools: llm.ToolContext = llm.ToolContext.empty();
-  readonly #options: ResolvedOptions;
-  #toolChoice: llm.ToolChoice | undefined;
+  readonly #model: ResolvedOptions;
+  #options: ResolvedOptions;
+  readonly #leftOut: (why: Error) => void;
+  #tools: llm.ToolContext = llm.ToolContext.empty();
+  #specs: ToolSpec[] = [];
   #cancelSettle?: () => void;
 
-  constructor(options: ResolvedOptions) {
+  /** @param leftOut a tool cannot be told to the model, and why */
+  constructor(options: ResolvedOptions, leftOut: (why: Error) => void) {
+    this.#model = options;
     this.#options = options;
-    this.#toolChoice = options.toolChoice;
+    this.#leftOut = leftOut;
+  }
+
+  get tools(): llm.ToolContext {
+    return this.#tools;
+  }
+
+  set tools(tools: llm.ToolContext) {
+    this.#tools = tools;
+    this.#specs = toolSpecs(tools, this.#leftOut);
   }
 
   get toolChoice(): llm.ToolChoice | undefined {
-    return this.#toolChoice;
+    return this.#options.toolChoice;
   }
 
-  /** `null` goes back to the model's own choice. True when it is another one for Sonic. */
-  choose(toolChoice: llm.ToolChoice | null): boolean {
-    const before = JSON.stringify(toolChoiceConfig(this.#toolChoice));
-    this.#toolChoice = toolChoice ?? this.#options.toolChoice;
-    return JSON.stringify(toolChoiceConfig(this.#toolChoice)) !== before;
+  /**
+   * Options for the streams to come. True when Sonic would see a difference.
+   * @throws Error of one sentence when an option has a value that it cannot have
+   */
+  change({ toolChoice, ...others }: SessionOptions): boolean {
+    const given = Object.fromEntries(Object.entries(others).filter(([, v]) => v !== undefined));
+    const choice = toolChoice === null ? this.#model.toolChoice : toolChoice;
+    checkOptions({ ...given, ...(choice !== undefined && { toolChoice: choice }) });
+    const before = settingsFingerprint(this.stream);
+    this.#options = {
+      ...this.#options,
+      ...given,
+      ...(toolChoice !== undefined && { toolChoice: choice }),
+    };
+    return settingsFingerprint(this.stream) !== before;
   }
 
   /** What a stream opened now would be opened with. */
   get stream(): StreamSettings {
     const options = this.#options;
-    const tools = this.#toolChoice === 'none' ? [] : toolSpecs(this.tools);
+    const tools = options.toolChoice === 'none' ? [] : this.#specs;
     return {
       instructions: this.instructions,
       config: {
@@ -56,7 +86,7 @@ export class CurrentSettings {
         inputSampleRate: options.inputSampleRate,
         outputSampleRate: options.outputSampleRate,
         tools,
-        toolChoice: toolChoiceConfig(this.#toolChoice),
+        toolChoice: toolChoiceConfig(options.toolChoice),
       },
     };
   }
@@ -64,7 +94,7 @@ export class CurrentSettings {
   /** Calls `run` when nothing has changed any more for a moment. */
   whenSettled(run: () => void): void {
     this.#cancelSettle?.();
-    this.#cancelSettle = this.#options.clock.after(CHANGES_SETTLE_MS, run);
+    this.#cancelSettle = this.#model.clock.after(CHANGES_SETTLE_MS, run);
   }
 
   close(): void {

@@ -1,18 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 import { llm } from '@livekit/agents';
 import type { Clock } from './clock.js';
+import { asError } from './errors.js';
 import type { ToolSpec } from './events.js';
 import type { ToolCallEnded, ToolCallStarted } from './session-events.js';
 
-/** Function tools as the service wants them, sorted by name so that equal tools give equal bytes. */
-export function toolSpecs(tools: llm.ToolContext): ToolSpec[] {
-  return Object.values(tools.functionTools)
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map((tool) => ({
-      name: tool.name,
-      description: tool.description || tool.name,
-      inputSchema: JSON.stringify(schemaOf(tool)),
-    }));
+/**
+ * Function tools as the service wants them, sorted by name so that equal tools give equal bytes.
+ *
+ * @param leftOut a tool whose parameters cannot be described is left out; the sentence says what to do
+ */
+export function toolSpecs(tools: llm.ToolContext, leftOut: (why: Error) => void): ToolSpec[] {
+  const byName = Object.values(tools.functionTools).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return byName.flatMap((tool) => {
+    const { name, description } = tool;
+    try {
+      const inputSchema = JSON.stringify(schemaOf(tool));
+      return [{ name, description: description || name, inputSchema }];
+    } catch (cause) {
+      const why = `The tool ${name} is left out, since its parameters have no JSON schema (${asError(cause).message}): use types that JSON has.`;
+      leftOut(new Error(why, { cause }));
+      return [];
+    }
+  });
 }
 
 function schemaOf(tool: llm.FunctionTool): unknown {

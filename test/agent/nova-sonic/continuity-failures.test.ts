@@ -142,6 +142,44 @@ describe('failure', () => {
   });
 });
 
+describe('mistakes of our own', () => {
+  const mistake = () => {
+    throw new Error('a mistake');
+  };
+
+  test('one in reading an event is told, and the reader goes on', () => {
+    const rig = beginContinuity();
+    const { apply } = rig.conversation;
+    rig.conversation.apply = mistake;
+    rig.stream(0).say(...says.userText('Hi.'));
+    rig.conversation.apply = apply;
+    rig.stream(0).say(...says.reply('Ho.', 80));
+    expect(new Set(rig.mishaps)).toEqual(new Set(['received: a mistake']));
+    expect(rig.effects.map((e) => e.type)).toContain('generation_opened');
+    expect(rig.streams).toHaveLength(1);
+  });
+
+  test('one in watching is told, and the watch goes on', () => {
+    const rig = beginContinuity({ renewAfterMs: 10_000 });
+    const { tick } = rig.conversation;
+    rig.conversation.tick = mistake;
+    rig.hear(200);
+    rig.conversation.tick = tick;
+    rig.hear(10_000);
+    expect(new Set(rig.mishaps)).toEqual(new Set(['watching: a mistake']));
+    expect(rig.streams).toHaveLength(2);
+  });
+
+  test('a call that cannot even try to open a stream is ended', () => {
+    const rig = beginContinuity();
+    rig.host.settings = mistake;
+    rig.stream(0).break();
+    rig.clock.advance(10);
+    expect(rig.failures.at(-1)).toEqual({ kind: 'gave_up', recoverable: false });
+    expect(rig.clock.pending).toBe(0);
+  });
+});
+
 describe('close', () => {
   test.each<[string, (rig: ReturnType<typeof rigContinuity>) => void]>([
     ['before the start', () => {}],

@@ -171,6 +171,42 @@ describe('what Sonic takes only at the start', () => {
     expect((await last.heard('promptStart')).body.toolConfiguration).toBeUndefined();
   });
 
+  test('a temperature waits for the next stream, and the log says so; a wrong one is refused', async () => {
+    await startAgent();
+    await server.stream(0);
+    const told = await warnings(() => {
+      rig.sonic.updateOptions({ temperature: 0.1 });
+      rig.sonic.updateOptions({ temperature: 0.2, maxTokens: 50 });
+    });
+    expect(told).toEqual([expect.stringContaining('takes effect at the next one')]);
+    expect(() => rig.sonic.updateOptions({ temperature: 1.5 })).toThrow(/temperature is 1\.5/);
+    rig.sonic.initializeStreams(true);
+    const next = await server.stream(1);
+    expect((await next.heard('sessionStart')).body).toMatchObject({
+      inferenceConfiguration: { temperature: 0.2, topP: 0.9, maxTokens: 50 },
+    });
+  });
+
+  test('a tool that cannot be described is left out and told; the call is served with the others', async () => {
+    const make = (name: string, parameters: z.ZodObject) =>
+      llm.tool({ name, description: 'd', parameters, execute: async () => 1 });
+    const fine = make('fine', z.object({ a: z.string() }));
+    await startAgent({ tools: [fine, make('dated', z.object({ a: z.date() }))] });
+    const stream = await server.stream(0);
+    const { body } = await stream.heard('promptStart');
+    expect(body).toMatchObject({
+      toolConfiguration: { tools: [{ toolSpec: { name: 'fine' } }] },
+    });
+    expect(rig.errors).toEqual([
+      { recoverable: true, message: expect.stringContaining('The tool dated is left out') },
+    ]);
+    // In the middle of a call as well.
+    await rig.agent.updateTools([fine, make('big', z.object({ a: z.bigint() }))]);
+    expect(rig.errors.at(-1)?.message).toContain('The tool big is left out');
+    stream.send(...says.userText('Still there?'), ...says.reply('I am.', 80));
+    await rig.item('assistant', 'I am.');
+  });
+
   test('an edited past is told to a fresh stream when that is asked for', async () => {
     await startAgent({ model: { contextEdits: 'renew' } });
     const stream = await server.stream(0);

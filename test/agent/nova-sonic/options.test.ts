@@ -53,7 +53,7 @@ describe('options', () => {
       /option outputSampleRate is 44100; it must be 8000, 16000 or 24000\.$/,
     ],
     ['generateReplyTimeout', 0, /option generateReplyTimeout is 0; it must be from 1 to 600000\.$/],
-    ['renewAfter', 500, /option renewAfter is 500; it must be from 0\.1 to 465\.$/],
+    ['renewAfter', 500, /option renewAfter is 500; it must be from 0\.1 to 470\.$/],
     ['endpoint', 'localhost', /option endpoint is "localhost"; it must be a URL/],
     [
       'history',

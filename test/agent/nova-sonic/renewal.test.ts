@@ -52,6 +52,7 @@ describe('Renewal', () => {
     [360_000, 450_000],
     [400_000, 465_000],
     [465_000, 465_000],
+    [470_000, 470_000],
   ])('after %i ms it waits for quiet until %i ms', (renewAfterMs, hard) => {
     const renewal = new Renewal(renewAfterMs);
     expect(renewal.overdue(stream(), hard - 1)).toBe(false);

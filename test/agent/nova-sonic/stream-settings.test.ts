@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals';
 import { llm } from '@livekit/agents';
+import { z } from 'zod';
 import {
   type RealtimeModelOptions,
   resolveOptions,
@@ -11,8 +12,8 @@ import {
 } from '../../../agent/src/nova-sonic/stream-settings.js';
 import { ManualClock } from './support/clocks.js';
 
-const settings = (options: RealtimeModelOptions = {}) =>
-  new CurrentSettings(resolveOptions({ region: 'us-east-1', ...options }));
+const settings = (options: RealtimeModelOptions = {}, leftOut: (why: Error) => void = () => {}) =>
+  new CurrentSettings(resolveOptions({ region: 'us-east-1', ...options }), leftOut);
 const tools = () =>
   new llm.ToolContext([llm.tool({ name: 'x', description: 'd', execute: async () => 1 })]);
 
@@ -31,11 +32,44 @@ describe('CurrentSettings', () => {
     const mine = settings({ toolChoice: 'required' });
     mine.tools = tools();
     expect(mine.stream.config.toolChoice).toEqual({ any: {} });
-    expect(mine.choose('none')).toBe(true);
+    expect(mine.change({ toolChoice: 'none' })).toBe(true);
     expect(mine.stream.config.tools).toEqual([]);
-    expect(mine.choose(null)).toBe(true);
+    expect(mine.change({ toolChoice: null })).toBe(true);
     expect(mine.stream.config.tools).toHaveLength(1);
-    expect(mine.choose('required')).toBe(false);
+    expect(mine.change({ toolChoice: 'required' })).toBe(false);
+    expect(mine.change({ toolChoice: undefined })).toBe(false);
+  });
+
+  test('other options are for the streams to come, and are checked as those of the model', () => {
+    const mine = settings({ topP: 0.5 });
+    expect(mine.change({ temperature: 0.1, maxTokens: 50, turnDetection: 'LOW' })).toBe(true);
+    expect(mine.stream.config).toMatchObject({
+      temperature: 0.1,
+      topP: 0.5,
+      maxTokens: 50,
+      endpointingSensitivity: 'LOW',
+    });
+    expect(() => mine.change({ temperature: 1.5 })).toThrow(
+      'RealtimeModel option temperature is 1.5; it must be from 0 to 1.',
+    );
+    expect(mine.stream.config.temperature).toBe(0.1);
+  });
+
+  test('a tool whose parameters have no JSON schema is left out, and told once', () => {
+    const told: string[] = [];
+    const mine = settings({}, (why) => told.push(why.message));
+    const dated = llm.tool({
+      name: 'dated',
+      description: 'd',
+      parameters: z.object({ day: z.date() }),
+      execute: async () => 1,
+    });
+    mine.tools = new llm.ToolContext([...tools().tools, dated]);
+    expect(mine.stream.config.tools.map((t) => t.name)).toEqual(['x']);
+    expect(mine.stream.config.tools).toHaveLength(1);
+    expect(told).toEqual([
+      'The tool dated is left out, since its parameters have no JSON schema (Date cannot be represented in JSON Schema): use types that JSON has.',
+    ]);
   });
 
   test('equal settings have one fingerprint, other instructions another', () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Continuity with a clock moved by hand and streams that only remember what they were told.
-import { Continuity, type ContinuityHost } from '../../../../agent/src/nova-sonic/continuity.js';
+import { Continuity } from '../../../../agent/src/nova-sonic/continuity.js';
+import type { ContinuityHost } from '../../../../agent/src/nova-sonic/continuity-host.js';
 import { Conversation } from '../../../../agent/src/nova-sonic/conversation.js';
 import type { Effect } from '../../../../agent/src/nova-sonic/effects.js';
 import {
@@ -96,6 +97,7 @@ export function rigContinuity(
   const lifecycle: StreamLifecycle[] = [];
   const failures: Array<{ kind: string; recoverable: boolean }> = [];
   const effects: Effect[] = [];
+  const mishaps: string[] = [];
   let reconnected = 0;
   let ids = 0;
   const newId = (prefix: string) => `${prefix}${++ids}`;
@@ -120,6 +122,7 @@ export function rigContinuity(
     reconnected: () => {
       reconnected += 1;
     },
+    mishap: (error, where) => mishaps.push(`${where}: ${(error as Error).message}`),
     sent: () => {},
     received: () => {},
   };
@@ -156,6 +159,8 @@ export function rigContinuity(
     streams,
     lifecycle,
     failures,
+    mishaps,
+    host,
     effects,
     conversation,
     continuity,
