@@ -13,13 +13,12 @@ import type { FargateService } from 'aws-cdk-lib/aws-ecs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Duration } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
-import type { AgentMetrics } from './agent-metrics.js';
-import { numberText } from './number-text.js';
+import { type AgentMetrics, runningTasks } from './agent-metrics.js';
 
 /** From which value on an alarm goes off. */
 export interface AlarmThresholds {
   /**
-   * Share of all slots in percent while no further task may start.
+   * Share of all slots in percent, for longer than it takes to start a task.
    * @default 90
    */
   readonly slotSharePercent?: number;
@@ -67,8 +66,6 @@ export interface AgentAlarmsProps {
   readonly metrics: AgentMetrics;
   /** Number of tasks that ended on their own, for a period. */
   readonly taskCrashes: (period: Duration) => IMetric;
-  /** Most tasks to which the service may scale; may be a CloudFormation parameter. */
-  readonly maxTasks: number;
   /** Streams that may be open at once in all Regions together. */
   readonly streamQuota: number;
   /**
@@ -86,8 +83,8 @@ export interface AgentAlarmsProps {
 interface AlarmSpec {
   readonly metric: IMetric;
   readonly threshold: number;
-  /** Periods in a row that must be bad. */
-  readonly periods: number;
+  /** Periods in a row that must be bad. Default: one. */
+  readonly periods?: number;
   /** Default: at or above the threshold is bad. */
   readonly below?: boolean;
   /** Whether no data at all is bad. */
@@ -111,7 +108,7 @@ export class AgentAlarms extends Construct {
       const alarm = new Alarm(this, name, {
         metric: spec.metric,
         threshold: spec.threshold,
-        evaluationPeriods: spec.periods,
+        evaluationPeriods: spec.periods ?? 1,
         comparisonOperator: spec.below
           ? ComparisonOperator.LESS_THAN_THRESHOLD
           : ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
@@ -130,45 +127,44 @@ export class AgentAlarms extends Construct {
 
   /** Is there room for the next call? */
   private capacity(props: AgentAlarmsProps): Record<string, AlarmSpec> {
-    const { metrics, thresholds = {} } = props;
-    const { slotSharePercent = 90, streamQuotaPercent = 80 } = thresholds;
+    const { metrics, service, streamQuota } = props;
+    const {
+      slotSharePercent = 90,
+      callsRefused = 5,
+      streamQuotaPercent = 80,
+    } = props.thresholds ?? {};
     return {
-      SlotsNearlyFullAtMaximum: {
-        metric: new MathExpression({
-          expression: `IF(tasks >= ${numberText(props.maxTasks)}, share, 0)`,
-          usingMetrics: { tasks: runningTasks(props.service), share: metrics.slotShare() },
-          label: 'Slots in use with no further task allowed (percent)',
-          period: ONE_MINUTE,
-        }),
+      SlotsNearlyFull: {
+        metric: metrics.slotShare(),
         threshold: slotSharePercent,
-        periods: 3,
-        runbook: `The service is at its maximum of tasks and ${slotSharePercent} percent of the slots are taken: raise MaxTasks (cdk deploy --parameters MaxTasks=...), mind the stream quota.`,
+        // New tasks relieve the others within two or three minutes, unless they may not or do not start.
+        periods: 5,
+        runbook: `For five minutes ${slotSharePercent} percent of the slots were taken and no new task has helped: if the service is at its maximum of tasks, raise it (cdk deploy --parameters MaxTasks=..., or maxTasks of the schedule) and mind the stream quota; if not, read the service events in the ECS console.`,
       },
       CallsRefused: {
         metric: metrics.callsRefused({ period: FIVE_MINUTES }),
-        threshold: thresholds.callsRefused ?? 5,
-        periods: 1,
+        threshold: callsRefused,
         runbook:
           'Tasks refuse calls: see "Calls refused by reason" on the dashboard; "full" wants more MinTasks or a lower TargetSlotShare, "protection" is an ECS matter, "draining" is normal during a deploy.',
       },
       StreamQuotaNearlyUsed: {
         metric: new MathExpression({
-          expression: `100 * calls * tasks / ${props.streamQuota}`,
-          usingMetrics: { tasks: runningTasks(props.service), calls: metrics.activeCalls() },
+          expression: `100 * calls * tasks / ${streamQuota}`,
+          usingMetrics: { tasks: runningTasks(service), calls: metrics.activeCalls() },
           label: 'Bedrock streams in use (percent of the quota)',
           period: ONE_MINUTE,
         }),
         threshold: streamQuotaPercent,
         periods: 2,
-        runbook: `Calls use ${streamQuotaPercent} percent of the ${props.streamQuota} streams that Bedrock allows in all Regions: add a Region to bedrockRegions and deploy, before calls fail.`,
+        runbook: `Calls use ${streamQuotaPercent} percent of the ${streamQuota} streams that Bedrock allows in all Regions: add a Region to bedrockRegions and deploy, before calls fail.`,
       },
     };
   }
 
   /** Are calls good? */
   private quality(props: AgentAlarmsProps): Record<string, AlarmSpec> {
-    const { metrics, thresholds = {} } = props;
-    const { firstAudioP90Ms = 2500 } = thresholds;
+    const { metrics } = props;
+    const { firstAudioP90Ms = 2500, streamErrors = 5, throttles = 1 } = props.thresholds ?? {};
     return {
       RepliesSlow: {
         metric: metrics.firstAudioMs(Stats.p(90), { period: FIVE_MINUTES }),
@@ -178,22 +174,19 @@ export class AgentAlarms extends Construct {
       },
       StreamErrors: {
         metric: metrics.streamErrors({ period: FIVE_MINUTES }),
-        threshold: thresholds.streamErrors ?? 5,
-        periods: 1,
+        threshold: streamErrors,
         runbook:
           'Bedrock streams fail: run the saved query "errors by kind"; access errors mean model access or IAM, validation errors mean a prompt, tool or voice in assistant.ts.',
       },
       Throttles: {
         metric: metrics.throttles({ period: FIVE_MINUTES }),
-        threshold: thresholds.throttles ?? 1,
-        periods: 1,
+        threshold: throttles,
         runbook:
           'Bedrock turned streams away because the quota of a Region is used up: add a Region to bedrockRegions, or ask AWS for more streams.',
       },
       CallsCrashed: {
         metric: metrics.jobCrashes({ period: FIVE_MINUTES }),
         threshold: 1,
-        periods: 1,
         runbook:
           'A call ended because its process died: search the log for "job" errors of that minute; out of memory wants fewer calls per task or more memory.',
       },
@@ -202,10 +195,11 @@ export class AgentAlarms extends Construct {
 
   /** Does the service itself work? */
   private soundness(props: AgentAlarmsProps): Record<string, AlarmSpec> {
-    const { metrics, thresholds = {} } = props;
+    const { metrics, service } = props;
+    const { protectionFailures = 1, taskCrashes = 3 } = props.thresholds ?? {};
     return {
       NoTaskRunning: {
-        metric: runningTasks(props.service),
+        metric: runningTasks(service),
         threshold: 1,
         periods: 3,
         below: true,
@@ -233,23 +227,17 @@ export class AgentAlarms extends Construct {
       },
       ProtectionFailures: {
         metric: metrics.protectionFailures({ period: FIVE_MINUTES }),
-        threshold: thresholds.protectionFailures ?? 1,
+        threshold: protectionFailures,
         periods: 2,
         runbook:
           'ECS does not grant task protection, so tasks refuse calls: during a deploy wait a few minutes; else check the role for ecs:UpdateTaskProtection and the ECS status page.',
       },
       CrashLoop: {
         metric: props.taskCrashes(Duration.minutes(15)),
-        threshold: thresholds.taskCrashes ?? 3,
-        periods: 1,
+        threshold: taskCrashes,
         runbook:
           'Tasks keep ending on their own: read stoppedReason and exitCode in the task crash log; after a deploy, roll back to the last good commit.',
       },
     };
   }
-}
-
-/** ECS reports one sample per task and minute: their number is that of running tasks, without Container Insights. */
-export function runningTasks(service: FargateService): IMetric {
-  return service.metricCpuUtilization({ statistic: Stats.SAMPLE_COUNT, period: ONE_MINUTE });
 }

@@ -5,6 +5,7 @@ import {
   AlarmStatusWidget,
   Dashboard,
   GraphWidget,
+  type GraphWidgetProps,
   type IMetric,
   type IWidget,
   LogQueryWidget,
@@ -17,8 +18,8 @@ import type { FargateService } from 'aws-cdk-lib/aws-ecs';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import { Duration, Stack } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
-import { runningTasks } from './agent-alarms.js';
-import type { AgentMetrics } from './agent-metrics.js';
+import { type AgentMetrics, runningTasks } from './agent-metrics.js';
+import { ERRORS } from './saved-queries.js';
 
 export interface AgentDashboardProps {
   /** The service whose tasks, CPU and memory are shown. */
@@ -36,6 +37,8 @@ export interface AgentDashboardProps {
 }
 
 const WIDTH = 24;
+const HEIGHT = 6;
+const MINUTE = Duration.minutes(1);
 const HOUR = Duration.hours(1);
 
 /** Answers, top down: are calls answered, how fast, how many, what fails, what does it cost. */
@@ -47,15 +50,15 @@ export class AgentDashboard extends Construct {
     this.dashboard = new Dashboard(this, 'Dashboard', {
       defaultInterval: Duration.hours(3),
       widgets: [
-        [title('Are calls answered?')],
+        [heading('Are calls answered?')],
         answered(props),
-        [title('How fast?')],
+        [heading('How fast?')],
         speed(props.metrics),
-        [title('How many?')],
+        [heading('How many?')],
         volume(props),
-        [title('What fails?')],
+        [heading('What fails?')],
         failures(props),
-        [title('What does it cost?')],
+        [heading('What does it cost?')],
         cost(props.metrics),
       ],
     });
@@ -68,21 +71,23 @@ export class AgentDashboard extends Construct {
   }
 }
 
-function answered({ alarms, metrics, service }: AgentDashboardProps): IWidget[] {
+function answered(props: AgentDashboardProps): IWidget[] {
+  const { alarms, metrics, service } = props;
   return [
-    new AlarmStatusWidget({ title: 'Alarms', alarms: [...alarms], width: 9, height: 6 }),
+    new AlarmStatusWidget({ title: 'Alarms', alarms: [...alarms], width: 9, height: HEIGHT }),
     new SingleValueWidget({
       title: 'Now',
       width: 6,
-      height: 6,
+      height: HEIGHT,
       metrics: [
+        liveCalls(props, 'Live calls'),
+        // By an expression: CDK shows a metric that another expression uses only once, and without its label.
         new MathExpression({
-          expression: 'calls * tasks',
-          usingMetrics: { calls: metrics.activeCalls(), tasks: runningTasks(service) },
-          label: 'Live calls',
-          period: Duration.minutes(1),
+          expression: 'running',
+          usingMetrics: { running: runningTasks(service) },
+          label: 'Running tasks',
+          period: MINUTE,
         }),
-        labelled(runningTasks(service), 'Running tasks'),
         metrics.slotShare({ label: 'Slots in use (%)' }),
       ],
     }),
@@ -113,37 +118,21 @@ function speed(metrics: AgentMetrics): IWidget[] {
   ];
 }
 
-function volume({ metrics, service, streamQuota }: AgentDashboardProps): IWidget[] {
+function volume(props: AgentDashboardProps): IWidget[] {
+  const { metrics, service, streamQuota } = props;
   return [
-    new GraphWidget({
-      title: 'Live calls',
-      width: 8,
-      height: 6,
-      left: [
-        new MathExpression({
-          expression: 'calls * tasks',
-          usingMetrics: { calls: metrics.activeCalls(), tasks: runningTasks(service) },
-          label: 'calls',
-          period: Duration.minutes(1),
-        }),
-      ],
+    graph('Live calls', 8, [liveCalls(props, 'calls')], {
       leftAnnotations: [{ value: streamQuota, label: 'Bedrock stream quota' }],
-      leftYAxis: { min: 0 },
     }),
     graph('Slots in use (%)', 8, [
       metrics.slotShare({ label: 'mean of the tasks' }),
       metrics.slotShare({ label: 'fullest task', statistic: Stats.MAXIMUM }),
     ]),
-    new GraphWidget({
-      title: 'Tasks, CPU and memory',
-      width: 8,
-      height: 6,
-      left: [labelled(runningTasks(service), 'running tasks')],
+    graph('Tasks, CPU and memory', 8, [runningTasks(service, { label: 'running tasks' })], {
       right: [
         service.metricCpuUtilization({ label: 'CPU (%)' }),
         service.metricMemoryUtilization({ label: 'memory (%)' }),
       ],
-      leftYAxis: { min: 0 },
       rightYAxis: { min: 0, max: 100 },
     }),
   ];
@@ -159,13 +148,7 @@ function failures({ metrics, logGroup, regions }: AgentDashboardProps): IWidget[
         metrics.throttles({ label: `throttles ${region}`, dimensionsMap: { region } }),
       ),
     ]),
-    new GraphWidget({
-      title: 'Calls refused by reason',
-      width: 8,
-      height: 6,
-      left: [byDimension(metrics, 'CallsRefused', 'reason')],
-      leftYAxis: { min: 0 },
-    }),
+    graph('Calls refused by reason', 8, [byDimension(metrics, 'CallsRefused', 'reason')]),
     graph('Tasks and tools', 8, [
       metrics.jobCrashes({ label: 'calls crashed' }),
       metrics.protectionFailures({ label: 'protection refused' }),
@@ -174,11 +157,11 @@ function failures({ metrics, logGroup, regions }: AgentDashboardProps): IWidget[
     new LogQueryWidget({
       title: 'Last errors',
       width: WIDTH,
-      height: 6,
+      height: HEIGHT,
       logGroupNames: [logGroup.logGroupName],
       queryLines: [
         'fields @timestamp, msg, call_id, kind, region',
-        'filter level >= 50',
+        `filter ${ERRORS}`,
         'sort @timestamp desc',
         'limit 20',
       ],
@@ -188,25 +171,17 @@ function failures({ metrics, logGroup, regions }: AgentDashboardProps): IWidget[
 
 function cost(metrics: AgentMetrics): IWidget[] {
   const kinds = ['InputSpeech', 'OutputSpeech', 'InputText', 'OutputText'] as const;
+  const usd = (label?: string) => metrics.costUsd({ period: HOUR, ...(label && { label }) });
   return [
-    graph('Bedrock (USD an hour)', 8, [metrics.costUsd({ label: 'USD', period: HOUR })]),
-    new GraphWidget({
-      title: 'Bedrock (USD a call-minute)',
-      width: 8,
-      height: 6,
-      left: [
-        new MathExpression({
-          expression: '60 * usd / seconds',
-          usingMetrics: {
-            usd: metrics.costUsd({ period: HOUR }),
-            seconds: metrics.callSeconds({ period: HOUR }),
-          },
-          label: 'USD a call-minute',
-          period: HOUR,
-        }),
-      ],
-      leftYAxis: { min: 0 },
-    }),
+    graph('Bedrock (USD an hour)', 8, [usd('USD')]),
+    graph('Bedrock (USD a call-minute)', 8, [
+      new MathExpression({
+        expression: '60 * usd / seconds',
+        usingMetrics: { usd: usd(), seconds: metrics.callSeconds({ period: HOUR }) },
+        label: 'USD a call-minute',
+        period: HOUR,
+      }),
+    ]),
     graph(
       'Tokens an hour',
       8,
@@ -215,13 +190,23 @@ function cost(metrics: AgentMetrics): IWidget[] {
   ];
 }
 
+/** Calls of all tasks together: the mean of a task times the tasks. */
+function liveCalls({ metrics, service }: AgentDashboardProps, label: string): IMetric {
+  return new MathExpression({
+    expression: 'calls * tasks',
+    usingMetrics: { calls: metrics.activeCalls(), tasks: runningTasks(service) },
+    label,
+    period: MINUTE,
+  });
+}
+
 /** All values of a dimension that a metric has, whatever they turn out to be. */
 function byDimension(metrics: AgentMetrics, metric: string, dimension: string): IMetric {
   return new MathExpression({
     expression: `SEARCH('{${metrics.namespace},service,${dimension}} MetricName="${metric}" service="${metrics.serviceName}"', 'Sum', 60)`,
     usingMetrics: {},
     label: '',
-    period: Duration.minutes(1),
+    period: MINUTE,
   });
 }
 
@@ -229,19 +214,15 @@ function percentiles(metric: (statistic: string) => IMetric): IMetric[] {
   return [Stats.p(50), Stats.p(90), Stats.p(99)].map(metric);
 }
 
-function graph(name: string, width: number, left: IMetric[]): GraphWidget {
-  return new GraphWidget({ title: name, width, height: 6, left, leftYAxis: { min: 0 } });
+function graph(
+  title: string,
+  width: number,
+  left: IMetric[],
+  more: GraphWidgetProps = {},
+): GraphWidget {
+  return new GraphWidget({ title, width, height: HEIGHT, left, leftYAxis: { min: 0 }, ...more });
 }
 
-function labelled(metric: IMetric, label: string): IMetric {
-  return new MathExpression({
-    expression: 'value',
-    usingMetrics: { value: metric },
-    label,
-    period: Duration.minutes(1),
-  });
-}
-
-function title(text: string): TextWidget {
+function heading(text: string): TextWidget {
   return new TextWidget({ markdown: `## ${text}`, width: WIDTH, height: 1 });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import type { FargateService } from 'aws-cdk-lib/aws-ecs';
 import { Duration } from 'aws-cdk-lib/core';
 
 /** The namespace into which the workers publish unless told otherwise. */
@@ -133,4 +134,13 @@ export class AgentMetrics {
       dimensionsMap: { service: this.serviceName, ...options.dimensionsMap },
     });
   }
+}
+
+/** ECS reports one sample per task and minute: their number is that of running tasks, without Container Insights. */
+export function runningTasks(service: FargateService, options: MetricOptions = {}): Metric {
+  return service.metricCpuUtilization({
+    statistic: Stats.SAMPLE_COUNT,
+    period: Duration.minutes(1),
+    ...options,
+  });
 }

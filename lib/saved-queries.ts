@@ -4,31 +4,41 @@ import { type ILogGroup, QueryDefinition, QueryString } from 'aws-cdk-lib/aws-lo
 import { Stack } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 
+/** What failed. A stream that failed is a warning, because the call goes on; its line has a `kind`. */
+export const ERRORS = 'level >= 50 or ispresent(kind)';
+
 /** Logs Insights queries by their names: what one asks of the workers' log. */
 const QUERIES: Readonly<Record<string, ConstructorParameters<typeof QueryString>[0]>> = {
   'a call by id': {
-    fields: ['@timestamp', 'level', 'msg', 'region', 'reason', 'error.message'],
+    fields: [
+      ...['@timestamp', 'level', 'msg', 'region', 'kind', 'reason', 'end_reason'],
+      // Some lines carry an error, some its text.
+      'coalesce(error.message, error) as cause',
+    ],
     // To be replaced in the console: Logs Insights has no parameters.
     filterStatements: ['call_id = "PASTE-THE-CALL-ID"'],
     sort: '@timestamp asc',
     limit: 1000,
   },
   'errors by kind': {
-    filterStatements: ['level >= 50'],
+    filterStatements: [ERRORS],
     statsStatements: ['count(*) as times, max(@timestamp) as last by msg, kind'],
     sort: 'times desc',
     limit: 100,
   },
   'slowest replies': {
-    fields: ['@timestamp', 'call_id', 'room', 'first_audio_ms', 'turns', 'seconds'],
-    filterStatements: ['msg = "call ended" and ispresent(first_audio_ms)'],
-    sort: 'first_audio_ms desc',
+    fields: [
+      ...['@timestamp', 'call_id', 'room', 'first_audio_ms.max', 'first_audio_ms.median'],
+      ...['turns', 'seconds'],
+    ],
+    filterStatements: ['msg = "call ended" and ispresent(first_audio_ms.max)'],
+    sort: 'first_audio_ms.max desc',
     limit: 50,
   },
   'calls and their cost': {
     fields: [
-      ...['@timestamp', 'call_id', 'room', 'seconds', 'turns', 'renewals', 'errors'],
-      ...['cost_usd', 'end_reason'],
+      ...['@timestamp', 'call_id', 'room', 'seconds', 'turns', 'renewals'],
+      ...['fail_overs', 'tool_errors', 'cost_usd', 'end_reason'],
     ],
     filterStatements: ['msg = "call ended"'],
     sort: '@timestamp desc',

@@ -17,12 +17,6 @@ export interface VoiceAgentMonitoringProps {
   readonly agent: VoiceAgentService;
 
   /**
-   * Most tasks to which it scales, as given to SessionScaling; one alarm compares with it.
-   * @default 2
-   */
-  readonly maxTasks?: number;
-
-  /**
    * Address to which alarms are mailed. AWS asks it to confirm once; until then nothing arrives.
    * @default - nobody is told
    */
@@ -71,7 +65,6 @@ export class VoiceAgentMonitoring extends Construct {
       service,
       metrics,
       taskCrashes: (period) => crashLog.metricCrashes({ period }),
-      maxTasks: props.maxTasks ?? 2,
       streamQuota: novaSonic.streamQuota,
       ...(topic && { topic }),
       ...(props.thresholds && { thresholds: props.thresholds }),

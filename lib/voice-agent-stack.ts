@@ -105,7 +105,6 @@ export class VoiceAgentStack extends Stack {
     });
     this.monitoring = new VoiceAgentMonitoring(this, 'Monitoring', {
       agent: this.agent,
-      maxTasks: parameters.maxTasks.valueAsNumber,
       logRetention: settings.logRetentionDays,
       ...(settings.alarmEmail && { alarmEmail: settings.alarmEmail }),
     });

@@ -25,6 +25,6 @@ new SessionScaling(stack, 'Scaling', {
     { cron: '0 20 ? * MON-FRI', timeZone: 'America/New_York', minTasks: 1, maxTasks },
   ],
 });
-new VoiceAgentMonitoring(stack, 'Monitoring', { agent, maxTasks });
+new VoiceAgentMonitoring(stack, 'Monitoring', { agent });
 
 app.synth();
