@@ -18,6 +18,7 @@ import {
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Annotations, Fn, RemovalPolicy } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
+import { RANGES, rangeMistake, ZONES } from './limits.js';
 
 /** AWS services that a task calls, for those who keep that traffic off the internet. */
 const INTERFACE_ENDPOINTS: Readonly<Record<string, InterfaceVpcEndpointAwsService>> = {
@@ -50,7 +51,8 @@ export interface AgentNetworkProps {
   readonly assignPublicIp?: boolean;
 
   /**
-   * NAT gateways of an own VPC. With any, the tasks move to private subnets; each costs about 33 USD a month idle.
+   * NAT gateways of an own VPC, at most 2, one for each zone. With any, the tasks move to private subnets; each costs
+   * about 33 USD a month idle.
    * @default 0
    */
   readonly natGateways?: number;
@@ -92,6 +94,11 @@ export class AgentNetwork extends Construct {
         '"natGateways" and "cidr" are for an own VPC and cannot be given with "vpc".',
       );
     }
+    if (props.subnets && !props.vpc) {
+      throw new Error('"subnets" needs "vpc": an own VPC has subnets of its own.');
+    }
+    const mistake = rangeMistake('natGateways', natGateways, RANGES.natGateways);
+    if (mistake) throw new Error(mistake);
     if (!props.vpc && natGateways === 0 && props.assignPublicIp === false) {
       throw new Error(
         '"assignPublicIp" cannot be false with 0 "natGateways": the tasks could not reach LiveKit.',
@@ -128,7 +135,7 @@ export class AgentNetwork extends Construct {
       cidrMask,
     };
     const vpc = new Vpc(this, 'Vpc', {
-      maxAzs: 2,
+      maxAzs: ZONES,
       natGateways,
       subnetConfiguration: natGateways > 0 ? [publicSubnets, privateSubnets] : [publicSubnets],
       // Nothing uses the default group; emptying it would take a Lambda function with rights on security groups.

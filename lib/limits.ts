@@ -9,21 +9,42 @@ export const DRAIN_MARGIN_SECONDS = 10;
 /** Share of slots, in percent, at which the fast step-out starts; target tracking must aim below it. */
 export const BURST_SLOT_SHARE = 85;
 
-/** Ranges of what an operator turns without the source; CloudFormation enforces them on its parameters. */
+/** Availability Zones of an own VPC; a NAT gateway beyond one for each would not be made. */
+export const ZONES = 2;
+
+/** From the least to the most of a number. CloudFormation enforces those of its parameters. */
 export const RANGES = {
   minTasks: [1, 500],
   maxTasks: [1, 500],
   callsPerTask: [1, 100],
   targetSlotShare: [10, 80],
+  natGateways: [0, ZONES],
+  // What the worker takes: with another value it would not start.
+  maxCallSeconds: [60, 86_400],
+  renewAfterSeconds: [10, 470],
 } as const satisfies Record<string, readonly [number, number]>;
 
+/** What is wrong with a number. @returns one sentence, or nothing. */
+export function rangeMistake(
+  prop: string,
+  value: number,
+  [least, most]: readonly [number, number],
+  unit = '',
+): string | undefined {
+  if (Number.isInteger(value) && value >= least && value <= most) return undefined;
+  return `"${prop}" cannot be ${value}: it must be a whole number from ${least} to ${most}${unit}.`;
+}
+
 /** What is wrong with a stop timeout. @returns one sentence, or nothing. */
-export function stopTimeoutMistake(seconds: number): string | undefined {
+export function stopTimeoutMistake(
+  seconds: number,
+  prop = 'stopTimeoutSeconds',
+): string | undefined {
   if (seconds > MOST_STOP_SECONDS) {
-    return `"stopTimeoutSeconds" cannot be ${seconds}: Fargate kills a container ${MOST_STOP_SECONDS} s after SIGTERM, and neither CDK nor CloudFormation would say so; longer calls are kept by task protection, not by this.`;
+    return `"${prop}" cannot be ${seconds}: Fargate kills a container ${MOST_STOP_SECONDS} s after SIGTERM, and neither CDK nor CloudFormation would say so; longer calls are kept by task protection, not by this.`;
   }
   if (seconds < 2 * DRAIN_MARGIN_SECONDS) {
-    return `"stopTimeoutSeconds" cannot be ${seconds}: it must be at least ${2 * DRAIN_MARGIN_SECONDS}, of which the last ${DRAIN_MARGIN_SECONDS} are for closing streams.`;
+    return `"${prop}" cannot be ${seconds}: it must be at least ${2 * DRAIN_MARGIN_SECONDS}, of which the last ${DRAIN_MARGIN_SECONDS} are for closing streams.`;
   }
   return undefined;
 }

@@ -9,6 +9,7 @@ import type { FargateService, ScalableTaskCount } from 'aws-cdk-lib/aws-ecs';
 import { Duration, TimeZone, Token } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import type { AgentMetrics } from './agent-metrics.js';
+import { isCron } from './cron.js';
 import { BURST_SLOT_SHARE, RANGES, taskCountMistake } from './limits.js';
 
 /** Bounds of the number of tasks from a time on, until the next schedule changes them. */
@@ -120,6 +121,11 @@ export class SessionScaling extends Construct {
    * @throws Error with one sentence when the bounds cannot be.
    */
   public addSchedule(id: string, schedule: TaskSchedule): void {
+    if (!isCron(schedule.cron)) {
+      throw new Error(
+        `"cron" cannot be "${schedule.cron}": it has five fields with a ? for the day of the month or of the week, as in "0 8 ? * MON-FRI".`,
+      );
+    }
     const mistake = taskCountMistake(schedule.minTasks, schedule.maxTasks);
     if (mistake) throw new Error(`In the schedule "${schedule.cron}", ${mistake}`);
     this.target.scaleOnSchedule(id, {

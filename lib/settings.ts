@@ -2,6 +2,8 @@
 
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { z } from 'zod';
+import { environmentMistakes } from './container-environment.js';
+import { isCron } from './cron.js';
 import { RANGES, stopTimeoutMistake, taskCountMistake } from './limits.js';
 import { DEFAULT_SECRET, secretMistake } from './livekit-credentials.js';
 import {
@@ -77,11 +79,14 @@ const RETENTION = Object.values(RetentionDays).filter(
   (days): days is RetentionDays => typeof days === 'number' && days < RetentionDays.INFINITE,
 );
 
+/** The value of an environment variable, as JSON has it. */
+const value = z.union([z.string(), z.number().transform(String), z.boolean().transform(String)]);
+
 const KMS_KEY = /^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/;
 const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/;
 
 const schedule = z.strictObject({
-  cron: z.string().regex(/^\S+ \S+ (\? \S+ \S+|\S+ \S+ \?)$/),
+  cron: z.string().refine(isCron),
   timeZone: z
     .string()
     .refine((zone) => Intl.supportedValuesOf('timeZone').includes(zone) || zone === 'UTC')
@@ -107,8 +112,8 @@ const schema = z.strictObject({
   streamQuotaPerRegion: whole([1, 100_000], ' streams').default(DEFAULT_STREAM_QUOTA),
   forceModel: flag.default(false),
   voice: choice(VOICES as [string, ...string[]]).optional(),
-  renewAfterSeconds: whole([10, 470], ' seconds').optional(),
-  maxCallSeconds: whole([60, 86_400], ' seconds').default(3600),
+  renewAfterSeconds: whole(RANGES.renewAfterSeconds, ' seconds').optional(),
+  maxCallSeconds: whole(RANGES.maxCallSeconds, ' seconds').default(3600),
 
   secret: z.string().trim().describe('the name or ARN of a secret').default(DEFAULT_SECRET),
   secretKmsKey: text(KMS_KEY, 'the ARN of a KMS key').optional(),
@@ -116,15 +121,20 @@ const schema = z.strictObject({
   vpcId: text(/^vpc-[0-9a-f]{8,17}$/, 'the ID of a VPC').optional(),
   subnetIds: list(/^subnet-[0-9a-f]{8,17}$/, 'IDs of subnets').optional(),
   publicIp: flag.optional(),
-  natGateways: whole([0, 4]).default(0),
+  natGateways: whole(RANGES.natGateways).default(0),
   vpcEndpoints: flag.default(false),
 
   architecture: choice(['arm64', 'x86_64']).default('arm64'),
   cpu: oneOf(CPU_UNITS, ' CPU units').default(2048),
   memory: whole([512, 122_880], ' MiB').default(4096),
-  baseImage: text(/^\S+$/, 'the name of a container image').optional(),
+  baseImage: text(
+    /^(?!.*(alpine|musl))\S+$/,
+    'the name of a container image with glibc',
+  ).optional(),
   spot: flag.default(false),
-  stopTimeoutSeconds: whole([1, 100_000], ' seconds').default(120),
+  stopTimeoutSeconds: number(z.number().int(), 'a whole number of seconds, at most 120').default(
+    120,
+  ),
 
   minTasks: whole(RANGES.minTasks).default(1),
   maxTasks: whole(RANGES.maxTasks).default(2),
@@ -143,8 +153,8 @@ const schema = z.strictObject({
   logLevel: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
   containerInsights: choice(['off', 'on', 'enhanced']).default('off'),
   environment: z
-    .preprocess(json, z.record(z.string().regex(/^[A-Z][A-Z0-9_]*$/), z.coerce.string()))
-    .describe('an object like {"GOODBYE_S": "20"} with names in capitals')
+    .preprocess(json, z.record(z.string().regex(/^[A-Z][A-Z0-9_]*$/), value))
+    .describe('an object like {"GOODBYE_S": "20"} with names in capitals and one value each')
     .default({}),
   metricsNamespace: text(/^[\w./#-]{1,100}$/, 'letters, digits and ./#-_, at most 100')
     .refine((namespace) => !namespace.startsWith('AWS/'))
@@ -154,10 +164,6 @@ const schema = z.strictObject({
   priceTextInPerM: usd.default(0.33),
   priceTextOutPerM: usd.default(2.75),
 });
-
-/** Variables of the container that come from the secret, from ECS or from a setting of their own. */
-const TAKEN =
-  /^(LIVEKIT_|BEDROCK_|AWS_|ECS_|PRICE_|NOVA_SONIC_|METRICS_|(CALLS_PER_TASK|DRAIN_TIMEOUT_S|MAX_CALL_S|HEALTH_PORT|LOG_LEVEL|SERVICE_NAME)$)/;
 
 /** All settings, checked. docs/operations.md says what each does. */
 export type Settings = z.output<typeof schema>;
@@ -176,7 +182,9 @@ export class SettingsError extends Error {
 export function readSettings(context: Readonly<Record<string, unknown>>): Settings {
   // The CDK keeps its own entries in the context too; theirs all have a colon, a slash or a hyphen.
   const given = Object.fromEntries(
-    Object.entries(context).filter(([name, value]) => /^\w+$/.test(name) && value !== undefined),
+    Object.entries(context).filter(
+      ([name, value]) => (/^\w+$/.test(name) || isHyphenated(name)) && value !== undefined,
+    ),
   );
   const parsed = schema.safeParse(given);
   const mistakes = parsed.success
@@ -184,6 +192,12 @@ export function readSettings(context: Readonly<Record<string, unknown>>): Settin
     : [...new Set(parsed.error.issues.flatMap((issue) => sentences(issue, given)))];
   if (mistakes.length > 0) throw new SettingsError(mistakes.join('\n'));
   return parsed.data as Settings;
+}
+
+/** `max-tasks`: the spelling of most command lines, which would else be passed over in silence. */
+function isHyphenated(name: string): boolean {
+  const letters = name.replaceAll('-', '').toLowerCase();
+  return SETTING_NAMES.some((known) => known.toLowerCase() === letters);
 }
 
 function sentences(issue: z.core.$ZodIssue, given: Record<string, unknown>): string[] {
@@ -224,6 +238,14 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
+/** A secret is encrypted with a key of its own Region. */
+function keyRegionMistake({ secret, secretKmsKey }: Settings): string | undefined {
+  const regionOf = (arn: string) => arn.split(':')[3];
+  if (!secretKmsKey || !secret.startsWith('arn:')) return undefined;
+  if (regionOf(secret) === regionOf(secretKmsKey)) return undefined;
+  return `"secretKmsKey" is in ${regionOf(secretKmsKey)} and "secret" in ${regionOf(secret)}: a secret is encrypted with a key of its own Region.`;
+}
+
 /** What is wrong with values that are fine each by itself. */
 function combinations(settings: Settings): string[] {
   const { cpu, memory, callsPerTask, minTasks, maxTasks, vpcId, natGateways } = settings;
@@ -238,12 +260,8 @@ function combinations(settings: Settings): string[] {
       const mistake = taskCountMistake(entry.minTasks, entry.maxTasks);
       return mistake && `In the schedule "${entry.cron}", ${mistake}`;
     }),
-    ...Object.keys(settings.environment)
-      .filter((variable) => TAKEN.test(variable))
-      .map(
-        (variable) =>
-          `"environment" cannot have ${variable}: it comes from the secret, from ECS or from a setting of its own.`,
-      ),
+    ...environmentMistakes(settings.environment),
+    keyRegionMistake(settings),
     settings.subnetIds && !vpcId && '"subnetIds" needs "vpcId": subnets belong to a VPC.',
     vpcId &&
       natGateways > 0 &&

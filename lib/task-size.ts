@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { RANGES, rangeMistake } from './limits.js';
+
 /** Memory in MiB that Fargate sells with each number of CPU units: [least, most, step]. */
 const FARGATE: Readonly<Record<number, readonly [number, number, number]>> = {
   256: [512, 2048, 512],
@@ -38,6 +40,8 @@ export function mostCalls(memory: number): number {
 
 /** What is wrong with this many calls in this memory. @returns one sentence, or nothing when they fit. */
 export function callsMistake(calls: number, memory: number): string | undefined {
+  const mistake = rangeMistake('callsPerTask', calls, RANGES.callsPerTask);
+  if (mistake) return mistake;
   if (calls <= mostCalls(memory)) return undefined;
   const needed = BASE_MIB + calls * SLOT_MIB;
   return `"callsPerTask" cannot be ${calls} with "memory" ${memory}: ${calls} calls take ${BASE_MIB} + ${calls} x ${SLOT_MIB} = ${needed} MiB, so have at most ${mostCalls(memory)} calls or more memory.`;

@@ -33,8 +33,15 @@ import { Construct } from 'constructs';
 import { AgentImage } from './agent-image.js';
 import { AgentMetrics } from './agent-metrics.js';
 import { AgentNetwork } from './agent-network.js';
+import { environmentMistakes } from './container-environment.js';
 import { HEALTH_PORT, healthCheck } from './health-check.js';
-import { DRAIN_MARGIN_SECONDS, MOST_STOP_SECONDS, stopTimeoutMistake } from './limits.js';
+import {
+  DRAIN_MARGIN_SECONDS,
+  MOST_STOP_SECONDS,
+  RANGES,
+  rangeMistake,
+  stopTimeoutMistake,
+} from './limits.js';
 import { LiveKitCredentials } from './livekit-credentials.js';
 import { NovaSonicAccess } from './nova-sonic-access.js';
 import { numberText } from './number-text.js';
@@ -96,14 +103,14 @@ export interface VoiceAgentServiceProps {
   readonly novaSonic?: NovaSonicAccess;
 
   /**
-   * The image; one for another processor needs the same `architecture` here.
+   * The image. Its processor is that of the tasks.
    * @default - built from agent/
    */
   readonly image?: AgentImage;
 
   /**
-   * Processor of the tasks.
-   * @default CpuArchitecture.ARM64, a fifth cheaper than x86
+   * Processor of the tasks, and of the image.
+   * @default - that of `image`; without one CpuArchitecture.ARM64, a fifth cheaper than x86
    */
   readonly architecture?: CpuArchitecture;
 
@@ -138,13 +145,14 @@ export interface VoiceAgentServiceProps {
   readonly voice?: string;
 
   /**
-   * Age at which a Bedrock stream is replaced by a fresh one, unheard by the caller; Bedrock ends it at 8 minutes.
+   * Age at which a Bedrock stream is replaced by a fresh one, unheard by the caller, 10 to 470 seconds; Bedrock ends it
+   * at 8 minutes.
    * @default - the plugin's
    */
   readonly renewAfter?: Duration;
 
   /**
-   * The longest call; the agent says goodbye and hangs up then. It bounds what a forgotten call costs.
+   * The longest call, a minute to a day; the agent says goodbye and hangs up then. It bounds what a forgotten call costs.
    * @default Duration.hours(1)
    */
   readonly maxCallLength?: Duration;
@@ -157,7 +165,9 @@ export interface VoiceAgentServiceProps {
   readonly stopTimeout?: Duration;
 
   /**
-   * Run on Fargate Spot, about 70 percent cheaper. Spot ends tasks with two minutes' notice whatever is on them: it cuts calls.
+   * Run on Fargate Spot, about 70 percent cheaper. Spot ends tasks with two minutes' notice whatever is on them: it cuts
+   * calls. To turn it on or off replaces the service, which ends live calls. A `cluster` of yours must have the capacity
+   * provider FARGATE_SPOT.
    * @default false
    */
   readonly spot?: boolean;
@@ -188,10 +198,20 @@ export interface VoiceAgentServiceProps {
 
   /**
    * More environment variables for the container, such as GOODBYE or PROTECTION_GRACE_S; docs/operations.md lists them.
-   * Those that another prop sets win.
+   * One that another prop, the secret or ECS sets is refused at synth.
    * @default - none
    */
   readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** Props of which only one can be given. @returns one sentence, or nothing. */
+function contradiction(props: VoiceAgentServiceProps): string | undefined {
+  if (props.image && props.architecture && props.image.architecture !== props.architecture) {
+    return '"image" was built for another processor than "architecture": give both the same.';
+  }
+  return props.cluster && props.containerInsights
+    ? '"containerInsights" is for an own cluster and cannot be given with "cluster".'
+    : undefined;
 }
 
 /**
@@ -216,17 +236,23 @@ export class VoiceAgentService extends Construct implements IGrantable {
     super(scope, id);
     const { cpu = 2048, memory = 4096, callsPerTask = 10 } = props;
     const stopTimeout = props.stopTimeout ?? Duration.seconds(MOST_STOP_SECONDS);
+    const maxCallLength = props.maxCallLength ?? Duration.hours(1);
+    const architecture = props.architecture ?? props.image?.architecture ?? CpuArchitecture.ARM64;
     const mistake =
       sizeMistake(cpu, memory) ??
       (Token.isUnresolved(callsPerTask) ? undefined : callsMistake(callsPerTask, memory)) ??
-      stopTimeoutMistake(stopTimeout.toSeconds());
+      stopTimeoutMistake(stopTimeout.toSeconds(), 'stopTimeout') ??
+      rangeMistake('maxCallLength', maxCallLength.toSeconds(), RANGES.maxCallSeconds, ' seconds') ??
+      (props.renewAfter &&
+        rangeMistake(
+          'renewAfter',
+          props.renewAfter.toSeconds(),
+          RANGES.renewAfterSeconds,
+          ' seconds',
+        )) ??
+      environmentMistakes(props.environment ?? {})[0] ??
+      contradiction(props);
     if (mistake) throw new Error(mistake);
-    const architecture = props.architecture ?? CpuArchitecture.ARM64;
-    if (props.image && props.image.architecture !== architecture) {
-      throw new Error(
-        '"image" was built for another processor than "architecture": give both the same.',
-      );
-    }
 
     this.callsPerTask = callsPerTask;
     this.network = props.network ?? new AgentNetwork(this, 'Network');
@@ -268,7 +294,7 @@ export class VoiceAgentService extends Construct implements IGrantable {
     });
     this.container = this.taskDefinition.addContainer('Agent', {
       image: ContainerImage.fromDockerImageAsset(image),
-      environment: this.environment(props, stopTimeout),
+      environment: this.environment(props, stopTimeout, maxCallLength),
       secrets: credentials.containerSecrets(),
       healthCheck,
       stopTimeout,
@@ -345,6 +371,7 @@ export class VoiceAgentService extends Construct implements IGrantable {
   private environment(
     props: VoiceAgentServiceProps,
     stopTimeout: Duration,
+    maxCallLength: Duration,
   ): Record<string, string> {
     const prices = props.prices ?? DEFAULT_PRICES;
     return {
@@ -356,7 +383,7 @@ export class VoiceAgentService extends Construct implements IGrantable {
       NOVA_SONIC_MODEL: this.novaSonic.model,
       CALLS_PER_TASK: numberText(this.callsPerTask),
       DRAIN_TIMEOUT_S: String(stopTimeout.toSeconds() - DRAIN_MARGIN_SECONDS),
-      MAX_CALL_S: String((props.maxCallLength ?? Duration.hours(1)).toSeconds()),
+      MAX_CALL_S: String(maxCallLength.toSeconds()),
       HEALTH_PORT: String(HEALTH_PORT),
       LOG_LEVEL: props.logLevel ?? 'info',
       METRICS_NAMESPACE: this.metrics.namespace,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, test } from '@jest/globals';
-import { Vpc } from 'aws-cdk-lib/aws-ec2';
+import { SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { AgentNetwork, type AgentNetworkProps } from '../../lib/agent-network.js';
 import { flat, only, resources, stackOf, templateOf, templateWith } from './synth.js';
 
@@ -18,6 +18,7 @@ describe('the own VPC', () => {
     template.resourceCountIs('AWS::EC2::Subnet', 2);
     template.resourceCountIs('AWS::EC2::NatGateway', 0);
     template.resourceCountIs('AWS::EC2::EIP', 0);
+    template.resourceCountIs('AWS::Lambda::Function', 0);
     expect(
       resources(template, 'AWS::EC2::VPCEndpoint').map(
         ([, { Properties }]) => Properties.VpcEndpointType,
@@ -29,6 +30,10 @@ describe('the own VPC', () => {
     expect(placement().AssignPublicIp).toBe('ENABLED');
     const group = only(templateWith(), 'AWS::EC2::SecurityGroup');
     expect(group).not.toHaveProperty('SecurityGroupIngress');
+    expect(group.GroupDescription).toMatch(/^Voice agent: no inbound rule; .* and AWS$/);
+    for (const [, { Properties }] of resources(templateWith(), 'AWS::EC2::Subnet')) {
+      expect(Properties.MapPublicIpOnLaunch).toBe(false);
+    }
     expect(group.SecurityGroupEgress).toEqual([
       expect.objectContaining({ CidrIp: '0.0.0.0/0', IpProtocol: '-1' }),
     ]);
@@ -56,6 +61,9 @@ describe('the own VPC', () => {
         Properties.CidrBlock,
       ]);
     expect(ranges({ natGateways: 1 })).toEqual(expect.arrayContaining(ranges()));
+    expect(ranges({ natGateways: 1 }).map(([, range]) => range)).toEqual([
+      ...['10.0.0.0/20', '10.0.16.0/20', '10.0.32.0/20', '10.0.48.0/20'],
+    ]);
   });
 
   test('has interface endpoints when asked, open to the tasks alone', () => {
@@ -115,16 +123,47 @@ describe('alone in another stack', () => {
 
   test('refuses tasks that could reach nothing', () => {
     expect(network({ assignPublicIp: false })).toThrow(
-      '"assignPublicIp" cannot be false with 0 "natGateways": the tasks could not reach LiveKit.',
+      new Error(
+        '"assignPublicIp" cannot be false with 0 "natGateways": the tasks could not reach LiveKit.',
+      ),
     );
   });
 
-  test('refuses NAT gateways for a VPC that is not its own', () => {
-    expect(() =>
-      stackOf((scope) => {
-        const vpc = new Vpc(scope, 'Vpc');
-        new AgentNetwork(scope, 'Network', { vpc, natGateways: 1 });
-      }),
-    ).toThrow('"natGateways" and "cidr" are for an own VPC');
+  test.each<[AgentNetworkProps, string]>([
+    [{ natGateways: 3 }, '"natGateways" cannot be 3: it must be a whole number from 0 to 2.'],
+    [
+      { subnets: { subnetType: SubnetType.PUBLIC } },
+      '"subnets" needs "vpc": an own VPC has subnets of its own.',
+    ],
+  ])('refuses %j', (props, sentence) => {
+    expect(network(props)).toThrow(new Error(sentence));
+  });
+
+  test.each([{ natGateways: 1 }, { natGateways: 0 }, { cidr: '172.20.0.0/16' }])(
+    'refuses %j for a VPC that is not its own',
+    (props) => {
+      expect(() =>
+        stackOf((scope) => {
+          const vpc = new Vpc(scope, 'Vpc');
+          new AgentNetwork(scope, 'Network', { vpc, ...props });
+        }),
+      ).toThrow(
+        new Error('"natGateways" and "cidr" are for an own VPC and cannot be given with "vpc".'),
+      );
+    },
+  );
+
+  test('takes the private subnets with a way out of a VPC of theirs', () => {
+    let network: AgentNetwork | undefined;
+    stackOf((scope) => {
+      const vpc = new Vpc(scope, 'Vpc', { natGateways: 1 });
+      network = new AgentNetwork(scope, 'Network', { vpc });
+    });
+    expect(network?.subnets).toEqual({ subnetType: SubnetType.PRIVATE_WITH_EGRESS });
+    expect(network?.assignPublicIp).toBe(false);
+  });
+
+  test('takes private tasks where there is a NAT gateway', () => {
+    expect(network({ natGateways: 1, assignPublicIp: false })).not.toThrow();
   });
 });

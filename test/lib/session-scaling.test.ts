@@ -110,6 +110,11 @@ describe('alone in another stack', () => {
     [{ minTasks: 3, maxTasks: 2 }, '"minTasks" (3) cannot be above "maxTasks" (2).'],
     [{ minTasks: 0 }, '"minTasks" cannot be 0: with no task nothing publishes the metric'],
     [{ targetSlotShare: 90 }, '"targetSlotShare" cannot be 90: it is a percentage from 10 to 80.'],
+    [{ targetSlotShare: 9 }, '"targetSlotShare" cannot be 9: it is a percentage from 10 to 80.'],
+    [
+      { schedules: [{ cron: '0 8 * * *', minTasks: 1, maxTasks: 2 }] },
+      '"cron" cannot be "0 8 * * *": it has five fields with a ? for the day of the month or of the week, as in "0 8 ? * MON-FRI".',
+    ],
     [
       { schedules: [{ cron: '0 8 ? * *', minTasks: 5, maxTasks: 4 }] },
       'In the schedule "0 8 ? * *", "minTasks" (5) cannot be above "maxTasks" (4).',

@@ -49,7 +49,9 @@ describe('a wrong setting', () => {
     ['maxCallSeconds', '1.5', 'a whole number from 60 to 86400 seconds'],
     ['secretKmsKey', 'alias/key', 'the ARN of a KMS key'],
     ['vpcId', 'vpc-1', 'the ID of a VPC'],
-    ['natGateways', -1, 'a whole number from 0 to 4'],
+    ['natGateways', -1, 'a whole number from 0 to 2'],
+    // An own VPC has two zones; a third gateway would not be made.
+    ['natGateways', 3, 'a whole number from 0 to 2'],
     ['architecture', 'arm', 'one of arm64, x86_64'],
     ['cpu', 1000, 'one of 256, 512, 1024, 2048, 4096, 8192, 16384 CPU units'],
     ['memory', '4 GB', 'a whole number from 512 to 122880 MiB'],
@@ -67,7 +69,35 @@ describe('a wrong setting', () => {
     ['containerInsights', true, 'one of off, on, enhanced'],
     ['metricsNamespace', 'AWS/ECS', 'letters, digits and ./#-_, at most 100'],
     ['priceAudioInPerM', -3, 'a price in USD per million tokens, from 0 to 10000'],
-    ['environment', '{"goodbye": 1}', 'an object like {"GOODBYE_S": "20"} with names in capitals'],
+    ...['{"goodbye": 1}', { GOODBYE: { text: 'Bye' } }, 'GOODBYE=Bye', { GOODBYE: null }].map(
+      (value): [string, unknown, string] => [
+        'environment',
+        value,
+        'an object like {"GOODBYE_S": "20"} with names in capitals and one value each',
+      ],
+    ),
+    ['stopTimeoutSeconds', 'long', 'a whole number of seconds, at most 120'],
+    ['baseImage', 'node:24-alpine', 'the name of a container image with glibc'],
+    ['baseImage', 'my image', 'the name of a container image with glibc'],
+    ['model', 'nova sonic', 'the ID of a Nova Sonic model'],
+    ['secret', 5, 'the name or ARN of a secret'],
+    ['logKmsKey', 'my-key', 'the ARN of a KMS key'],
+    ['publicIp', 1, 'true or false'],
+    ['vpcEndpoints', 'on', 'true or false'],
+    ['spot', 'no', 'true or false'],
+    ['subnetIds', 'subnet-x', 'IDs of subnets, as a list or separated by commas, each once'],
+    ['subnetIds', [], 'IDs of subnets, as a list or separated by commas, each once'],
+    ['alarmEmail', 'a@example.com,b@example.com', 'an e-mail address'],
+    ['metricsNamespace', 'two words', 'letters, digits and ./#-_, at most 100'],
+    ['targetSlotShare', '60%', 'a whole number from 10 to 80 percent'],
+    ['cpu', '2 vCPU', 'one of 256, 512, 1024, 2048, 4096, 8192, 16384 CPU units'],
+    ...(['priceAudioOutPerM', 'priceTextInPerM', 'priceTextOutPerM'] as const).map(
+      (name): [string, unknown, string] => [
+        name,
+        '3,5',
+        'a price in USD per million tokens, from 0 to 10000',
+      ],
+    ),
   ])('%s=%j gets one sentence', (name, value, rest) => {
     expect(mistakes({ [name]: value })).toEqual([cannotBe(name, value, rest)]);
   });
@@ -76,7 +106,9 @@ describe('a wrong setting', () => {
     ['not JSON', 'at eight'],
     ['no question mark', [{ cron: '0 8 * * MON-FRI', minTasks: 1, maxTasks: 2 }]],
     ['an unknown time zone', [{ cron: '0 8 ? * *', timeZone: 'Berlin', minTasks: 1, maxTasks: 2 }]],
+    ['an hour that no day has', [{ cron: '0 24 ? * *', minTasks: 1, maxTasks: 2 }]],
     ['a missing bound', [{ cron: '0 8 ? * *', minTasks: 1 }]],
+    ['a misspelt bound', [{ cron: '0 8 ? * *', minTasks: 1, maxTask: 2 }]],
   ])('a schedule with %s gets one sentence', (_what, schedules) => {
     expect(mistakes({ schedules })).toEqual([
       expect.stringMatching(/^The setting "schedules" cannot be .*: it must be a list like \[/),
@@ -95,6 +127,13 @@ describe('a wrong setting', () => {
     ]);
   });
 
+  test('with hyphens is no setting, rather than passed over', () => {
+    expect(mistakes({ 'max-tasks': 5, 'Alarm-Email': 'ops@example.com' })).toEqual([
+      'The setting "max-tasks" is not known: did you mean "maxTasks"?',
+      'The setting "Alarm-Email" is not known: did you mean "alarmEmail"?',
+    ]);
+  });
+
   test('is told with all others at once', () => {
     expect(mistakes({ minTasks: 'x', cpu: 3, maxTask: 1 })).toHaveLength(3);
   });
@@ -106,6 +145,10 @@ describe('settings that do not fit each other', () => {
     [
       { stopTimeoutSeconds: 600 },
       '"stopTimeoutSeconds" cannot be 600: Fargate kills a container 120 s after SIGTERM, and neither CDK nor CloudFormation would say so; longer calls are kept by task protection, not by this.',
+    ],
+    [
+      { stopTimeoutSeconds: 0 },
+      '"stopTimeoutSeconds" cannot be 0: it must be at least 20, of which the last 10 are for closing streams.',
     ],
     [
       { stopTimeoutSeconds: 10 },
@@ -143,6 +186,25 @@ describe('settings that do not fit each other', () => {
       { secret: 'prod-secret' },
       '"secret" cannot be the name "prod-secret", which ends in a hyphen and six characters like an ARN\'s suffix: give its complete ARN.',
     ],
+    [
+      {
+        secret: 'arn:aws:secretsmanager:eu-north-1:111122223333:secret:team/livekit-AbCdEf',
+        secretKmsKey: 'arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555',
+      },
+      '"secretKmsKey" is in us-east-1 and "secret" in eu-north-1: a secret is encrypted with a key of its own Region.',
+    ],
+    [
+      { secret: '' },
+      '"secret" cannot be "": give the name or the complete ARN of a secret in Secrets Manager.',
+    ],
+    [
+      { model: 'eu.amazon.nova-2-sonic-v1:0' },
+      'The Bedrock Region "us-east-1" does not offer eu.amazon.nova-2-sonic-v1:0: use some of eu-north-1, or set "forceModel" to true if it does by now.',
+    ],
+    [
+      { cpu: 512, memory: 1536, callsPerTask: 1 },
+      '"memory" cannot be 1536 with "cpu" 512: Fargate has 1024 to 4096 MiB in steps of 1024 there.',
+    ],
     [{ subnetIds: 'subnet-01234567' }, '"subnetIds" needs "vpcId": subnets belong to a VPC.'],
     [
       { vpcId: 'vpc-01234567', natGateways: 1 },
@@ -162,6 +224,26 @@ describe('settings that do not fit each other', () => {
     ],
   ])('%j', (context, sentence) => {
     expect(mistakes(context)).toEqual([sentence]);
+  });
+
+  test.each<[string, Record<string, unknown>]>([
+    ['NAT gateways with private tasks', { natGateways: 2, publicIp: false }],
+    ['a VPC of theirs without public addresses', { vpcId: 'vpc-01234567', publicIp: false }],
+    [
+      'a key in the Region of the secret',
+      {
+        secret: 'arn:aws:secretsmanager:us-east-1:111122223333:secret:team/livekit-AbCdEf',
+        secretKmsKey: 'arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555',
+      },
+    ],
+    [
+      'a key with the name of a secret',
+      { secretKmsKey: 'arn:aws:kms:eu-north-1:111122223333:key/0a1b' },
+    ],
+    ['as many calls as the memory holds', { callsPerTask: 16 }],
+    ['equal bounds', { minTasks: 2, maxTasks: 2 }],
+  ])('%s are fine', (_what, context) => {
+    expect(mistakes(context)).toEqual([]);
   });
 
   test('a forced model is let through', () => {
@@ -201,8 +283,20 @@ describe('settings', () => {
     expect(readSettings(context)).toEqual(readSettings({}));
   });
 
-  test('are all described in docs/operations.md', () => {
+  test('are all described in docs/operations.md, with their defaults', () => {
     const text = read('docs/operations.md');
-    for (const name of SETTING_NAMES) expect(text).toContain(`| \`${name}\` |`);
+    const defaults: Record<string, unknown> = readSettings({});
+    for (const name of SETTING_NAMES) {
+      const [, shown] = new RegExp(`^\\| \`${name}\` \\| ([^|]+) \\|`, 'm').exec(text) ?? [];
+      const value = JSON.stringify(defaults[name]) ?? 'none';
+      // What has no default may say in words what happens then.
+      const expected = /^(none|\[\]|\{\})$/.test(value)
+        ? /^[\w :`.,'/]+$/
+        : value.replace(/[[\]"]/g, '');
+      expect([name, shown?.replaceAll('`', '')]).toEqual([
+        name,
+        typeof expected === 'string' ? expected : expect.stringMatching(expected),
+      ]);
+    }
   });
 });

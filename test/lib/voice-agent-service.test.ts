@@ -2,9 +2,11 @@
 
 import { describe, expect, test } from '@jest/globals';
 import { Annotations } from 'aws-cdk-lib/assertions';
-import { ContainerInsights, CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
-import { Duration } from 'aws-cdk-lib/core';
+import { Cluster, ContainerInsights, CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
+import { type App, Duration } from 'aws-cdk-lib/core';
+import { AssetManifestArtifact } from 'aws-cdk-lib/cx-api';
 import { AgentImage } from '../../lib/agent-image.js';
+import { AgentNetwork } from '../../lib/agent-network.js';
 import { VoiceAgentService, type VoiceAgentServiceProps } from '../../lib/voice-agent-service.js';
 import {
   container,
@@ -77,6 +79,13 @@ describe('the service', () => {
 });
 
 describe('the task', () => {
+  /** How `cdk deploy` builds the image. */
+  const imageOf = (context = {}) => {
+    const assembly = (stackWith(context).node.root as App).synth();
+    const assets = assembly.artifacts.find((artifact) => artifact instanceof AssetManifestArtifact);
+    const [image] = Object.values((assets as AssetManifestArtifact).contents.dockerImages ?? {});
+    return { ...image, ...image?.source };
+  };
   const task = (context = {}) => only(templateWith(context), 'AWS::ECS::TaskDefinition');
 
   test('is ARM64 unless x86 is asked for, and the image is built for the same', () => {
@@ -85,6 +94,17 @@ describe('the task', () => {
       OperatingSystemFamily: 'LINUX',
     });
     expect(task({ architecture: 'x86_64' }).RuntimePlatform.CpuArchitecture).toBe('X86_64');
+    expect(imageOf().platform).toBe('linux/arm64');
+    expect(imageOf({ architecture: 'x86_64' }).platform).toBe('linux/amd64');
+  });
+
+  test("is built from agent/Dockerfile, on another base when asked, under a name of the project's", () => {
+    expect(imageOf()).toMatchObject({ dockerFile: 'agent/Dockerfile' });
+    expect(imageOf().displayName).toBe('Voice agent');
+    expect(imageOf()).not.toHaveProperty('dockerBuildArgs');
+    expect(imageOf({ baseImage: 'node:24-slim' }).dockerBuildArgs).toEqual({
+      NODE_IMAGE: 'node:24-slim',
+    });
   });
 
   test('has the size that is set', () => {
@@ -200,34 +220,97 @@ describe('alone in another stack', () => {
     expect(stack.node.findChild('Agent')).toHaveProperty('grantPrincipal.roleArn');
   });
 
-  test.each<[string, VoiceAgentServiceProps, RegExp]>([
+  const FARGATE = 'Fargate kills a container 120 s after SIGTERM';
+  test.each<[string, VoiceAgentServiceProps, string]>([
     [
       '600 s to stop',
       { stopTimeout: Duration.minutes(10) },
-      /"stopTimeoutSeconds" cannot be 600: Fargate kills a container 120 s after SIGTERM/,
+      `"stopTimeout" cannot be 600: ${FARGATE}`,
     ],
     [
       '5 s to stop',
       { stopTimeout: Duration.seconds(5) },
-      /"stopTimeoutSeconds" cannot be 5: it must be at least 20/,
+      '"stopTimeout" cannot be 5: it must be at least 20, of which the last 10 are for closing streams.',
     ],
     [
       'a size that Fargate lacks',
       { cpu: 1024, memory: 16384 },
-      /"memory" cannot be 16384 with "cpu" 1024/,
+      '"memory" cannot be 16384 with "cpu" 1024: Fargate has 2048 to 8192 MiB in steps of 1024 there.',
     ],
-    ['more calls than fit', { callsPerTask: 50 }, /"callsPerTask" cannot be 50 with "memory" 4096/],
+    [
+      'an odd size',
+      { cpu: 1000 },
+      '"cpu" cannot be 1000: Fargate has 256, 512, 1024, 2048, 4096, 8192, 16384 CPU units.',
+    ],
+    [
+      'more calls than fit',
+      { callsPerTask: 50 },
+      '"callsPerTask" cannot be 50 with "memory" 4096: 50 calls take 700 + 50 x 200 = 10700 MiB, so have at most 16 calls or more memory.',
+    ],
+    ...[0, 2.5, 101].map((callsPerTask): [string, VoiceAgentServiceProps, string] => [
+      `${callsPerTask} calls`,
+      { callsPerTask, cpu: 8192, memory: 61440 },
+      `"callsPerTask" cannot be ${callsPerTask}: it must be a whole number from 1 to 100.`,
+    ]),
+    [
+      'calls of two days, with which the worker would not start',
+      { maxCallLength: Duration.days(2) },
+      '"maxCallLength" cannot be 172800: it must be a whole number from 60 to 86400 seconds.',
+    ],
+    [
+      'streams older than Bedrock lets them be',
+      { renewAfter: Duration.minutes(8) },
+      '"renewAfter" cannot be 480: it must be a whole number from 10 to 470 seconds.',
+    ],
+    [
+      'variables that come from elsewhere',
+      { environment: { LIVEKIT_API_KEY: 'key' } },
+      '"environment" cannot have LIVEKIT_API_KEY: it comes from the secret, from ECS or from a setting of its own.',
+    ],
   ])('refuses %s', (_what, props, sentence) => {
     expect(() => alone(props)).toThrow(sentence);
   });
 
+  const withImage = (image: CpuArchitecture, architecture?: CpuArchitecture) =>
+    stackOf((scope) => {
+      new VoiceAgentService(scope, 'Agent', {
+        image: new AgentImage(scope, 'Image', { architecture: image }),
+        ...(architecture && { architecture }),
+      });
+    });
+
+  test('runs on the processor of an image that is given', () => {
+    const task = only(templateOf(withImage(CpuArchitecture.X86_64)), 'AWS::ECS::TaskDefinition');
+    expect(task.RuntimePlatform.CpuArchitecture).toBe('X86_64');
+  });
+
   test('refuses an image for another processor', () => {
-    expect(() =>
+    expect(() => withImage(CpuArchitecture.X86_64, CpuArchitecture.ARM64)).toThrow(
+      new Error('"image" was built for another processor than "architecture": give both the same.'),
+    );
+  });
+
+  test('runs in a cluster of theirs, and refuses to change its Container Insights', () => {
+    const inTheirs = (props: VoiceAgentServiceProps = {}) =>
       stackOf((scope) => {
-        const image = new AgentImage(scope, 'Image', { architecture: CpuArchitecture.X86_64 });
-        new VoiceAgentService(scope, 'Agent', { image });
-      }),
-    ).toThrow('"image" was built for another processor than "architecture"');
+        const network = new AgentNetwork(scope, 'Network');
+        const cluster = new Cluster(scope, 'Theirs', { vpc: network.vpc });
+        new VoiceAgentService(scope, 'Agent', { network, cluster, ...props });
+      });
+    const template = templateOf(inTheirs());
+    template.resourceCountIs('AWS::ECS::Cluster', 1);
+    expect(flat(only(template, 'AWS::ECS::Service').Cluster)).toMatch(/^<Theirs\w+>$/);
+    expect(() => inTheirs({ containerInsights: ContainerInsights.ENABLED })).toThrow(
+      new Error('"containerInsights" is for an own cluster and cannot be given with "cluster".'),
+    );
+  });
+
+  test('keeps its own log for a month, and when the stack is deleted', () => {
+    const [, log] =
+      resources(templateOf(alone()), 'AWS::Logs::LogGroup').find(([id]) =>
+        id.startsWith('AgentLog'),
+      ) ?? [];
+    expect(log).toMatchObject({ DeletionPolicy: 'Retain', Properties: { RetentionInDays: 30 } });
   });
 
   test('turns Container Insights on when asked', () => {
