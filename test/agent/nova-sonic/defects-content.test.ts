@@ -216,6 +216,20 @@ describe('history', () => {
     expect(contents.size).toBe(4);
   });
 
+  test('14: a history that the agent began is told with the user first all the same', async () => {
+    const chatCtx = llm.ChatContext.empty();
+    chatCtx.addMessage({ role: 'assistant', content: 'Welcome.' });
+    chatCtx.addMessage({ role: 'user', content: 'Hi.' });
+    await startAgent({ chatCtx });
+    const stream = await server.stream(0);
+    await stream.heard('audioInput');
+    expect(stream.texts.slice(1).map(({ role, text }) => `${role}: ${text}`)).toEqual([
+      'USER: [The call begins.]',
+      'ASSISTANT: Welcome.',
+      'USER: Hi.',
+    ]);
+  });
+
   test('14: typed words, instructions and tools are told to the next stream', async () => {
     await startAgent({ tools: { look_up: tool(async () => ({ city: 'Rome' })) } });
     const stream = await server.stream(0);

@@ -164,6 +164,31 @@ describe('failures in the middle of a call', () => {
     expect(server.streams).toHaveLength(2);
   });
 
+  test('6: a reply that a failure cut off stays as it is, what follows is another', async () => {
+    await startAgent();
+    const created: Array<string | undefined> = [];
+    rig.sonic.on('generation_created', (e: llm.GenerationCreatedEvent) =>
+      created.push(e.responseId),
+    );
+    const first = await server.stream(0);
+    first.send(...says.userText('Tell me.'), ...says.plan('Once upon'), ...says.audio(200));
+    await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
+    first.kill();
+    const second = await server.stream(1);
+    const ask = await second.heard((e) => /Finish that answer/.test(String(e.body.content)));
+    expect(ask.body.content).toContain('"Once upon"');
+    second.send(...says.reply('a time.'));
+    await rig.item('assistant', 'a time.');
+    expect(new Set(created).size).toBe(2);
+    expect(rig.items.map((i) => `${i.role}: ${i.textContent}`)).toEqual([
+      'user: Tell me.',
+      'assistant: Once upon',
+      'assistant: a time.',
+    ]);
+    expect(rig.speaker.playedMs).toBe(600);
+    expectLegal(second);
+  });
+
   test.each<[string, (s: ScriptedStream) => void]>([
     ['an end without a word', (s) => s.end()],
     ['a torn connection', (s) => s.kill()],

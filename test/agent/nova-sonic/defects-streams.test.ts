@@ -137,7 +137,7 @@ describe('close', () => {
         expect(rig.model.openSessions).toBe(0);
       }
     }
-    await until('no stream is open', () => server.open.length === 0);
+    await until('no stream is open', () => server.open.length === 0, 5_000);
     const count = server.streams.length;
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(server.streams).toHaveLength(count);
@@ -152,6 +152,6 @@ describe('close', () => {
     await server.stream(1);
     await rig.close();
     expect(first.names.slice(-3)).toEqual(['contentEnd', 'promptEnd', 'sessionEnd']);
-    await until('no stream is open', () => server.open.length === 0);
+    await until('no stream is open', () => server.open.length === 0, 5_000);
   });
 });

@@ -1,116 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every member of RealtimeModel and RealtimeSession, in a real AgentSession against a scripted service.
+// The members of RealtimeModel and RealtimeSession in a real AgentSession against a scripted service; generateReply
+// has a file of its own.
 import { describe, expect, test } from '@jest/globals';
-import { llm, log, voice } from '@livekit/agents';
+import { llm, log, type metrics, voice } from '@livekit/agents';
 import type { BargeIn, BedrockEvent, StreamLifecycle, TurnTiming } from 'livekit-plugin-nova-sonic';
 import { z } from 'zod';
 import { rig, server, startAgent } from './support/scripted-call.js';
 import * as says from './support/sonic-says.js';
+import { reason, warnings } from './support/told.js';
 import { until } from './support/wait.js';
-
-/** Messages that were logged as warnings while something ran. */
-async function warnings(run: () => unknown): Promise<string[]> {
-  const told: string[] = [];
-  const logger = log() as unknown as Record<string, (...args: unknown[]) => void>;
-  const before = logger.warn as (...args: unknown[]) => void;
-  logger.warn = (...args) => told.push(String(args.at(-1)));
-  try {
-    await run();
-  } finally {
-    logger.warn = before;
-  }
-  return told;
-}
-
-const reason = (promise: Promise<unknown>) =>
-  promise.then(
-    () => 'no error',
-    (error: Error) => `${error.name}: ${error.message}`,
-  );
-
-describe('generateReply', () => {
-  test('without words it is refused at once, and told', async () => {
-    await startAgent();
-    expect(await reason(rig.sonic.generateReply())).toMatch(
-      /^RealtimeError: .*pass instructions or userInput/,
-    );
-    expect(rig.errors).toEqual([
-      { recoverable: true, message: expect.stringContaining('pass instructions') },
-    ]);
-    await rig.session.generateReply().waitForPlayout();
-    expect(rig.errors).toHaveLength(2);
-  });
-
-  test('a model that takes only audio refuses it', async () => {
-    await startAgent({ model: { modalities: 'audio' } });
-    expect(await reason(rig.sonic.generateReply('Hello'))).toMatch(
-      /takes no text: the caller must speak first/,
-    );
-  });
-
-  test('a reply that does not begin in time is given up, and played when it comes after all', async () => {
-    await startAgent({ model: { generateReplyTimeout: 200 } });
-    const stream = await server.stream(0);
-    const begun = Date.now();
-    expect(await reason(rig.sonic.generateReply('Hello'))).toMatch(
-      /^RealtimeError: generateReply timed out/,
-    );
-    expect(Date.now() - begun).toBeGreaterThanOrEqual(190);
-    stream.send(...says.reply('Late but here.'));
-    await rig.item('assistant', 'Late but here');
-  });
-
-  test('aborted before it began, it is not heard, and the next reply is', async () => {
-    await startAgent();
-    const stream = await server.stream(0);
-    const abort = new AbortController();
-    const refused = reason(rig.sonic.generateReply('Hello', { signal: abort.signal }));
-    await stream.heard((e) => e.body.content === 'Hello');
-    abort.abort();
-    expect(await refused).toContain('aborted');
-    expect(await reason(rig.sonic.generateReply('x', { signal: AbortSignal.abort() }))).toContain(
-      'aborted',
-    );
-    stream.send(
-      ...says.reply('Nobody hears this.'),
-      ...says.userText('Hi.'),
-      ...says.reply('This they do.'),
-    );
-    await rig.item('assistant', 'This they do');
-    expect(rig.items.map((i) => i.textContent)).toEqual(['Hi.', 'This they do.']);
-  });
-
-  test('typed input is answered before any speech, once, and is in the history', async () => {
-    await startAgent();
-    const stream = await server.stream(0);
-    const handle = rig.session.generateReply({ userInput: 'Hello, by text.' });
-    await stream.heard((e) => e.body.content === 'Hello, by text.');
-    stream.send(...says.reply('Hello, by voice.'));
-    await handle.waitForPlayout();
-    expect(rig.items.map((i) => `${i.role}: ${i.textContent}`)).toEqual([
-      'user: Hello, by text.',
-      'assistant: Hello, by voice.',
-    ]);
-    expect(stream.texts.filter((t) => t.role === 'USER')).toHaveLength(1);
-    // Audio went before the words, although nobody has a microphone on.
-    const names = stream.said.map((e) => e.name);
-    expect(names.indexOf('audioInput')).toBeLessThan(names.lastIndexOf('textInput'));
-  });
-
-  test('a tool call in a reply that may not use tools is answered', async () => {
-    await startAgent({
-      tools: { x: llm.tool({ description: 'd', execute: async () => 1 }) },
-    });
-    const stream = await server.stream(0);
-    rig.session.generateReply({ instructions: 'Just talk.', toolChoice: 'none' });
-    await stream.heard((e) => e.body.content === 'Just talk.');
-    stream.send(...says.toolUse('x', {}, 'use-1'));
-    const result = await stream.heard('toolResult');
-    expect(JSON.parse(String(result.body.content))).toEqual({
-      error: 'tools are not allowed in this reply',
-    });
-  });
-});
 
 describe('what Sonic takes only at the start', () => {
   test('new instructions move the call to a fresh stream at a quiet moment', async () => {
@@ -205,6 +103,30 @@ describe('what Sonic takes only at the start', () => {
     expect(rig.errors.at(-1)?.message).toContain('The tool big is left out');
     stream.send(...says.userText('Still there?'), ...says.reply('I am.', 80));
     await rig.item('assistant', 'I am.');
+  });
+
+  test('a tool may have a raw JSON schema instead of zod', async () => {
+    const parameters = {
+      type: 'object' as const,
+      properties: { city: { type: 'string', enum: ['Rome', 'Paris'] } },
+      required: ['city'],
+      additionalProperties: false,
+    };
+    const given: unknown[] = [];
+    const execute = async (args: unknown) => {
+      given.push(args);
+      return 'sunny';
+    };
+    await startAgent({ tools: { weather: llm.tool({ description: 'd', parameters, execute }) } });
+    const stream = await server.stream(0);
+    const { body } = await stream.heard('promptStart');
+    const { tools } = body.toolConfiguration as {
+      tools: Array<{ toolSpec: { inputSchema: { json: string } } }>;
+    };
+    expect(JSON.parse(tools[0]?.toolSpec.inputSchema.json as string)).toEqual(parameters);
+    stream.send(...says.userText('Rome?'), ...says.toolUse('weather', { city: 'Rome' }, 'use-1'));
+    await stream.heard('toolResult');
+    expect(given).toEqual([{ city: 'Rome' }]);
   });
 
   test('an edited past is told to a fresh stream when that is asked for', async () => {
@@ -367,6 +289,10 @@ describe('the small members', () => {
     rig.sonic.on('generation_created', (e: llm.GenerationCreatedEvent) =>
       created.push(e.responseId ?? ''),
     );
+    const cancelled: boolean[] = [];
+    rig.sonic.on('metrics_collected', (m: metrics.RealtimeModelMetrics) =>
+      cancelled.push(m.cancelled),
+    );
     const stream = await server.stream(0);
     const speaking = () =>
       rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
@@ -392,6 +318,7 @@ describe('the small members', () => {
       `${second} cut`,
       `${second} spoken over`,
     ]);
+    expect(cancelled).toEqual([false, true]);
   });
 
   test('nothing waits: a session takes audio as soon as it is configured', async () => {
