@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
 
 /** Tells the user what is going on, apart from what a command prints as its result. */
 export function say(line: string): void {
   process.stderr.write(`${pc.dim(line)}\n`);
+}
+
+/** A port as an option of a command. */
+export function portOption(value: string): number {
+  const port = Number(value);
+  if (value.trim() === '' || !Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new InvalidArgumentError('Give a number from 1 to 65535, or 0 for any free one.');
+  return port;
 }
 
 /**

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import './quiet.js';
+import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import pc from 'picocolors';
 import { checkBedrock } from './bedrock-access.js';
 import { buildPage } from './playground/build.js';
-import { type PageServer, servePage } from './playground/serve.js';
-import { run, say } from './run.js';
+import { type PageServer, portForPage, servePage } from './playground/serve.js';
+import { portOption, run, say } from './run.js';
+import { workerLines } from './worker-line.js';
 import { announceWorld, forgetWorld, runningWorld, startWorld } from './world.js';
 
 const command = new Command('npm start --')
@@ -17,8 +19,8 @@ const command = new Command('npm start --')
       .default('emulator'),
   )
   .option('--scenario <file>', "what the emulator's callers say and hear, see docs/emulator.md")
-  .option('--port <port>', 'port of the page (default: 3000, or a free one)', Number)
-  .option('--verbose', "show the agent's whole log")
+  .option('--port <port>', 'port of the page (default: 3000, or a free one)', portOption)
+  .option('--verbose', "show the agent's whole log, as JSON")
   .parse();
 const options = command.opts<{
   bedrock: 'emulator' | 'aws';
@@ -30,36 +32,53 @@ const options = command.opts<{
 await run(async (interrupted) => {
   if (await runningWorld())
     throw new Error('It is running already: use it, or stop it with Ctrl-C in its terminal.');
+  if (options.scenario && !existsSync(options.scenario))
+    throw new Error(
+      `There is no scenario ${options.scenario}: give the path of a file with --scenario.`,
+    );
+  const port = await portForPage(options.port);
   if (options.bedrock === 'aws') await checkBedrock();
   await buildPage(say);
   // What goes over the wire is shown to whoever runs this on their own machine.
   process.env.CALL_WIRE ??= 'true';
+  const words = workerLines();
+  // Before, what the worker says is in the error when it does not start; afterwards, what is torn down complains.
+  let running = false;
+  void interrupted.then(() => {
+    running = false;
+  });
+  const tell = (line: string) => {
+    const sentence = options.verbose ? line : running && words(line);
+    if (sentence) say(sentence);
+  };
   const world = await startWorld({
     bedrock: options.bedrock,
     say,
-    onWorkerLine: (line) => (options.verbose || notable(line)) && say(line),
+    onWorkerLine: tell,
     ...(options.scenario && { scenario: options.scenario }),
   });
   let page: PageServer | undefined;
   try {
+    running = true;
     announceWorld(world);
     const answers =
       world.bedrock.kind === 'emulator'
         ? `the emulator, ${world.bedrock.url}`
         : `Amazon Bedrock in ${world.bedrock.region}`;
+    const agentName = process.env.LIVEKIT_AGENT_NAME ?? '';
     page = await servePage({
       line: world.line,
       kind: world.bedrock.kind === 'emulator' ? 'emulator' : 'bedrock',
       name: world.bedrock.kind === 'emulator' ? 'the emulator on this machine' : answers,
-      ...(process.env.LIVEKIT_AGENT_NAME && { agentName: process.env.LIVEKIT_AGENT_NAME }),
-      ...(options.port !== undefined && { port: options.port }),
+      agentName,
+      port,
     });
     process.stdout.write(
       [
         pc.green('ready'),
         `  LiveKit   ${world.line.url}`,
         `  answers   ${answers}`,
-        '  agent     takes any call on this LiveKit server',
+        `  agent     ${agentName ? `named ${agentName}` : 'takes any call on this LiveKit server'}`,
         `Talk to it: open ${pc.bold(page.url)}, or \`npm run converse\` in another terminal. Ctrl-C stops everything.`,
         '',
       ].join('\n'),
@@ -72,9 +91,3 @@ await run(async (interrupted) => {
     await world.stop();
   }
 });
-
-/** Warnings and errors of the worker's JSON log, and what is not a log line at all. */
-function notable(line: string): boolean {
-  const level = /^\{"level":(\d+)/.exec(line)?.[1];
-  return level ? Number(level) >= 40 : line.trim() !== '';
-}

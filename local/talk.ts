@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import pc from 'picocolors';
 import { buildPage } from './playground/build.js';
-import { servePage } from './playground/serve.js';
+import { portForPage, servePage } from './playground/serve.js';
 import { readStack } from './playground/stack.js';
-import { run, say } from './run.js';
+import { portOption, run, say } from './run.js';
 
 const command = new Command('npm run talk --')
   .description(
@@ -14,7 +14,7 @@ const command = new Command('npm run talk --')
   .requiredOption('--stack <name>', 'name of the CloudFormation stack, as cdk deploy printed it')
   .option('--region <region>', 'Region of the stack (default: that of your AWS configuration)')
   .option('--profile <profile>', 'profile of your AWS configuration')
-  .option('--port <port>', 'port of the page (default: 3000, or a free one)', port)
+  .option('--port <port>', 'port of the page (default: 3000, or a free one)', portOption)
   .parse();
 const options = command.opts<{
   stack: string;
@@ -27,6 +27,7 @@ const options = command.opts<{
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
 await run(async (interrupted) => {
+  const port = await portForPage(options.port);
   const service = await readStack(options);
   await buildPage(say);
   const page = await servePage({
@@ -34,7 +35,7 @@ await run(async (interrupted) => {
     kind: 'stack',
     name: `${options.stack}, ${service.region}`,
     agentName: service.agentName,
-    ...(options.port !== undefined && { port: options.port }),
+    port,
   });
   try {
     process.stdout.write(
@@ -52,10 +53,3 @@ await run(async (interrupted) => {
     await page.stop();
   }
 });
-
-function port(value: string): number {
-  const number = Number(value);
-  if (!Number.isInteger(number) || number < 0 || number > 65_535)
-    throw new InvalidArgumentError('give a number from 0 to 65535.');
-  return number;
-}

@@ -110,6 +110,9 @@ export async function startWorkerProcess(
     HEALTH_PORT: '0',
     // This machine is busy with other things too, and has no second task to send a call to.
     CPU_FULL_AT: process.env.CPU_FULL_AT ?? '0',
+    // Whoever presses Ctrl-C wants no call to be brought to its end first.
+    DRAIN_TIMEOUT_S: process.env.DRAIN_TIMEOUT_S ?? '1',
+    GOODBYE: process.env.GOODBYE ?? 'off',
   };
   if (bedrock.kind === 'emulator') {
     Object.assign(env, EMULATOR_KEYS, { AWS_ENDPOINT_URL_BEDROCK_RUNTIME: bedrock.url });

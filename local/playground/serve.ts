@@ -34,14 +34,27 @@ export interface PageServer {
 }
 
 /**
+ * The port that the page will have: the wanted one, or 3000 or the next that is free.
+ * @throws Error with one sentence when the wanted port is taken.
+ */
+export async function portForPage(wanted?: number): Promise<number> {
+  const port = wanted === undefined ? portNumbers(3000, 3020) : wanted;
+  const free = await getPort({ host: '127.0.0.1', port });
+  if (wanted && free !== wanted) throw portTaken(wanted);
+  return free;
+}
+
+const portTaken = (port: number) =>
+  new Error(`Port ${port} is taken: give another one with --port.`);
+
+/**
  * Serves the page on 127.0.0.1, and to that page alone the tokens for its calls.
  * @throws Error with one sentence when the wanted port is taken.
  */
 export async function servePage(options: PageOptions): Promise<PageServer> {
   const { line, kind, name, agentName = '' } = options;
   const target: Target = { kind, name, livekit: line.url, agentName };
-  const port =
-    options.port ?? (await getPort({ host: '127.0.0.1', port: portNumbers(3000, 3020) }));
+  const port = options.port ?? (await portForPage());
   const server = createServer((request, response) => {
     respond(request, response, { line, target, port: listening() }).catch(() => {
       if (!response.headersSent) response.writeHead(500);
@@ -57,7 +70,7 @@ export async function servePage(options: PageOptions): Promise<PageServer> {
     await once(server, 'listening');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new Error(`Port ${port} is taken: give another one with --port.`);
+    throw portTaken(port);
   }
   return {
     url: `http://127.0.0.1:${listening()}`,

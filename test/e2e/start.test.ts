@@ -24,6 +24,33 @@ describe('npm start', () => {
     expect(await start.leftovers()).toEqual([]);
   });
 
+  it('ends a call that is going on, and itself, when Ctrl-C is pressed', async () => {
+    const start = new Command('start');
+    await start.line(/^ready/);
+    const converse = new Command('converse');
+    await converse.line(/agent {2}\S/);
+    const pressed = Date.now();
+    start.interrupt();
+    await start.exited;
+    // The agent would wait two minutes for its callers elsewhere, and is killed here after 10 s.
+    expect(Date.now() - pressed).toBeLessThan(9_000);
+    await converse.exited;
+    expect(converse.stderr + converse.stdout).toContain('the agent left the call');
+    expect(await start.leftovers()).toEqual([]);
+  });
+
+  it.each([
+    [['--port', 'abc'], /argument 'abc' is invalid\. Give a number from 1 to 65535/],
+    [['--scenario', '/nope.yaml'], /^There is no scenario \/nope\.yaml: give the path of a file/],
+    [['--bedrock', 'gcp'], /Allowed choices are emulator, aws/],
+  ])('refuses %j in one sentence, before it starts anything', async (args, sentence) => {
+    const start = new Command('start', args);
+    expect(await start.exited).toBeGreaterThan(0);
+    expect(start.stderr.trim()).toMatch(sentence);
+    expect(start.stderr.trim().split('\n')).toHaveLength(1);
+    expect(start.stdout).toBe('');
+  });
+
   it('leaves nothing behind when it is killed outright', async () => {
     const start = new Command('start');
     await start.line(/^ready/);

@@ -3,7 +3,7 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TokenVerifier } from 'livekit-server-sdk';
-import { type PageServer, servePage } from '../../../local/playground/serve.js';
+import { type PageServer, portForPage, servePage } from '../../../local/playground/serve.js';
 
 const line = {
   url: 'wss://example.livekit.cloud',
@@ -127,8 +127,10 @@ describe("the page's server", () => {
 
   it('says in one sentence that its port is taken', async () => {
     const port = Number(new URL(server.url).port);
-    await expect(servePage({ line, kind: 'stack', name: '', port })).rejects.toThrow(
-      `Port ${port} is taken: give another one with --port.`,
-    );
+    const sentence = `Port ${port} is taken: give another one with --port.`;
+    await expect(servePage({ line, kind: 'stack', name: '', port })).rejects.toThrow(sentence);
+    // Commands ask before they start anything.
+    await expect(portForPage(port)).rejects.toThrow(sentence);
+    expect(await portForPage()).toBeGreaterThanOrEqual(3000);
   });
 });

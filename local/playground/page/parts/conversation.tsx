@@ -18,7 +18,9 @@ export function Conversation({ state }: { state: PhoneState }) {
     <section className="conversation" aria-labelledby="conversation">
       <h2 id="conversation">Conversation</h2>
       <ScrollRegion className="log" ref={log} label="What was said">
-        {lines.length === 0 && <Empty inCall={inCall} ended={agent === 'ended'} />}
+        {lines.length + problems.length === 0 && (
+          <Empty inCall={inCall} ended={agent === 'ended'} />
+        )}
         <ol>
           {lines.map((line) =>
             line.kind === 'tool' ? (

@@ -37,10 +37,12 @@ export function TimelineView(props: { record: CallRecord | undefined; running: b
   return (
     <section className="timeline" aria-labelledby="timeline">
       <h2 id="timeline">Timeline</h2>
-      <div className="lanes" aria-hidden="true">
-        <span className="you">You</span>
-        <span className="agent">Agent</span>
-      </div>
+      {record && (
+        <div className="lanes" aria-hidden="true">
+          <span className="you">You</span>
+          <span className="agent">Agent</span>
+        </div>
+      )}
       <ScrollRegion
         className="scroll"
         ref={scroll}
