@@ -110,9 +110,9 @@ export class Continuity {
     return moved;
   }
 
-  /** Takes back a request for a renewal that nobody needs any more. */
-  cancelRenewal(): void {
-    this.#renewal.cancel();
+  /** Takes back a request for a renewal that nobody needs any more; requests for other reasons stay. */
+  cancelRenewal(reason: string): void {
+    this.#renewal.cancel(reason);
   }
 
   /** When the piece with what had arrived at a moment was handed to the SDK. */
@@ -300,7 +300,10 @@ export class Continuity {
     this.#standby = undefined;
     const old = this.#current;
     const now = this.#now;
-    if (link.version !== this.#conversation.version || !old) {
+    const stale =
+      link.version !== this.#conversation.version ||
+      link.settings !== settingsFingerprint(this.#host.settings());
+    if (stale || !old) {
       this.#retire(link);
       return;
     }

@@ -19,6 +19,9 @@ import { Telling } from './telling.js';
 import { ToolDelivery } from './tool-delivery.js';
 import { WatchedTools } from './tools.js';
 
+/** Why a stream is renewed whose instructions or tools are not the agent's any more. */
+const SETTINGS_CHANGED = 'settings changed';
+
 /**
  * One agent's conversation with Nova Sonic, over as many streams as it takes. LiveKit's side of the plugin: audio and
  * tool results in, generations and transcripts out. What to do is decided in `conversation.ts` and `continuity.ts`.
@@ -349,8 +352,9 @@ export class RealtimeSession extends llm.RealtimeSession {
     this.#settings.whenSettled(() => {
       const current = this.#continuity.settings;
       if (current === undefined) return;
-      if (current === settingsFingerprint(this.#settings.stream)) this.#continuity.cancelRenewal();
-      else void this.#continuity.renew('settings changed');
+      const same = current === settingsFingerprint(this.#settings.stream);
+      if (same) this.#continuity.cancelRenewal(SETTINGS_CHANGED);
+      else void this.#continuity.renew(SETTINGS_CHANGED);
     });
   }
 

@@ -23,9 +23,9 @@ const SAME_CREDENTIALS_MS = 15_000;
  */
 export class Renewal {
   readonly #renewAfterMs: number;
-  #asked?: string;
+  readonly #asked = new Set<string>();
   #notBefore = 0;
-  #waiting: Array<() => void> = [];
+  #waiting: Array<{ reason: string; resolve: () => void }> = [];
 
   /** @param renewAfterMs age at which a stream is replaced at the next quiet moment */
   constructor(renewAfterMs: number) {
@@ -34,14 +34,14 @@ export class Renewal {
 
   /** Somebody asks for a fresh stream; several requests make one renewal. Resolves when the call has moved. */
   ask(reason: string): Promise<void> {
-    this.#asked ??= reason;
-    return new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#asked.add(reason);
+    return new Promise<void>((resolve) => this.#waiting.push({ reason, resolve }));
   }
 
-  /** Nobody needs it any more. */
-  cancel(): void {
-    this.#asked = undefined;
-    this.settle();
+  /** What was asked for with this reason is not needed any more; what others asked for is. */
+  cancel(reason: string): void {
+    this.#asked.delete(reason);
+    this.#resolve((waiting) => waiting.reason === reason);
   }
 
   /** Why a stream should be replaced now, if it should. */
@@ -54,7 +54,7 @@ export class Renewal {
     const { expiresAt } = link.stream;
     if (expiresAt !== undefined && now >= expiresAt - CREDENTIALS_MARGIN_MS) return 'credentials';
     if (now - link.lastStimulusAt >= UNUSED_LIMIT_MS) return 'unused';
-    return this.#asked;
+    return [...this.#asked][0];
   }
 
   /** It cannot wait for a quiet moment: the service would end the stream before. */
@@ -70,7 +70,7 @@ export class Renewal {
 
   /** What was asked for is being done. */
   begun(): void {
-    this.#asked = undefined;
+    this.#asked.clear();
   }
 
   /** The call has moved from one stream to the next, which was opened for a reason. */
@@ -82,8 +82,12 @@ export class Renewal {
 
   /** The call has moved, or is over: nobody waits any more. */
   settle(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
+    this.#resolve(() => true);
+  }
+
+  #resolve(which: (waiting: { reason: string }) => boolean): void {
+    const done = this.#waiting.filter(which);
+    this.#waiting = this.#waiting.filter((waiting) => !done.includes(waiting));
+    for (const { resolve } of done) resolve();
   }
 }

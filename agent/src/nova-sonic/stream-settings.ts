@@ -12,7 +12,8 @@ export interface StreamSettings {
 }
 
 /** Two streams with the same fingerprint were opened with the same instructions, tools and parameters. */
-export const settingsFingerprint = (settings: StreamSettings): string => JSON.stringify(settings);
+export const settingsFingerprint = ({ instructions, config }: StreamSettings): string =>
+  JSON.stringify([instructions, config]);
 
 /** What may be another for the streams to come than the model was made with. */
 export interface SessionOptions

@@ -115,6 +115,20 @@ describe('renewal', () => {
     expect(rig.stream(2).texts).toEqual(['Be brief.', 'Hi.', 'Ho.']);
   });
 
+  test('a stream that was opened with old settings is not used', () => {
+    const rig = beginContinuity({ renewAfterMs: 10_000 });
+    rig.hear(10_100);
+    const { config } = rig.host.settings();
+    rig.host.settings = () => ({ config, instructions: 'Be long.' });
+    void rig.continuity.renew('settings changed');
+    rig.stream(1).open();
+    expect(rig.types()).not.toContain('renewed');
+    rig.hear(200);
+    rig.stream(2).open();
+    expect(rig.types().at(-1)).toBe('renewed');
+    expect(rig.stream(2).texts).toEqual(['Be long.']);
+  });
+
   test('without a quiet moment the stream is exchanged before the service ends it', () => {
     const rig = beginContinuity({ renewAfterMs: 360_000 });
     rig.hear(200_000);

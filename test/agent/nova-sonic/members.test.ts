@@ -47,6 +47,32 @@ describe('what Sonic takes only at the start', () => {
     expect(rig.speaker.playedMs).toBe(600);
   });
 
+  test('the same tools again make no renewal, and take back what others had made', async () => {
+    const make = (parameters: z.ZodObject) =>
+      llm.tool({ name: 'x', description: 'd', parameters, execute: async () => 1 });
+    await startAgent({ tools: [make(z.object({ a: z.string() }))] });
+    const stream = await server.stream(0);
+    await until('the stream is up', () => rig.sonic.connected);
+    const reasons: unknown[] = [];
+    rig.sonic.on('stream_lifecycle', ({ type, reason }: StreamLifecycle) => {
+      if (type === 'opening') reasons.push(reason);
+    });
+    stream.send(...says.userText('Talk.'), ...says.plan('Well.'), ...says.audio(200));
+    await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
+    const settled = () =>
+      new Promise((resolve) => rig.model.options.clock.after(60, () => resolve(0)));
+    await rig.agent.updateTools([make(z.object({ b: z.number() }))]);
+    await settled();
+    await rig.agent.updateTools([make(z.object({ a: z.string() }))]);
+    await settled();
+    // Asked for last: a renewal that is still due for the tools would come first, with its own reason.
+    const moved = rig.sonic.renew();
+    stream.send(...says.audio(80, 'END_TURN'));
+    await moved;
+    expect(reasons).toEqual(['asked']);
+    expect(server.streams).toHaveLength(2);
+  });
+
   test('a tool choice waits for the next stream, and the log says so once', async () => {
     const tools = { x: llm.tool({ description: 'd', execute: async () => 1 }) };
     await startAgent({ tools });

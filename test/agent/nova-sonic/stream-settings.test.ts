@@ -77,6 +77,9 @@ describe('CurrentSettings', () => {
     a.tools = tools();
     b.tools = tools();
     expect(settingsFingerprint(a.stream)).toBe(settingsFingerprint(b.stream));
+    // However the settings were put together.
+    const { config, instructions } = b.stream;
+    expect(settingsFingerprint({ config, instructions })).toBe(settingsFingerprint(a.stream));
     b.instructions = 'Be brief.';
     expect(settingsFingerprint(a.stream)).not.toBe(settingsFingerprint(b.stream));
   });
