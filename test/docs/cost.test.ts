@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { readSettings } from '../../lib/settings.js';
+import { resources, templateWith } from '../lib/synth.js';
+
+const TEXT = readFileSync(new URL('../../docs/cost.md', import.meta.url), 'utf8');
+const SETTINGS = readSettings({});
+
+/** The numbers that a pattern finds in the text, which must have it. */
+function numbers(pattern: RegExp): number[] {
+  const found = pattern.exec(TEXT);
+  if (!found) throw new Error(`docs/cost.md has nothing like ${pattern}`);
+  return found.slice(1).map((text) => Number(text.replaceAll(',', '')));
+}
+
+const one = (pattern: RegExp): number => numbers(pattern)[0] as number;
+
+const N = '([\\d.,]+)';
+const ROW = (name: string, rest: string) => new RegExp(`^\\| ${name} \\| ${rest}`, 'm');
+
+const [vcpuHour, gbHour] = numbers(ROW('Fargate, ARM', `${N} a vCPU-hour, ${N} a GB-hour`)) as [
+  number,
+  number,
+];
+const [x86VcpuHour, x86GbHour] = numbers(
+  ROW('Fargate, x86', `${N} a vCPU-hour, ${N} a GB-hour`),
+) as [number, number];
+const address = one(ROW('public IPv4 address', `${N} an hour`));
+const [internetGb] = numbers(ROW('data to the internet', `${N} a GB`)) as [number];
+const [vcpus, gib] = [SETTINGS.cpu / 1024, SETTINGS.memory / 1024];
+const taskHour = vcpus * vcpuHour + gib * gbHour;
+const idleHour = taskHour + address;
+
+/** A sum as `left = right` in a block, with as many digits as are written there. */
+function written(pattern: RegExp): { value: number; digits: number } {
+  const [, text] = pattern.exec(TEXT) ?? [];
+  if (!text) throw new Error(`docs/cost.md has nothing like ${pattern}`);
+  return { value: Number(text), digits: text.split('.')[1]?.length ?? 0 };
+}
+
+function holds(pattern: RegExp, expected: number): void {
+  const { value, digits } = written(pattern);
+  expect([String(pattern), value]).toEqual([String(pattern), Number(expected.toFixed(digits))]);
+}
+
+describe('docs/cost.md', () => {
+  test('has no line of arithmetic that does not add up', () => {
+    // `60 s x 25 = 1500 tokens x 3 / 1M = 0.00450`: what stands on each side, without its words and units.
+    const lines = [...TEXT.matchAll(/```([\s\S]*?)```|^\| [\d,]+ \|(.*)\|$/gm)]
+      .flatMap(([, block, row]) => block?.split('\n') ?? row?.split(' | ') ?? [])
+      .filter((line) => / [x+/] .*=/.test(line) && !/kbit|kB/.test(line));
+    expect(lines.length).toBeGreaterThan(12);
+    for (const line of lines) {
+      const sides = line.split('=').map((side) =>
+        side
+          .replace(/^\w+:/, '')
+          .replace('1M', '1000000')
+          .replaceAll('%', '/ 100')
+          .replace(/\bx\b/g, '*')
+          .replace(/\(?[a-zA-Z][\w,]*\)?|,/g, ' '),
+      );
+      for (const [index, side] of sides.slice(0, -1).entries()) {
+        const [shown = ''] = /[\d.]+/.exec(sides[index + 1] ?? '') ?? [];
+        if (!/[*+/]/.test(side)) continue;
+        expect(side).toMatch(/^[\d.+*/() ]+$/);
+        const value: number = new Function(`return ${side}`)();
+        const digits = shown.split('.')[1]?.length ?? 0;
+        expect([line, Number(shown)]).toEqual([line, Number(value.toFixed(digits))]);
+      }
+    }
+  });
+
+  test('reckons with the prices that the workers are given', () => {
+    expect(numbers(/speech in ([\d.]+), out ([\d.]+); text in ([\d.]+), out ([\d.]+)/)).toEqual([
+      ...[SETTINGS.priceAudioInPerM, SETTINGS.priceAudioOutPerM],
+      ...[SETTINGS.priceTextInPerM, SETTINGS.priceTextOutPerM],
+    ]);
+  });
+
+  test('reckons an idle task of the default size', () => {
+    expect(numbers(/of the default size \((\d+) vCPU, (\d+) GB, ARM\)/)).toEqual([vcpus, gib]);
+    expect(numbers(/^(\d+) x ([\d.]+) \+ (\d+) x ([\d.]+) +=/m)).toEqual([
+      ...[vcpus, vcpuHour, gib, gbHour],
+    ]);
+    holds(/^\d+ x [\d.]+ \+ \d+ x [\d.]+ += ([\d.]+) an hour$/m, taskHour);
+    holds(/^ +([\d.]+) an hour +=/m, idleHour);
+    holds(/an hour +=\s+([\d.]+) a month \(730 h\)/, idleHour * 730);
+    const share = (vcpus * x86VcpuHour + gib * x86GbHour) / taskHour - 1;
+    expect(one(/x86 is (\d+) percent more/)).toBe(Math.round(share * 100));
+  });
+
+  test('counts the alarms and metrics that there are', () => {
+    const alarms = resources(templateWith(), 'AWS::CloudWatch::Alarm');
+    const ours = alarms.filter(([id]) => id.startsWith('Monitoring'));
+    const combined = ours.filter(([, { Properties }]) => Properties.Metrics);
+    expect(
+      numbers(/alarms: (\d+) x [\d.]+ \+ (\d+) combined x 2 x [\d.]+ \+ burst/).slice(0, 2),
+    ).toEqual([ours.length - combined.length, combined.length]);
+    expect(alarms).toHaveLength(ours.length + 1);
+    const simple = one(/alarm ([\d.]+) \(each metric of a combined one; high resolution [\d.]+\)/);
+    const fast = one(/high resolution ([\d.]+)\)/);
+    const perMonth = simple * (ours.length - combined.length + 2 * combined.length + 2) + fast;
+    holds(/of target tracking x [\d.]+ = ([\d.]+) a month/, perMonth);
+    const metric = one(/metric ([\d.]+), alarm/);
+    holds(/gauges at rest x [\d.]+ += ([\d.]+) a month/, 3 * metric);
+    const rest = 3 * metric + perMonth + 3 + 0.4 + 0.1;
+    expect(one(/an hour, (\d+) a month\*\*/)).toBe(Math.round(idleHour * 730 + rest));
+    holds(/\*\*About ([\d.]+) an hour/, idleHour + rest / 730);
+  });
+
+  test('adds up a call-minute', () => {
+    const rows = [...TEXT.matchAll(/([\d]+) tokens x +([\d.]+) +\/ 1M = ([\d.]+)/g)].map(
+      ([, tokens, price, sum]) => ({
+        tokens: Number(tokens),
+        price: Number(price),
+        sum: sum ?? '',
+      }),
+    );
+    expect(rows.map(({ price }) => price)).toEqual([
+      ...[SETTINGS.priceAudioInPerM, SETTINGS.priceAudioOutPerM],
+      ...[SETTINGS.priceTextInPerM, SETTINGS.priceTextOutPerM],
+    ]);
+    for (const { tokens, price, sum } of rows) {
+      expect(Number(sum)).toBe(Number(((tokens * price) / 1e6).toFixed(5)));
+    }
+    const bedrock = rows.reduce((total, { tokens, price }) => total + (tokens * price) / 1e6, 0);
+    holds(/^Bedrock +([\d.]+)$/m, bedrock);
+    const share = (SETTINGS.callsPerTask * SETTINGS.targetSlotShare) / 100;
+    expect(numbers(/60 min \/ \((\d+) slots x (\d+) %\)/)).toEqual([
+      ...[SETTINGS.callsPerTask, SETTINGS.targetSlotShare],
+    ]);
+    const fargate = idleHour / 60 / share;
+    const data = (((48 / 8) * 60) / 1e6) * internetGb;
+    holds(/^Fargate .*= ([\d.]+)$/m, fargate);
+    holds(/^data out .*= ([\d.]+)$/m, data);
+    const minute = bedrock + fargate + data;
+    holds(/^ +([\d.]+) a call-minute/m, minute);
+    expect(one(/of which (\d+) percent are Bedrock/)).toBe(Math.round((bedrock / minute) * 100));
+  });
+
+  test.each([10, 100, 1000])('adds up an hour of %i calls at once', (calls) => {
+    const bedrockMinute = written(/^Bedrock +([\d.]+)$/m).value;
+    const tasks = Math.ceil(calls / ((SETTINGS.callsPerTask * SETTINGS.targetSlotShare) / 100));
+    const name = calls.toLocaleString('en-US');
+    const row = new RegExp(`^\\| ${name} \\| (.*) \\|$`, 'm').exec(TEXT)?.[1]?.split(' | ') ?? [];
+    const [shownTasks, fargate = '', bedrock = '', hour, regions = ''] = row;
+    expect(Number(shownTasks)).toBe(tasks);
+    const near = (text: string | undefined, value: number) => {
+      const shown = text?.split('= ').at(-1) ?? '';
+      expect([name, Number(shown)]).toEqual([
+        name,
+        Number(value.toFixed(shown.split('.')[1]?.length ?? 0)),
+      ]);
+    };
+    near(fargate, tasks * idleHour);
+    near(bedrock, calls * 60 * bedrockMinute);
+    near(hour, tasks * idleHour + calls * 60 * bedrockMinute);
+    expect(Number.parseInt(regions, 10)).toBe(Math.ceil(calls / SETTINGS.streamQuotaPerRegion));
+  });
+});
