@@ -8,7 +8,8 @@ import { run, say } from '../run.js';
 process.env.NODE_ENV ??= 'production';
 const { Fleet } = await import('./fleet.js');
 const { call } = await import('./calls.js');
-const { callTable, metricTable, workerTable } = await import('./report.js');
+const { callTable, metricTable, traceTable, workerTable } = await import('./report.js');
+const { protectionTrace, RoughEcs, TRACE_ENV } = await import('./protection-trace.js');
 
 const whole = (text: string): number => {
   const value = Number(text);
@@ -26,6 +27,12 @@ const options = new Command('npm run fleet --')
   .option('--slots <count>', 'calls that one worker takes', whole, 10)
   .option('--turns <count>', 'questions in each call', whole, 2)
   .option('--regions <list>', 'Bedrock Regions in order, comma-separated', 'us-east-1,us-west-2')
+  .option(
+    '--protection <steps>',
+    'instead: so many calls that start and end while ECS fails',
+    whole,
+  )
+  .option('--seed <number>', 'of the choices of --protection', whole, 7)
   .option('--streams <count>', 'streams that the emulator allows in one Region', whole, 20)
   .parse()
   .opts<{
@@ -35,6 +42,8 @@ const options = new Command('npm run fleet --')
     turns: number;
     regions: string;
     streams: number;
+    protection?: number;
+    seed: number;
   }>();
 
 await run(async (interrupted) => {
@@ -46,12 +55,33 @@ await run(async (interrupted) => {
     say,
   });
   try {
-    const finished = await Promise.race([play(fleet, began).then(() => true), interrupted]);
+    const { protection } = options;
+    const shown = protection ? trace(fleet, protection) : play(fleet, began);
+    const finished = await Promise.race([shown.then(() => true), interrupted]);
     if (!finished) return;
   } finally {
     await fleet.stop();
   }
 });
+
+async function trace(fleet: Awaited<ReturnType<typeof Fleet.start>>, steps: number): Promise<void> {
+  const { seed } = options;
+  const ecs = new RoughEcs(seed);
+  say('starting a worker');
+  const [worker] = await fleet.startWorkers(1, ecs, TRACE_ENV);
+  if (!worker) return;
+  say(
+    `${steps} calls start and end at random, and four in ten requests to ECS fail (seed ${seed})`,
+  );
+  const onStep = (step: number, live: number) => {
+    if (step > 0 && step % 25 === 0) say(`  step ${step}, ${live} calls`);
+  };
+  const result = await protectionTrace(fleet, worker, ecs, { steps, seed, onStep });
+  worker.signal('SIGTERM');
+  const { code } = await worker.exited;
+  process.stdout.write(`\n${traceTable(result)}\nExit code of the worker: ${code}.\n`);
+  if (result.bare > 0) throw new Error(pc.red('A call was live without protection.'));
+}
 
 async function play(fleet: Awaited<ReturnType<typeof Fleet.start>>, began: number): Promise<void> {
   const { calls, workers, slots, turns } = options;

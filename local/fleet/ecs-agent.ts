@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 
 /**
@@ -32,6 +33,7 @@ export class EcsAgentStandIn {
   readonly #options: EcsAgentOptions;
   readonly #arn: string;
   readonly #open = new Set<ServerResponse>();
+  readonly #events = new EventEmitter<{ change: [] }>();
   #expiry: NodeJS.Timeout | undefined;
   #protected = false;
   /** What ECS believed, and since when. */
@@ -64,6 +66,12 @@ export class EcsAgentStandIn {
   /** Whether the task was protected at a moment of the past, in milliseconds since the epoch. */
   protectedAt(at: number): boolean {
     return this.changes.findLast((change) => change.at <= at)?.protected ?? false;
+  }
+
+  /** Resolves when the task is protected, or no longer, and rejects when that takes longer than `ms`. */
+  async until(protection: boolean, ms: number): Promise<void> {
+    const signal = AbortSignal.timeout(ms);
+    while (this.#protected !== protection) await once(this.#events, 'change', { signal });
   }
 
   async stop(): Promise<void> {
@@ -123,8 +131,10 @@ export class EcsAgentStandIn {
   }
 
   #believe(enabled: boolean): void {
-    if (this.#protected !== enabled) this.changes.push({ at: Date.now(), protected: enabled });
+    if (this.#protected === enabled) return;
     this.#protected = enabled;
+    this.changes.push({ at: Date.now(), protected: enabled });
+    this.#events.emit('change');
   }
 
   #state(): object {

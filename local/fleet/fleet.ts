@@ -108,7 +108,8 @@ export class Fleet {
     const joined = await Promise.all(
       Array.from({ length: count }, async () => {
         this.#names += 1;
-        const caller = this.#hosts.caller(`call-${this.#names}-${process.pid}`);
+        // As LiveKit names the rooms of telephone calls.
+        const caller = this.#hosts.caller(`call-_+15550100${process.pid}_${this.#names}`);
         this.callers.push(caller);
         await caller.join(this.line);
         return caller;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { EventEmitter, once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   AudioFrame,
   AudioSource,
@@ -28,6 +29,8 @@ const LISTENING_MS = 500;
 const FRAME_SAMPLES = (LIGHT_RATE * SPOKEN_MS) / 1000;
 /** Silence after which an answer has ended; words are never so far apart. */
 const ENDED_MS = 700;
+/** No answer is longer. */
+const LONGEST_MS = 30_000;
 
 /** An answer as the caller heard it; times in ms since the epoch. */
 export interface Answer {
@@ -85,7 +88,8 @@ export class LightCaller extends EventEmitter<Events> {
 
   /** Speaks, and listens to the answer; undefined when none has begun within `ms`. */
   async ask(question: Int16Array, ms = 15_000): Promise<Answer | undefined> {
-    if (!this.#microphone) await this.#openMicrophone();
+    // Without an agent nobody subscribes to it.
+    if (!this.#microphone && !(await within(ms, this.#openMicrophone()))) return undefined;
     const spokenAt = await new Promise<number>((done) => {
       this.#words = { samples: question, at: 0, done };
     });
@@ -97,9 +101,11 @@ export class LightCaller extends EventEmitter<Events> {
     let first = 0;
     let last = 0;
     let pause = 0;
-    const signal = AbortSignal.timeout(ms + 30_000);
     const late = Date.now() + ms;
     for (;;) {
+      // Without a track nothing is heard, not even silence.
+      const until = first ? late + LONGEST_MS : late;
+      const signal = AbortSignal.timeout(Math.max(0, until - Date.now()));
       const heard = await once(this, 'heard', { signal }).catch(() => undefined);
       const [loud, at] = (heard as [boolean, number] | undefined) ?? [false, Date.now()];
       if (loud && at > from) {
@@ -188,4 +194,19 @@ export class LightCaller extends EventEmitter<Events> {
       this.emit('heard', loud, at);
     }
   }
+}
+
+/** Whether it came about within `ms`; a room that is gone rejects. */
+async function within(ms: number, happens: Promise<unknown>): Promise<boolean> {
+  const timer = new AbortController();
+  const late = delay(ms, false, { signal: timer.signal }).catch(() => false);
+  const came = await Promise.race([
+    happens.then(
+      () => true,
+      () => false,
+    ),
+    late,
+  ]);
+  timer.abort();
+  return came;
 }

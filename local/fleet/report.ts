@@ -3,6 +3,7 @@
 import Table from 'cli-table3';
 import type { CallResult } from './calls.js';
 import { emfLines, emfSums } from './emf.js';
+import type { Trace } from './protection-trace.js';
 import type { RemoteCaller } from './remote-caller.js';
 import type { WorkerProcess } from './worker-process.js';
 
@@ -110,6 +111,24 @@ export function callTable(calls: CallResult[]): string {
 
 function waited(calls: CallResult[]): number[] {
   return calls.filter((call) => call.offers > 1).map((call) => call.takenAt - call.offeredAt);
+}
+
+export function traceTable(trace: Trace): string {
+  const off = trace.offAfterMs;
+  const table = new Table({ style: { head: [], border: [] } });
+  table.push(
+    ['calls that started', trace.starts],
+    ['calls refused', trace.refused],
+    ['calls that ended: hung up, process killed', `${trace.hungUp}, ${trace.killed}`],
+    ['requests to ECS: all, not confirmed', `${trace.asked}, ${trace.failed}`],
+    ['times protected', trace.protectedTimes],
+    ['calls that were live without protection', trace.bare],
+    [
+      'last call → protection off (grace 1 s): median, most',
+      `${ms(quantile(off, 0.5))}, ${ms(quantile(off, 1))} of ${off.length}`,
+    ],
+  );
+  return table.toString();
 }
 
 /** What the metrics say against what the callers saw. */

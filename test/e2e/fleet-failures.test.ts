@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Fleet } from '../../local/fleet/fleet.js';
 import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
 import { metricSums } from '../../local/fleet/report.js';
-import type { WorkerProcess } from '../../local/fleet/worker-process.js';
+import type { LogLine, WorkerProcess } from '../../local/fleet/worker-process.js';
 import {
   askAll,
   connectAll,
@@ -14,6 +14,10 @@ import {
 } from './fleet-support.js';
 
 const HANG_S = 5;
+const REGISTER_S = 10;
+
+/** Makes a process of the worker take 400 MB more when it gets SIGUSR2. */
+const HUNGRY = `process.on('SIGUSR2', () => { globalThis.eaten = Buffer.alloc(400 * 2 ** 20, 1); });`;
 
 describe('when something breaks, the rest goes on', () => {
   let fleet: Fleet;
@@ -23,7 +27,7 @@ describe('when something breaks, the rest goes on', () => {
     fleet = await Fleet.start({
       callsPerTask: 4,
       regions: ['us-east-1', 'us-west-2'],
-      env: { HANG_TIMEOUT_S: String(HANG_S) },
+      env: { HANG_TIMEOUT_S: String(HANG_S), REGISTER_TIMEOUT_S: String(REGISTER_S) },
     });
     [worker] = (await fleet.startWorkers(1)) as [WorkerProcess];
   }, 120_000);
@@ -120,6 +124,16 @@ describe('when something breaks, the rest goes on', () => {
     const start = await fleet.killLiveKit();
     const at = Date.now();
     await worker.until((health) => !health.registered, PATIENCE_MS);
+    // The framework gives up after so many tries, and takes its calls with it: ours must not be 10, its default.
+    const failed = (line: LogLine) => /^failed to connect to LiveKit server/.test(line.msg ?? '');
+    expect((await worker.line(failed, PATIENCE_MS)).max_retry).toBe(Number.MAX_SAFE_INTEGER);
+    // Longer than a worker at its start may take: this one has been registered, and stays.
+    const third = (line: LogLine) => failed(line) && Number(line.retry_count) >= 3;
+    await worker.line(third, PATIENCE_MS);
+    expect(Date.now() - (worker.lines('ready')[0]?.time ?? 0)).toBeGreaterThan(REGISTER_S * 1_000);
+    // Nor is a caller who is away with the server one who never came, for whom an agent waits 5 s here.
+    expect(worker.lines('nobody is in the call')).toEqual([]);
+    expect((await worker.health()).calls).toBe(2);
     expect((await worker.health('ready')).status).toBe(503);
     // ECS must not kill a task for LiveKit's sake.
     expect((await worker.health('live')).status).toBe(200);
@@ -170,4 +184,54 @@ describe('when something breaks, the rest goes on', () => {
     expect(Math.abs((sums.CallSeconds ?? 0) - total((line) => line.seconds))).toBeLessThan(1);
     expectGoodCitizens([worker], 4);
   }, 60_000);
+
+  it('a call’s process that takes too much memory is ended and counted, and no other', async () => {
+    const env = {
+      MAX_CALL_S: '20',
+      GOODBYE_S: '10',
+      JOB_MEMORY_LIMIT_MB: '500',
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(HUNGRY)}`,
+    };
+    [worker] = (await fleet.startWorkers(1, {}, env)) as [WorkerProcess];
+    const [hungry, other] = (await calls(2)) as [RemoteCaller, RemoteCaller];
+    process.kill(pid(hungry), 'SIGUSR2');
+    expect(await hungry.untilAlone(PATIENCE_MS)).toBe(true);
+    const line = await end(hungry);
+    expect(line.end_reason).toBe('memory_limit');
+    expect(line.memory_mb).toBeGreaterThan(500);
+    expect(other.agentPresent).toBe(true);
+  }, 120_000);
+
+  it('a call that is too long ends with a goodbye', async () => {
+    const [other] = fleet.callers.filter((caller) => caller.agentPresent) as [RemoteCaller];
+    const heard = await other.listen(Date.now(), 40_000);
+    expect(heard?.heardMs).toBeGreaterThan(1_000);
+    expect(await other.untilAlone(PATIENCE_MS)).toBe(true);
+    const words = await other.told('message', ({ text }) => /have to end this call/.test(text));
+    expect(words).toMatchObject({ role: 'assistant', interrupted: false });
+    const line = await end(other);
+    expect(line.end_reason).toBe('max_call_length');
+    expect(line.seconds).toBeGreaterThan(20);
+    await fleet.hangUp();
+    await untilCalls([worker], 0);
+    worker.signal('SIGTERM');
+    expect((await worker.exited).code).toBe(0);
+    // The one of the test before.
+    expect(metricSums([worker]).JobCrashes).toBe(1);
+    expectGoodCitizens([worker], 4);
+  }, 120_000);
+
+  it.each([
+    ['nobody answers', { LIVEKIT_URL: 'ws://127.0.0.1:1' }],
+    ['the keys are wrong', { LIVEKIT_API_SECRET: 'x'.repeat(32) }],
+  ])(
+    'a worker that LiveKit never accepts ends and says what to check: %s',
+    async (_, env) => {
+      const start = fleet.startWorkers(1, {}, { ...env, REGISTER_TIMEOUT_S: '2' });
+      await expect(start).rejects.toThrow(
+        /ended with code 1:[\s\S]*did not accept this worker in 2 s: check LIVEKIT_URL/,
+      );
+    },
+    60_000,
+  );
 });

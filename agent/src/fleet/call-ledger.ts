@@ -25,6 +25,8 @@ export interface LedgerOptions {
   prices: Prices;
   /** Milliseconds without a sign of life after which a process with a call is killed. Default 20 000. */
   hangMs?: number;
+  /** Megabytes above which the process of a call is killed; 0: no limit. Default 0. */
+  memoryLimitMB?: number;
   /** Milliseconds that a call may last; 0: no limit. Default 0. */
   maxCallMs?: number;
   /** Milliseconds from the order to say goodbye to the order to end. 0: no goodbye. Default 12 000. */
@@ -84,6 +86,7 @@ export class CallLedger {
     this.#metrics = metrics;
     this.#options = {
       hangMs: 20_000,
+      memoryLimitMB: 0,
       maxCallMs: 0,
       goodbyeMs: 12_000,
       endMs: 20_000,
@@ -139,10 +142,14 @@ export class CallLedger {
   }
 
   #judge(job: JobProcess, record: CallRecord, now: number): void {
-    const { hangMs, maxCallMs, goodbyeMs, endMs, closeMs } = this.#options;
+    const { hangMs, memoryLimitMB, maxCallMs, goodbyeMs, endMs, closeMs } = this.#options;
     if (job.killed) return;
     if (job.endedAt !== undefined) {
       if (now - job.endedAt > closeMs) this.#kill(job, record, record.endReason ?? 'closed');
+      return;
+    }
+    if (memoryLimitMB > 0 && record.memoryMB > memoryLimitMB) {
+      this.#kill(job, record, 'memory_limit');
       return;
     }
     if (now - job.seenAt > hangMs) {

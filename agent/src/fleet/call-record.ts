@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { withoutNumbers } from './log-privacy.js';
 import type { Counter } from './metrics.js';
 import type { Connect } from './region-rests.js';
 
@@ -15,7 +16,8 @@ export type Report =
   | ({ type: 'connect' } & Connect)
   /** The Bedrock stream that the call is on now. */
   | { type: 'stream'; id: string; region: string }
-  | { type: 'alive' }
+  /** A sign of life, and the megabytes that the process takes. */
+  | { type: 'alive'; rssMB: number }
   /** The call is over, and why; `failed` when our own code threw. What comes later, comes from closing. */
   | { type: 'ended'; reason: string; failed?: boolean };
 
@@ -70,6 +72,8 @@ export interface CallRecord {
   streamId: string;
   regions: string[];
   costUsd: number;
+  /** The most that the process was seen to take, in megabytes. */
+  memoryMB: number;
   endReason?: string;
   /** The process itself said that the call is over. */
   ended: boolean;
@@ -92,6 +96,7 @@ export function newRecord(
     streamId: '',
     regions: [],
     costUsd: 0,
+    memoryMB: 0,
     ended: false,
     failed: false,
   };
@@ -115,6 +120,9 @@ export function enter(record: CallRecord, report: Report, prices: Prices): void 
       record.streamId = report.id;
       if (record.regions.at(-1) !== report.region) record.regions.push(report.region);
       return;
+    case 'alive':
+      record.memoryMB = Math.max(record.memoryMB, report.rssMB);
+      return;
     case 'ended':
       // The first reason is the cause; closing may add others.
       record.endReason ??= report.reason;
@@ -124,14 +132,22 @@ export function enter(record: CallRecord, report: Report, prices: Prices): void 
   }
 }
 
+/** The fields that name a call in the log. */
+export function naming({ job, room, roomSid }: CallRecord): Record<string, string> {
+  return {
+    call_id: job,
+    room: withoutNumbers(room),
+    room_sid: roomSid,
+    'lk.pii.room_name': room,
+  };
+}
+
 /** The fields of the line that ends a call in the log. */
 export function summary(record: CallRecord, now: number): Record<string, unknown> {
   const sum = (metric: CallCounter) => record.sums[metric] ?? 0;
   const sorted = [...record.firstAudioMs].sort((a, b) => a - b);
   return {
-    call_id: record.job,
-    room: record.room,
-    room_sid: record.roomSid,
+    ...naming(record),
     stream_id: record.streamId,
     seconds: Math.round((now - record.startedAt) / 100) / 10,
     turns: sum('Turns'),
@@ -151,6 +167,7 @@ export function summary(record: CallRecord, now: number): Record<string, unknown
       median: sorted[Math.floor((sorted.length - 1) / 2)] ?? null,
       max: sorted.at(-1) ?? null,
     },
+    memory_mb: Math.round(record.memoryMB),
     end_reason: record.endReason ?? 'unknown',
   };
 }

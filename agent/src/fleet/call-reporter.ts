@@ -9,6 +9,7 @@ import type { Connect } from './region-rests.js';
 export const SOCKET_VARIABLE = 'FLEET_SOCKET';
 
 const ALIVE_EVERY_MS = 1_000;
+const MEGABYTE = 1024 * 1024;
 
 /**
  * A call's process telling the main process what happens, as it happens: what was written to the socket is in
@@ -30,7 +31,9 @@ export class CallReporter {
     this.#socket.on('error', () => {});
     this.#socket.on('close', () => this.#onLost());
     this.#tell({ type: 'hello', pid: process.pid });
-    this.#alive = setInterval(() => this.#tell({ type: 'alive' }), ALIVE_EVERY_MS);
+    this.#alive = setInterval(() => {
+      this.#tell({ type: 'alive', rssMB: process.memoryUsage.rss() / MEGABYTE });
+    }, ALIVE_EVERY_MS);
   }
 
   /**

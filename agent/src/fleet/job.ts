@@ -4,7 +4,7 @@
 // does what the main process orders.
 
 import { type JobContext, type JobProcess, log, type metrics, voice } from '@livekit/agents';
-import { ParticipantKind } from '@livekit/rtc-node';
+import { ConnectionState, ParticipantKind, RoomEvent } from '@livekit/rtc-node';
 import type {
   BargeIn,
   NovaSonicErrorKind,
@@ -61,6 +61,8 @@ export class FleetCall {
       () => ctx.shutdown('worker lost'),
     );
     ctx.addShutdownCallback(async () => this.#reporter.ended('closed'));
+    // The framework closes the session then, as if we had wished it.
+    ctx.room.on(RoomEvent.Disconnected, () => this.#reporter.ended('room_disconnected'));
     this.#watchCaller();
   }
 
@@ -100,8 +102,9 @@ export class FleetCall {
       const there = [...room.remoteParticipants.values()].some(
         ({ info }) => info.kind !== ParticipantKind.AGENT,
       );
-      // While LiveKit itself is away, nobody can be said to be missing.
-      if (there || !room.isConnected) seenAt = performance.now();
+      // While LiveKit itself is away, nobody can be said to be missing: `isConnected` stays true while reconnecting.
+      const here = room.connectionState === ConnectionState.CONN_CONNECTED;
+      if (there || !here) seenAt = performance.now();
       if (performance.now() - seenAt < waitForCallerMs || this.#over) return;
       log().info({ call_id: this.#ctx.job.id }, 'nobody is in the call');
       this.#end('no_caller');

@@ -2,6 +2,17 @@
 
 const MARK = '"lk.pii.';
 
+/** Seven digits or more, with what people write between them. */
+const NUMBER = /\+?\d(?:[-. ()]{0,2}\d){6,}/g;
+
+/**
+ * The name of a room as any log may show it. LiveKit names the rooms of telephone calls after the caller's number;
+ * what looks like one is made unreadable, and the room is found by its sid.
+ */
+export function withoutNumbers(room: string): string {
+  return room.replace(NUMBER, '***');
+}
+
 /**
  * Takes the `lk.pii.*` fields, which hold what people said and who they are, out of a log line. A line that is
  * not JSON cannot be judged and is passed on: the framework and we log in JSON only.

@@ -5,7 +5,7 @@ import { RoomServiceClient } from 'livekit-server-sdk';
 import type { Settings } from '../settings.js';
 import { CallChannel } from './call-channel.js';
 import { CallLedger } from './call-ledger.js';
-import { type CallRecord, summary } from './call-record.js';
+import { type CallRecord, naming, summary } from './call-record.js';
 import { SOCKET_VARIABLE } from './call-reporter.js';
 import { systemClock } from './clock.js';
 import { Drain } from './drain.js';
@@ -26,6 +26,8 @@ const ASSIGNMENT_MS = 20_000;
 const CLOSE_MS = 4_000;
 /** Failed boots in a row after which a task without calls is not sound. */
 const BOOT_FAILURES = 5;
+/** How far beyond its limit a process may be when the framework, which looks every 5 s, ends it. */
+const MEMORY_TOLERANCE = 1.25;
 
 /**
  * A worker that is a good citizen of Fargate: takes calls while it has slots and protection, tells LiveKit and
@@ -80,12 +82,13 @@ export class FleetWorker {
       {
         prices: fleet.prices,
         hangMs: fleet.hangMs,
+        memoryLimitMB: fleet.memoryLimitMB,
         maxCallMs: fleet.maxCallMs,
         goodbyeMs: fleet.goodbye ? fleet.goodbyeMs : 0,
       },
       {
         onBegin: (record) => {
-          log().info({ call_id: record.job, room: record.room }, 'call began');
+          log().info(naming(record), 'call began');
           this.#gate.begin(record.job);
         },
         onEnd: (record, now) => this.#callEnded(record, now),
@@ -129,7 +132,8 @@ export class FleetWorker {
         loadFunc: async () => this.#load(),
         loadThreshold: 1,
         numIdleProcesses: this.#settings.callsPerTask,
-        jobMemoryLimitMB: fleet.memoryLimitMB,
+        // The ledger ends a call at the limit; this is for a process that is too busy to tell, or has no call.
+        jobMemoryLimitMB: fleet.memoryLimitMB * MEMORY_TOLERANCE,
         // The framework gives up after 10 tries, which would take the calls with it.
         maxRetry: Number.MAX_SAFE_INTEGER,
         logLevel: this.#settings.logLevel,
@@ -335,7 +339,8 @@ export class FleetWorker {
       this.#clock.after(registerMs, () => {
         if (this.#everRegistered) return;
         resolve(
-          `LiveKit at ${this.#settings.livekit.url} did not accept this worker in ${registerMs / 1000} s`,
+          `LiveKit at ${this.#settings.livekit.url} did not accept this worker in ${registerMs / 1000} s: ` +
+            'check LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET.',
         );
       });
     });

@@ -57,10 +57,13 @@ function setUp(options: Partial<LedgerOptions> = {}) {
     return process;
   };
   /** One look a second, as the worker does, with or without a sign of life. */
-  const pass = async (seconds: number, alive?: { report(report: { type: 'alive' }): void }) => {
+  const pass = async (
+    seconds: number,
+    alive?: { report(report: { type: 'alive'; rssMB: number }): void },
+  ) => {
     for (let i = 0; i < seconds; i++) {
       await clock.pass(1_000);
-      alive?.report({ type: 'alive' });
+      alive?.report({ type: 'alive', rssMB: 150 });
       ledger.look();
     }
   };
@@ -83,6 +86,8 @@ describe('CallLedger', () => {
     process.report({ type: 'add', metric: 'InputTextTokens', value: 1_000_000 });
     process.report({ type: 'add', metric: 'StreamErrors', value: 1, split: 'timeout' });
     process.report({ type: 'stream', id: 'st2', region: 'us-west-2' });
+    process.report({ type: 'alive', rssMB: 180.6 });
+    process.report({ type: 'alive', rssMB: 170 });
     await clock.pass(65_000);
     process.report({ type: 'ended', reason: 'participant_disconnected' });
     process.report({ type: 'ended', reason: 'closed' });
@@ -93,6 +98,7 @@ describe('CallLedger', () => {
         call_id: 'AJ_1',
         room: 'room',
         room_sid: 'RM_1',
+        'lk.pii.room_name': 'room',
         stream_id: 'st2',
         seconds: 65,
         turns: 1,
@@ -109,6 +115,7 @@ describe('CallLedger', () => {
         },
         cost_usd: 12.33,
         first_audio_ms: { median: 700, max: 900 },
+        memory_mb: 181,
         end_reason: 'participant_disconnected',
       },
     ]);
@@ -157,6 +164,20 @@ describe('CallLedger', () => {
     expect(ended.map(({ job, endReason }) => [job, endReason])).toEqual([['frozen', 'hung']]);
     expect(sums().JobCrashes).toBe(1);
     expect(alive.killed).toEqual([]);
+  });
+
+  it('kills a process that takes too much memory, and only that one', async () => {
+    const { call, ended, pass, sums } = setUp({ memoryLimitMB: 500 });
+    const [hungry, other] = [call('hungry'), call('other')];
+    hungry.report({ type: 'alive', rssMB: 501 });
+    other.report({ type: 'alive', rssMB: 500 });
+    await pass(1, other);
+    expect(hungry.killed.length).toBe(1);
+    expect(other.killed).toEqual([]);
+    expect(ended.map(({ job, endReason }) => [job, endReason])).toEqual([
+      ['hungry', 'memory_limit'],
+    ]);
+    expect(sums().JobCrashes).toBe(1);
   });
 
   it('blames nobody when it was the worker itself that did not run', async () => {

@@ -2,7 +2,7 @@
 
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
-import { keepPiiOut, withoutPii } from '../../../agent/src/fleet/log-privacy.js';
+import { keepPiiOut, withoutNumbers, withoutPii } from '../../../agent/src/fleet/log-privacy.js';
 
 describe('log privacy', () => {
   it('takes out what people said, at any depth, and leaves the rest', () => {
@@ -27,6 +27,17 @@ describe('log privacy', () => {
   it('keeps lines apart', () => {
     const text = '{"a":1,"lk.pii.b":2}\n{"c":3}\n';
     expect(withoutPii(text)).toBe('{"a":1}\n{"c":3}\n');
+  });
+
+  it.each([
+    ['call-_+15551234567_a1b2', 'call-_***_a1b2'],
+    ['sip 030 1234-5678 / 2', 'sip *** / 2'],
+    ['(0)555.123.4567', '(***'],
+    ['kitchen', 'kitchen'],
+    ['room-123456', 'room-123456'],
+    ['1234567', '***'],
+  ])('makes telephone numbers unreadable: %s', (room, shown) => {
+    expect(withoutNumbers(room)).toBe(shown);
   });
 
   it('works on a stream', () => {

@@ -2,6 +2,8 @@
 
 import type { Clock } from '../../../agent/src/fleet/clock.js';
 
+export { random } from '../../../local/fleet/chance.js';
+
 /** A clock that a test moves: `pass` runs what falls due, in order, and lets promises settle in between. */
 export class ManualClock implements Clock {
   #now = 0;
@@ -38,15 +40,4 @@ export class ManualClock implements Clock {
 /** Lets everything run that waits for settled promises only. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();
-}
-
-/** A generator of numbers from 0 to 1 that is the same for the same seed (mulberry32). */
-export function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
