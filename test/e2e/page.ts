@@ -41,3 +41,64 @@ export async function problem(page: Page, title: string, timeout = 30_000): Prom
 export async function level(page: Page, who: 'you' | 'agent'): Promise<number> {
   return Number(await page.getByTestId(`level-${who}`).getAttribute('aria-valuenow'));
 }
+
+/** Waits for a caption of one side whose words fit. */
+export async function captionSays(page: Page, who: 'you' | 'agent', words: RegExp): Promise<void> {
+  const text = page.locator(`.words.${who} .text`).filter({ hasText: words });
+  await text.first().waitFor({ timeout: 60_000 });
+}
+
+/** One side is heard: its sound, as the page has it, has energy. */
+export async function louder(page: Page, who: 'you' | 'agent', than: number): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while ((await level(page, who)) < than) {
+    if (Date.now() > deadline) throw new Error(`No sound of ${who} came in 20 s.`);
+    await page.waitForTimeout(50);
+  }
+}
+
+/** Waits until a text is as it should be. */
+export async function expectText(
+  locator: { innerText(): Promise<string> },
+  words: RegExp,
+): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const text = await locator.innerText();
+    if (words.test(text)) return;
+    if (Date.now() > deadline) throw new Error(`"${text}" never became ${words}.`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Goes to a control by the Tab key alone. */
+export async function tabTo(page: Page, control: string): Promise<void> {
+  for (let i = 0; i < 40; i++) {
+    await page.keyboard.press('Tab');
+    if ((await focused(page)).startsWith(control)) return;
+  }
+  throw new Error(`The Tab key does not lead to "${control}".`);
+}
+
+/** Name of the control that has the keyboard's focus. */
+export async function focused(page: Page): Promise<string> {
+  const name = await page.evaluate(
+    'document.activeElement?.ariaLabel || document.activeElement?.textContent || ""',
+  );
+  return String(name).trim();
+}
+
+/** Adds up how far things moved that nobody touched, as the browser itself measures it. */
+export async function watchLayout(page: Page): Promise<void> {
+  await page.evaluate(`
+    window.shifted = 0;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+    }).observe({ type: 'layout-shift' });
+  `);
+}
+
+/** How far things have moved since `watchLayout`; 1 is the whole screen. */
+export async function layoutShift(page: Page): Promise<number> {
+  return (await page.evaluate('window.shifted')) as number;
+}

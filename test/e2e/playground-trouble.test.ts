@@ -3,6 +3,7 @@
 // What the page says, and does, when something goes wrong: in a real Chromium against a real LiveKit server.
 
 import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type BrowserServer, chromium as playwright } from 'playwright-core';
 import { startLiveKitServer } from '../../local/livekit-server.js';
@@ -17,13 +18,25 @@ import {
   spokenAt,
 } from './browser.js';
 import { call, newPage, problem, stateIs } from './page.js';
-import { Command } from './support.js';
+import { Command, ROOT } from './support.js';
+import { together } from './together.js';
 
 jest.setTimeout(180_000);
 
 const chromium = findChromium();
 const onlyWithChromium = chromium ? describe : describe.skip;
+const SCENARIO = join(ROOT, 'test/e2e/playground-trouble.scenario.yaml');
 const quiet = () => {};
+
+/** Starts while the first test runs. */
+let start: Command;
+beforeAll(() => {
+  if (chromium) start = new Command('start', ['--scenario', SCENARIO, '--verbose', '--port', '0']);
+});
+afterAll(async () => {
+  start?.interrupt();
+  await start?.exited;
+});
 
 onlyWithChromium('what cannot work', () => {
   it('is said with what to do: no agent, wrong keys, no LiveKit, no server', async () => {
@@ -33,23 +46,33 @@ onlyWithChromium('what cannot work', () => {
     const name = 'a LiveKit server without an agent';
     const page = { kind: 'emulator', name, port: 0 } as const;
     const right = await servePage({ ...page, line: { url, apiKey, apiSecret } });
+    const stopped = await servePage({ ...page, line: { url, apiKey, apiSecret } });
     const wrong = await servePage({ ...page, line: { url, apiKey, apiSecret: 'x'.repeat(32) } });
     const browser = await launch(chromium ?? '');
     try {
       const { page: tab } = await newPage(browser, right.url);
       await call(tab);
-      expect(await problem(tab, 'No agent has come to the call')).toContain('npm start');
-      await picture(tab, 'no-agent');
-      expect(await seriousFaults(tab)).toEqual([]);
-      await tab.getByRole('button', { name: 'Hang up' }).click();
-      await stateIs(tab, 'Call ended');
 
       const { page: refused } = await newPage(browser, wrong.url);
       await call(refused);
       await problem(refused, 'LiveKit refused the call');
       await stateIs(refused, 'Ready to call');
 
+      expect(await problem(tab, 'No agent has come to the call')).toContain('npm start');
+      await picture(tab, 'no-agent');
+      expect(await seriousFaults(tab)).toEqual([]);
+      await tab.getByRole('button', { name: 'Hang up' }).click();
+      await stateIs(tab, 'Call ended');
+
+      // Ctrl-C in the terminal, in the middle of a call.
+      const { page: cut } = await newPage(browser, stopped.url);
+      await call(cut);
+      await cut.getByRole('timer').filter({ hasText: '0:01' }).waitFor();
+      await stopped.stop();
       await livekit.stop();
+      await problem(cut, 'The command behind this page has stopped');
+      await stateIs(cut, 'Call ended');
+
       await call(tab);
       expect(await problem(tab, 'LiveKit does not answer')).toContain(url);
       await stateIs(tab, 'Ready to call');
@@ -59,18 +82,16 @@ onlyWithChromium('what cannot work', () => {
       expect(await problem(tab, 'The command behind this page has stopped')).toContain('npm start');
     } finally {
       await browser.close();
-      await Promise.allSettled([right.stop(), wrong.stop(), livekit.stop()]);
+      await Promise.allSettled([right, stopped, wrong, livekit].map((part) => part.stop()));
     }
   });
 });
 
 onlyWithChromium('in the middle of a call', () => {
-  let start: Command;
   let url: string;
   let server: BrowserServer;
 
   beforeAll(async () => {
-    start = new Command('start', ['--verbose', '--port', '0']);
     const link = await start.line(/open http:\/\/127\.0\.0\.1:\d+/);
     url = /http:\/\/127\.0\.0\.1:\d+/.exec(link)?.[0] ?? '';
     server = await playwright.launchServer(
@@ -80,8 +101,6 @@ onlyWithChromium('in the middle of a call', () => {
 
   afterAll(async () => {
     await server?.close();
-    start?.interrupt();
-    await start?.exited;
   });
 
   const ask = async (page: Awaited<ReturnType<typeof newPage>>['page'], text: string) => {
@@ -142,52 +161,61 @@ onlyWithChromium('in the middle of a call', () => {
     await page.context().close();
   });
 
-  it('a network that is off for 20 s is told at once, and the call goes on after it', async () => {
-    const browser = await playwright.connect(server.wsEndpoint());
-    const { page } = await newPage(browser, url);
-    await call(page);
-    await page.locator('.words.agent').waitFor({ timeout: 40_000 });
-    await stateIs(page, 'Listening');
-    const said = await page.locator('.words').count();
-
-    await page.context().setOffline(true);
-    await problem(page, 'The connection is lost', 2_000);
-    await stateIs(page, 'Reconnecting', 2_000);
-    expect(await seriousFaults(page)).toEqual([]);
-    await page.waitForTimeout(20_000);
-    await stateIs(page, 'Reconnecting', 1_000);
-    await page.context().setOffline(false);
-    await stateIs(page, 'Listening', 30_000);
-    await page.locator('[data-problem="link"]').waitFor({ state: 'detached' });
-    expect(await page.locator('.words').count()).toBe(said);
-    await ask(page, 'Do you remember me?');
-    await page.context().close();
-  });
-
-  it('a lid that was closed for 20 s leaves a call that goes on, or one that says that it has ended', async () => {
-    const browser = await playwright.connect(server.wsEndpoint());
-    const { page } = await newPage(browser, url);
-    await call(page);
-    await page.locator('.words.agent').waitFor({ timeout: 40_000 });
-    await stateIs(page, 'Listening');
-
-    const frozen = family(server.process().pid ?? 0);
-    for (const pid of frozen) process.kill(pid, 'SIGSTOP');
-    await new Promise((resolve) => setTimeout(resolve, 20_000));
-    for (const pid of frozen) process.kill(pid, 'SIGCONT');
-
-    // Whatever LiveKit made of it meanwhile, the page arrives at a state that it can explain.
-    await page.waitForTimeout(1_000);
-    const arrived = page.getByTestId('state').filter({ hasText: /Listening|Speaking|Call ended/ });
-    await arrived.waitFor({ timeout: 60_000 });
-    if ((await page.getByTestId('state').innerText()) === 'Call ended') {
-      expect(await page.locator('.problem').count()).toBeGreaterThan(0);
+  const FOR_20_S = 20_000;
+  together({
+    'a network that is off for 20 s is told at once, and the call goes on after it': async () => {
+      const browser = await playwright.connect(server.wsEndpoint());
+      const { page } = await newPage(browser, url);
       await call(page);
-      await stateIs(page, 'Speaking');
-    }
-    await stateIs(page, 'Listening');
-    await ask(page, 'Are you still there?');
-    await page.context().close();
+      await page.locator('.words.agent').waitFor({ timeout: 40_000 });
+      await stateIs(page, 'Listening');
+      const said = await page.locator('.words').count();
+
+      await page.context().setOffline(true);
+      await problem(page, 'The connection is lost', 2_000);
+      await stateIs(page, 'Reconnecting', 2_000);
+      expect(await seriousFaults(page)).toEqual([]);
+      await page.waitForTimeout(FOR_20_S);
+      await stateIs(page, 'Reconnecting', 1_000);
+      await page.context().setOffline(false);
+      await stateIs(page, 'Listening', 30_000);
+      await page.locator('[data-problem="link"]').waitFor({ state: 'detached' });
+      expect(await page.locator('.words').count()).toBe(said);
+      await ask(page, 'Do you remember me?');
+      await page.context().close();
+    },
+
+    'a lid that was closed for 20 s leaves a call that goes on, or one that says that it has ended':
+      async () => {
+        const laptop = await playwright.launchServer(
+          launchOptions(chromium ?? '', { microphone: await spokenAt([]) }),
+        );
+        const browser = await playwright.connect(laptop.wsEndpoint());
+        const { page } = await newPage(browser, url);
+        await call(page);
+        await page.locator('.words.agent').waitFor({ timeout: 40_000 });
+        await stateIs(page, 'Listening');
+
+        const frozen = family(laptop.process().pid ?? 0);
+        for (const pid of frozen) process.kill(pid, 'SIGSTOP');
+        await new Promise((resolve) => setTimeout(resolve, FOR_20_S));
+        for (const pid of frozen) process.kill(pid, 'SIGCONT');
+
+        // Whatever LiveKit made of it meanwhile, the page arrives at a state that it can explain.
+        await page.waitForTimeout(1_000);
+        const arrived = page
+          .getByTestId('state')
+          .filter({ hasText: /Listening|Speaking|Call ended/ });
+        await arrived.waitFor({ timeout: 60_000 });
+        if ((await page.getByTestId('state').innerText()) === 'Call ended') {
+          expect(await page.locator('.problem').count()).toBeGreaterThan(0);
+          await call(page);
+          await stateIs(page, 'Speaking');
+        }
+        await stateIs(page, 'Listening');
+        await ask(page, 'Are you still there?');
+        await laptop.close();
+      },
   });
 });
 

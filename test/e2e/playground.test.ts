@@ -6,12 +6,25 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import wavefile from 'wavefile';
 import { peakDb } from '../../local/recording.js';
 import { findChromium, launch, picture, seriousFaults, spokenAt } from './browser.js';
-import { call, level, newPage, problem, stateIs } from './page.js';
+import {
+  call,
+  captionSays,
+  expectText,
+  focused,
+  layoutShift,
+  louder,
+  newPage,
+  problem,
+  stateIs,
+  tabTo,
+  watchLayout,
+} from './page.js';
 import { Command, directory, ROOT } from './support.js';
+import { together } from './together.js';
 
 jest.setTimeout(180_000);
 
@@ -31,8 +44,8 @@ const CLOSE_MS = 20;
     url = /http:\/\/127\.0\.0\.1:\d+/.exec(link)?.[0] ?? '';
     const microphone = await spokenAt([
       { at: 8, text: 'What time is it in Tokyo?' },
-      { at: 20, text: 'Tell me about the sea.' },
-      { at: 34, text: 'Thank you, that is enough.' },
+      { at: 19, text: 'Tell me about the sea.' },
+      { at: 31, text: 'Thank you, that is enough.' },
     ]);
     browser = await launch(chromium ?? '', { microphone });
   });
@@ -43,14 +56,13 @@ const CLOSE_MS = 20;
     await start?.exited;
   });
 
-  const open = (options: BrowserContextOptions = {}) => newPage(browser, url, options);
-
   it('holds a call: speech, a tool, a barge-in, text, figures as in the log, downloads', async () => {
-    const { page, errors } = await open();
+    const { page, errors } = await newPage(browser, url);
     await stateIs(page, 'Ready to call');
     await picture(page, 'before');
     expect(await seriousFaults(page)).toEqual([]);
     await watchLayout(page);
+    await watchTools(page);
 
     // By keyboard alone.
     await tabTo(page, 'Call');
@@ -87,25 +99,49 @@ const CLOSE_MS = 20;
 
     // Text, again by keyboard.
     await stateIs(page, 'Listening');
-    await page.getByLabel('Write to the agent').focus();
+    await tabTo(page, 'Write to the agent');
     await page.keyboard.type('How many kilometers are five miles?');
+    await tabTo(page, 'Send');
     await page.keyboard.press('Enter');
+    expect(await focused(page)).toBe('Write to the agent');
     await captionSays(page, 'you', /How many kilometers/);
     await captionSays(page, 'agent', /^Five miles are 8\.04\d+ kilometers\.$/);
     await page.locator('.log .tool', { hasText: 'convert_units' }).waitFor();
+
+    // Both tools stood there, with their arguments, before they had a result.
+    expect(await toolsSeenRunning(page)).toEqual([
+      expect.stringMatching(/^Tool\s+get_current_time\s+running[\s\S]*"Tokyo"[^"]*got\s*$/),
+      expect.stringMatching(/^Tool\s+convert_units\s+running[\s\S]*"mile"[^{]*got\s*$/),
+    ]);
 
     // A screen reader hears each settled line once, and nothing moved on the screen meanwhile.
     const aloud = await page.getByRole('log').innerText();
     expect(aloud).toContain('Agent: Hello, how can I help you?');
     expect(aloud).toContain('You: What time is it in Tokyo?');
+    expect(aloud.match(/Tool get_current_time/g)).toEqual(['Tool get_current_time']);
     expect(await layoutShift(page)).toBeLessThan(0.01);
 
     await stateIs(page, 'Listening');
     await expectFiguresOfLog(page, start);
     expect(await page.getByTestId('cost').innerText()).toMatch(/^\$0\.\d+$/);
 
+    // Muting, and the choice of devices, by keyboard.
+    await tabTo(page, 'Mute');
+    await page.keyboard.press('Space');
+    await expectText(page.locator('.state .hint'), /^You are muted$/);
+    await page.keyboard.press('Space');
+    await tabTo(page, 'Sound');
+    await page.keyboard.press('Enter');
+    await page.getByRole('combobox', { name: 'Microphone' }).waitFor();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Escape');
+    expect(await focused(page)).toBe('Sound');
+
     // The wire.
-    await page.locator('.wire > details > summary').click();
+    await tabTo(page, 'The wire');
+    await page.keyboard.press('Enter');
+    await page.getByRole('combobox', { name: 'Direction' }).waitFor();
+    expect(await focused(page)).toMatch(/^The wire/);
     await page.getByRole('combobox', { name: 'Event' }).selectOption('toolUse');
     await expectText(page.locator('.found'), /^2 of /);
     expect(await page.locator('.events li').count()).toBe(2);
@@ -115,118 +151,184 @@ const CLOSE_MS = 20;
     await expectText(page.locator('.events li').first(), /contentStart/);
     await page.getByRole('searchbox').fill('');
     await page.getByRole('combobox', { name: 'Direction' }).selectOption('both');
+    await tabTo(page, 'Events, newest first');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await page.locator('.events li:nth-child(2) pre').waitFor();
+    await page.keyboard.press('Enter');
     await page.locator('.wire').scrollIntoViewIfNeeded();
     await picture(page, 'wire');
     expect(await seriousFaults(page)).toEqual([]);
 
-    await page.getByRole('button', { name: 'Hang up' }).click();
+    await tabTo(page, 'Hang up');
+    await page.keyboard.press('Enter');
     await stateIs(page, 'Call ended');
+    expect(await focused(page)).toBe('Call again');
     expect(await seriousFaults(page)).toEqual([]);
     await expectDownloads(page);
     expect(errors).toEqual([]);
     await page.context().close();
   });
 
-  it('fits a phone of 360 px and a dark room, and talks while a button is held', async () => {
-    const { page, errors } = await open({
-      viewport: { width: 360, height: 740 },
-      colorScheme: 'dark',
-    });
-    await page.locator('.sound > summary').click();
-    await page.getByLabel('Push to talk').check();
-    expect(await seriousFaults(page)).toEqual([]);
-    await page.keyboard.press('Escape');
-    await call(page);
-    await stateIs(page, 'Listening');
-    await watchLayout(page);
-    const hold = page.getByRole('button', { name: 'Hold to talk' });
-    await hold.waitFor();
-    // What is said while nobody holds the button is not heard.
-    await page.waitForTimeout(4_000);
-    await hold.focus();
-    await page.keyboard.down('Space');
-    await page.getByRole('button', { name: 'Talking' }).waitFor();
-    await page.waitForTimeout(6_000);
-    await page.keyboard.up('Space');
-    await captionSays(page, 'you', /What time is it/);
-    await stateIs(page, 'Speaking');
-    await picture(page, 'narrow-dark');
-    expect(await seriousFaults(page)).toEqual([]);
-    const width = await page.evaluate('document.documentElement.scrollWidth');
-    expect(width).toBeLessThanOrEqual(360);
-    expect(await layoutShift(page)).toBeLessThan(0.01);
+  together({
+    'fits a phone of 360 px and a dark room, and talks while a button is held': async () => {
+      const microphone = await spokenAt([
+        { at: 6, text: 'Nobody hears this.' },
+        { at: 12, text: 'What time is it in Tokyo?' },
+      ]);
+      const own = await launch(chromium ?? '', { microphone });
+      const { page, errors } = await newPage(own, url, {
+        viewport: { width: 360, height: 740 },
+        colorScheme: 'dark',
+      });
+      const width = () => page.evaluate('document.documentElement.scrollWidth');
+      await page.locator('.sound > summary').click();
+      await page.getByLabel('Push to talk').check();
+      expect(await seriousFaults(page)).toEqual([]);
+      expect(await width()).toBeLessThanOrEqual(360);
+      await page.keyboard.press('Escape');
+      const called = Date.now();
+      await call(page);
+      await stateIs(page, 'Listening');
+      await watchLayout(page);
+      const hold = page.getByRole('button', { name: 'Hold to talk' });
+      await hold.focus();
+      // The microphone's own clock is all that says when its first sentence is over: the page hears nothing of it.
+      await page.waitForTimeout(Math.max(0, called + 10_500 - Date.now()));
+      await page.keyboard.down('Space');
+      await page.getByRole('button', { name: 'Talking' }).waitFor();
+      await captionSays(page, 'you', /What time is it/);
+      await page.keyboard.up('Space');
+      expect(await page.locator('.words.you').count()).toBe(1);
+      await stateIs(page, 'Speaking');
+      await picture(page, 'narrow-dark');
+      expect(await seriousFaults(page)).toEqual([]);
+      expect(await width()).toBeLessThanOrEqual(360);
+      expect(await layoutShift(page)).toBeLessThan(0.01);
+      await page.setViewportSize({ width: 1280, height: 860 });
+      await picture(page, 'dark');
+      expect(errors).toEqual([]);
+      await own.close();
+    },
 
-    await page.setViewportSize({ width: 1280, height: 860 });
-    await picture(page, 'dark');
+    'is heard with the microphone, and through the speaker, that one chooses': async () => {
+      // Without a WAV each of Chromium's fake microphones beeps.
+      const own = await launch(chromium ?? '');
+      const { page, errors } = await newPage(own, url);
+      await watchSenders(page);
+      await call(page);
+      await stateIs(page, 'Listening');
+      await page.locator('.sound > summary').click();
 
-    // Another microphone in the middle of the call: its sound begins anew, and is let through without the button.
-    await page.locator('.sound > summary').click();
-    await page.getByLabel('Push to talk').uncheck();
-    const microphones = page.getByRole('combobox', { name: 'Microphone' });
-    expect(await microphones.locator('option').count()).toBeGreaterThan(2);
-    await microphones.selectOption({ index: 2 });
-    await page.keyboard.press('Escape');
-    await louder(page, 'you', 30);
-    const mute = page.getByRole('button', { name: 'Mute' });
-    await mute.click();
-    await page.getByRole('button', { name: 'Unmute' }).waitFor();
-    expect(await page.locator('.state .hint').innerText()).toBe('You are muted');
-    expect(errors).toEqual([]);
-    await page.context().close();
-  });
+      const speaker = page.getByRole('combobox', { name: 'Speaker' });
+      await speaker.selectOption({ label: 'Fake Audio Output 2' });
+      const wanted = await speaker.inputValue();
+      await expectValue(() => page.evaluate('document.querySelector("audio").sinkId'), wanted);
 
-  it('can be talked to without a microphone, and says how to mend it', async () => {
-    const deaf = await launch(chromium ?? '', { allow: false });
-    const { page } = await newPage(deaf, url);
-    await call(page);
-    await problem(page, 'The microphone was refused');
-    expect(await seriousFaults(page)).toEqual([]);
-    await stateIs(page, 'Listening');
-    await page.getByLabel('Write to the agent').fill('How many kilometers are five miles?');
-    await page.getByRole('button', { name: 'Send' }).click();
-    await captionSays(page, 'agent', /^Five miles are 8/);
-    await deaf.close();
+      const microphone = page.getByRole('combobox', { name: 'Microphone' });
+      await microphone.selectOption({ label: 'Fake Audio Input 2' });
+      await expectValue(() => sentFrom(page), await microphone.inputValue());
+      await louder(page, 'you', 30);
 
-    const bare = await launch(chromium ?? '', { devices: false });
-    const { page: other } = await newPage(bare, url);
-    await call(other);
-    await problem(other, 'There is no microphone');
-    await bare.close();
+      // Chosen while muted, it is heard from the moment when one unmutes.
+      await page.getByRole('button', { name: 'Mute' }).click();
+      await expectText(page.locator('.state .hint'), /^You are muted$/);
+      await page.locator('.sound > summary').click();
+      await microphone.selectOption({ label: 'Fake Audio Input 1' });
+      const other = await microphone.inputValue();
+      await page.getByRole('button', { name: 'Unmute' }).click();
+      await expectValue(() => sentFrom(page), other);
+      await louder(page, 'you', 30);
+
+      // The next call begins with what was chosen.
+      await page.getByRole('button', { name: 'Hang up' }).click();
+      await stateIs(page, 'Call ended');
+      expect(await page.locator('audio').count()).toBe(0);
+      await call(page);
+      await page.locator('audio').waitFor({ state: 'attached' });
+      await expectValue(() => page.evaluate('document.querySelector("audio").sinkId'), wanted);
+      await expectValue(() => sentFrom(page), other);
+
+      // A speaker that the browser does not give.
+      await page.evaluate(
+        'HTMLMediaElement.prototype.setSinkId = () => Promise.reject(new Error())',
+      );
+      await page.locator('.sound > summary').click();
+      await speaker.selectOption({ label: 'Fake Audio Output 1' });
+      await problem(page, 'The agent cannot be heard through that speaker');
+      expect(errors).toEqual([]);
+      await own.close();
+    },
+
+    'can be talked to without a microphone, and says how to mend it': async () => {
+      const deaf = await launch(chromium ?? '', { allow: false });
+      const { page } = await newPage(deaf, url);
+      await call(page);
+      await problem(page, 'The microphone was refused');
+      expect(await seriousFaults(page)).toEqual([]);
+      await stateIs(page, 'Listening');
+      await page.getByLabel('Write to the agent').fill('How many kilometers are five miles?');
+      await page.getByRole('button', { name: 'Send' }).click();
+      await captionSays(page, 'agent', /^Five miles are 8/);
+      // What goes away leaves the keyboard near the call, not at the top of the page.
+      await tabTo(page, 'Dismiss');
+      await page.keyboard.press('Enter');
+      await page.locator('.problem').waitFor({ state: 'detached' });
+      expect(await focused(page)).toMatch(/^Listening|^Speaking/);
+      await deaf.close();
+
+      const bare = await launch(chromium ?? '', { devices: false });
+      const { page: other } = await newPage(bare, url);
+      await call(other);
+      await problem(other, 'There is no microphone');
+      await bare.close();
+    },
   });
 });
 
-/** Waits for a caption of one side whose words fit. */
-async function captionSays(page: Page, who: 'you' | 'agent', words: RegExp): Promise<void> {
-  const text = page.locator(`.words.${who} .text`).filter({ hasText: words });
-  await text.first().waitFor({ timeout: 60_000 });
+/** Notes each tool that the page shows while it has no result yet, as it is shown. */
+async function watchTools(page: Page): Promise<void> {
+  await page.evaluate(`
+    window.toolsRunning = new Map();
+    new MutationObserver(() => {
+      for (const tool of document.querySelectorAll('.log .tool[aria-busy="true"]'))
+        window.toolsRunning.set(tool.querySelector('code').textContent, tool.innerText);
+    }).observe(document.querySelector('.log'), { subtree: true, childList: true, attributes: true });
+  `);
 }
 
-/** One side is heard: its sound, as the page has it, has energy. */
-async function louder(page: Page, who: 'you' | 'agent', than: number): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while ((await level(page, who)) < than) {
-    if (Date.now() > deadline) throw new Error(`No sound of ${who} came in 20 s.`);
-    await page.waitForTimeout(50);
-  }
+async function toolsSeenRunning(page: Page): Promise<string[]> {
+  return (await page.evaluate('[...window.toolsRunning.values()]')) as string[];
 }
 
-async function expectText(locator: { innerText(): Promise<string> }, words: RegExp): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  for (;;) {
-    const text = await locator.innerText();
-    if (words.test(text)) return;
-    if (Date.now() > deadline) throw new Error(`"${text}" never became ${words}.`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+/** Keeps the connections that the page makes, to see what they send. */
+async function watchSenders(page: Page): Promise<void> {
+  await page.addInitScript(`
+    window.connections = [];
+    window.RTCPeerConnection = class extends RTCPeerConnection {
+      constructor(...args) {
+        super(...args);
+        window.connections.push(this);
+      }
+    };
+  `);
+  await page.reload();
 }
 
-async function tabTo(page: Page, button: string): Promise<void> {
-  for (let i = 0; i < 20; i++) {
-    await page.keyboard.press('Tab');
-    const focused = (await page.evaluate('document.activeElement?.textContent ?? ""')) as string;
-    if (focused.trim() === button) return;
-  }
-  throw new Error(`The Tab key does not lead to "${button}".`);
+/** The device whose sound goes out to LiveKit. */
+function sentFrom(page: Page): Promise<unknown> {
+  return page.evaluate(`
+    window.connections
+      .filter(({ connectionState }) => connectionState === 'connected')
+      .flatMap((connection) => connection.getSenders())
+      .map(({ track }) => track)
+      .find((track) => track?.kind === 'audio' && track.readyState === 'live')
+      ?.getSettings().deviceId`);
+}
+
+async function expectValue(read: () => Promise<unknown>, wanted: string): Promise<void> {
+  await expectText({ innerText: async () => String(await read()) }, new RegExp(`^${wanted}$`));
 }
 
 /** The table of the page against the lines that the agent itself logged. */
@@ -298,18 +400,4 @@ async function expectDownloads(page: Page): Promise<void> {
   expect(peakDb(Int16Array.from(you))).toBeGreaterThan(-30);
   expect(peakDb(Int16Array.from(agent))).toBeGreaterThan(-20);
   expect(agent.length / 24_000).toBeGreaterThan(30);
-}
-
-/** Adds up how far things moved that nobody touched, as the browser itself measures it. */
-async function watchLayout(page: Page): Promise<void> {
-  await page.evaluate(`
-    window.shifted = 0;
-    new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
-    }).observe({ type: 'layout-shift' });
-  `);
-}
-
-async function layoutShift(page: Page): Promise<number> {
-  return (await page.evaluate('window.shifted')) as number;
 }

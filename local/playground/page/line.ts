@@ -79,7 +79,10 @@ export class Line {
     this.#watchNetwork();
     this.#room.registerTextStreamHandler(CALL_FEED_TOPIC, async (reader) => {
       const at = Date.now();
-      const { seq, ...message } = JSON.parse(await reader.readAll()) as NumberedFeedMessage;
+      // Who sent it may be gone before its end.
+      const text = await reader.readAll().catch(() => undefined);
+      if (text === undefined) return;
+      const { seq, ...message } = JSON.parse(text) as NumberedFeedMessage;
       this.#feed.take(seq, { at, message });
     });
     this.#room.registerTextStreamHandler(TRANSCRIPTION_TOPIC, async (reader, { identity }) => {
@@ -89,9 +92,13 @@ export class Line {
       const at = Date.now();
       let text = '';
       const tell = (done: boolean) => events.happened({ kind: 'words', at, who, id, text, done });
-      for await (const part of reader) {
-        text += part;
-        tell(false);
+      try {
+        for await (const part of reader) {
+          text += part;
+          tell(false);
+        }
+      } catch {
+        return tell(true);
       }
       tell(who === 'agent' || attributes?.['lk.transcription_final'] === 'true');
     });
@@ -135,6 +142,8 @@ export class Line {
   }
 
   #close(): void {
+    // LiveKit tells no more of its tracks once the room is left.
+    this.#audio?.remove();
     this.#over.abort();
     clearInterval(this.#tick);
   }

@@ -7,6 +7,7 @@ import { start } from './phone.js';
 import './styles/base.css';
 import './styles/page.css';
 import './styles/call.css';
+import './styles/sound.css';
 import './styles/conversation.css';
 import './styles/figures.css';
 import './styles/timeline.css';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { useMemo, useState } from 'react';
+import { type KeyboardEvent, useMemo, useState } from 'react';
 import {
   gist,
   jsonLines,
@@ -145,7 +145,11 @@ function Events({ events, on, deployed, from }: EventsProps) {
           {count(found.length)} of {count(events.length)}
         </p>
       </form>
-      <ScrollRegion className="list" label="Events, newest first">
+      <ScrollRegion
+        className="list"
+        label="Events, newest first; the arrow keys go through them"
+        onKeyDown={byArrows}
+      >
         <ol>
           {found
             .slice(-SHOWN)
@@ -165,13 +169,24 @@ function Events({ events, on, deployed, from }: EventsProps) {
   );
 }
 
+/** Hundreds of events are one stop of the Tab key: the arrow keys go through them. */
+function byArrows(event: KeyboardEvent<HTMLElement>): void {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const summaries = [...event.currentTarget.querySelectorAll('summary')];
+  const now = summaries.indexOf(document.activeElement as HTMLElement);
+  const next = step && summaries[Math.max(0, now + step)];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+}
+
 function Event({ event, from }: { event: WireEvent; from: number }) {
   const [open, setOpen] = useState(false);
   const to = event.direction === 'in';
   return (
     <li className={event.direction}>
       <details onToggle={(toggled) => setOpen(toggled.currentTarget.open)}>
-        <summary>
+        <summary tabIndex={-1}>
           <time>{((event.at - from) / 1000).toFixed(3)}</time>
           <span className="way">
             <span aria-hidden="true">{to ? '→' : '←'}</span>
