@@ -3,23 +3,32 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { EcsBehaviour } from '../../local/fleet/ecs-agent.js';
 import { Fleet } from '../../local/fleet/fleet.js';
+import { protectionTrace, RoughEcs, TRACE_ENV } from '../../local/fleet/protection-trace.js';
 import { metricSums } from '../../local/fleet/report.js';
 import type { WorkerProcess } from '../../local/fleet/worker-process.js';
-import { random } from '../agent/fleet/manual-clock.js';
 import { askAll, connectAll, expectGoodCitizens, untilCalls } from './fleet-support.js';
+
+const SEED = 7;
+/** Steps of the trace; `npm run fleet -- --protection 500` makes one that is longer. */
+const STEPS = 50;
+/** For so long after a failure ECS is not asked again. */
+const ECS_REST_MS = 2_000;
 
 describe('one task', () => {
   let fleet: Fleet;
   let worker: WorkerProcess;
-  let behaviour: () => EcsBehaviour = () => 'ok';
-  let delayMs = () => 0;
+  let behaviour: EcsBehaviour = 'ok';
+  const rough = new RoughEcs(SEED);
 
   beforeAll(async () => {
     fleet = await Fleet.start({
       callsPerTask: 10,
-      env: { PROTECTION_GRACE_S: '2', PROTECTION_EXPIRES_MIN: '1' },
+      env: TRACE_ENV,
     });
-    const ecs = { behaviour: () => behaviour(), delayMs: () => delayMs() };
+    const ecs = {
+      behaviour: () => (rough.on ? rough.behaviour() : behaviour),
+      delayMs: rough.delayMs,
+    };
     [worker] = (await fleet.startWorkers(1, ecs)) as [WorkerProcess];
   }, 120_000);
   afterAll(() => fleet?.stop(), 30_000);
@@ -47,22 +56,20 @@ describe('one task', () => {
 
   it('is unprotected again after the grace period, and not before', async () => {
     const ended = Math.max(...worker.lines('call ended').map((line) => line.time ?? 0));
-    const off = () => worker.ecs.changes.findLast((change) => !change.protected)?.at ?? 0;
-    while (off() < ended) await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(off() - ended).toBeGreaterThanOrEqual(1_900);
-    expect(off() - ended).toBeLessThan(6_000);
+    await worker.ecs.until(false, 20_000);
+    const off = worker.ecs.changes.at(-1)?.at ?? 0;
+    expect(off - ended).toBeGreaterThanOrEqual(900);
+    expect(off - ended).toBeLessThan(5_000);
   }, 30_000);
 
-  it.each<[EcsBehaviour, number]>([
-    ['blocked', 0],
-    ['denied', 0],
-    ['broken', 0],
-    ['silent', 0],
-  ])(
+  it.each<EcsBehaviour>(['blocked', 'denied', 'broken', 'silent'])(
     'refuses a call when ECS is %s, and asks once',
     async (how) => {
-      await new Promise((resolve) => setTimeout(resolve, 2_100));
-      behaviour = () => how;
+      // The time itself is what must pass since the last answer of ECS.
+      const refused = worker.lines('call refused').at(-1)?.time ?? 0;
+      const rested = refused + ECS_REST_MS + 500 - Date.now();
+      await new Promise((resolve) => setTimeout(resolve, rested));
+      behaviour = how;
       const [caller] = await fleet.join(1);
       if (!caller) throw new Error('no caller');
       const before = worker.ecs.requests.filter(({ enabled }) => enabled).length;
@@ -73,41 +80,23 @@ describe('one task', () => {
       expect(caller.agentPresent).toBe(false);
       expect(worker.ecs.requests.filter(({ enabled }) => enabled).length).toBe(before + 1);
       expect((await worker.health()).calls).toBe(0);
-      behaviour = () => 'ok';
+      behaviour = 'ok';
       await fleet.hangUp();
     },
     60_000,
   );
 
   it('never holds a call without protection while ECS fails at random', async () => {
-    const chance = random(7);
-    delayMs = () => Math.floor(chance() * 400);
-    behaviour = () => (chance() < 0.3 ? (chance() < 0.5 ? 'blocked' : 'broken') : 'ok');
-    let [starts, ends] = [0, 0];
-    for (let step = 0; step < 36; step++) {
-      const live = fleet.callers.filter((caller) => caller.agentPresent);
-      // Now and then long enough for the grace period, so that protection is asked for again and again.
-      if (live.length === 0) await new Promise((resolve) => setTimeout(resolve, chance() * 5_000));
-      if (live.length > 0 && (live.length === 2 || chance() < 0.6)) {
-        await fleet.hangUp(live.slice(0, 1));
-        ends += 1;
-      } else {
-        const [caller] = await fleet.join(1);
-        if (!caller) continue;
-        await fleet.offer(caller);
-        if ((await caller.untilAgent(3_000)) === undefined) await fleet.hangUp([caller]);
-        else starts += 1;
-      }
-    }
-    behaviour = () => 'ok';
-    delayMs = () => 0;
-    await fleet.hangUp();
-    await untilCalls([worker], 0);
-    expect(starts).toBeGreaterThan(5);
-    expect(ends).toBeGreaterThan(5);
-    const failed = worker.ecs.requests.filter((request) => request.behaviour !== 'ok').length;
-    expect(failed).toBeGreaterThan(3);
-    expect(metricSums([worker]).ProtectionFailures).toBeGreaterThan(3);
+    const trace = await protectionTrace(fleet, worker, rough, { steps: STEPS, seed: SEED });
+    process.stderr.write(`trace of ${STEPS} starts and ends: ${JSON.stringify(trace)}\n`);
+    expect(trace.bare).toBe(0);
+    expect(trace.starts).toBeGreaterThan(STEPS / 5);
+    expect(trace.hungUp + trace.killed).toBeGreaterThan(STEPS / 5);
+    expect(trace.protectedTimes).toBeGreaterThan(1);
+    expect(trace.failed).toBeGreaterThan(3);
+    expect(metricSums([worker]).ProtectionFailures).toBeGreaterThanOrEqual(trace.failed);
+    expect(metricSums([worker]).JobCrashes ?? 0).toBe(trace.killed);
+    for (const ms of trace.offAfterMs) expect(ms).toBeLessThan(5_000);
   }, 240_000);
 
   it('leaves at once when it is idle, also while processes boot', async () => {
