@@ -76,11 +76,6 @@ export class Conversation {
     );
   }
 
-  /** A reply's audio is arriving or still being played to the caller. */
-  playing(now: number): boolean {
-    return this.#agent.playing(now);
-  }
-
   /** Something of the service's arrived. */
   apply(event: SonicEvent, moment: Moment): Effect[] {
     const { now } = moment;
