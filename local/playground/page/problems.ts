@@ -65,8 +65,7 @@ export const silentMicrophone: Problem = {
   id: 'silent',
   tone: 'warning',
   title: 'Nothing comes from your microphone',
-  advice:
-    'Say something. If your meter stays flat, it is muted at the device or in the system, or another one should be chosen under “Sound”.',
+  advice: 'Is it muted, at the device or in the system? Or choose another one under “Sound”.',
 };
 
 export const systemMuted: Problem = {

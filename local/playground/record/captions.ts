@@ -35,6 +35,9 @@ export type Line = Caption | ToolLine;
 
 const fresh = { kind: 'caption', unsaid: '', interrupted: false, typed: false } as const;
 
+/** How the ids of captions begin that no transcription has brought, so far. */
+const FROM_HISTORY = 'history-';
+
 interface Words {
   who: Who;
   id: string;
@@ -49,6 +52,16 @@ export function said(lines: readonly Line[], { who, id, text, done, at }: Words)
   const known = lines[index];
   if (known?.kind !== 'caption') {
     if (!text.trim()) return lines;
+    // The history may come sooner than the words of which it tells.
+    const told = lines.findLastIndex(
+      (line) =>
+        line.kind === 'caption' &&
+        line.who === who &&
+        line.id.startsWith(FROM_HISTORY) &&
+        sameWords(line.text, text),
+    );
+    const line = lines[told];
+    if (line) return lines.with(told, { ...line, id });
     return [...lines, { ...fresh, id, who, at, text, done, settled: false }];
   }
   // The history has the last word.
@@ -83,7 +96,7 @@ export function settled(
     (message.interrupted ? open[0] : undefined);
   if (!caption) {
     if (!message.text.trim()) return lines;
-    const id = `history-${lines.length}-${message.at}`;
+    const id = `${FROM_HISTORY}${lines.length}-${message.at}`;
     const { text, interrupted } = message;
     return [...lines, { ...fresh, id, who, at, text, interrupted, done: true, settled: true }];
   }

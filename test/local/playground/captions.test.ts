@@ -80,6 +80,16 @@ describe('captions', () => {
     expect(shown(lines)).toEqual(['agent: Good bye.']);
   });
 
+  it('are shown once when the history comes sooner than the words', () => {
+    let lines = settled([], message('user', 'What time is it?'), 5);
+    lines = said(lines, words('you', 'a', 'What time', 6));
+    lines = said(lines, words('you', 'a', 'What time is it?', 7, true));
+    expect(shown(lines)).toEqual(['you: What time is it?']);
+    // The same words a second time are another caption.
+    lines = said(lines, words('you', 'b', 'What time is it?', 8, true));
+    expect(lines).toHaveLength(2);
+  });
+
   it('show typed text at once, and not again when it enters the history', () => {
     let lines = typed([], { id: 't', text: 'How far is it?', at: 1 });
     lines = settled(lines, message('user', 'How far is it?'), 2);
