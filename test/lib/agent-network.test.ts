@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, test } from '@jest/globals';
+import { Annotations } from 'aws-cdk-lib/assertions';
 import { SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Stack } from 'aws-cdk-lib/core';
 import { AgentNetwork, type AgentNetworkProps } from '../../lib/agent-network.js';
-import { flat, only, resources, stackOf, templateOf, templateWith } from './synth.js';
+import {
+  flat,
+  Match,
+  newApp,
+  only,
+  resources,
+  stackOf,
+  stackWith,
+  templateOf,
+  templateWith,
+} from './synth.js';
 
 const THEIRS = {
   vpcId: 'vpc-0123456789abcdef0',
@@ -83,7 +96,24 @@ describe('the own VPC', () => {
     const [, ingress] = resources(template, 'AWS::EC2::SecurityGroupIngress')[0] ?? [];
     expect(ingress?.Properties).toMatchObject({ FromPort: 443, ToPort: 443, IpProtocol: 'tcp' });
     expect(ingress?.Properties).not.toHaveProperty('CidrIp');
+    expect(ingress?.Properties.Description).toBe('HTTPS from the voice agent');
     template.resourceCountIs('AWS::EC2::SecurityGroupIngress', 1);
+
+    const [id, group] =
+      resources(template, 'AWS::EC2::SecurityGroup').find(([name]) => name.includes('Endpoint')) ??
+      [];
+    expect(group?.Properties.GroupDescription).toBe(
+      'Interface endpoints of AWS services: HTTPS from the voice agent',
+    );
+    // CDK's way to say: none.
+    expect(group?.Properties.SecurityGroupEgress).toEqual([
+      expect.objectContaining({ CidrIp: '255.255.255.255/32' }),
+    ]);
+    for (const [, { Properties }] of resources(template, 'AWS::EC2::VPCEndpoint')) {
+      if (Properties.VpcEndpointType !== 'Interface') continue;
+      expect((Properties.SecurityGroupIds as unknown[]).map(flat)).toEqual([`<${id}.GroupId>`]);
+      expect(Properties.PrivateDnsEnabled).toBe(true);
+    }
   });
 });
 
@@ -103,6 +133,10 @@ describe('an existing VPC', () => {
     expect(placement({ ...THEIRS, publicIp: true }).AssignPublicIp).toBe('ENABLED');
   });
 
+  test('is taken without a warning about the routes of its subnets', () => {
+    Annotations.fromStack(stackWith(THEIRS)).hasNoWarning('*', Match.anyValue());
+  });
+
   test('can have the endpoints, too', () => {
     const template = templateWith({ ...THEIRS, vpcEndpoints: true });
     for (const [, { Properties }] of resources(template, 'AWS::EC2::VPCEndpoint')) {
@@ -114,6 +148,34 @@ describe('an existing VPC', () => {
 describe('alone in another stack', () => {
   const network = (props: AgentNetworkProps) => () =>
     templateOf(stackOf((scope) => new AgentNetwork(scope, 'Network', props)));
+
+  test('has two zones, also where the account is known and has more', () => {
+    const stack = new Stack(newApp(), 'there', {
+      env: { account: '111122223333', region: 'us-east-1' },
+    });
+    new AgentNetwork(stack, 'Network');
+    templateOf(stack).resourceCountIs('AWS::EC2::Subnet', 2);
+  });
+
+  test('keeps the flow log for a month, and not beyond the stack', () => {
+    const log = (props?: AgentNetworkProps) =>
+      resources(network(props ?? {})(), 'AWS::Logs::LogGroup')[0]?.[1];
+    expect(log()).toMatchObject({ DeletionPolicy: 'Delete', Properties: { RetentionInDays: 30 } });
+    expect(log({ flowLogRetention: RetentionDays.ONE_DAY })?.Properties.RetentionInDays).toBe(1);
+  });
+
+  test('takes as many NAT gateways as it has zones', () => {
+    network({ natGateways: 2 })().resourceCountIs('AWS::EC2::NatGateway', 2);
+  });
+
+  test('takes private addresses in a VPC of theirs', () => {
+    expect(() =>
+      stackOf((scope) => {
+        const vpc = new Vpc(scope, 'Vpc');
+        new AgentNetwork(scope, 'Network', { vpc, assignPublicIp: false });
+      }),
+    ).not.toThrow();
+  });
 
   test('takes a range of addresses', () => {
     expect(only(network({ cidr: '172.20.0.0/16' })(), 'AWS::EC2::VPC').CidrBlock).toBe(

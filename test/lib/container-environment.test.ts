@@ -67,7 +67,7 @@ describe('a variable to be added', () => {
     ]);
   });
 
-  test.each(['GOODBYE', 'CPU_FULL_AT', 'LOG_PII', 'MY_TOOL_URL', 'LOG_LEVELS'])(
+  test.each(['GOODBYE', 'CPU_FULL_AT', 'LOG_PII', 'MY_TOOL_URL', 'MY_AWS_PROFILE', 'LOG_LEVELS'])(
     'can be %s',
     (name) => {
       expect(environmentMistakes({ [name]: 'x' })).toEqual([]);

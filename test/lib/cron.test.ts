@@ -7,6 +7,7 @@ describe('a cron expression of five fields', () => {
   test.each([
     '0 8 ? * MON-FRI',
     '30 7 ? * 2-6',
+    '0 10 ? * SAT,SUN',
     '59 23 31 12 ?',
     '*/15 0/2 ? * *',
     '0,30 8-18 1,15 JAN-MAR,DEC ?',

@@ -69,6 +69,19 @@ describe('ECS, to start a task', () => {
     ]);
   });
 
+  test('may read the secret of an ARN and no other, also when a key encrypts it', () => {
+    const secret = 'arn:aws:secretsmanager:us-east-1:111122223333:secret:team/livekit-AbCdEf';
+    const reads = {
+      Action: ['secretsmanager:GetSecretValue'],
+      Resource: [secret],
+      Condition: undefined,
+    };
+    expect(ofRole('Execution', { secret })).toContainEqual(reads);
+    expect(ofRole('Execution', { secret, secretKmsKey: everything.secretKmsKey })).toContainEqual(
+      reads,
+    );
+  });
+
   test('may decrypt with the key of the secret, and only for Secrets Manager', () => {
     expect(ofRole('Execution', everything)).toContainEqual({
       Action: ['kms:Decrypt'],

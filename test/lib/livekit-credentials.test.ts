@@ -37,24 +37,36 @@ describe('the secret', () => {
     expect(JSON.stringify(template.toJSON())).not.toContain('resolve:secretsmanager');
   });
 
-  test.each([
+  const PARTIAL = (arn: string) =>
+    `"secret" cannot be "${arn}": the ARN of a secret ends in a hyphen and six characters, as "aws secretsmanager create-secret" prints it.`;
+  const NEITHER = (name: string) =>
+    `"secret" cannot be "${name}": give the name or the complete ARN of a secret in Secrets Manager.`;
+  const LIKE_AN_ARN = (name: string) =>
+    `"secret" cannot be the name "${name}", which ends in a hyphen and six characters like an ARN's suffix: give its complete ARN.`;
+
+  test.each<[string, ((secret: string) => string) | undefined]>([
     ['nova-sonic-agent/livekit', undefined],
     [ARN, undefined],
-    ['prod/livekit-secret', /ends in a hyphen and six characters like an ARN's suffix/],
-    ['two words', /give the name or the complete ARN/],
-    [
-      'arn:aws:secretsmanager:eu-north-1:111122223333:secret:livekit',
-      /ends in a hyphen and six characters, as/,
-    ],
-    ['arn:aws:s3:::bucket', /cannot be "arn:aws:s3:::bucket"/],
+    ['a'.repeat(512), undefined],
+    ['-AbCdEf/livekit', undefined],
+    ['prod/livekit-secret', LIKE_AN_ARN],
+    ['two words', NEITHER],
+    [' livekit', NEITHER],
+    ['livekit ', NEITHER],
+    ['', NEITHER],
+    ['a'.repeat(513), NEITHER],
+    ['arn:aws:secretsmanager:eu-north-1:111122223333:secret:livekit', PARTIAL],
+    [`${ARN}:LIVEKIT_URL::`, PARTIAL],
+    ['arn:aws:secretsmanager:eu-north-1:1111:secret:livekit-AbCdEf', PARTIAL],
+    ['arn:aws:s3:::bucket', PARTIAL],
   ])('%s', (secret, sentence) => {
+    const made = () => stackOf((scope) => new LiveKitCredentials(scope, 'LiveKit', { secret }));
     if (!sentence) {
       expect(secretMistake(secret)).toBeUndefined();
+      expect(made).not.toThrow();
       return;
     }
-    expect(secretMistake(secret)).toMatch(sentence);
-    expect(() => stackOf((scope) => new LiveKitCredentials(scope, 'LiveKit', { secret }))).toThrow(
-      sentence,
-    );
+    expect(secretMistake(secret)).toBe(sentence(secret));
+    expect(made).toThrow(new Error(sentence(secret)));
   });
 });

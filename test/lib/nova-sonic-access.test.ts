@@ -61,16 +61,27 @@ describe('alone in another stack', () => {
     ).toBe(100);
   });
 
-  test.each<[NovaSonicAccessProps, RegExp]>([
-    [{ regions: [] }, /"regions" cannot be empty/],
-    [{ model: 'amazon.nova-sonic-v1:0' }, /reached its end of life on 2026-09-14/],
-    [{ regions: ['eu-central-1'] }, /"eu-central-1" does not offer amazon\.nova-2-sonic-v1:0/],
+  test.each<[NovaSonicAccessProps, string]>([
+    [{ regions: [] }, '"regions" cannot be empty: name a Region.'],
+    [
+      { model: 'amazon.nova-sonic-v1:0' },
+      'The model "amazon.nova-sonic-v1:0" reached its end of life on 2026-09-14 and Bedrock no longer serves it: use amazon.nova-2-sonic-v1:0, or set "forceModel" to true if your account still has it.',
+    ],
+    [
+      { regions: ['eu-central-1', 'eu-west-1'] },
+      ['eu-central-1', 'eu-west-1']
+        .map(
+          (region) =>
+            `The Bedrock Region "${region}" does not offer amazon.nova-2-sonic-v1:0: use some of us-east-1, us-west-2, eu-north-1, ap-northeast-1, or set "forceModel" to true if it does by now.`,
+        )
+        .join('\n'),
+    ],
     [
       { model: 'us.amazon.nova-2-sonic-v1:0', regions: ['eu-north-1'] },
-      /use some of us-east-1, us-west-2,/,
+      'The Bedrock Region "eu-north-1" does not offer us.amazon.nova-2-sonic-v1:0: use some of us-east-1, us-west-2, or set "forceModel" to true if it does by now.',
     ],
   ])('refuses %j', (props, sentence) => {
-    expect(() => access(props)).toThrow(sentence);
+    expect(() => access(props)).toThrow(new Error(sentence));
   });
 
   test('takes what it does not know when forced', () => {

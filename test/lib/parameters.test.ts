@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals';
 import { Annotations } from 'aws-cdk-lib/assertions';
+import { streamQuotaWarning } from '../../lib/limits.js';
 import { Match, stackWith, templateWith } from './synth.js';
 
 /** Where in the template a parameter is referred to, by `Ref` or in the text of a `Fn::Sub`. */
@@ -92,6 +93,19 @@ describe('more calls than Bedrock has streams', () => {
         '5 tasks x 10 calls = 50 calls at once, but 2 Bedrock Regions x 20 streams = 40',
       ),
     );
+  });
+
+  test('are told in one sentence, whatever the number of Regions', () => {
+    const calls = { maxTasks: 3, callsPerTask: 10, quotaPerRegion: 20 };
+    const advice =
+      'the calls above that fail, so add Regions to "bedrockRegions", lower "maxTasks" or "callsPerTask", or set "streamQuotaPerRegion" to what AWS granted you.';
+    expect(streamQuotaWarning({ ...calls, regions: 1 })).toBe(
+      `3 tasks x 10 calls = 30 calls at once, but 1 Bedrock Region x 20 streams = 20: ${advice}`,
+    );
+    expect(streamQuotaWarning({ ...calls, maxTasks: 5, regions: 2 })).toBe(
+      `5 tasks x 10 calls = 50 calls at once, but 2 Bedrock Regions x 20 streams = 40: ${advice}`,
+    );
+    expect(streamQuotaWarning({ ...calls, maxTasks: 4, regions: 2 })).toBeUndefined();
   });
 
   test('are none when AWS granted more', () => {

@@ -108,7 +108,10 @@ describe('alone in another stack', () => {
 
   test.each<[Partial<SessionScalingProps>, string]>([
     [{ minTasks: 3, maxTasks: 2 }, '"minTasks" (3) cannot be above "maxTasks" (2).'],
-    [{ minTasks: 0 }, '"minTasks" cannot be 0: with no task nothing publishes the metric'],
+    [
+      { minTasks: 0 },
+      '"minTasks" cannot be 0: with no task nothing publishes the metric that starts the first one.',
+    ],
     [{ targetSlotShare: 90 }, '"targetSlotShare" cannot be 90: it is a percentage from 10 to 80.'],
     [{ targetSlotShare: 9 }, '"targetSlotShare" cannot be 9: it is a percentage from 10 to 80.'],
     [
@@ -120,6 +123,6 @@ describe('alone in another stack', () => {
       'In the schedule "0 8 ? * *", "minTasks" (5) cannot be above "maxTasks" (4).',
     ],
   ])('refuses %j', (props, sentence) => {
-    expect(scaling(props)).toThrow(sentence);
+    expect(scaling(props)).toThrow(new Error(sentence));
   });
 });

@@ -7,6 +7,7 @@ import { type App, Duration } from 'aws-cdk-lib/core';
 import { AssetManifestArtifact } from 'aws-cdk-lib/cx-api';
 import { AgentImage } from '../../lib/agent-image.js';
 import { AgentNetwork } from '../../lib/agent-network.js';
+import { HEALTH_SCRIPT } from '../../lib/health-check.js';
 import { VoiceAgentService, type VoiceAgentServiceProps } from '../../lib/voice-agent-service.js';
 import {
   container,
@@ -145,10 +146,8 @@ describe('the task', () => {
       StartPeriod: 60,
       Timeout: 5,
     });
-    expect(container(templateWith()).HealthCheck.Command.slice(0, 3)).toEqual([
-      'CMD',
-      'node',
-      '-e',
+    expect(container(templateWith()).HealthCheck.Command).toEqual([
+      ...['CMD', 'node', '-e', HEALTH_SCRIPT],
     ]);
   });
 
@@ -204,6 +203,18 @@ describe('the environment of the container', () => {
 });
 
 describe('alone in another stack', () => {
+  test('an image is built for ARM64 unless asked otherwise', () => {
+    const platform = (architecture?: CpuArchitecture) => {
+      let image: AgentImage | undefined;
+      stackOf((scope) => {
+        image = new AgentImage(scope, 'Image', { ...(architecture && { architecture }) });
+      });
+      return image?.architecture;
+    };
+    expect(platform()).toBe(CpuArchitecture.ARM64);
+    expect(platform(CpuArchitecture.X86_64)).toBe(CpuArchitecture.X86_64);
+  });
+
   test('needs no props, and has VPC, cluster and log group of its own', () => {
     const template = templateOf(alone());
     for (const type of ['AWS::EC2::VPC', 'AWS::ECS::Cluster', 'AWS::ECS::Service']) {
@@ -269,6 +280,21 @@ describe('alone in another stack', () => {
     ],
   ])('refuses %s', (_what, props, sentence) => {
     expect(() => alone(props)).toThrow(sentence);
+  });
+
+  test.each<[string, VoiceAgentServiceProps]>([
+    ['the most', { callsPerTask: 100, cpu: 8192, memory: 61440 }],
+    ['the longest', { maxCallLength: Duration.days(1), renewAfter: Duration.seconds(470) }],
+    [
+      'the shortest',
+      {
+        maxCallLength: Duration.minutes(1),
+        renewAfter: Duration.seconds(10),
+        stopTimeout: Duration.seconds(20),
+      },
+    ],
+  ])('takes %s', (_what, props) => {
+    expect(() => alone(props)).not.toThrow();
   });
 
   const withImage = (image: CpuArchitecture, architecture?: CpuArchitecture) =>

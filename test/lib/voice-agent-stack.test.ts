@@ -39,6 +39,39 @@ describe('outputs', () => {
   });
 });
 
+test('keeps the logical IDs of what a deploy must not make anew', () => {
+  const lasting =
+    /ECS::(Service|Cluster)|LogGroup|EC2::(VPC|SecurityGroup|Subnet|VPCEndpoint)$|Dashboard|ScalableTarget|Rule/;
+  const { Resources } = templateWith({ natGateways: 1, vpcEndpoints: true }).toJSON();
+  const ids = Object.entries<{ Type: string }>(Resources)
+    .filter(([, { Type }]) => lasting.test(Type))
+    .map(([id]) => id);
+  // Another ID is another resource: live calls, logs and graphs of the old one would end.
+  expect(ids.sort()).toEqual([
+    'AgentClusterF1EC2E82',
+    'AgentServiceF2D3C3B9',
+    'AgentServiceTaskCountTargetA5A8D21F',
+    'Log95422804',
+    'MonitoringDashboard242C9864',
+    'MonitoringTaskCrashesLog29A11581',
+    'MonitoringTaskCrashesRuleD26A4C6C',
+    'NetworkBedrockRuntime113C419A',
+    'NetworkEcrApi143B6701',
+    'NetworkEcrDocker887440C8',
+    'NetworkEndpointSecurityGroup6DEF6240',
+    'NetworkFlowLog1F1901E0',
+    'NetworkLogs410D5F1E',
+    'NetworkSecretsManager191D9DF7',
+    'NetworkSecurityGroup6335DB55',
+    'NetworkVpc7FB7348F',
+    'NetworkVpcPrivateSubnet1Subnet6DD86AE6',
+    'NetworkVpcPrivateSubnet2Subnet1BDBE877',
+    'NetworkVpcPublicSubnet1Subnet36933139',
+    'NetworkVpcPublicSubnet2SubnetC427CCE0',
+    'NetworkVpcS334FC449B',
+  ]);
+});
+
 describe('synth', () => {
   const synth = (context = {}) =>
     new VoiceAgentStack(newApp(), 'voice-agent', { settings: readSettings(context) });
