@@ -123,6 +123,8 @@ describe('tools', () => {
     expect(told).toEqual(['use-1 slow {"a":1}']);
     finish?.('done');
     await slow;
+    // The framework hands the result over only when these words have been spoken.
+    expect(rig.session.agentState).toBe('speaking');
     expect(stream.said.some((e) => e.name === 'toolResult')).toBe(false);
     stream.send(says.speechStart(1), says.speechEnd(2), ...says.userText('And?'));
     const [missing, last] = [ended('use-2'), ended('use-3')];
