@@ -78,7 +78,9 @@ export class LightCaller extends EventEmitter<Events> {
       .on(RoomEvent.Disconnected, () => this.#present(this.#agent, false))
       .on(RoomEvent.Reconnected, () => this.emit('reconnected'));
     this.room.registerTextStreamHandler(CALL_FEED_TOPIC, async (reader) => {
-      this.emit('feed', JSON.parse(await reader.readAll()) as CallFeedMessage);
+      // What is still on its way when the caller hangs up is never complete.
+      const text = await reader.readAll().catch(() => undefined);
+      if (text !== undefined) this.emit('feed', JSON.parse(text) as CallFeedMessage);
     });
     await this.room.connect(line.url, await token.toJwt(), {
       autoSubscribe: true,
