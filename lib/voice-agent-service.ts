@@ -44,7 +44,6 @@ import {
 } from './limits.js';
 import { LiveKitCredentials } from './livekit-credentials.js';
 import { NovaSonicAccess } from './nova-sonic-access.js';
-import { numberText } from './number-text.js';
 import { TaskRoles } from './task-roles.js';
 import { callsMistake, sizeMistake } from './task-size.js';
 
@@ -381,7 +380,7 @@ export class VoiceAgentService extends Construct implements IGrantable {
       ...(props.renewAfter && { NOVA_SONIC_RENEW_AFTER_S: String(props.renewAfter.toSeconds()) }),
       BEDROCK_REGIONS: this.novaSonic.regions.join(','),
       NOVA_SONIC_MODEL: this.novaSonic.model,
-      CALLS_PER_TASK: numberText(this.callsPerTask),
+      CALLS_PER_TASK: String(this.callsPerTask),
       DRAIN_TIMEOUT_S: String(stopTimeout.toSeconds() - DRAIN_MARGIN_SECONDS),
       MAX_CALL_S: String(maxCallLength.toSeconds()),
       HEALTH_PORT: String(HEALTH_PORT),

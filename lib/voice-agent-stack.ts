@@ -72,7 +72,6 @@ export class VoiceAgentStack extends Stack {
         architecture,
         ...(settings.baseImage && { baseImage: settings.baseImage }),
       }),
-      architecture,
       cpu: settings.cpu,
       memory: settings.memory,
       callsPerTask: parameters.callsPerTask.valueAsNumber,

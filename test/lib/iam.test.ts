@@ -5,7 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Stack } from 'aws-cdk-lib/core';
 import { VoiceAgentService } from '../../lib/voice-agent-service.js';
-import { flat, resources, stackOf, statements, templateOf, templateWith } from './synth.js';
+import { flat, only, resources, stackOf, statements, templateOf, templateWith } from './synth.js';
 
 const everything = {
   alarmEmail: 'ops@example.com',
@@ -100,10 +100,31 @@ test('no other account can have ECS use the roles', () => {
   expect(trusts).toHaveLength(2);
   for (const trust of trusts) {
     expect(trust.Principal).toEqual({ Service: 'ecs-tasks.amazonaws.com' });
-    expect(trust.Condition).toMatchObject({
+    expect(trust.Condition).toEqual({
       StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } },
+      ArnLike: { 'aws:SourceArn': expect.anything() },
     });
+    const { 'aws:SourceArn': source } = (
+      trust.Condition as { ArnLike: Record<'aws:SourceArn', unknown> }
+    ).ArnLike;
+    expect(flat(source)).toBe('arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:*');
   }
+});
+
+test('the task runs with these two roles, which say what they are for', () => {
+  const { TaskRoleArn, ExecutionRoleArn } = only(templateWith(), 'AWS::ECS::TaskDefinition');
+  const described = Object.fromEntries(
+    resources(templateWith(), 'AWS::IAM::Role').map(([id, { Properties }]) => [
+      `<${id}.Arn>`,
+      Properties.Description,
+    ]),
+  );
+  expect(described[flat(TaskRoleArn)]).toBe(
+    'Voice agent: call Nova Sonic, protect its own ECS tasks',
+  );
+  expect(described[flat(ExecutionRoleArn)]).toBe(
+    'Starts the voice agent: pull its image, read its secret, write its log',
+  );
 });
 
 test('no policy has a wildcard in an action', () => {

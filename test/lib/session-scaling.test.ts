@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, test } from '@jest/globals';
+import { Token } from 'aws-cdk-lib/core';
 import { SessionScaling, type SessionScalingProps } from '../../lib/session-scaling.js';
 import { VoiceAgentService } from '../../lib/voice-agent-service.js';
 import { only, resources, stackOf, templateOf, templateWith } from './synth.js';
@@ -40,6 +41,7 @@ describe('the number of tasks', () => {
       AdjustmentType: 'PercentChangeInCapacity',
       MinAdjustmentMagnitude: 1,
       Cooldown: 60,
+      MetricAggregationType: 'Average',
       StepAdjustments: [
         { MetricIntervalLowerBound: 0, MetricIntervalUpperBound: 10, ScalingAdjustment: 50 },
         { MetricIntervalLowerBound: 10, ScalingAdjustment: 100 },
@@ -104,6 +106,18 @@ describe('alone in another stack', () => {
       MaxCapacity: 2,
     });
     expect(JSON.stringify(template.toJSON())).toContain('"TargetValue":60');
+  });
+
+  test.each<[string, Partial<SessionScalingProps>]>([
+    ['the lowest target', { targetSlotShare: 10 }],
+    ['the highest target', { targetSlotShare: 80 }],
+    ['a least that is known at deploy only', { minTasks: Token.asNumber({ Ref: 'Least' }) }],
+    [
+      'a most that is known at deploy only',
+      { minTasks: 5, maxTasks: Token.asNumber({ Ref: 'Most' }) },
+    ],
+  ])('takes %s', (_what, props) => {
+    expect(scaling(props)).not.toThrow();
   });
 
   test.each<[Partial<SessionScalingProps>, string]>([

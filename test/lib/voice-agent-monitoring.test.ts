@@ -1,7 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, test } from '@jest/globals';
-import { only, resources, statements, templateWith } from './synth.js';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { VoiceAgentMonitoring } from '../../lib/voice-agent-monitoring.js';
+import { VoiceAgentService } from '../../lib/voice-agent-service.js';
+import {
+  flat,
+  only,
+  resources,
+  stackOf,
+  stackWith,
+  statements,
+  templateOf,
+  templateWith,
+} from './synth.js';
 
 const alarm = (name: string, context = {}) =>
   resources(templateWith(context), 'AWS::CloudWatch::Alarm').find(([id]) =>
@@ -18,6 +30,9 @@ describe('alarms', () => {
       Protocol: 'email',
       Endpoint: 'ops@example.com',
     });
+    expect(only(template, 'AWS::SNS::Topic').DisplayName).toBe('Voice agent alarms');
+    const { monitoring } = stackWith(context);
+    expect(monitoring.alarmTopic).toBe(monitoring.node.findChild('AlarmTopic'));
     const [topic] = resources(template, 'AWS::SNS::Topic')[0] ?? [];
     for (const [id, { Properties }] of resources(template, 'AWS::CloudWatch::Alarm')) {
       if (!id.startsWith('Monitoring')) continue;
@@ -30,12 +45,18 @@ describe('alarms', () => {
     const policy = statements(templateWith({ alarmEmail: 'ops@example.com' })).filter(({ owner }) =>
       owner.includes('AlarmTopic'),
     );
-    expect(policy).toContainEqual(
-      expect.objectContaining({
-        Effect: 'Allow',
-        Action: ['sns:Publish'],
-        Principal: { Service: 'cloudwatch.amazonaws.com' },
-      }),
+    const [publish] = policy.filter(({ Effect }) => Effect === 'Allow');
+    expect(publish).toMatchObject({
+      Action: ['sns:Publish'],
+      Principal: { Service: 'cloudwatch.amazonaws.com' },
+      Condition: {
+        StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } },
+        ArnLike: { 'aws:SourceArn': expect.anything() },
+      },
+    });
+    const { ArnLike } = (publish as { Condition: { ArnLike: object } }).Condition;
+    expect(flat(Object.values(ArnLike)[0])).toBe(
+      'arn:<AWS::Partition>:cloudwatch:<AWS::Region>:<AWS::AccountId>:alarm:*',
     );
     expect(policy).toContainEqual(
       expect.objectContaining({
@@ -44,6 +65,19 @@ describe('alarms', () => {
       }),
     );
   });
+});
+
+test('a topic of theirs is used, and the address subscribed to it', () => {
+  const template = templateOf(
+    stackOf((scope) => {
+      const alarmTopic = new Topic(scope, 'Theirs');
+      const agent = new VoiceAgentService(scope, 'Agent');
+      const alarmEmail = 'ops@example.com';
+      new VoiceAgentMonitoring(scope, 'Monitoring', { agent, alarmTopic, alarmEmail });
+    }),
+  );
+  expect(flat(only(template, 'AWS::SNS::Subscription').TopicArn)).toMatch(/^<Theirs\w+>$/);
+  template.resourceCountIs('AWS::SNS::Topic', 1);
 });
 
 describe('logs', () => {

@@ -5,6 +5,7 @@ import { Annotations } from 'aws-cdk-lib/assertions';
 import { Cluster, ContainerInsights, CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
 import { type App, Duration } from 'aws-cdk-lib/core';
 import { AssetManifestArtifact } from 'aws-cdk-lib/cx-api';
+import { Construct } from 'constructs';
 import { AgentImage } from '../../lib/agent-image.js';
 import { AgentNetwork } from '../../lib/agent-network.js';
 import { HEALTH_SCRIPT } from '../../lib/health-check.js';
@@ -63,6 +64,10 @@ describe('the service', () => {
     expect(container(template)).not.toHaveProperty('PortMappings');
   });
 
+  test("has its tasks tagged with the cluster's and the service's name, for the bill", () => {
+    expect(service().EnableECSManagedTags).toBe(true);
+  });
+
   test('has no name of ours, so that two can be in one account', () => {
     expect(service()).not.toHaveProperty('ServiceName');
     expect(only(templateWith(), 'AWS::ECS::Cluster')).not.toHaveProperty('ClusterName');
@@ -74,7 +79,11 @@ describe('the service', () => {
     expect(only(template, 'AWS::ECS::Service').CapacityProviderStrategy).toEqual([
       { CapacityProvider: 'FARGATE_SPOT', Weight: 1 },
     ]);
-    Annotations.fromStack(stack).hasWarning('*', Match.stringLikeRegexp('calls.*are cut'));
+    Annotations.fromStack(stack).hasWarning(
+      '*',
+      'Fargate Spot ends tasks with two minutes notice whatever task protection says: calls that last longer are cut. [ack: nova-sonic-livekit:spot]',
+    );
+    templateWith().resourceCountIs('AWS::ECS::ClusterCapacityProviderAssociations', 0);
     Annotations.fromStack(stackWith()).hasNoWarning('*', Match.stringLikeRegexp('Spot'));
   });
 });
@@ -154,7 +163,11 @@ describe('the task', () => {
   test('logs without ever blocking the audio, into the one log group', () => {
     const { LogDriver, Options } = container(templateWith()).LogConfiguration;
     expect(LogDriver).toBe('awslogs');
-    expect(Options).toMatchObject({ mode: 'non-blocking', 'max-buffer-size': '26214400b' });
+    expect(Options).toMatchObject({
+      mode: 'non-blocking',
+      'max-buffer-size': '26214400b',
+      'awslogs-stream-prefix': 'agent',
+    });
     const [logGroup] = resources(templateWith(), 'AWS::Logs::LogGroup').find(([id]) =>
       id.startsWith('Log'),
     ) ?? [''];
@@ -220,10 +233,25 @@ describe('alone in another stack', () => {
     for (const type of ['AWS::EC2::VPC', 'AWS::ECS::Cluster', 'AWS::ECS::Service']) {
       template.resourceCountIs(type, 1);
     }
-    expect(environment(template)).toMatchObject({
+    // The same defaults as the app's, but for the parameter and the name.
+    expect(environment(template)).toEqual({
+      ...environment(templateWith()),
       CALLS_PER_TASK: '10',
       SERVICE_NAME: expect.stringMatching(/^elsewhere-Agent-/),
     });
+  });
+
+  test('is called by at most sixty characters of its path', () => {
+    const stack = stackOf((scope) => {
+      new VoiceAgentService(new Construct(scope, 'x'.repeat(80)), 'Agent');
+    });
+    expect(environment(templateOf(stack)).SERVICE_NAME).toHaveLength(60);
+  });
+
+  test('builds its image for its processor', () => {
+    const stack = alone({ architecture: CpuArchitecture.X86_64 });
+    const image = stack.node.findChild('Agent').node.findChild('Image') as AgentImage;
+    expect(image.architecture).toBe(CpuArchitecture.X86_64);
   });
 
   test('grants the rights of tools to the code in the container', () => {
@@ -273,6 +301,11 @@ describe('alone in another stack', () => {
       { renewAfter: Duration.minutes(8) },
       '"renewAfter" cannot be 480: it must be a whole number from 10 to 470 seconds.',
     ],
+    ...[60, 86_400].map((edge): [string, VoiceAgentServiceProps, string] => [
+      `a call just beyond ${edge} s`,
+      { maxCallLength: Duration.seconds(edge === 60 ? 59 : 86_401) },
+      'it must be a whole number from 60 to 86400 seconds.',
+    ]),
     [
       'variables that come from elsewhere',
       { environment: { LIVEKIT_API_KEY: 'key' } },
@@ -346,5 +379,11 @@ describe('alone in another stack', () => {
     expect(insights({ containerInsights: ContainerInsights.ENHANCED })).toEqual([
       { Name: 'containerInsights', Value: 'enhanced' },
     ]);
+  });
+
+  test('has settings for all kinds of Container Insights', () => {
+    const insights = (containerInsights: string) =>
+      only(templateWith({ containerInsights }), 'AWS::ECS::Cluster').ClusterSettings[0].Value;
+    expect(['off', 'on', 'enhanced'].map(insights)).toEqual(['disabled', 'enabled', 'enhanced']);
   });
 });

@@ -6,36 +6,117 @@ import { type Stack, Validations } from 'aws-cdk-lib/core';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { readSettings } from '../../lib/settings.js';
 import { VoiceAgentStack } from '../../lib/voice-agent-stack.js';
-import { flat, newApp, templateWith } from './synth.js';
+import { environment, flat, newApp, only, templateOf, templateWith } from './synth.js';
 
 describe('outputs', () => {
-  const outputs = () =>
-    templateWith().toJSON().Outputs as Record<string, { Value: unknown; Description: string }>;
+  const OUTPUTS: [name: string, value: RegExp, description: string][] = [
+    [
+      'DashboardUrl',
+      /^https:\/\/<AWS::Region>\.console\.aws\.amazon\.com\/cloudwatch\/home\?region=<AWS::Region>#dashboards\/dashboard\/<MonitoringDashboard\w+>$/,
+      'The dashboard in the console',
+    ],
+    ['LogGroupName', /^<Log\w+>$/, 'The log of the workers'],
+    [
+      'CrashLogGroupName',
+      /^<MonitoringTaskCrashesLog\w+>$/,
+      'What ECS says of tasks that ended on their own',
+    ],
+    ['ClusterName', /^<AgentCluster\w+>$/, 'The ECS cluster'],
+    ['ServiceName', /^<AgentService\w+\.Name>$/, 'The ECS service'],
+    [
+      'LiveKitSecret',
+      /:secret:nova-sonic-agent\/livekit$/,
+      'The secret with the address and keys of LiveKit',
+    ],
+    ['AgentName', /^support$/, 'The name by which calls ask for the agent'],
+    [
+      'FollowLogs',
+      /^aws logs tail <Log\w+> --follow --region <AWS::Region>$/,
+      'The command that follows the log',
+    ],
+    [
+      'RestartTasks',
+      /^aws ecs update-service --cluster <AgentCluster\w+> --service <AgentService\w+\.Name> --force-new-deployment --region <AWS::Region>$/,
+      'The command that starts new tasks, for example after a change of the secret; calls go on',
+    ],
+  ];
+  const outputs = (context = {}) =>
+    templateWith(context).toJSON().Outputs as Record<
+      string,
+      { Value: unknown; Description: string }
+    >;
 
-  test('are what one needs next', () => {
-    const values = Object.fromEntries(
-      Object.entries(outputs()).map(([name, { Value }]) => [
-        name,
-        flat(Value).replace(/<\w+\.?\w*>/g, '<>'),
-      ]),
-    );
-    expect(values).toEqual({
-      DashboardUrl: expect.stringContaining('.console.aws.amazon.com/cloudwatch/home?region='),
-      LogGroupName: '<>',
-      CrashLogGroupName: '<>',
-      ClusterName: '<>',
-      ServiceName: '<>',
-      LiveKitSecret: expect.stringMatching(/:secret:nova-sonic-agent\/livekit$/),
-      FollowLogs: expect.stringMatching(/^aws logs tail <> --follow --region /),
-      RestartTasks: expect.stringMatching(
-        /^aws ecs update-service --cluster <> --service <> --force-new-deployment --region /,
-      ),
-    });
-    expect(flat(outputs().DashboardUrl?.Value)).toMatch(/dashboard\/<MonitoringDashboard\w+>$/);
+  test.each(OUTPUTS)('%s is what one needs next', (name, value, description) => {
+    const output = outputs({ agentName: 'support' })[name];
+    expect(flat(output?.Value)).toMatch(value);
+    expect(output?.Description).toBe(description);
   });
 
-  test('each have a description', () => {
-    for (const { Description } of Object.values(outputs())) expect(Description).toMatch(/\w{3}/);
+  test('are these and no others', () => {
+    const names = OUTPUTS.map(([name]) => name);
+    expect(Object.keys(outputs({ agentName: 'support' })).sort()).toEqual([...names].sort());
+    expect(outputs()).not.toHaveProperty('AgentName');
+  });
+});
+
+test('the stack says what it is', () => {
+  expect(templateWith().toJSON().Description).toBe(
+    'Voice agents: LiveKit in front, Amazon Nova Sonic behind, on ECS Fargate',
+  );
+});
+
+test('a model that is not known here is used when forced', () => {
+  const forced = templateWith({ model: 'amazon.nova-3-sonic', forceModel: true });
+  expect(environment(forced).NOVA_SONIC_MODEL).toBe('amazon.nova-3-sonic');
+});
+
+describe('a VPC without its subnets', () => {
+  const subnets = (prefix: string) =>
+    ['a', 'b'].map((zone, index) => ({
+      subnetId: `subnet-0123456${prefix}${index}`,
+      cidr: `10.0.${prefix}${index}.0/24`,
+      availabilityZone: `eu-north-1${zone}`,
+      routeTableId: `rtb-0123456${prefix}${index}`,
+    }));
+  /** What the CDK answers to the one lookup that the stack asks for. */
+  const answer = {
+    vpcId: 'vpc-01234567',
+    vpcCidrBlock: '10.0.0.0/16',
+    availabilityZones: [],
+    subnetGroups: [
+      { name: 'Private', type: 'Private', subnets: subnets('1') },
+      { name: 'Public', type: 'Public', subnets: subnets('2') },
+    ],
+  };
+  const lookedUp = (context: Record<string, unknown>) => {
+    const env = { account: '111122223333', region: 'eu-north-1' };
+    const app = newApp();
+    app.node.setContext(
+      'vpc-provider:account=111122223333:filter.vpc-id=vpc-01234567:region=eu-north-1:returnAsymmetricSubnets=true',
+      answer,
+    );
+    return templateOf(
+      new VoiceAgentStack(app, 'voice-agent', { env, settings: readSettings(context) }),
+    );
+  };
+  const placement = (template: ReturnType<typeof lookedUp>) =>
+    only(template, 'AWS::ECS::Service').NetworkConfiguration.AwsvpcConfiguration;
+
+  test('is looked up, and its private subnets are taken', () => {
+    const template = lookedUp({ vpcId: 'vpc-01234567', vpcEndpoints: true });
+    template.resourceCountIs('AWS::EC2::VPC', 0);
+    template.resourceCountIs('AWS::EC2::VPCEndpoint', 5);
+    expect(placement(template)).toMatchObject({
+      AssignPublicIp: 'DISABLED',
+      Subnets: ['subnet-012345610', 'subnet-012345611'],
+    });
+  });
+
+  test('has its public subnets taken when tasks are to have public addresses', () => {
+    expect(placement(lookedUp({ vpcId: 'vpc-01234567', publicIp: true }))).toMatchObject({
+      AssignPublicIp: 'ENABLED',
+      Subnets: ['subnet-012345620', 'subnet-012345621'],
+    });
   });
 });
 
@@ -138,19 +219,28 @@ describe('cdk-nag', () => {
     );
   });
 
-  test('is acknowledged in few places, each one finding with a reason', () => {
-    const app = newApp();
-    const stack = new VoiceAgentStack(app, 'voice-agent', { settings: readSettings({}) });
-    const acknowledged = stack.node
-      .findAll()
-      .flatMap(({ node }) => node.metadata)
-      .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
-      .map(({ data }) => JSON.stringify(data));
-    const rules = acknowledged.map((text) => /AwsSolutions-(\w+)/.exec(text)?.[1]).sort();
-    expect(rules).toEqual(['ECS2', 'ECS4', 'IAM5', 'IAM5']);
-    for (const text of acknowledged) {
-      if (text.includes('IAM5')) expect(text).toContain('IAM5[Resource::');
-      expect(text.length).toBeGreaterThan(80);
-    }
-  });
+  test.each(['off', 'on'])(
+    'is acknowledged in few places, with a reason each: insights %s',
+    (containerInsights) => {
+      const app = newApp();
+      const settings = readSettings({ containerInsights });
+      const stack = new VoiceAgentStack(app, 'voice-agent', { settings });
+      const acknowledged = stack.node
+        .findAll()
+        .flatMap(({ node }) => node.metadata)
+        .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
+        .map(({ data }) => JSON.stringify(data));
+      const rules = acknowledged.map((text) => /AwsSolutions-(\w+)/.exec(text)?.[1]).sort();
+      expect(rules).toEqual([
+        'ECS2',
+        ...(containerInsights === 'off' ? ['ECS4'] : []),
+        'IAM5',
+        'IAM5',
+      ]);
+      for (const text of acknowledged) {
+        if (text.includes('IAM5')) expect(text).toContain('IAM5[Resource::');
+        expect(text.length).toBeGreaterThan(80);
+      }
+    },
+  );
 });

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ACCOUNT = { CDK_DEFAULT_ACCOUNT: '111122223333', CDK_DEFAULT_REGION: 'eu-north-1' };
+
+let out: string;
+beforeEach(() => {
+  out = mkdtempSync(join(tmpdir(), 'app-'));
+});
+afterEach(() => rmSync(out, { recursive: true }));
+
+/** Runs the app as `cdk synth` does, which hands over the context and where to write. */
+function synth(
+  context: Record<string, unknown>,
+  env: Record<string, string> = {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const { CDK_DEFAULT_ACCOUNT: _, CDK_DEFAULT_REGION: __, ...inherited } = process.env;
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      ['--import', 'tsx', join(ROOT, 'bin', 'app.ts')],
+      {
+        cwd: ROOT,
+        env: { ...inherited, CDK_OUTDIR: out, CDK_CONTEXT_JSON: JSON.stringify(context), ...env },
+      },
+      (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+    );
+  });
+}
+
+const manifest = () => JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'));
+
+describe('the app', () => {
+  test('makes one stack of the name that is set, for any account', async () => {
+    const { code, stderr } = await synth({ name: 'support' });
+    expect([code, stderr]).toEqual([0, '']);
+    expect(manifest().artifacts.support).toMatchObject({
+      type: 'aws:cloudformation:stack',
+      environment: 'aws://unknown-account/unknown-region',
+    });
+  }, 60_000);
+
+  test('is checked by cdk-nag', async () => {
+    const spy = join(out, 'spy.mjs');
+    writeFileSync(
+      spy,
+      `import { createRequire } from 'node:module';
+       const { AwsSolutionsChecks } = createRequire(${JSON.stringify(join(ROOT, 'package.json'))})('cdk-nag');
+       const { validate } = AwsSolutionsChecks.prototype;
+       AwsSolutionsChecks.prototype.validate = function (context) {
+         const report = validate.call(this, context);
+         process.stderr.write('cdk-nag: ' + report.violations.length);
+         return report;
+       };`,
+    );
+    const { code, stderr } = await synth({}, { NODE_OPTIONS: `--import ${spy}` });
+    expect([code, stderr]).toEqual([0, 'cdk-nag: 0']);
+  }, 60_000);
+
+  test('ends with the sentences about wrong settings, and nothing else', async () => {
+    const { code, stdout, stderr } = await synth({ maxTask: 4, spot: 'maybe' });
+    expect({ code, stdout, lines: stderr.trimEnd().split('\n').sort() }).toEqual({
+      code: 1,
+      stdout: '',
+      lines: [
+        'The setting "maxTask" is not known: did you mean "maxTasks"?',
+        'The setting "spot" cannot be "maybe": it must be true or false.',
+      ],
+    });
+  }, 60_000);
+
+  test('says what a lookup of subnets needs when nobody is signed in', async () => {
+    const { code, stderr } = await synth({ vpcId: 'vpc-01234567' });
+    expect([code, stderr]).toEqual([
+      1,
+      '"vpcId" without "subnetIds" looks the subnets up in the account, which needs AWS credentials and a Region: give "subnetIds", or sign in.\n',
+    ]);
+  }, 60_000);
+
+  test('looks the subnets of a VPC up in the account of whoever is signed in', async () => {
+    expect((await synth({ vpcId: 'vpc-01234567' }, ACCOUNT)).code).toBe(0);
+    expect(manifest().missing).toEqual([
+      expect.objectContaining({
+        provider: 'vpc-provider',
+        props: expect.objectContaining({
+          account: '111122223333',
+          region: 'eu-north-1',
+          filter: { 'vpc-id': 'vpc-01234567' },
+        }),
+      }),
+    ]);
+  }, 60_000);
+
+  test('looks nothing up when the subnets are named, signed in or not', async () => {
+    const named = { vpcId: 'vpc-01234567', subnetIds: 'subnet-01234567' };
+    expect((await synth(named, ACCOUNT)).code).toBe(0);
+    expect(manifest().missing ?? []).toEqual([]);
+    expect(manifest().artifacts['voice-agent'].environment).toBe(
+      'aws://unknown-account/unknown-region',
+    );
+  }, 60_000);
+});
