@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AgentImage } from '../../lib/agent-image.js';
 import { stageImageContext } from '../../lib/image-context.js';
-import { type LockFile, shippedPackages } from '../../lib/shipped-packages.js';
+import type { LockFile } from '../../lib/shipped-packages.js';
 import { stackOf } from './synth.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -120,6 +120,49 @@ describe('the folder from which the image is built', () => {
     expect(names.sort()).toEqual(['agent', 'package-lock.json', 'package.json', 'tsconfig.json']);
   });
 
+  const staged = (name: string) =>
+    JSON.parse(readFileSync(join(stageImageContext(copy), name), 'utf8'));
+
+  test('has a package.json of the workspaces and what builds them', () => {
+    const { devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    expect(staged('package.json')).toEqual({
+      name: 'nova-sonic-livekit',
+      private: true,
+      type: 'module',
+      workspaces: ['agent', 'agent/src/nova-sonic'],
+      devDependencies: {
+        '@types/node': devDependencies['@types/node'],
+        tsup: devDependencies.tsup,
+        typescript: devDependencies.typescript,
+      },
+    });
+  });
+
+  test('is compiled as the repository is, without the types of its tests', () => {
+    const { compilerOptions } = JSON.parse(readFileSync(join(ROOT, 'tsconfig.json'), 'utf8'));
+    expect(compilerOptions.types).not.toEqual(['node']);
+    expect(staged('tsconfig.json')).toEqual({
+      compilerOptions: { ...compilerOptions, types: ['node'] },
+    });
+  });
+
+  test('is in the cache of the project under a name of its contents, without drafts', () => {
+    const folder = stageImageContext(copy);
+    expect(folder).toMatch(/\/\.cache\/agent-image\/[0-9a-f]{16}$/);
+    for (const name of readdirSync(join(folder, '..'))) expect(name).toMatch(/^[0-9a-f]{16}$/);
+  });
+
+  test('is found when it is there', () => {
+    const folder = stageImageContext(copy);
+    writeFileSync(join(folder, 'mark'), '');
+    try {
+      expect(stageImageContext(copy)).toBe(folder);
+      expect(readdirSync(folder)).toContain('mark');
+    } finally {
+      rmSync(join(folder, 'mark'));
+    }
+  });
+
   test('has the natives for both processors in its lock file, and no development package', () => {
     const lock: LockFile = JSON.parse(
       readFileSync(join(stageImageContext(copy), 'package-lock.json'), 'utf8'),
@@ -136,34 +179,6 @@ describe('the folder from which the image is built', () => {
       expect(lock.packages).not.toHaveProperty([`node_modules/${tool}`]);
     }
   });
-});
-
-test('what ships is found as Node finds it: the nearest copy of a package', () => {
-  const lock: LockFile = {
-    lockfileVersion: 3,
-    packages: {
-      '': {},
-      app: { dependencies: { a: '1', b: '1' } },
-      'node_modules/app': { link: true, resolved: 'app' },
-      'app/node_modules/a': { version: '2', peerDependencies: { c: '1' } },
-      'node_modules/a': { version: '1' },
-      'node_modules/b': { version: '1', optionalDependencies: { a: '1', absent: '1' } },
-      'node_modules/c': { version: '1' },
-      'node_modules/tool': { version: '1' },
-      'node_modules/unused': { version: '1' },
-    },
-  };
-  const manifest = { name: 'root', workspaces: ['app'], devDependencies: { tool: '1' } };
-  expect(Object.keys(shippedPackages(lock, manifest).packages)).toEqual([
-    '',
-    'app',
-    'node_modules/app',
-    'app/node_modules/a',
-    'node_modules/a',
-    'node_modules/b',
-    'node_modules/c',
-    'node_modules/tool',
-  ]);
 });
 
 test("the repository's lock file has every platform's package, without which npm ci fails elsewhere", () => {
