@@ -6,6 +6,7 @@ export * from './agent-dashboard.js';
 export * from './agent-image.js';
 export * from './agent-metrics.js';
 export * from './agent-network.js';
+export { DEFAULT_PRICES, type TokenPrices } from './container-environment.js';
 export * from './livekit-credentials.js';
 export * from './nova-sonic-access.js';
 export * from './saved-queries.js';

@@ -33,35 +33,17 @@ import { Construct } from 'constructs';
 import { AgentImage } from './agent-image.js';
 import { AgentMetrics } from './agent-metrics.js';
 import { AgentNetwork } from './agent-network.js';
-import { environmentMistakes } from './container-environment.js';
-import { HEALTH_PORT, healthCheck } from './health-check.js';
 import {
-  DRAIN_MARGIN_SECONDS,
-  MOST_STOP_SECONDS,
-  RANGES,
-  rangeMistake,
-  stopTimeoutMistake,
-} from './limits.js';
+  containerEnvironment,
+  environmentMistakes,
+  type TokenPrices,
+} from './container-environment.js';
+import { healthCheck } from './health-check.js';
+import { MOST_STOP_SECONDS, RANGES, rangeMistake, stopTimeoutMistake } from './limits.js';
 import { LiveKitCredentials } from './livekit-credentials.js';
 import { NovaSonicAccess } from './nova-sonic-access.js';
 import { TaskRoles } from './task-roles.js';
 import { callsMistake, sizeMistake } from './task-size.js';
-
-/** USD per million tokens of each kind. */
-export interface TokenPrices {
-  readonly audioIn: number;
-  readonly audioOut: number;
-  readonly textIn: number;
-  readonly textOut: number;
-}
-
-/** Nova 2 Sonic and Nova 2.5 Sonic; source and date in docs/cost.md. */
-export const DEFAULT_PRICES: TokenPrices = {
-  audioIn: 3,
-  audioOut: 12,
-  textIn: 0.33,
-  textOut: 2.75,
-};
 
 export interface VoiceAgentServiceProps {
   /**
@@ -293,7 +275,10 @@ export class VoiceAgentService extends Construct implements IGrantable {
     });
     this.container = this.taskDefinition.addContainer('Agent', {
       image: ContainerImage.fromDockerImageAsset(image),
-      environment: this.environment(props, stopTimeout, maxCallLength),
+      environment: containerEnvironment(
+        { ...props, stopTimeout, maxCallLength },
+        { novaSonic: this.novaSonic, metrics: this.metrics, callsPerTask },
+      ),
       secrets: credentials.containerSecrets(),
       healthCheck,
       stopTimeout,
@@ -365,35 +350,6 @@ export class VoiceAgentService extends Construct implements IGrantable {
       );
     }
     return service;
-  }
-
-  private environment(
-    props: VoiceAgentServiceProps,
-    stopTimeout: Duration,
-    maxCallLength: Duration,
-  ): Record<string, string> {
-    const prices = props.prices ?? DEFAULT_PRICES;
-    return {
-      ...props.environment,
-      ...(props.agentName && { LIVEKIT_AGENT_NAME: props.agentName }),
-      ...(props.voice && { NOVA_SONIC_VOICE: props.voice }),
-      ...(props.renewAfter && { NOVA_SONIC_RENEW_AFTER_S: String(props.renewAfter.toSeconds()) }),
-      BEDROCK_REGIONS: this.novaSonic.regions.join(','),
-      NOVA_SONIC_MODEL: this.novaSonic.model,
-      CALLS_PER_TASK: String(this.callsPerTask),
-      DRAIN_TIMEOUT_S: String(stopTimeout.toSeconds() - DRAIN_MARGIN_SECONDS),
-      MAX_CALL_S: String(maxCallLength.toSeconds()),
-      HEALTH_PORT: String(HEALTH_PORT),
-      LOG_LEVEL: props.logLevel ?? 'info',
-      METRICS_NAMESPACE: this.metrics.namespace,
-      // Twice in each of the ten-second periods by which a burst is seen.
-      METRICS_INTERVAL_S: '5',
-      SERVICE_NAME: this.metrics.serviceName,
-      PRICE_AUDIO_IN_PER_M: String(prices.audioIn),
-      PRICE_AUDIO_OUT_PER_M: String(prices.audioOut),
-      PRICE_TEXT_IN_PER_M: String(prices.textIn),
-      PRICE_TEXT_OUT_PER_M: String(prices.textOut),
-    };
   }
 
   private linuxParameters(): LinuxParameters {
