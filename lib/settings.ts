@@ -220,7 +220,9 @@ function unknown(name: string): string {
     ([a], [b]) => a - b,
   );
   const hint =
-    closest && closest[0] <= 4 ? `did you mean "${closest[1]}"?` : 'docs/operations.md lists all.';
+    closest && closest[0] <= Math.min(4, name.length / 2)
+      ? `did you mean "${closest[1]}"?`
+      : 'docs/operations.md lists all.';
   return `The setting "${name}" is not known: ${hint}`;
 }
 

@@ -72,6 +72,9 @@ describe("the image's hash", () => {
     'agent/src/nova-sonic/index.ts',
     'agent/Dockerfile',
     'agent/src/new.ts',
+    'agent/src/x.md.ts',
+    'agent/src/x.test.ts.json',
+    'agent/src/distance.ts',
   ])('changes with %s', (path) => {
     expect(hashWith(path, comment)).not.toBe(hash());
   });
@@ -97,6 +100,9 @@ describe("the image's hash", () => {
     'agent/dist/main.js',
     'agent/src/nova-sonic/dist/index.js',
     'agent/.env',
+    'agent/notes.txt',
+    'agent/Dockerfile.old',
+    'agent/old/src/x.ts',
   ])('stays with %s', (path) => {
     expect(hashWith(path, comment)).toBe(hash());
   });

@@ -157,7 +157,9 @@ describe('a misspelt name', () => {
     ['callPerTasks', 'callsPerTask'],
     ['alarmMail', 'alarmEmail'],
     ['bedrockRegion', 'bedrockRegions'],
-    ['voi', 'voice'],
+    ['voic', 'voice'],
+    ['MAXTASKSXXXX', 'maxTasks'],
+    ['XXXXmaxTasks', 'maxTasks'],
     ['scheduleFour', 'schedules'],
   ])('%s is told as %s', (name, meant) => {
     expect(() => readSettings({ [name]: 1 })).toThrow(
@@ -165,9 +167,12 @@ describe('a misspelt name', () => {
     );
   });
 
-  test('with five letters wrong is not guessed', () => {
-    expect(() => readSettings({ schedulesXXXXX: 1 })).toThrow(
-      new SettingsError('The setting "schedulesXXXXX" is not known: docs/operations.md lists all.'),
-    );
-  });
+  test.each(['schedulesXXXXX', 'XXXXXschedules', 'schXXXXXedules', 'foo', 'q', 'cost'])(
+    '%s, too far from any, is not guessed',
+    (name) => {
+      expect(() => readSettings({ [name]: 1 })).toThrow(
+        new SettingsError(`The setting "${name}" is not known: docs/operations.md lists all.`),
+      );
+    },
+  );
 });

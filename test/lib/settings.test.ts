@@ -111,7 +111,11 @@ describe('a wrong setting', () => {
     ['a misspelt bound', [{ cron: '0 8 ? * *', minTasks: 1, maxTask: 2 }]],
   ])('a schedule with %s gets one sentence', (_what, schedules) => {
     expect(mistakes({ schedules })).toEqual([
-      expect.stringMatching(/^The setting "schedules" cannot be .*: it must be a list like \[/),
+      cannotBe(
+        'schedules',
+        schedules,
+        'a list like [{"cron": "0 8 ? * MON-FRI", "timeZone": "Europe/Berlin", "minTasks": 4, "maxTasks": 20}], where cron has five fields with a ? for the day of the month or of the week',
+      ),
     ]);
   });
 
@@ -228,6 +232,8 @@ describe('settings that do not fit each other', () => {
 
   test.each<[string, Record<string, unknown>]>([
     ['NAT gateways with private tasks', { natGateways: 2, publicIp: false }],
+    ['public addresses in an own VPC', { publicIp: true }],
+    ['public addresses in a VPC of theirs', { vpcId: 'vpc-01234567', publicIp: true }],
     ['a VPC of theirs without public addresses', { vpcId: 'vpc-01234567', publicIp: false }],
     [
       'a key in the Region of the secret',

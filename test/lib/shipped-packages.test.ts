@@ -13,11 +13,16 @@ const lock: LockFile = {
   lockfileVersion: 3,
   packages: {
     '': { devDependencies: { unused: '1' } },
-    app: { dependencies: { a: '1', b: '1', plugin: '1' }, devDependencies: { builder: '1' } },
+    app: {
+      dependencies: { a: '1', b: '1', linked: '1', plugin: '1' },
+      devDependencies: { builder: '1' },
+    },
     'app/src/plugin': { dependencies: { d: '1' } },
     elsewhere: { dependencies: { unused: '1' } },
     'node_modules/app': { link: true, resolved: 'app' },
     'node_modules/plugin': { link: true, resolved: 'app/src/plugin' },
+    'libs/linked': { dependencies: { g: '1' } },
+    'node_modules/linked': { link: true, resolved: 'libs/linked' },
     'node_modules/elsewhere': { link: true, resolved: 'elsewhere' },
     'app/node_modules/a': { version: '2', peerDependencies: { c: '1' } },
     'node_modules/a': { version: '1' },
@@ -35,6 +40,7 @@ const lock: LockFile = {
     'node_modules/d/node_modules/e': { version: '2', dependencies: { f: '1' } },
     'node_modules/e': { version: '1' },
     'node_modules/f': { version: '1' },
+    'node_modules/g': { version: '1' },
     'node_modules/tool': { version: '1' },
     'node_modules/unused': { version: '1' },
   },
@@ -50,6 +56,8 @@ test('what ships is found as Node finds it: the nearest copy, through links, wit
     'app/src/plugin',
     'node_modules/app',
     'node_modules/plugin',
+    'libs/linked',
+    'node_modules/linked',
     'app/node_modules/a',
     // Of b, which finds the copy beside it.
     'node_modules/a',
@@ -59,6 +67,7 @@ test('what ships is found as Node finds it: the nearest copy, through links, wit
     'node_modules/d',
     'node_modules/d/node_modules/e',
     'node_modules/f',
+    'node_modules/g',
     'node_modules/tool',
   ]);
   expect(shipped.packages['app/node_modules/a']).toBe(lock.packages['app/node_modules/a']);
