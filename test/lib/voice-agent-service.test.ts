@@ -233,6 +233,11 @@ describe('alone in another stack', () => {
     for (const type of ['AWS::EC2::VPC', 'AWS::ECS::Cluster', 'AWS::ECS::Service']) {
       template.resourceCountIs(type, 1);
     }
+    template.resourceCountIs('AWS::ECS::ClusterCapacityProviderAssociations', 0);
+    expect(only(template, 'AWS::ECS::TaskDefinition').RuntimePlatform).toEqual({
+      CpuArchitecture: 'ARM64',
+      OperatingSystemFamily: 'LINUX',
+    });
     // The same defaults as the app's, but for the parameter and the name.
     expect(environment(template)).toEqual({
       ...environment(templateWith()),
@@ -344,6 +349,7 @@ describe('alone in another stack', () => {
   });
 
   test('refuses an image for another processor', () => {
+    expect(() => withImage(CpuArchitecture.X86_64, CpuArchitecture.X86_64)).not.toThrow();
     expect(() => withImage(CpuArchitecture.X86_64, CpuArchitecture.ARM64)).toThrow(
       new Error('"image" was built for another processor than "architecture": give both the same.'),
     );
