@@ -66,8 +66,8 @@ export class VoiceAgentMonitoring extends Construct {
       metrics,
       taskCrashes: (period) => crashLog.metricCrashes({ period }),
       streamQuota: novaSonic.streamQuota,
-      ...(topic && { topic }),
-      ...(props.thresholds && { thresholds: props.thresholds }),
+      topic,
+      thresholds: props.thresholds,
     });
     this.dashboard = new AgentDashboard(this, 'Dashboard', {
       service,

@@ -244,7 +244,7 @@ export class VoiceAgentService extends Construct implements IGrantable {
     this.metrics = new AgentMetrics({
       serviceName:
         props.serviceName ?? Names.uniqueResourceName(this, { maxLength: 60, separator: '-' }),
-      ...(props.metricsNamespace && { namespace: props.metricsNamespace }),
+      namespace: props.metricsNamespace,
     });
     this.logGroup =
       props.logGroup ??

@@ -54,7 +54,7 @@ export class VoiceAgentStack extends Stack {
 
     const credentials = new LiveKitCredentials(this, 'LiveKit', {
       secret: settings.secret,
-      ...(settings.secretKmsKey && { encryptionKeyArn: settings.secretKmsKey }),
+      encryptionKeyArn: settings.secretKmsKey,
     });
 
     this.agent = new VoiceAgentService(this, 'Agent', {
@@ -70,13 +70,13 @@ export class VoiceAgentStack extends Stack {
       }),
       image: new AgentImage(this, 'Image', {
         architecture,
-        ...(settings.baseImage && { baseImage: settings.baseImage }),
+        baseImage: settings.baseImage,
       }),
       cpu: settings.cpu,
       memory: settings.memory,
       callsPerTask: parameters.callsPerTask.valueAsNumber,
-      ...(settings.agentName && { agentName: settings.agentName }),
-      ...(settings.voice && { voice: settings.voice }),
+      agentName: settings.agentName,
+      voice: settings.voice,
       ...(settings.renewAfterSeconds && {
         renewAfter: Duration.seconds(settings.renewAfterSeconds),
       }),
@@ -105,7 +105,7 @@ export class VoiceAgentStack extends Stack {
     this.monitoring = new VoiceAgentMonitoring(this, 'Monitoring', {
       agent: this.agent,
       logRetention: settings.logRetentionDays,
-      ...(settings.alarmEmail && { alarmEmail: settings.alarmEmail }),
+      alarmEmail: settings.alarmEmail,
     });
     this.warnOfStreamQuota(settings);
     this.outputs(settings, credentials);
@@ -148,7 +148,7 @@ export class VoiceAgentStack extends Stack {
 
   private network(settings: Settings): AgentNetworkProps {
     const common = {
-      ...(settings.publicIp !== undefined && { assignPublicIp: settings.publicIp }),
+      assignPublicIp: settings.publicIp,
       interfaceEndpoints: settings.vpcEndpoints,
       flowLogRetention: settings.logRetentionDays as RetentionDays,
     };

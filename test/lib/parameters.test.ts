@@ -90,7 +90,7 @@ describe('more calls than Bedrock has streams', () => {
     Annotations.fromStack(stackWith(context)).hasWarning(
       '*',
       Match.stringLikeRegexp(
-        '5 tasks x 10 calls = 50 calls at once, but 2 Bedrock Regions x 20 streams = 40',
+        '5 tasks x 10 calls = 50 calls at once, but 2 Bedrock Regions x 20 streams = 40.*ack: nova-sonic-livekit:stream-quota.$',
       ),
     );
   });
