@@ -8,6 +8,9 @@ export const CALL_FEED_TOPIC = 'nova-sonic.call';
 /** Topic on which a participant asks for what it missed: the `seq` from which on, as text. */
 export const CALL_FEED_AGAIN_TOPIC = 'nova-sonic.call.again';
 
+/** Attribute of the agent that says why the call has ended, also to who was told nothing else yet. */
+export const CALL_ENDED_ATTRIBUTE = 'nova-sonic.ended';
+
 /** So much is kept for those who missed it: some hours, or half an hour with the wire. */
 const KEPT = 10_000;
 
@@ -118,7 +121,10 @@ export class CallFeed {
   constructor(room: Room) {
     this.#room = room;
     room.registerTextStreamHandler(CALL_FEED_AGAIN_TOPIC, async (reader, { identity }) => {
-      const from = Number.parseInt(await reader.readAll(), 10);
+      // Who asked may be gone in the middle of it.
+      const asked = await reader.readAll().catch(() => undefined);
+      if (asked === undefined) return;
+      const from = Number.parseInt(asked, 10);
       const first = this.#next - this.#kept.length;
       for (const text of this.#kept.slice(Math.max(0, (from || 0) - first)))
         this.#send(text, [identity]);
@@ -142,8 +148,17 @@ export class CallFeed {
       );
   }
 
-  /** Resolves when everything told so far has been sent. */
-  sent(): Promise<void> {
-    return this.#queue;
+  /**
+   * Tells why the call has ended, twice: a call may fail before the page is quite connected, and nobody is there to
+   * tell it again once the agent has left. Attributes are not lost.
+   * @returns when everything told so far has been sent
+   */
+  async end(reason: string): Promise<void> {
+    // Not awaited: without a connection it would keep the agent in the room.
+    void this.#room.localParticipant
+      ?.setAttributes({ [CALL_ENDED_ATTRIBUTE]: reason })
+      .catch(() => {});
+    this.tell({ type: 'ended', reason });
+    await this.#queue;
   }
 }

@@ -64,8 +64,7 @@ async function answer(ctx: JobContext, settings: Settings, fleet: FleetCall): Pr
 
   // The agent never stays in a room it cannot serve.
   void ended.then(async (reason) => {
-    feed.tell({ type: 'ended', reason });
-    await feed.sent();
+    await feed.end(reason);
     ctx.shutdown(reason);
   });
 }

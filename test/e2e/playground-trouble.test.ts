@@ -9,6 +9,7 @@ import { type BrowserServer, chromium as playwright } from 'playwright-core';
 import { startLiveKitServer } from '../../local/livekit-server.js';
 import { buildPage } from '../../local/playground/build.js';
 import { servePage } from '../../local/playground/serve.js';
+import { startWorkerProcess } from '../../local/world.js';
 import {
   findChromium,
   launch,
@@ -183,6 +184,24 @@ onlyWithChromium('in the middle of a call', () => {
       expect(await page.locator('.words').count()).toBe(said);
       await ask(page, 'Do you remember me?');
       await page.context().close();
+    },
+
+    'a service that refuses is told in its own words': async () => {
+      const livekit = await startLiveKitServer({ say: quiet });
+      const emulator = new Command('emulator', ['--port', '0', '--fault', 'access-denied:times=9']);
+      const endpoint = (await emulator.line(/^ready /)).split(' ')[1] ?? '';
+      const worker = await startWorkerProcess(livekit, { kind: 'emulator', url: endpoint });
+      const name = 'a service that refuses';
+      const served = await servePage({ line: livekit, kind: 'emulator', name, port: 0 });
+      const browser = await launch(chromium ?? '');
+      const { page } = await newPage(browser, served.url);
+      await call(page);
+      expect(await problem(page, 'The agent left the call')).toContain('AccessDeniedException');
+      await stateIs(page, 'Call ended');
+      expect(await seriousFaults(page)).toEqual([]);
+      await browser.close();
+      emulator.interrupt();
+      await Promise.all([worker, served, livekit].map((part) => part.stop()));
     },
 
     'a lid that was closed for 20 s leaves a call that goes on, or one that says that it has ended':

@@ -12,6 +12,7 @@ import {
   Track,
 } from 'livekit-client';
 import {
+  CALL_ENDED_ATTRIBUTE,
   CALL_FEED_AGAIN_TOPIC,
   CALL_FEED_TOPIC,
   type CallFeedMessage,
@@ -196,6 +197,8 @@ export class Line {
   #left(participant: RemoteParticipant): void {
     if (participant.identity !== this.#agent?.identity) return;
     this.#agent = undefined;
+    const reason = participant.attributes[CALL_ENDED_ATTRIBUTE];
+    if (reason) this.#events.happened({ kind: 'agent_left', at: Date.now(), reason });
     this.#events.agent('', participant.identity);
   }
 

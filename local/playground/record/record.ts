@@ -16,6 +16,8 @@ export type Happening = { at: number } & (
   | { kind: 'sound'; audible: boolean }
   | { kind: 'link'; state: 'lost' | 'back' }
   | { kind: 'answered' | 'hung_up' }
+  /** The agent has left the room, and said why. */
+  | { kind: 'agent_left'; reason: string }
 );
 
 export type Who = 'you' | 'agent';
@@ -68,6 +70,8 @@ export function apply(record: CallRecord, happening: Happening): CallRecord {
     }
     case 'answered':
       return { ...record, answeredAt: record.answeredAt ?? at };
+    case 'agent_left':
+      return { ...record, endReason: happening.reason };
     case 'hung_up':
       return { ...record, endedAt: record.endedAt ?? at, timeline: state(record.timeline, at) };
   }

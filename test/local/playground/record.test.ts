@@ -145,6 +145,15 @@ describe('the record of a call', () => {
     expect(record.lines).toHaveLength(1);
   });
 
+  it('knows why the agent ended the call, by whichever way it learns that', () => {
+    const ended = { type: 'ended', at: 5, reason: 'no access' } as const;
+    for (const happening of [
+      { kind: 'feed', at: 6, message: ended },
+      { kind: 'agent_left', at: 6, reason: 'no access' },
+    ] as const)
+      expect(apply(newRecord(0), happening).endReason).toBe('no access');
+  });
+
   it('adds up what the call costs', () => {
     const { tokens, about } = held();
     expect(about && cost(tokens, about.prices)).toBeCloseTo(3 + 6 + 0.00275, 6);
