@@ -259,9 +259,10 @@ describe('alone in another stack', () => {
     expect(image.architecture).toBe(CpuArchitecture.X86_64);
   });
 
-  test('grants the rights of tools to the code in the container', () => {
+  test('grants the rights of tools to the code in the container, and says how many calls it takes', () => {
     const stack = alone();
     expect(stack.node.findChild('Agent')).toHaveProperty('grantPrincipal.roleArn');
+    expect(stack.node.findChild('Agent')).toHaveProperty('callsPerTask', 10);
   });
 
   const FARGATE = 'Fargate kills a container 120 s after SIGTERM';
