@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from '@jest/globals';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { App, Stack } from 'aws-cdk-lib/core';
 import type { Construct } from 'constructs';
@@ -14,8 +17,15 @@ const flags = Object.fromEntries(
   ).filter(([name]) => name.startsWith('@')),
 );
 
+// The CDK leaves what it synthesises, assets too, in the folder for temporary files.
+const folder = mkdtempSync(join(tmpdir(), 'synth-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Where an app of a test writes; gone after the test file. */
+export const outdir = () => mkdtempSync(join(folder, 'app-'));
+
 /** An app as `cdk synth` makes it. */
-export const newApp = () => new App({ context: flags });
+export const newApp = () => new App({ context: flags, outdir: outdir() });
 
 const made = new Map<string, VoiceAgentStack>();
 
