@@ -187,21 +187,26 @@ onlyWithChromium('in the middle of a call', () => {
     },
 
     'a service that refuses is told in its own words': async () => {
-      const livekit = await startLiveKitServer({ say: quiet });
       const emulator = new Command('emulator', ['--port', '0', '--fault', 'access-denied:times=9']);
-      const endpoint = (await emulator.line(/^ready /)).split(' ')[1] ?? '';
-      const worker = await startWorkerProcess(livekit, { kind: 'emulator', url: endpoint });
-      const name = 'a service that refuses';
-      const served = await servePage({ line: livekit, kind: 'emulator', name, port: 0 });
+      const parts: { stop(): Promise<void> }[] = [];
       const browser = await launch(chromium ?? '');
-      const { page } = await newPage(browser, served.url);
-      await call(page);
-      expect(await problem(page, 'The agent left the call')).toContain('AccessDeniedException');
-      await stateIs(page, 'Call ended');
-      expect(await seriousFaults(page)).toEqual([]);
-      await browser.close();
-      emulator.interrupt();
-      await Promise.all([worker, served, livekit].map((part) => part.stop()));
+      try {
+        const line = await startLiveKitServer({ say: quiet });
+        parts.unshift(line);
+        const url = (await emulator.line(/^ready /)).split(' ')[1] ?? '';
+        parts.unshift(await startWorkerProcess(line, { kind: 'emulator', url }));
+        const served = await servePage({ line, kind: 'emulator', name: 'refuses', port: 0 });
+        parts.unshift(served);
+        const { page } = await newPage(browser, served.url);
+        await call(page);
+        expect(await problem(page, 'The agent left the call')).toContain('AccessDeniedException');
+        await stateIs(page, 'Call ended');
+        expect(await seriousFaults(page)).toEqual([]);
+      } finally {
+        await browser.close();
+        for (const part of parts) await part.stop();
+        emulator.interrupt();
+      }
     },
 
     'a lid that was closed for 20 s leaves a call that goes on, or one that says that it has ended':
