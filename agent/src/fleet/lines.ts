@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 
 /** Calls `take` with each JSON line that arrives; one that is not JSON is passed over. */
-export function lines(socket: Socket, take: (value: unknown) => void): void {
+export function lines(socket: Readable, take: (value: unknown) => void): void {
   const decoder = new StringDecoder('utf8');
   let rest = '';
   socket.on('data', (chunk: Buffer) => {

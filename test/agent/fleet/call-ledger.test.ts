@@ -53,7 +53,7 @@ function setUp(options: Partial<LedgerOptions> = {}) {
   };
   const call = (job = 'AJ_1') => {
     const process = connect();
-    process.report({ type: 'call', job, room: 'room', roomSid: 'RM_1' });
+    process.report({ type: 'call', job, room: 'call-_+15551234567', roomSid: 'RM_1' });
     return process;
   };
   /** One look a second, as the worker does, with or without a sign of life. */
@@ -96,9 +96,9 @@ describe('CallLedger', () => {
     expect(ended.map((record) => summary(record, clock.now()))).toEqual([
       {
         call_id: 'AJ_1',
-        room: 'room',
+        room: 'call-_***',
         room_sid: 'RM_1',
-        'lk.pii.room_name': 'room',
+        'lk.pii.room_name': 'call-_+15551234567',
         stream_id: 'st2',
         seconds: 65,
         turns: 1,

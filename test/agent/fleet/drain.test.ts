@@ -79,6 +79,13 @@ describe('Drain', () => {
     expect(log).toEqual(['0 stop', '20 end']);
   });
 
+  it('has no more time for the goodbye than for the drain', async () => {
+    const { clock, log, start } = setUp(1, { goodbyeMs: 12_000, timeoutMs: 5_000 });
+    start();
+    await clock.pass(5_000);
+    expect(log).toEqual(['0 stop', '0 goodbye', '5 end']);
+  });
+
   it('takes a second SIGTERM as the first, and hurries only when asked', async () => {
     const { clock, drain, end, log, start, result } = setUp(1);
     start();

@@ -70,6 +70,24 @@ describe('JobGate', () => {
     expect(gate.slots.used).toBe(0);
   });
 
+  it('protects a call that begins although its job was given up', async () => {
+    let asked = 0;
+    const { clock, gate } = setUp(1, async () => {
+      asked += 1;
+      return { ok: true };
+    });
+    gate.begin('late');
+    await settle();
+    expect(gate.protection.confirmed).toBe(true);
+    expect(asked).toBe(1);
+    // Held, so renewed, until the call has ended.
+    await clock.pass(60 * 60_000);
+    expect(gate.protection.confirmed).toBe(true);
+    gate.leave('late');
+    await clock.pass(60_000);
+    expect(gate.protection.confirmed).toBe(false);
+  });
+
   it('gives up a job that LiveKit never sends, but not one that is running', async () => {
     const { clock, gate } = setUp(2);
     await gate.admit('lost');

@@ -22,6 +22,9 @@ describe('SessionSlots', () => {
     const slots = new SessionSlots(2);
     expect([slots.take('a', 0), slots.take('a', 1)]).toEqual([true, true]);
     expect(slots.used).toBe(1);
+    // It has its slot also when there is no other.
+    slots.take('b', 2);
+    expect(slots.take('a', 3)).toBe(true);
   });
 
   it('tells which accepted jobs never began', () => {

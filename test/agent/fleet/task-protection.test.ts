@@ -79,6 +79,20 @@ describe('TaskProtection', () => {
     expect(ecs.asked.at(-1)).toBe(false);
   });
 
+  it('is taken off at the next try when ECS does not do so at the first', async () => {
+    const { clock, ecs, failures, protection } = setUp({ graceMs: 1_000, retryMs: 10_000 });
+    await protection.hold();
+    ecs.answer = () => blocked;
+    protection.release();
+    await clock.pass(1_000);
+    expect(failures).toEqual(['off DEPLOYMENT_BLOCKED']);
+    expect(ecs.protected).toBe(true);
+    ecs.answer = () => ({ ok: true });
+    await clock.pass(10_000);
+    expect(ecs.protected).toBe(false);
+    expect(ecs.asked).toEqual([true, false, false]);
+  });
+
   it('asks anew for a call that comes while protection is being taken off', async () => {
     const { clock, ecs, protection } = setUp({ graceMs: 1_000 });
     await protection.hold();
