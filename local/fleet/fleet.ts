@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import getPort, { clearLockedPorts } from 'get-port';
+import { clearLockedPorts } from 'get-port';
 import { AgentDispatchClient } from 'livekit-server-sdk';
 import { buildAgent } from '../build.js';
 import type { Line } from '../caller.js';
@@ -71,8 +72,9 @@ export class Fleet {
     const say = options.say ?? (() => {});
     await buildAgent(say);
     const [livekit, [emulator, url, control], question] = await Promise.all([
-      // A port that nobody prefers, so that it is still ours when the server is started again.
-      getPort({ host: '127.0.0.1' }).then((port) => startLiveKitServer({ port, say })),
+      // A port that nobody prefers and no outgoing connection gets (those begin at 32768), so that it is still ours
+      // when the server is started again.
+      startLiveKitServer({ port: randomInt(20_000, 30_000), say }),
       startEmulator(options.streamsPerRegion ?? 20),
       spoken('What time is it in Tokyo?'),
     ]);
