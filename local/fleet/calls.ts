@@ -29,6 +29,8 @@ export interface CallPlan {
   turns: number;
   /** Milliseconds for which a refused call is offered again. */
   patienceMs: number;
+  /** The caller stays on the line until this has come about. */
+  stayUntil?: Promise<unknown>;
   onChange?: (state: 'offered' | 'refused' | 'talking' | 'done', caller: RemoteCaller) => void;
 }
 
@@ -89,6 +91,7 @@ export async function call(
   const result = await connect(fleet, caller, plan);
   if (result) {
     await talk(fleet, result, plan);
+    await plan.stayUntil;
     result.endedAt = Date.now();
   }
   await fleet.hangUp([caller]);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { availableParallelism } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
 import { run, say } from '../run.js';
@@ -18,14 +20,28 @@ const whole = (text: string): number => {
   return value;
 };
 
+const seconds = (text: string): number => {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('a number above 0.');
+  return value;
+};
+
+/** Both sides of a call that talks, LiveKit and the emulator took a quarter of a core (x86, Node 20). */
+const CALLS_PER_CORE = 4;
+
 const options = new Command('npm run fleet --')
   .description(
-    'A fleet on this machine: a LiveKit server, workers, and calls with sound that are all offered at once.',
+    'A fleet on this machine: a LiveKit server, workers, and calls with sound, all offered at once.',
   )
   .option('--calls <count>', 'calls', whole, 40)
   .option('--workers <count>', 'worker processes, each as one Fargate task', whole, 3)
   .option('--slots <count>', 'calls that one worker takes', whole, 10)
   .option('--turns <count>', 'questions in each call', whole, 2)
+  .option(
+    '--every <seconds>',
+    'calls come one after another, this far apart, and stay until the last has come',
+    seconds,
+  )
   .option('--regions <list>', 'Bedrock Regions in order, comma-separated', 'us-east-1,us-west-2')
   .option(
     '--protection <steps>',
@@ -40,6 +56,7 @@ const options = new Command('npm run fleet --')
     workers: number;
     slots: number;
     turns: number;
+    every?: number;
     regions: string;
     streams: number;
     protection?: number;
@@ -84,7 +101,16 @@ async function trace(fleet: Awaited<ReturnType<typeof Fleet.start>>, steps: numb
 }
 
 async function play(fleet: Awaited<ReturnType<typeof Fleet.start>>, began: number): Promise<void> {
-  const { calls, workers, slots, turns } = options;
+  const { calls, workers, slots, turns, every } = options;
+  const most = Math.min(calls, workers * slots);
+  const cores = availableParallelism();
+  const crowded = most > cores * CALLS_PER_CORE;
+  if (crowded)
+    say(
+      pc.yellow(
+        `${most} talking calls at once want about ${Math.ceil(most / CALLS_PER_CORE)} cores, and this machine has ${cores}: sound will stutter and answers be late or missing.`,
+      ),
+    );
   say(`starting ${workers} workers with ${slots} slots each`);
   await fleet.startWorkers(workers);
   say(
@@ -98,15 +124,18 @@ async function play(fleet: Awaited<ReturnType<typeof Fleet.start>>, began: numbe
     for (const state of states.values()) now[state] += 1;
     say(`  ${now.talking} talking, ${now.offered} offered or waiting, ${now.done} done`);
   }, 5_000);
-  say('offering all calls at once');
+  say(every ? `offering a call every ${every} s` : 'offering all calls at once');
+  const allCame = pause((every ?? 0) * 1000 * calls);
   const results = await Promise.all(
-    callers.map((caller) =>
-      call(fleet, caller, {
+    callers.map(async (caller, i) => {
+      await pause((every ?? 0) * 1000 * i);
+      return call(fleet, caller, {
         turns,
         patienceMs: 300_000,
+        stayUntil: allCame,
         onChange: (state) => states.set(caller, state),
-      }),
-    ),
+      });
+    }),
   ).finally(() => clearInterval(ticker));
   await Promise.all(fleet.workers.map((worker) => worker.until((h) => h.calls === 0, 30_000)));
   say('stopping the workers');
@@ -127,5 +156,10 @@ async function play(fleet: Awaited<ReturnType<typeof Fleet.start>>, began: numbe
       '',
     ].join('\n'),
   );
-  if (silent > 0 || done.length < calls) throw new Error(pc.red('Not every call was answered.'));
+  if (silent > 0 || done.length < calls)
+    throw new Error(
+      pc.red(
+        `Not every call was answered${crowded ? `; ${cores} cores are too few for ${most} calls at once` : ''}.`,
+      ),
+    );
 }

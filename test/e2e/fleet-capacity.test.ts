@@ -9,12 +9,11 @@ import {
   connectAll,
   expectGoodCitizens,
   PATIENCE_MS,
-  slotsOn,
+  SLOTS,
   untilCalls,
 } from './fleet-support.js';
 
 /** With 10: 40 calls for 3 workers, of which 30 run, and a quota of 20 streams in each Region. */
-const SLOTS = slotsOn(8);
 const ALL = 4 * SLOTS;
 const RUN = 3 * SLOTS;
 const QUOTA = 2 * SLOTS;

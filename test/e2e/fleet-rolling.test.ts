@@ -9,12 +9,9 @@ import {
   connectAll,
   expectGoodCitizens,
   PATIENCE_MS,
-  slotsOn,
+  SLOTS,
   untilCalls,
 } from './fleet-support.js';
-
-/** With 10: 20 calls on the two tasks that are replaced. */
-const SLOTS = slotsOn(4);
 
 describe('a deployment under load', () => {
   let fleet: Fleet;

@@ -13,11 +13,8 @@ import { emfMistake } from '../agent/fleet/emf-schema.js';
 /** Times of these tests are for a machine with two cores and other things to do. */
 export const PATIENCE_MS = 60_000;
 
-/**
- * Slots of a task: 10 where the machine can carry that many calls, fewer elsewhere. A live call costs a tenth of a
- * core in all, and its start half a second of one.
- */
-export const slotsOn = (cores: number) => (availableParallelism() >= cores ? 10 : 4);
+/** Slots of a task. The start of a call costs half a second of a core, and its talk a quarter of one. */
+export const SLOTS = availableParallelism() >= 4 ? 10 : 4;
 
 /** Offers all calls at once and waits until every one has its agent. */
 export async function connectAll(fleet: Fleet, callers: RemoteCaller[]): Promise<void> {
