@@ -7,11 +7,9 @@ import { type Assistant, assistant, type Call } from './assistant.js';
 import { CallFeed } from './call-feed.js';
 import { watchCall, watchSonic } from './call-watch.js';
 import { watchWire } from './call-wire.js';
+import { CallerAudio, FRAME_MS } from './caller-audio.js';
 import { FleetCall, warm } from './fleet/job.js';
 import { readSettings, type Settings } from './settings.js';
-
-/** Sonic's input rate, 16 kHz: frames arrive at it, so no resampler adds its 33 ms bursts. */
-const INPUT_SAMPLE_RATE = 16_000;
 
 /** One call: runs in a job process of its own, from the dispatch to the last word. */
 export default defineAgent({
@@ -44,11 +42,16 @@ async function answer(ctx: JobContext, settings: Settings, fleet: FleetCall): Pr
     ...(persona.tools && { tools: persona.tools }),
   });
 
-  ctx.addShutdownCallback(async () => model.close());
+  const ears = new CallerAudio(ctx.room, caller.identity);
+  session.input.audio = ears;
+
+  ctx.addShutdownCallback(async () => {
+    await Promise.all([model.close(), ears.close()]);
+  });
   await session.start({
     agent,
     room: ctx.room,
-    inputOptions: { audioSampleRate: INPUT_SAMPLE_RATE, participantIdentity: caller.identity },
+    inputOptions: { audioEnabled: false, participantIdentity: caller.identity },
     record: false,
   });
   feed.tell({
@@ -79,6 +82,7 @@ class WatchedModel extends RealtimeModel {
     const voice = persona.voice ?? settings.voice;
     super({
       region: settings.regions,
+      inputChunkMs: FRAME_MS,
       retry: { restsUntil: fleet.restsUntil },
       ...(settings.model && { model: settings.model }),
       ...(voice && { voice }),

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { initializeLogger } from '@livekit/agents';
+import {
+  AudioFrame,
+  AudioSource,
+  dispose,
+  LocalAudioTrack,
+  Room,
+  TrackPublishOptions,
+  TrackSource,
+} from '@livekit/rtc-node';
+import { AccessToken } from 'livekit-server-sdk';
+import { CallerAudio } from '../../agent/src/caller-audio.js';
+import { type LiveKitServer, startLiveKitServer } from '../../local/livekit-server.js';
+
+const RATE = 48_000;
+const FRAME_SAMPLES = RATE / 10;
+const LOUD = 1_000;
+initializeLogger({ pretty: false, level: 'silent' });
+
+const microphones: Microphone[] = [];
+
+/** A tone, or silence, for as long as it is published. */
+class Microphone {
+  readonly #source = new AudioSource(RATE, 1);
+  readonly track = LocalAudioTrack.createAudioTrack('microphone', this.#source);
+  #sid = '';
+  #on = true;
+  #playing = Promise.resolve();
+
+  constructor(
+    readonly room: Room,
+    readonly amplitude: number,
+  ) {
+    microphones.push(this);
+  }
+
+  async publish(source = TrackSource.SOURCE_MICROPHONE): Promise<this> {
+    const publication = await this.room.localParticipant?.publishTrack(
+      this.track,
+      new TrackPublishOptions({ source }),
+    );
+    this.#sid = publication?.sid ?? '';
+    this.#playing = this.#play();
+    await publication?.waitForSubscription();
+    return this;
+  }
+
+  async unpublish(): Promise<void> {
+    await this.stop();
+    await this.room.localParticipant?.unpublishTrack(this.#sid);
+  }
+
+  async stop(): Promise<void> {
+    this.#on = false;
+    await this.#playing;
+  }
+
+  /** The source takes a frame when there is room for it, which is the clock. */
+  async #play(): Promise<void> {
+    const tone = new Int16Array(FRAME_SAMPLES).map(
+      (_, i) => this.amplitude * Math.sin((2 * Math.PI * 440 * i) / RATE),
+    );
+    while (this.#on)
+      await this.#source.captureFrame(new AudioFrame(tone, RATE, 1, FRAME_SAMPLES)).catch(() => {
+        this.#on = false;
+      });
+  }
+}
+
+describe('the caller’s microphone', () => {
+  let livekit: LiveKitServer;
+  let agent: Room;
+  let caller: Room;
+  let ears: CallerAudio;
+  let frames: ReadableStreamDefaultReader<AudioFrame>;
+  let rooms = 0;
+  const joined: Room[] = [];
+
+  async function join(identity: string): Promise<Room> {
+    const token = new AccessToken(livekit.apiKey, livekit.apiSecret, { identity });
+    token.addGrant({ room: `room-${rooms}`, roomJoin: true });
+    const room = new Room();
+    await room.connect(livekit.url, await token.toJwt(), { autoSubscribe: true, dynacast: false });
+    joined.push(room);
+    return room;
+  }
+
+  /** Reads on until so many frames in a row are loud, or silent. */
+  async function until(loud: boolean, count = 10): Promise<AudioFrame> {
+    for (let same = 0; ; ) {
+      const { value } = await frames.read();
+      if (!value) throw new Error('the stream ended');
+      same = value.data.some((sample) => Math.abs(sample) > LOUD) === loud ? same + 1 : 0;
+      if (same === count) return value;
+    }
+  }
+
+  beforeAll(async () => {
+    livekit = await startLiveKitServer({ say: () => {} });
+  }, 600_000);
+  beforeEach(async () => {
+    rooms += 1;
+    [agent, caller] = await Promise.all([join('agent'), join('caller')]);
+    ears = new CallerAudio(agent, 'caller');
+    ears.setAttached(true);
+    frames = ears.stream.getReader() as ReadableStreamDefaultReader<AudioFrame>;
+  });
+  afterEach(async () => {
+    await Promise.all(microphones.splice(0).map((microphone) => microphone.stop()));
+    await ears.close();
+    await Promise.all(joined.splice(0).map((room) => room.disconnect()));
+  });
+  afterAll(async () => {
+    await dispose();
+    await livekit.stop();
+  });
+
+  it('comes in frames of 30 ms at Sonic’s rate', async () => {
+    await new Microphone(caller, 10_000).publish();
+    const { sampleRate, channels, samplesPerChannel } = await until(true);
+    expect({ sampleRate, channels, samplesPerChannel }).toEqual({
+      sampleRate: 16_000,
+      channels: 1,
+      samplesPerChannel: 480,
+    });
+  });
+
+  it('is the one that is there when the agent begins to listen', async () => {
+    await new Microphone(caller, 10_000).publish();
+    await until(true);
+    const late = new CallerAudio(agent, 'caller');
+    late.setAttached(true);
+    frames = late.stream.getReader() as ReadableStreamDefaultReader<AudioFrame>;
+    await until(true);
+  });
+
+  it('is the newest, and the one before when that is gone', async () => {
+    await new Microphone(caller, 0).publish();
+    await until(false);
+    const second = await new Microphone(caller, 10_000).publish();
+    await until(true);
+    await second.unpublish();
+    await until(false);
+    await new Microphone(caller, 10_000).publish();
+    await until(true);
+  });
+
+  it('is found again when the caller comes back', async () => {
+    await new Microphone(caller, 0).publish();
+    await until(false);
+    await caller.disconnect();
+    caller = await join('caller');
+    await new Microphone(caller, 10_000).publish();
+    await until(true);
+  });
+
+  it('is nobody else’s, and no other sound of the caller', async () => {
+    await new Microphone(caller, 0).publish();
+    await until(false);
+    await new Microphone(await join('somebody'), 10_000).publish();
+    await new Microphone(caller, 10_000).publish(TrackSource.SOURCE_SCREENSHARE_AUDIO);
+    await until(false, 50);
+  });
+
+  it('is not listened to while the session’s input is off', async () => {
+    const microphone = await new Microphone(caller, 0).publish();
+    await until(false);
+    ears.setAttached(false);
+    await microphone.unpublish();
+    await new Microphone(caller, 10_000).publish();
+    let heard = false;
+    const next = frames.read().then(({ value }) => {
+      heard = true;
+      return value;
+    });
+    // Another listener hears it: so much time has passed.
+    const other = new CallerAudio(agent, 'caller');
+    other.setAttached(true);
+    const reader = other.stream.getReader();
+    for (let i = 0; i < 25; i++) await reader.read();
+    expect(heard).toBe(false);
+    ears.setAttached(true);
+    expect((await next)?.sampleRate).toBe(16_000);
+    await until(true);
+  });
+
+  it('ends with the call', async () => {
+    await new Microphone(caller, 10_000).publish();
+    await until(true);
+    await ears.close();
+    for (;;) {
+      const { done } = await frames.read();
+      if (done) break;
+    }
+    expect(agent.listenerCount('trackSubscribed')).toBe(0);
+  });
+});
