@@ -26,7 +26,7 @@ const seconds = (text: string): number => {
   return value;
 };
 
-/** Both sides of a call that talks, LiveKit and the emulator took a quarter of a core (x86, Node 20). */
+/** Both sides of a call that talks, LiveKit and the emulator took a fifth of a core (x86), and its start half a second. */
 const CALLS_PER_CORE = 4;
 
 const options = new Command('npm run fleet --')

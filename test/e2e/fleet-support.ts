@@ -13,7 +13,7 @@ import { emfMistake } from '../agent/fleet/emf-schema.js';
 /** Times of these tests are for a machine with two cores and other things to do. */
 export const PATIENCE_MS = 60_000;
 
-/** Slots of a task. The start of a call costs half a second of a core, and its talk a quarter of one. */
+/** Slots of a task. The start of a call costs half a second of a core, and its talk a fifth of one. */
 export const SLOTS = availableParallelism() >= 4 ? 10 : 4;
 
 /** Offers all calls at once and waits until every one has its agent. */
