@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { environmentMistakes } from './container-environment.js';
 import { isCron } from './cron.js';
@@ -216,28 +217,13 @@ function describe(field: z.ZodType): string {
 }
 
 function unknown(name: string): string {
-  const [closest] = SETTING_NAMES.map((known) => [distance(name, known), known] as const).sort(
-    ([a], [b]) => a - b,
-  );
+  const edits = (known: string) => distance(name.toLowerCase(), known.toLowerCase());
+  const [closest] = SETTING_NAMES.toSorted((a, b) => edits(a) - edits(b));
   const hint =
-    closest && closest[0] <= Math.min(4, name.length / 2)
-      ? `did you mean "${closest[1]}"?`
+    closest && edits(closest) <= Math.min(4, name.length / 2)
+      ? `did you mean "${closest}"?`
       : 'docs/operations.md lists all.';
   return `The setting "${name}" is not known: ${hint}`;
-}
-
-/** Edits from one word to the other, letters of either case being equal. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [i, letter] of [...a.toLowerCase()].entries()) {
-    const next = [i + 1];
-    for (const [j, other] of [...b.toLowerCase()].entries()) {
-      const change = (row[j] ?? 0) + (letter === other ? 0 : 1);
-      next.push(Math.min(change, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
 
 /** A secret is encrypted with a key of its own Region. */

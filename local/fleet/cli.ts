@@ -13,12 +13,15 @@ const { call } = await import('./calls.js');
 const { callTable, metricTable, traceTable, workerTable } = await import('./report.js');
 const { protectionTrace, RoughEcs, TRACE_ENV } = await import('./protection-trace.js');
 
-const whole = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError('a whole number from 1.');
-  return value;
-};
+const wholeFrom =
+  (least: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < least)
+      throw new InvalidArgumentError(`a whole number from ${least}.`);
+    return value;
+  };
+const whole = wholeFrom(1);
 
 const seconds = (text: string): number => {
   const value = Number(text);
@@ -36,7 +39,12 @@ const options = new Command('npm run fleet --')
   .option('--calls <count>', 'calls', whole, 40)
   .option('--workers <count>', 'worker processes, each as one Fargate task', whole, 3)
   .option('--slots <count>', 'calls that one worker takes', whole, 10)
-  .option('--turns <count>', 'questions in each call', whole, 2)
+  .option(
+    '--turns <count>',
+    'questions in each call; with 0 the callers hear the greeting and stay silent, which takes little CPU',
+    wholeFrom(0),
+    2,
+  )
   .option(
     '--every <seconds>',
     'calls come one after another, this far apart, and stay until the last has come',
@@ -104,7 +112,7 @@ async function play(fleet: Awaited<ReturnType<typeof Fleet.start>>, began: numbe
   const { calls, workers, slots, turns, every } = options;
   const most = Math.min(calls, workers * slots);
   const cores = availableParallelism();
-  const crowded = most > cores * CALLS_PER_CORE;
+  const crowded = turns > 0 && most > cores * CALLS_PER_CORE;
   if (crowded)
     say(
       pc.yellow(
