@@ -31,6 +31,7 @@ const seconds = (text: string): number => {
 
 /** Both sides of a call that talks, LiveKit and the emulator took a fifth of a core (x86), and its start half a second. */
 const CALLS_PER_CORE = 4;
+const SETTLE_MS = 2_000;
 
 const options = new Command('npm run fleet --')
   .description(
@@ -125,6 +126,8 @@ async function play(fleet: Awaited<ReturnType<typeof Fleet.start>>, began: numbe
     `every slot is warm after ${Math.round((Date.now() - began) / 1000)} s; ${calls} callers join`,
   );
   const callers = await fleet.join(calls);
+  // Figures are of calls, and not of processes that still start.
+  await pause(SETTLE_MS);
   const counts = { offered: 0, refused: 0, talking: 0, done: 0 };
   const states = new Map<object, keyof typeof counts>();
   const ticker = setInterval(() => {
