@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, test } from '@jest/globals';
-import { Annotations } from 'aws-cdk-lib/assertions';
+
 import { SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Stack } from 'aws-cdk-lib/core';
 import { AgentNetwork, type AgentNetworkProps } from '../../lib/agent-network.js';
 import {
+  annotationsOf,
   flat,
   Match,
   newApp,
@@ -134,7 +135,7 @@ describe('an existing VPC', () => {
   });
 
   test('is taken without a warning about the routes of its subnets', () => {
-    Annotations.fromStack(stackWith(THEIRS)).hasNoWarning('*', Match.anyValue());
+    annotationsOf(stackWith(THEIRS)).hasNoWarning('*', Match.anyValue());
   });
 
   test('can have the endpoints, too', () => {

@@ -13,7 +13,7 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { App, Stack } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import * as lib from '../../lib/index.js';
-import { outdir } from './synth.js';
+import { outdir, quietly } from './synth.js';
 
 /** A service of somebody else's, with nothing of ours in it. */
 function theirService(scope: Construct): FargateService {
@@ -106,7 +106,7 @@ const TABLE: Record<string, [build: (scope: Construct) => void, makes: Record<st
 const foreign = (build: (scope: Construct) => void, props = {}) => {
   const stack = new Stack(new App({ outdir: outdir() }), 'theirs', props);
   build(stack);
-  return Template.fromStack(stack);
+  return quietly(() => Template.fromStack(stack));
 };
 
 describe('in a stack of somebody else, with the least of props', () => {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, test } from '@jest/globals';
-import { Annotations } from 'aws-cdk-lib/assertions';
+
 import { streamQuotaWarning } from '../../lib/limits.js';
-import { Match, stackWith, templateWith } from './synth.js';
+import { annotationsOf, Match, stackWith, templateWith } from './synth.js';
 
 /** Where in the template a parameter is referred to, by `Ref` or in the text of a `Fn::Sub`. */
 function usesOf(parameter: string): string[] {
@@ -87,7 +87,7 @@ describe('more calls than Bedrock has streams', () => {
   const context = { maxTasks: 5, bedrockRegions: 'us-east-1,us-west-2' };
 
   test('are a warning with the arithmetic', () => {
-    Annotations.fromStack(stackWith(context)).hasWarning(
+    annotationsOf(stackWith(context)).hasWarning(
       '*',
       Match.stringLikeRegexp(
         '5 tasks x 10 calls = 50 calls at once, but 2 Bedrock Regions x 20 streams = 40.*ack: nova-sonic-livekit:stream-quota.$',
@@ -110,10 +110,10 @@ describe('more calls than Bedrock has streams', () => {
 
   test('are none when AWS granted more', () => {
     const granted = stackWith({ ...context, streamQuotaPerRegion: 25 });
-    Annotations.fromStack(granted).hasNoWarning('*', Match.stringLikeRegexp('calls at once'));
+    annotationsOf(granted).hasNoWarning('*', Match.stringLikeRegexp('calls at once'));
   });
 
   test('are none by default', () => {
-    Annotations.fromStack(stackWith()).hasNoWarning('*', Match.anyValue());
+    annotationsOf(stackWith()).hasNoWarning('*', Match.anyValue());
   });
 });

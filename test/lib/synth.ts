@@ -3,8 +3,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from '@jest/globals';
-import { Match, Template } from 'aws-cdk-lib/assertions';
+import { afterAll, jest } from '@jest/globals';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { App, Stack } from 'aws-cdk-lib/core';
 import type { Construct } from 'constructs';
 import { readSettings } from '../../lib/settings.js';
@@ -47,9 +47,22 @@ export function templateWith(context: Record<string, unknown> = {}): Template {
 }
 
 export function templateOf(stack: Stack): Template {
-  const template = templates.get(stack) ?? Template.fromStack(stack);
+  const template = templates.get(stack) ?? quietly(() => Template.fromStack(stack));
   templates.set(stack, template);
   return template;
+}
+
+export const annotationsOf = (stack: Stack): Annotations =>
+  quietly(() => Annotations.fromStack(stack));
+
+/** The CDK prints each warning when it synthesises; those that matter are tested by themselves. */
+export function quietly<T>(synthesise: () => T): T {
+  const error = jest.spyOn(console, 'error').mockImplementation(() => {});
+  try {
+    return synthesise();
+  } finally {
+    error.mockRestore();
+  }
 }
 
 /** A stack of somebody else's, with what `build` puts into it. */

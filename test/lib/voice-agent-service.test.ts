@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, test } from '@jest/globals';
-import { Annotations } from 'aws-cdk-lib/assertions';
+
 import { Cluster, ContainerInsights, CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
 import { type App, Duration } from 'aws-cdk-lib/core';
 import { AssetManifestArtifact } from 'aws-cdk-lib/cx-api';
@@ -11,6 +11,7 @@ import { AgentNetwork } from '../../lib/agent-network.js';
 import { HEALTH_SCRIPT } from '../../lib/health-check.js';
 import { VoiceAgentService, type VoiceAgentServiceProps } from '../../lib/voice-agent-service.js';
 import {
+  annotationsOf,
   container,
   environment,
   flat,
@@ -79,12 +80,12 @@ describe('the service', () => {
     expect(only(template, 'AWS::ECS::Service').CapacityProviderStrategy).toEqual([
       { CapacityProvider: 'FARGATE_SPOT', Weight: 1 },
     ]);
-    Annotations.fromStack(stack).hasWarning(
+    annotationsOf(stack).hasWarning(
       '*',
       'Fargate Spot ends tasks with two minutes notice whatever task protection says: calls that last longer are cut. [ack: nova-sonic-livekit:spot]',
     );
     templateWith().resourceCountIs('AWS::ECS::ClusterCapacityProviderAssociations', 0);
-    Annotations.fromStack(stackWith()).hasNoWarning('*', Match.stringLikeRegexp('Spot'));
+    annotationsOf(stackWith()).hasNoWarning('*', Match.stringLikeRegexp('Spot'));
   });
 });
 
