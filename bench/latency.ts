@@ -4,13 +4,16 @@
 // and the framework alone). Both in one run, on one real LiveKit server, turn about. Then how long a call takes to begin.
 // `npm run bench:latency -- --turns 10 --starts 5`
 import '../local/quiet.js';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { initializeLogger, type llm, voice } from '@livekit/agents';
 import { dispose, Room } from '@livekit/rtc-node';
-import { RealtimeModel } from 'livekit-plugin-nova-sonic';
+import { prewarm, RealtimeModel } from 'livekit-plugin-nova-sonic';
 import { AccessToken } from 'livekit-server-sdk';
 import { loudness } from '../agent/src/nova-sonic/audio-input.js';
 import { CALLER_RATE, Caller, type Line } from '../local/caller.js';
@@ -19,6 +22,7 @@ import type { Recorded } from '../local/emulator/index.js';
 import { SpeechSynthesizer } from '../local/emulator/voice/speech.js';
 import { startLiveKitServer } from '../local/livekit-server.js';
 import { SILENCE } from '../local/recording.js';
+import type { Task } from './emulator.js';
 import { InstantModel, WORDS } from './instant-model.js';
 
 const { values } = parseArgs({
@@ -136,6 +140,12 @@ const emulator = new Child('emulator', process.execPath, [
 const url = (await emulator.line((line) => line.startsWith('ready '), 60_000)).split(
   ' ',
 )[1] as string;
+// Others have talked to Bedrock before, and so it is never cold.
+const other = fork(fileURLToPath(new URL('./emulator-client.ts', import.meta.url)), {
+  execArgv: ['--import', 'tsx'],
+});
+other.send({ url, sessions: 1, seconds: 3 } satisfies Task);
+await once(other, 'exit');
 const recorded = (): Recorded[] =>
   readFileSync(record, 'utf8')
     .split('\n')
@@ -158,10 +168,11 @@ const question = words.slice(0, end);
 
 const ours: Array<{ total: number; model: number; added: number; plugin: number }> = [];
 const alone: Array<{ total: number; model: number; added: number }> = [];
-/** The first is the cold one: nothing of the SDK or of WebRTC was used before in this process. */
+/** The first is the cold one: of this process only the SDK is warm, as in a worker's process that waits for a call. */
 const starts: Start[] = [];
 
 // -- with the plugin
+await prewarm();
 const model = new RealtimeModel({
   endpoint: url,
   credentials: { accessKeyId: 'emulator', secretAccessKey: 'emulator-secret' },

@@ -5,12 +5,13 @@
 
 import { type JobContext, type JobProcess, log, type metrics, voice } from '@livekit/agents';
 import { ConnectionState, ParticipantKind, RoomEvent } from '@livekit/rtc-node';
-import type {
-  BargeIn,
-  NovaSonicErrorKind,
-  RealtimeSession,
-  StreamLifecycle,
-  TurnTiming,
+import {
+  type BargeIn,
+  type NovaSonicErrorKind,
+  prewarm,
+  type RealtimeSession,
+  type StreamLifecycle,
+  type TurnTiming,
 } from 'livekit-plugin-nova-sonic';
 import { readSettings, type Settings } from '../settings.js';
 import type { Order } from './call-record.js';
@@ -33,8 +34,9 @@ const REGIONAL = new Set<NovaSonicErrorKind | undefined>([
 let reporter: CallReporter | undefined;
 
 /** For `prewarm` of the agent: from here on the process counts as warm. */
-export function warm(_process: JobProcess): void {
+export async function warm(_process: JobProcess): Promise<void> {
   if (!readSettings(process.env).logPii) keepPiiOut();
+  await prewarm();
   reporter = new CallReporter();
 }
 

@@ -17,6 +17,7 @@ export type {
   ResolvedOptions,
   TurnDetection,
 } from './options.js';
+export { prewarm } from './prewarm.js';
 export * as realtime from './realtime.js';
 export { RealtimeModel } from './realtime-model.js';
 export { RealtimeSession } from './realtime-session.js';
