@@ -53,14 +53,22 @@ export class CallerAudio extends voice.AudioInput {
     const track = this.#attached ? this.#microphone() : undefined;
     if (track === this.#heard?.track) return;
     this.#leave();
-    if (!track) return;
+    try {
+      if (track) this.#listen(track);
+    } catch (error) {
+      // The room's other listeners go on, and the next change is followed again.
+      log().error({ error }, 'the caller’s microphone could not be opened');
+    }
+  };
+
+  #listen(track: RemoteTrack): void {
     const frames = new AudioStream(track, {
       sampleRate: SAMPLE_RATE,
       numChannels: 1,
       frameSizeMs: FRAME_MS,
     });
     this.#heard = { track, frames, input: this.multiStream.addInputStream(frames) };
-  };
+  }
 
   #microphone(): RemoteTrack | undefined {
     const caller = this.#room.remoteParticipants.get(this.#identity);

@@ -7,6 +7,7 @@ import {
   AudioSource,
   dispose,
   LocalAudioTrack,
+  type RemoteTrack,
   Room,
   TrackPublishOptions,
   TrackSource,
@@ -196,5 +197,20 @@ describe('the caller’s microphone', () => {
       if (done) break;
     }
     expect(agent.listenerCount('trackSubscribed')).toBe(0);
+    // The framework may still switch its input on.
+    expect(() => ears.setAttached(true)).not.toThrow();
+  });
+
+  it('is followed further when one could not be opened', async () => {
+    await new Microphone(caller, 0).publish();
+    await until(false);
+    ears.setAttached(false);
+    const [publication] = agent.remoteParticipants.get('caller')?.trackPublications.values() ?? [];
+    const track = publication?.track;
+    if (publication) publication.track = {} as RemoteTrack;
+    expect(() => ears.setAttached(true)).not.toThrow();
+    if (publication) publication.track = track;
+    await new Microphone(caller, 10_000).publish();
+    await until(true);
   });
 });

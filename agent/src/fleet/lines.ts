@@ -4,10 +4,10 @@ import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 
 /** Calls `take` with each JSON line that arrives; one that is not JSON is passed over. */
-export function lines(socket: Readable, take: (value: unknown) => void): void {
+export function lines(input: Readable, take: (value: unknown) => void): void {
   const decoder = new StringDecoder('utf8');
   let rest = '';
-  socket.on('data', (chunk: Buffer) => {
+  input.on('data', (chunk: Buffer) => {
     const parts = (rest + decoder.write(chunk)).split('\n');
     // A line that was cut by the writer's death stays here and is never taken.
     rest = parts.pop() ?? '';
