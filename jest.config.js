@@ -12,7 +12,7 @@ const common = {
     '^.+\\.tsx$': ['@swc/jest', swc(true)],
   },
   moduleNameMapper: {
-    '^livekit-plugin-nova-sonic$': '<rootDir>/agent/src/nova-sonic/index.ts',
+    '^livekit-plugin-nova-sonic$': '<rootDir>/packages/livekit-plugin-nova-sonic/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   modulePathIgnorePatterns: ['<rootDir>/.*/dist/', '<rootDir>/cdk.out/', '<rootDir>/.cache/'],

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { llm } from '@livekit/agents';
 import type { AudioFrame } from '@livekit/rtc-node';
-import { loudness } from '../agent/src/nova-sonic/audio-input.js';
-import { GenerationChannels } from '../agent/src/nova-sonic/generation.js';
 import { SILENCE } from '../local/recording.js';
+import { loudness } from '../packages/livekit-plugin-nova-sonic/src/audio/chunker.js';
+import { GenerationChannels } from '../packages/livekit-plugin-nova-sonic/src/session/generation-channels.js';
 
 /** One turn's own delay of the model: from when it had the last word to when it gave the first sound. */
 export interface ModelShare {

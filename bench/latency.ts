@@ -15,13 +15,13 @@ import { initializeLogger, type llm, voice } from '@livekit/agents';
 import { dispose, Room } from '@livekit/rtc-node';
 import { prewarm, RealtimeModel } from 'livekit-plugin-nova-sonic';
 import { AccessToken } from 'livekit-server-sdk';
-import { loudness } from '../agent/src/nova-sonic/audio-input.js';
 import { CALLER_RATE, Caller, type Line } from '../local/caller.js';
 import { Child } from '../local/child.js';
 import type { Recorded } from '../local/emulator/index.js';
 import { SpeechSynthesizer } from '../local/emulator/voice/speech.js';
 import { startLiveKitServer } from '../local/livekit-server.js';
 import { SILENCE } from '../local/recording.js';
+import { loudness } from '../packages/livekit-plugin-nova-sonic/src/audio/chunker.js';
 import type { Task } from './emulator.js';
 import { InstantModel, WORDS } from './instant-model.js';
 

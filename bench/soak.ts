@@ -9,8 +9,11 @@ import type { BedrockEvent, StreamLifecycle } from 'livekit-plugin-nova-sonic';
 import { z } from 'zod';
 import { type Fault, startEmulator } from '../local/emulator/index.js';
 import { SpeechSynthesizer } from '../local/emulator/voice/speech.js';
-import { type Rig, startRig } from '../test/agent/nova-sonic/support/agent-rig.js';
-import { seeded } from '../test/agent/nova-sonic/support/shuffled.js';
+import {
+  type Rig,
+  startRig,
+} from '../test/packages/livekit-plugin-nova-sonic/support/agent-harness.js';
+import { seeded } from '../test/packages/livekit-plugin-nova-sonic/support/random-conversations.js';
 
 const { values } = parseArgs({
   options: {

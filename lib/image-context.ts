@@ -13,8 +13,12 @@ import {
 import { dirname, join } from 'node:path';
 import { BUILD_TOOLS, shippedPackages } from './shipped-packages.js';
 
-/** What of agent/ goes into the image's build: the sources, and the two files that say how to compile them. */
-const SHIPPED = /^agent\/(Dockerfile|package\.json|tsconfig\.json|src\/.+)$/;
+/** The workspaces that ship. */
+const SHIPPED_WORKSPACES = ['agent', 'packages/livekit-plugin-nova-sonic'];
+
+/** What of them goes into the image's build: the sources, and the files that say how to compile them. */
+const SHIPPED =
+  /^[^.]+\/(Dockerfile|package\.json|tsconfig\.json|tsup\.config\.ts|build-types\.mjs|src\/.+)$/;
 
 /** Not even of those: build output, notes and tests. */
 const NOT_SHIPPED = /(^|\/)(dist|node_modules)(\/|$)|\.md$|\.test\.ts$|(^|\/)\./;
@@ -50,7 +54,9 @@ export function stageImageContext(root: string): string {
 
 /** The files of the image's build context in the order of their paths. */
 function imageFiles(root: string): [path: string, content: Buffer][] {
-  const paths = readdirSync(join(root, 'agent'), { recursive: true, withFileTypes: true })
+  const paths = SHIPPED_WORKSPACES.flatMap((workspace) =>
+    readdirSync(join(root, workspace), { recursive: true, withFileTypes: true }),
+  )
     .filter((entry) => entry.isFile())
     .map((entry) =>
       join(entry.parentPath, entry.name)
@@ -69,7 +75,7 @@ function imageFiles(root: string): [path: string, content: Buffer][] {
     name: manifest.name,
     private: true,
     type: manifest.type,
-    workspaces: manifest.workspaces,
+    workspaces: SHIPPED_WORKSPACES,
     devDependencies: tools,
   };
   // How to compile, without what of the repository to compile, and without the types of its tests.

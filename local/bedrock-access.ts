@@ -9,7 +9,7 @@ import {
   type SessionConfig,
   sessionStart,
   textBlock,
-} from '../agent/src/nova-sonic/events.js';
+} from '../packages/livekit-plugin-nova-sonic/src/protocol/server-events.js';
 import { awsRegion } from './world.js';
 
 const TIMEOUT_MS = 15_000;

@@ -12,7 +12,9 @@ const pagesIn = (folder: string) =>
     .filter((name) => name.endsWith('.md'))
     .map((name) => join(folder, name));
 
-const PAGES = ['.', 'docs', 'examples', 'agent', 'agent/src/nova-sonic'].flatMap(pagesIn);
+const PAGES = ['.', 'docs', 'examples', 'agent', 'packages/livekit-plugin-nova-sonic'].flatMap(
+  pagesIn,
+);
 
 const read = (page: string) => readFileSync(join(ROOT, page), 'utf8');
 const withoutBlocks = (text: string) => text.replace(/```[\s\S]*?```/g, '');

@@ -19,7 +19,7 @@ import type { LockFile } from '../../lib/shipped-packages.js';
 import { stackOf } from './synth.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const FILES = ['package.json', 'package-lock.json', 'tsconfig.json', 'agent'];
+const FILES = ['package.json', 'package-lock.json', 'tsconfig.json', 'agent', 'packages'];
 let copy: string;
 
 beforeAll(() => {
@@ -69,7 +69,8 @@ describe("the image's hash", () => {
 
   test.each([
     'agent/src/assistant.ts',
-    'agent/src/nova-sonic/index.ts',
+    'packages/livekit-plugin-nova-sonic/src/index.ts',
+    'packages/livekit-plugin-nova-sonic/tsup.config.ts',
     'agent/Dockerfile',
     'agent/src/new.ts',
     'agent/src/x.md.ts',
@@ -95,10 +96,11 @@ describe("the image's hash", () => {
     'local/start.ts',
     'README.md',
     'agent/README.md',
-    'agent/src/nova-sonic/README.md',
+    'packages/livekit-plugin-nova-sonic/README.md',
     'agent/src/call.test.ts',
     'agent/dist/main.js',
-    'agent/src/nova-sonic/dist/index.js',
+    'packages/livekit-plugin-nova-sonic/dist/index.js',
+    'packages/other/src/index.ts',
     'agent/.env',
     'agent/notes.txt',
     'agent/Dockerfile.old',
@@ -123,7 +125,13 @@ describe("the image's hash", () => {
 describe('the folder from which the image is built', () => {
   test('has what ships, and nothing else', () => {
     const names = readdirSync(stageImageContext(copy));
-    expect(names.sort()).toEqual(['agent', 'package-lock.json', 'package.json', 'tsconfig.json']);
+    expect(names.sort()).toEqual([
+      'agent',
+      'package-lock.json',
+      'package.json',
+      'packages',
+      'tsconfig.json',
+    ]);
   });
 
   const staged = (name: string) =>
@@ -135,7 +143,7 @@ describe('the folder from which the image is built', () => {
       name: 'nova-sonic-livekit',
       private: true,
       type: 'module',
-      workspaces: ['agent', 'agent/src/nova-sonic'],
+      workspaces: ['agent', 'packages/livekit-plugin-nova-sonic'],
       devDependencies: {
         '@types/node': devDependencies['@types/node'],
         tsup: devDependencies.tsup,

@@ -1,5 +1,0 @@
-// SPDX-License-Identifier: Apache-2.0
-/** The names under which LiveKit's users look for a realtime model: `import { realtime } from '…'`. */
-export { RealtimeModel } from './realtime-model.js';
-export { RealtimeSession } from './realtime-session.js';
-export * from './voices.js';

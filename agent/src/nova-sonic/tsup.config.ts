@@ -1,9 +1,0 @@
-import { defineConfig } from 'tsup';
-
-export default defineConfig({
-  entry: ['index.ts'],
-  format: ['esm', 'cjs'],
-  target: 'node20',
-  sourcemap: true,
-  dts: false,
-});

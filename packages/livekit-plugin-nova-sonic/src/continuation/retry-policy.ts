@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { NovaSonicError } from '../protocol/errors.js';
+
+/** How often and how fast a call tries to get a stream again. */
+export interface RetryOptions {
+  /** Failures in a row after which the call is given up. Default 8. */
+  readonly maxAttempts: number;
+  /** Time without a stream after which the call is given up, in ms. Default 30,000. */
+  readonly maxOutageMs: number;
+  /** Failures in the whole session after which the call is given up. Default 40. */
+  readonly budget: number;
+  /** First wait, in ms; doubled with each failure. Default 500. */
+  readonly baseDelayMs: number;
+  /** Longest wait, in ms. Default 8,000. */
+  readonly maxDelayMs: number;
+  /**
+   * Until when a Region should be passed over (ms since the epoch), as other calls have found; undefined or a time in
+   * the past: it need not. Asked whenever a Region is chosen; when all are to be passed over, the first to be ready
+   * again is tried all the same, without waiting. Default: no Region is passed over for another call's sake.
+   */
+  readonly restsUntil?: (region: string) => number | undefined;
+}
+
+/** What to do after a failure. */
+export type RetryDecision =
+  | { readonly type: 'connect'; readonly region: string; readonly delayMs: number }
+  | { readonly type: 'give_up'; readonly why: string };
+
+/** However many Regions there are, never more connects than this within the window. */
+const MAX_CONNECTS = 7;
+const CONNECT_WINDOW_MS = 12_000;
+/** A stream that lived this long proves that the Region works. */
+const HEALTHY_MS = 20_000;
+
+interface RegionState {
+  failures: number;
+  restsUntil: number;
+  /** The Region can not serve this account: never tried again in this call. */
+  refused?: NovaSonicError;
+}
+
+/**
+ * Decides when and where the next stream is opened. Pure: time and chance are passed in. A throttled or failing
+ * Region rests with exponential backoff and jitter while the next one in the list is tried at once.
+ */
+export class RetryPolicy {
+  readonly #options: RetryOptions;
+  readonly #random: () => number;
+  readonly #regions: Map<string, RegionState>;
+  #connects: number[] = [];
+  #inARow = 0;
+  #total = 0;
+  #outageSince?: number;
+
+  constructor(regions: readonly string[], options: RetryOptions, random: () => number) {
+    this.#options = options;
+    this.#random = random;
+    this.#regions = new Map(regions.map((r) => [r, { failures: 0, restsUntil: 0 }]));
+  }
+
+  /** The first Region of the list that does not rest. Used for the first stream and for renewals. */
+  pick(now: number): string {
+    return this.#next(now).region;
+  }
+
+  /** A connect is made. */
+  connecting(now: number): void {
+    this.#connects = [...this.#connects.filter((at) => now - at < CONNECT_WINDOW_MS), now];
+  }
+
+  /** A stream answered its caller, or lived long: what failed before does not count any more. */
+  healthy(region: string): void {
+    this.#inARow = 0;
+    const state = this.#regions.get(region);
+    if (state) state.failures = 0;
+  }
+
+  /** A stream is up. */
+  opened(): void {
+    this.#outageSince = undefined;
+  }
+
+  /** A renewal did not come about; the call still has its stream. Tells how long to wait (ms). */
+  renewalFailed(region: string, error: NovaSonicError, now: number): number {
+    const state = this.#regions.get(region);
+    if (!state) return this.#options.maxDelayMs;
+    state.failures += 1;
+    const wait = this.#delay(state.failures);
+    state.restsUntil = now + wait;
+    if (!error.retryable && error.otherRegion && this.#regions.size > 1) state.refused = error;
+    return this.#next(now).at - now;
+  }
+
+  /** A stream failed; `livedMs` is how long it had been up (0 when it never was). */
+  failed(region: string, error: NovaSonicError, livedMs: number, now: number): RetryDecision {
+    if (livedMs >= HEALTHY_MS) this.healthy(region);
+    this.#outageSince ??= now;
+    this.#inARow += 1;
+    this.#total += 1;
+    const state = this.#regions.get(region);
+    if (state) {
+      state.failures += 1;
+      if (!error.retryable && error.otherRegion) state.refused = error;
+    }
+    const open = [...this.#regions.values()].filter((s) => !s.refused);
+    if (open.length === 0) return { type: 'give_up', why: 'no Region can serve the model' };
+    // What the service refused once in the middle of a call may have been an accident; twice it is not.
+    const secondChance = error.kind === 'invalid_request' && livedMs > 0 && this.#inARow === 1;
+    if (!error.retryable && !error.otherRegion && !secondChance) {
+      return { type: 'give_up', why: 'another attempt would fail in the same way' };
+    }
+    if (this.#inARow >= this.#options.maxAttempts) {
+      return { type: 'give_up', why: `${this.#inARow} attempts in a row failed` };
+    }
+    if (this.#total >= this.#options.budget) {
+      return { type: 'give_up', why: `${this.#total} attempts failed in this call` };
+    }
+    // A stream that served until now is replaced at once, in its own Region.
+    const sudden = livedMs > 0 && this.#inARow === 1 && error.kind !== 'throttled';
+    if (state && !sudden) state.restsUntil = now + this.#delay(state.failures);
+    const next = this.#next(now);
+    const delayMs = Math.max(next.at, this.#windowOpensAt(now)) - now;
+    const outage = now - (this.#outageSince ?? now);
+    if (outage + delayMs > this.#options.maxOutageMs) {
+      return { type: 'give_up', why: `there was no stream for ${Math.round(outage / 1_000)} s` };
+    }
+    return { type: 'connect', region: next.region, delayMs };
+  }
+
+  /** When this call may connect once more (ms since the epoch). */
+  #windowOpensAt(now: number): number {
+    const recent = this.#connects.filter((at) => now - at < CONNECT_WINDOW_MS);
+    const oldest = recent[recent.length - MAX_CONNECTS];
+    return oldest === undefined ? now : oldest + CONNECT_WINDOW_MS;
+  }
+
+  #next(now: number): { region: string; at: number } {
+    let best: { region: string; at: number; rank: number } | undefined;
+    for (const [region, state] of this.#regions) {
+      if (state.refused) continue;
+      const at = Math.max(now, state.restsUntil);
+      // What other calls have found decides where to go, never how long to wait.
+      const rank = Math.max(at, this.#options.restsUntil?.(region) ?? 0);
+      if (!best || rank < best.rank) best = { region, at, rank };
+    }
+    return best ?? { region: [...this.#regions.keys()][0] as string, at: now };
+  }
+
+  #delay(failures: number): number {
+    const { baseDelayMs, maxDelayMs } = this.#options;
+    const full = Math.min(maxDelayMs, baseDelayMs * 2 ** Math.max(0, failures - 1));
+    return full * (0.75 + this.#random() * 0.5);
+  }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { HistoryEntry } from './chat-context.js';
+
+type AssistantEntry = Extract<HistoryEntry, { kind: 'assistant' }>;
+type UserEntry = Extract<HistoryEntry, { kind: 'user' }>;
+
+/** One reply: what was planned (SPECULATIVE) and what was spoken (FINAL). */
+interface Reply {
+  readonly entry: AssistantEntry;
+  readonly drafts: string[];
+  readonly finals: string[];
+  /** Stopped by us: what the service believes to have spoken is no truth any more. */
+  stopped: boolean;
+}
+
+const flat = (text: string): string => text.replace(/\s+/g, ' ').trim();
+
+/**
+ * The history as it grows. Pure. The service announces each sentence before it is spoken (SPECULATIVE) and repeats
+ * it seconds later as it was really spoken (FINAL), often only when the next turn has begun, sometimes never: so
+ * a FINAL text is matched with the sentence that it repeats, in whichever reply that was, and never added twice.
+ */
+export class CallHistory {
+  entries: HistoryEntry[] = [];
+  /** The newest replies; older ones get no FINAL text any more. */
+  #replies: Reply[] = [];
+
+  /** A user's message; its text may come later and in pieces. */
+  addUser(id: string, at: number, text = ''): UserEntry {
+    const entry: UserEntry = { kind: 'user', id, at, text };
+    this.entries.push(entry);
+    return entry;
+  }
+
+  add(entry: HistoryEntry): void {
+    this.entries.push(entry);
+  }
+
+  /** A sentence that is about to be spoken. */
+  draft(id: string, at: number, text: string): void {
+    let reply = this.#replies.find((r) => r.entry.id === id);
+    if (!reply) {
+      const drafts: string[] = [];
+      const entry: AssistantEntry = {
+        kind: 'assistant',
+        id,
+        at,
+        text: '',
+        interrupted: false,
+        drafts,
+      };
+      this.entries.push(entry);
+      reply = { entry, drafts, finals: [], stopped: false };
+      this.#replies.push(reply);
+      if (this.#replies.length > 8) this.#replies.shift();
+    }
+    reply.drafts.push(flat(text));
+    this.#settle(reply);
+  }
+
+  /** A sentence as it was really spoken. */
+  final(text: string, at: number, newId: () => string): void {
+    const said = flat(text);
+    if (!said) return;
+    const open = this.#replies.filter((r) => r.finals.length < r.drafts.length);
+    const same = open.find((r) => r.drafts.slice(r.finals.length).includes(said));
+    const cut = open.find((r) => r.entry.interrupted && r.drafts.some((d) => d.startsWith(said)));
+    const target =
+      same ?? cut ?? open.find((r) => r.drafts.join(' ').startsWith([...r.finals, said].join(' ')));
+    if (target) {
+      if (target.stopped) return;
+      target.finals.push(said);
+      this.#settle(target);
+      return;
+    }
+    const repeated = this.#replies.some(
+      (r) => r.drafts.includes(said) || r.entry.text.includes(said),
+    );
+    if (repeated) return;
+    const latest = open.findLast((r) => !r.stopped);
+    if (latest) {
+      latest.finals.push(said);
+      this.#settle(latest);
+      return;
+    }
+    if (this.#replies.at(-1)?.stopped) return;
+    const reply: Reply = {
+      entry: { kind: 'assistant', id: newId(), at, text: '', interrupted: false },
+      drafts: [said],
+      finals: [said],
+      stopped: false,
+    };
+    this.entries.push(reply.entry);
+    this.#replies.push(reply);
+    this.#settle(reply);
+  }
+
+  /** The caller spoke over a reply (`stopped`: we stopped it, so no FINAL text tells what was heard). */
+  interrupted(id: string | undefined, stopped: boolean): void {
+    const reply = this.#replies.find((r) => r.entry.id === id);
+    if (!reply) return;
+    reply.entry.interrupted = true;
+    reply.stopped ||= stopped;
+    this.#settle(reply);
+  }
+
+  /** Takes the history as an application edited it. */
+  replace(entries: HistoryEntry[]): void {
+    this.entries = entries;
+    this.#replies = this.#replies.filter((r) => entries.includes(r.entry));
+  }
+
+  /** Leaves out a reply of which nothing was heard. */
+  remove(id: string): void {
+    this.entries = this.entries.filter((entry) => entry.id !== id);
+    this.#replies = this.#replies.filter((r) => r.entry.id !== id);
+  }
+
+  #settle(reply: Reply): void {
+    const { drafts, finals, entry } = reply;
+    const complete = finals.length >= drafts.length;
+    const spoken = complete || (entry.interrupted && finals.length > 0 && !reply.stopped);
+    entry.text = (spoken ? finals : drafts).join(' ');
+  }
+}

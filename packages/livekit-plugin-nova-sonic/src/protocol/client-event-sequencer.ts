@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+import { randomUUID } from 'node:crypto';
+import {
+  audioInput,
+  audioStart,
+  type ClientEvent,
+  contentEnd,
+  promptEnd,
+  promptStart,
+  type SessionConfig,
+  sessionEnd,
+  sessionStart,
+  textBlock,
+  toolResultBlock,
+} from './server-events.js';
+
+/** One message of the history as it goes over the wire: parts that each fit one textInput. */
+export interface WireMessage {
+  readonly role: 'USER' | 'ASSISTANT';
+  readonly parts: readonly string[];
+}
+
+/** Silence that is sent before anything else: an audio content without bytes can be neither used nor closed. */
+export const PRIME_MS = 100;
+
+/**
+ * The script of ONE stream: knows what was sent and therefore what may be sent next, so that the order of the
+ * service is kept at every moment: sessionStart, promptStart, system text, history, one audio content that
+ * stays open, then anything; and at the end only what was begun is ended.
+ */
+export class Prompt {
+  readonly name = randomUUID();
+  readonly #audioName = randomUUID();
+  readonly #config: SessionConfig;
+  #state: 'new' | 'open' | 'closed' = 'new';
+  readonly #toolUses = new Set<string>();
+
+  constructor(config: SessionConfig) {
+    this.#config = config;
+  }
+
+  /** Everything up to and including the first 100 ms of (silent) audio. Once. */
+  opening(system: string, history: readonly WireMessage[]): ClientEvent[] {
+    if (this.#state !== 'new') return [];
+    this.#state = 'open';
+    return [
+      sessionStart(this.#config),
+      promptStart(this.name, this.#config),
+      ...(system.trim() ? textBlock(this.name, randomUUID(), 'SYSTEM', [system], false) : []),
+      ...history.flatMap((message) =>
+        textBlock(this.name, randomUUID(), message.role, message.parts, false),
+      ),
+      audioStart(this.name, this.#audioName, this.#config.inputSampleRate),
+      this.#silence(PRIME_MS),
+    ];
+  }
+
+  /** The caller's audio, 16-bit little-endian mono samples. */
+  audio(pcm: Uint8Array): ClientEvent[] {
+    if (this.#state !== 'open') return [];
+    const content = Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength).toString('base64');
+    return [audioInput(this.name, this.#audioName, content)];
+  }
+
+  /** Silence of a length. */
+  silence(ms: number): ClientEvent[] {
+    return this.#state === 'open' ? [this.#silence(ms)] : [];
+  }
+
+  /** A user's message that is to be answered. */
+  text(parts: readonly string[]): ClientEvent[] {
+    if (this.#state !== 'open') return [];
+    return textBlock(this.name, randomUUID(), 'USER', parts, true);
+  }
+
+  /** The service asked for a tool on this stream: only such a use may be answered here. */
+  toolUsed(toolUseId: string): void {
+    this.#toolUses.add(toolUseId);
+  }
+
+  /** The answer of a tool; nothing when this stream never asked, or has its answer. */
+  toolResult(toolUseId: string, content: string): ClientEvent[] {
+    if (this.#state !== 'open' || !this.#toolUses.delete(toolUseId)) return [];
+    return toolResultBlock(this.name, randomUUID(), toolUseId, content);
+  }
+
+  /** Ends what was begun, in order. Once; nothing when the stream was never opened. */
+  closing(): ClientEvent[] {
+    if (this.#state !== 'open') {
+      this.#state = 'closed';
+      return [];
+    }
+    this.#state = 'closed';
+    return [contentEnd(this.name, this.#audioName), promptEnd(this.name), sessionEnd()];
+  }
+
+  #silence(ms: number): ClientEvent {
+    const bytes = Buffer.alloc(Math.round((this.#config.inputSampleRate * ms) / 1000) * 2);
+    return audioInput(this.name, this.#audioName, bytes.toString('base64'));
+  }
+}

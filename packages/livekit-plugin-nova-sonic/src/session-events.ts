@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What a session tells beyond LiveKit's own events. */
+import type { llm, metrics } from '@livekit/agents';
+import type { NovaSonicErrorKind } from './protocol/errors.js';
+import type { BargeInSign } from './turns/effects.js';
+
+/** Something happened to a stream of the call; for metrics and logs. */
+export interface StreamLifecycle {
+  /**
+   * `opening` before the connect, `opened` at the service's first event, `renewed` when a call moved to a fresh
+   * stream as planned, `failed_over` when it moved after a failure, `throttled` and `failed` with the reason,
+   * `closed` when we ended it.
+   */
+  readonly type:
+    | 'opening'
+    | 'opened'
+    | 'renewed'
+    | 'failed_over'
+    | 'throttled'
+    | 'failed'
+    | 'closed';
+  readonly streamId: string;
+  readonly region: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Why the stream was opened, renewed or closed. */
+  readonly reason?: string;
+  /** What failed (`throttled`, `failed`). */
+  readonly kind?: NovaSonicErrorKind;
+  /** The failure in words. */
+  readonly error?: string;
+  /** From the connect to the service's first event, in ms (`opened`). */
+  readonly openMs?: number;
+  /** How long the stream was up, in ms (`failed`, `closed`; at `renewed` that of the old stream). */
+  readonly livedMs?: number;
+}
+
+/** One reply in time. All times in milliseconds since the epoch. Sent when the reply has been generated. */
+export interface TurnTiming {
+  readonly responseId: string;
+  /** When the last sample of the user's speech was given to `pushAudio`; from the service's own offset. */
+  readonly userSpeechEndedAt?: number;
+  /** When the piece of audio with that sample was handed to the SDK. */
+  readonly userSpeechSentAt?: number;
+  /** When the first sound of the reply arrived from Bedrock. */
+  readonly firstAudioReceivedAt?: number;
+  /** When it was handed to LiveKit. */
+  readonly firstAudioAt?: number;
+  /**
+   * It was cut while it was being generated: the caller spoke over it, or the application stopped it. A reply is
+   * generated long before it is played: who speaks over the rest of its playback is told by `barge_in`.
+   */
+  readonly interrupted: boolean;
+  /** How long tools took between the question and this reply, in ms. */
+  readonly toolWaitMs: number;
+  /** Length of the reply's audio, in ms. */
+  readonly audioMs: number;
+}
+
+/** The caller spoke over a reply that was being spoken. */
+export interface BargeIn {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** The sign by which the service said so first. */
+  readonly sign: BargeInSign;
+  /** The reply that was spoken over: generated still, or only played (then its `turn_timing` has been told before). */
+  readonly responseId?: string;
+}
+
+/** The model asks for a tool. */
+export interface ToolCallStarted {
+  readonly callId: string;
+  readonly name: string;
+  /** JSON, as the model wrote it. */
+  readonly args: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** A tool has returned, thrown, or been given up; told once for each call, as soon as it is known. */
+export interface ToolCallEnded extends ToolCallStarted {
+  readonly output: string;
+  readonly isError: boolean;
+  /** How long the call took, in ms. */
+  readonly ms: number;
+}
+
+/** An event of the wire; audio content is replaced by its length in bytes. */
+export interface BedrockEvent {
+  readonly streamId: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Name of the event. */
+  readonly name: string;
+  readonly event: Record<string, unknown>;
+}
+
+/** The events of a session by name. */
+export interface RealtimeSessionEvents {
+  generation_created: llm.GenerationCreatedEvent;
+  input_speech_started: llm.InputSpeechStartedEvent;
+  input_speech_stopped: llm.InputSpeechStoppedEvent;
+  input_audio_transcription_completed: llm.InputTranscriptionCompleted;
+  metrics_collected: metrics.RealtimeModelMetrics;
+  error: llm.RealtimeModelError;
+  session_reconnected: llm.RealtimeSessionReconnectedEvent;
+  bedrock_server_event_received: BedrockEvent;
+  bedrock_client_event_queued: BedrockEvent;
+  stream_lifecycle: StreamLifecycle;
+  turn_timing: TurnTiming;
+  barge_in: BargeIn;
+  tool_call_started: ToolCallStarted;
+  tool_call_ended: ToolCallEnded;
+}

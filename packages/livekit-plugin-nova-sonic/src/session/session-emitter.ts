@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { EventEmitter } from 'node:events';
+import type { ResolvedOptions } from '../options.js';
+import { withoutAudio } from '../protocol/server-events.js';
+import type { RealtimeSessionEvents } from '../session-events.js';
+
+interface Logger {
+  debug(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** What a session says to the world: its events and its log. Nothing that a listener does comes back to us. */
+export class Telling {
+  readonly #emitter: EventEmitter;
+  readonly #logger: Logger;
+  readonly #label: string;
+  readonly #options: ResolvedOptions;
+  readonly #said = new Set<string>();
+
+  constructor(emitter: EventEmitter, logger: Logger, label: string, options: ResolvedOptions) {
+    this.#emitter = emitter;
+    this.#logger = logger;
+    this.#label = label;
+    this.#options = options;
+  }
+
+  /** Calls each listener by itself: what one throws neither reaches us nor keeps the others from being told. */
+  event<K extends keyof RealtimeSessionEvents>(name: K, payload: RealtimeSessionEvents[K]): void {
+    const listeners = this.#emitter.rawListeners(name);
+    if (name === 'error' && listeners.length === 0) {
+      this.#logger.warn(payload as object, 'an error event that nobody listens to');
+    }
+    for (const listener of listeners) {
+      try {
+        listener.call(this.#emitter, payload);
+      } catch (error) {
+        this.#logger.error({ error, event: name }, 'a listener of the session threw');
+      }
+    }
+  }
+
+  error(error: Error, recoverable: boolean): void {
+    this.event('error', {
+      type: 'realtime_model_error',
+      timestamp: Date.now(),
+      label: this.#label,
+      error,
+      recoverable,
+    });
+  }
+
+  /** An event of the wire, for those who listen and for the log, without its audio. */
+  wire(
+    name: 'bedrock_client_event_queued' | 'bedrock_server_event_received',
+    document: unknown,
+    streamId: string,
+  ): void {
+    const { logEvents, clock } = this.#options;
+    if (!logEvents && this.#emitter.listenerCount(name) === 0) return;
+    const { event } = withoutAudio(document);
+    const what = Object.keys(event)[0] ?? 'unknown';
+    if (logEvents) {
+      this.#logger.debug({ streamId, event: what, 'lk.pii.content': event }, name);
+    }
+    this.event(name, { streamId, at: clock.now(), name: what, event });
+  }
+
+  /** A warning that is said once in the life of the session. */
+  once(message: string, error?: Error): void {
+    if (this.#said.has(message)) return;
+    this.#said.add(message);
+    this.#logger.warn(error ? { error } : {}, message);
+  }
+}

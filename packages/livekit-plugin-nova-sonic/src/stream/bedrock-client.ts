@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+import {
+  BedrockRuntimeClient,
+  type BedrockRuntimeClientConfig,
+} from '@aws-sdk/client-bedrock-runtime';
+import { log } from '@livekit/agents';
+
+type AwsCredentialIdentity = Awaited<ReturnType<BedrockRuntimeClient['config']['credentials']>>;
+
+import type { ResolvedOptions } from '../options.js';
+import type { StreamClient } from './sonic-stream.js';
+
+/** The SDK prints to the console otherwise; an aborted or throttled stream is no news there. */
+const sdkLogger = () => {
+  const tell = (...content: unknown[]) =>
+    log().debug({ 'lk.pii.sdk': content }, 'the AWS SDK says');
+  return { trace: () => {}, debug: () => {}, info: () => {}, warn: tell, error: tell };
+};
+
+/**
+ * A client for one stream. Its credentials are resolved once, here, and stay for the life of the stream: the
+ * signatures of a stream are a chain, and new keys in the middle would break it.
+ */
+export async function connectClient(
+  options: ResolvedOptions,
+  region: string,
+): Promise<StreamClient> {
+  const { client: own, endpoint } = options;
+  if (own) {
+    const client = typeof own === 'function' ? own(region) : own;
+    const identity = await client.config?.credentials?.();
+    return { client, expiresAt: identity?.expiration?.getTime(), dispose: () => {} };
+  }
+  const base = {
+    region,
+    ...(endpoint && { endpoint: typeof endpoint === 'function' ? endpoint(region) : endpoint }),
+    logger: sdkLogger(),
+    maxAttempts: 1,
+  };
+  const identity = await identityOf(options, base);
+  const client = new BedrockRuntimeClient({ ...base, credentials: { ...identity } });
+  return {
+    client,
+    expiresAt: identity.expiration?.getTime(),
+    dispose: () => client.destroy(),
+  };
+}
+
+/** Asked once a stream: the SDK's own memory would ask twice for an identity that ends within five minutes. */
+async function identityOf(
+  { credentials }: ResolvedOptions,
+  base: BedrockRuntimeClientConfig,
+): Promise<AwsCredentialIdentity> {
+  if (typeof credentials === 'function') return credentials();
+  if (credentials) return credentials;
+  const resolver = new BedrockRuntimeClient(base);
+  try {
+    return await resolver.config.credentials();
+  } finally {
+    resolver.destroy();
+  }
+}

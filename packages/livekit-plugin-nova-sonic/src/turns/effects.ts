@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What comes out of the conversation, and the words in which it is told. */
+
+import type { HistoryEntry } from '../history/chat-context.js';
+import type { TokenCounts } from '../protocol/server-events.js';
+
+/** By which sign the service said that the caller spoke over the agent. */
+export type BargeInSign = 'user_speech_start' | 'interrupted_text' | 'stop_reason' | 'user_text';
+
+/** Why a generation's channels were closed. */
+export type CloseReason =
+  | 'end_turn'
+  | 'tool_call'
+  | 'interrupted'
+  | 'stopped'
+  | 'stalled'
+  | 'lost'
+  | 'closed';
+
+/** One response, for metrics and timing. All times in milliseconds since the epoch. */
+export interface ResponseRecord {
+  readonly id: string;
+  readonly messageId: string;
+  /** When it was asked for: the end of the user's speech was noticed, or our text or tool result went out. */
+  requestedAt: number;
+  readonly openedAt: number;
+  firstAudioAt?: number;
+  closedAt?: number;
+  /** Length of the audio that was handed on. */
+  audioMs: number;
+  interrupted: boolean;
+  /** Last sample of the user's speech that this answers, where it is an answer to speech. */
+  userSpeechEndedAt?: number;
+  /** How long tools took between the question and this answer. */
+  toolWaitMs: number;
+  tokens: TokenCounts;
+}
+
+export type Effect =
+  | {
+      readonly type: 'generation_opened';
+      readonly response: ResponseRecord;
+      readonly requestId?: string;
+    }
+  | { readonly type: 'text'; readonly id: string; readonly text: string }
+  | { readonly type: 'audio'; readonly id: string; readonly content: string }
+  | {
+      readonly type: 'tool_call';
+      readonly id: string;
+      readonly itemId: string;
+      readonly callId: string;
+      readonly name: string;
+      readonly args: string;
+    }
+  | {
+      readonly type: 'generation_closed';
+      readonly response: ResponseRecord;
+      readonly reason: CloseReason;
+    }
+  | { readonly type: 'speech_started' }
+  | { readonly type: 'speech_stopped' }
+  | {
+      readonly type: 'transcript';
+      readonly itemId: string;
+      readonly text: string;
+      readonly final: boolean;
+      readonly startedAt: number;
+    }
+  | {
+      readonly type: 'barge_in';
+      readonly sign: BargeInSign;
+      readonly at: number;
+      readonly id?: string;
+    };
+
+/** The time of an event, and how the service's audio offsets map to when those samples reached us. */
+export interface Moment {
+  readonly now: number;
+  /** When the caller's audio was last loud, by our own ears: stands in for offsets that the service leaves out. */
+  readonly lastLoudAt?: number;
+  /** Arrival of the sample at an offset (ms of audio) of the current stream. */
+  readonly sampleAt?: (offsetMs: number) => number | undefined;
+}
+
+/** What must be told or asked again on the stream that follows a lost one. */
+export interface ResumePlan {
+  readonly history: readonly HistoryEntry[];
+  /** To be sent as the user's message, since its answer was lost. */
+  readonly ask?: string;
+  /** The caller's audio from this moment on was not understood yet (ms since the epoch). */
+  readonly audioFrom: number;
+}
+
+export const NO_TOKENS: TokenCounts = {
+  inputAudio: 0,
+  inputText: 0,
+  outputAudio: 0,
+  outputText: 0,
+};
+export const addTokens = (a: TokenCounts, b: TokenCounts): TokenCounts => ({
+  inputAudio: a.inputAudio + b.inputAudio,
+  inputText: a.inputText + b.inputText,
+  outputAudio: a.outputAudio + b.outputAudio,
+  outputText: a.outputText + b.outputText,
+});

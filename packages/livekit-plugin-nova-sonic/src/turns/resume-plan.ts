@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { HistoryEntry } from '../history/chat-context.js';
+import type { ResponseRecord, ResumePlan } from './effects.js';
+
+/** A reply that was cut off together with its stream. */
+export type CutReply = Pick<ResponseRecord, 'messageId' | 'interrupted' | 'audioMs'>;
+
+/**
+ * What was asked and has no answer when a stream is lost: it is taken out of the history, to be asked again. A reply
+ * that the caller heard half of is to be finished, not to be begun anew. `awaiting`: the model owes an answer. Pure.
+ */
+export function unanswered(
+  history: readonly HistoryEntry[],
+  cut: CutReply | undefined,
+  awaiting: boolean,
+): Pick<ResumePlan, 'history' | 'ask'> {
+  if (cut && !cut.interrupted && cut.audioMs > 0) {
+    const said = history.find((e) => e.id === cut.messageId);
+    const words = said?.kind === 'assistant' ? said.text : '';
+    return {
+      history,
+      ask: `[The connection broke while you were answering. You had planned to say: "${words}". Finish that answer briefly.]`,
+    };
+  }
+  if (cut?.audioMs !== 0 && !awaiting) return { history };
+  const question: HistoryEntry[] = [];
+  for (const entry of history.toReversed()) {
+    if (entry.kind === 'assistant') break;
+    if (entry.kind === 'user' || entry.kind === 'instruction') {
+      if (entry.text.trim()) question.unshift(entry);
+    } else if (entry.kind === 'tool_result') {
+      return {
+        history,
+        ask: '[The connection broke before you could answer. Answer the last question now.]',
+      };
+    }
+  }
+  if (question.length === 0) return { history };
+  const ask = question.map((e) => ('text' in e ? e.text : '')).join('\n');
+  return { history: history.filter((e) => !question.includes(e)), ask };
+}

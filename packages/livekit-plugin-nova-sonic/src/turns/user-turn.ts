@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { CallHistory } from '../history/conversation-history.js';
+import type { Effect, Moment } from './effects.js';
+
+interface UserTurn {
+  readonly itemId: string;
+  readonly startedAt: number;
+  endedAt?: number;
+  sureAt?: number;
+  texts: string[];
+  /** The model has answered: the transcript is final. */
+  answered: boolean;
+  /** The model went on without a text for it: it was a cough, or its text comes late. */
+  passed: boolean;
+  /** Its audio was heard by a second stream already: if that makes nothing of it either, it was noise. */
+  retried: boolean;
+}
+
+/** Speech is noticed by the service some time after it began; what came before is carried over as well. */
+const SPEECH_LEAD_MS = 1_000;
+/** The same for a service that does not tell when speech begins. */
+const UNTOLD_LEAD_MS = 10_000;
+/** Longest speech of a caller; a lost userSpeechEnd must not count as speech for ever. */
+const SPEECH_PATIENCE_MS = 120_000;
+
+/** Why a stream is followed by another. */
+export type ResumeCause = 'failure' | 'silence' | 'planned';
+
+/** The caller's side of the conversation: who speaks since when, turns and their transcripts. Pure. */
+export class UserSpeech {
+  readonly #emit: (effect: Effect) => void;
+  readonly #history: CallHistory;
+  readonly #newId: () => string;
+  readonly #patienceMs: number;
+  #turn?: UserTurn;
+  #speaking = false;
+  #since = 0;
+  #toldAt = 0;
+  /** The service itself said that this speech began. */
+  #told = false;
+  /** It has ever said so. */
+  #tells = false;
+  #understoodUntil = 0;
+
+  constructor(
+    history: CallHistory,
+    newId: () => string,
+    patienceMs: number,
+    emit: (effect: Effect) => void,
+  ) {
+    this.#history = history;
+    this.#newId = newId;
+    this.#patienceMs = patienceMs;
+    this.#emit = emit;
+  }
+
+  get speaking(): boolean {
+    return this.#speaking;
+  }
+
+  /** The turn's audio was already heard twice. */
+  get retried(): boolean {
+    return this.#turn?.retried ?? false;
+  }
+
+  /** The text of the turn that the model has begun to answer is still to come. */
+  get awaitsLateText(): boolean {
+    return this.#turn !== undefined && !this.#turn.answered && this.#turn.texts.length === 0;
+  }
+
+  /** The service heard speech begin. */
+  heardStart(at: number, now: number): void {
+    this.#tells = true;
+    this.start(at, now);
+    this.#told = true;
+    this.#begin(at, now);
+  }
+
+  /** The service heard speech end, and listened to silence until it was sure. */
+  heardEnd(at: number, sureAt: number): void {
+    const turn = this.#turn;
+    if (turn && !turn.answered) {
+      turn.endedAt = at;
+      turn.sureAt = sureAt;
+      if (turn.texts.length > 0) this.#understoodUntil = Math.max(this.#understoodUntil, sureAt);
+    }
+    this.stop();
+  }
+
+  /** Words of the caller. `late`: the model has begun to answer them already. */
+  text(text: string, now: number, late: boolean): void {
+    if (!late) this.#begin(now, now);
+    const turn = this.#turn as UserTurn;
+    turn.texts.push(text.trim());
+    const entry = this.#history.entries.find((e) => e.id === turn.itemId);
+    const whole = turn.texts.join(' ');
+    if (entry?.kind === 'user') entry.text = whole;
+    this.#understoodUntil = Math.max(this.#understoodUntil, turn.sureAt ?? now);
+    this.#transcript(turn, false);
+    if (late) this.finish();
+  }
+
+  /** The model answers, so the turn is over: its transcript is final. Nothing is told of an empty turn. */
+  finish(): void {
+    const turn = this.#turn;
+    if (!turn || turn.answered || turn.texts.length === 0) return;
+    turn.answered = true;
+    this.#transcript(turn, true);
+  }
+
+  /** A reply begins. */
+  answered(): void {
+    this.finish();
+    if (this.#turn) this.#turn.passed = true;
+  }
+
+  start(at: number, now: number): void {
+    if (this.#speaking) return;
+    this.#speaking = true;
+    this.#told = false;
+    this.#since = at;
+    this.#toldAt = now;
+    this.#emit({ type: 'speech_started' });
+  }
+
+  stop(): void {
+    if (!this.#speaking) return;
+    this.#speaking = false;
+    this.#emit({ type: 'speech_stopped' });
+  }
+
+  /** Speech of which nothing more is heard is over. */
+  tick(now: number): void {
+    const limit = this.#told ? SPEECH_PATIENCE_MS : this.#patienceMs;
+    if (this.#speaking && now - this.#toldAt > limit) this.stop();
+  }
+
+  /** The stream is gone: from when on must the next one hear the caller? `pending`: an answer is owed. */
+  carryFrom(
+    now: number,
+    cause: ResumeCause,
+    pending: boolean,
+  ): { audioFrom: number; unheard: boolean } {
+    // A service that never tells when speech begins leaves us to guess: then more is said again.
+    let audioFrom = now - (this.#tells || cause === 'planned' ? SPEECH_LEAD_MS : UNTOLD_LEAD_MS);
+    const turn = this.#turn;
+    const unheard = this.awaitsLateText && !turn?.passed && (this.#speaking || pending);
+    if (turn && unheard) {
+      audioFrom = Math.min(audioFrom, turn.startedAt - SPEECH_LEAD_MS);
+      // What two services make nothing of was noise.
+      if (cause === 'silence' && turn.retried) this.stop();
+      turn.retried ||= cause === 'silence';
+    } else if (this.#speaking) audioFrom = Math.min(audioFrom, this.#since - SPEECH_LEAD_MS);
+    return { audioFrom: Math.max(audioFrom, this.#understoodUntil), unheard };
+  }
+
+  #begin(at: number, now: number): void {
+    const turn = this.#turn;
+    // A cough of long ago is no beginning of what is said now.
+    const stale =
+      turn !== undefined &&
+      turn.texts.length === 0 &&
+      (turn.passed || (turn.endedAt !== undefined && now - turn.endedAt > this.#patienceMs));
+    if (turn && !turn.answered && !stale) return;
+    this.#turn = {
+      itemId: this.#newId(),
+      startedAt: at,
+      texts: [],
+      answered: false,
+      passed: false,
+      retried: false,
+    };
+    this.#history.addUser(this.#turn.itemId, at);
+  }
+
+  #transcript(turn: UserTurn, final: boolean): void {
+    this.#emit({
+      type: 'transcript',
+      itemId: turn.itemId,
+      text: turn.texts.join(' '),
+      final,
+      startedAt: turn.startedAt,
+    });
+  }
+}
+
+/** When the sample at an offset reached us, or now. */
+export const sampleTime = (offsetMs: number | undefined, { now, sampleAt }: Moment): number =>
+  (offsetMs === undefined ? undefined : sampleAt?.(offsetMs)) ?? now;

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals';
+import { initializeLogger } from '@livekit/agents';
+import { RetryPolicy } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/retry-policy.js';
+import { NovaSonicError } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/errors.js';
+
+initializeLogger({ pretty: false, level: 'silent' });
+
+const OPTIONS = {
+  maxAttempts: 8,
+  maxOutageMs: 30_000,
+  budget: 40,
+  baseDelayMs: 500,
+  maxDelayMs: 8_000,
+};
+const error = (
+  kind: 'throttled' | 'access_denied' | 'connection' | 'credentials' | 'invalid_request',
+) =>
+  new NovaSonicError(kind, kind, {
+    retryable: kind === 'throttled' || kind === 'connection',
+    otherRegion: kind === 'throttled' || kind === 'connection' || kind === 'access_denied',
+  });
+const policy = (regions: string[], random = 0.5) => new RetryPolicy(regions, OPTIONS, () => random);
+
+describe('RetryPolicy', () => {
+  test('one Region waits twice as long each time, with jitter', () => {
+    const waits = (random: number) => {
+      const p = policy(['a'], random);
+      let now = 0;
+      return Array.from({ length: 5 }, () => {
+        p.connecting(now);
+        const decision = p.failed('a', error('throttled'), 0, now);
+        const delay = decision.type === 'connect' ? decision.delayMs : -1;
+        now += delay;
+        return delay;
+      });
+    };
+    expect(waits(0.5)).toEqual([500, 1_000, 2_000, 4_000, 8_000]);
+    expect(waits(0)).toEqual([375, 750, 1_500, 3_000, 6_000]);
+    expect(waits(1).slice(0, 3)).toEqual([625, 1_250, 2_500]);
+  });
+
+  test('the next Region is tried at once, and the first is used again when it has rested', () => {
+    const p = policy(['a', 'b']);
+    expect(p.pick(0)).toBe('a');
+    expect(p.failed('a', error('throttled'), 0, 0)).toEqual({
+      type: 'connect',
+      region: 'b',
+      delayMs: 0,
+    });
+    expect(p.pick(100)).toBe('b');
+    expect(p.pick(500)).toBe('a');
+  });
+
+  test('a stream that served is replaced at once in its own Region', () => {
+    const p = policy(['a', 'b']);
+    expect(p.failed('a', error('connection'), 5_000, 0)).toEqual({
+      type: 'connect',
+      region: 'a',
+      delayMs: 0,
+    });
+  });
+
+  test('no number of Regions makes it connect more than 7 times in 12 s', () => {
+    const p = policy(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j']);
+    const connects: number[] = [];
+    let now = 0;
+    let region = 'a';
+    for (;;) {
+      p.connecting(now);
+      connects.push(now);
+      const decision = p.failed(region, error('throttled'), 0, now);
+      if (decision.type === 'give_up') break;
+      now += decision.delayMs;
+      region = decision.region;
+    }
+    for (const at of connects) {
+      expect(connects.filter((c) => c >= at && c < at + 12_000).length).toBeLessThanOrEqual(7);
+    }
+    expect(connects).toHaveLength(8);
+  });
+
+  test('a Region that denies is not asked again; when all deny the call is given up', () => {
+    const p = policy(['a', 'b']);
+    expect(p.failed('a', error('access_denied'), 0, 0)).toMatchObject({ region: 'b', delayMs: 0 });
+    expect(p.failed('b', error('connection'), 0, 0)).toMatchObject({ region: 'b', delayMs: 500 });
+    expect(p.failed('b', error('access_denied'), 0, 0)).toMatchObject({ type: 'give_up' });
+  });
+
+  test('credentials that are wrong are wrong everywhere', () => {
+    expect(policy(['a', 'b']).failed('a', error('credentials'), 0, 0).type).toBe('give_up');
+  });
+
+  test('an invalid request in the middle of a call gets one more chance, at the start none', () => {
+    expect(policy(['a']).failed('a', error('invalid_request'), 0, 0).type).toBe('give_up');
+    const p = policy(['a']);
+    expect(p.failed('a', error('invalid_request'), 5_000, 0).type).toBe('connect');
+    expect(p.failed('a', error('invalid_request'), 5_000, 100).type).toBe('give_up');
+  });
+
+  test('the budget is the whole session’s, the row ends with a stream that answered', () => {
+    const p = new RetryPolicy(['a'], { ...OPTIONS, budget: 10 }, () => 0.5);
+    for (let i = 0; i < 9; i += 1) {
+      expect(p.failed('a', error('connection'), 1_000, i * 60_000).type).toBe('connect');
+      p.opened();
+      p.healthy('a');
+    }
+    expect(p.failed('a', error('connection'), 1_000, 600_000)).toMatchObject({ type: 'give_up' });
+  });
+
+  test('a Region that other calls found to rest is passed over, and used again after its rest', () => {
+    const restsUntil = (region: string) => (region === 'a' ? 5_000 : undefined);
+    const p = new RetryPolicy(['a', 'b'], { ...OPTIONS, restsUntil }, () => 0.5);
+    expect(p.pick(0)).toBe('b');
+    expect(p.pick(4_999)).toBe('b');
+    expect(p.pick(5_000)).toBe('a');
+  });
+
+  test('when all Regions rest for others, the first to be ready is tried without waiting for it', () => {
+    const rests: Record<string, number> = { a: 60_000, b: 30_000 };
+    const options = { ...OPTIONS, restsUntil: (region: string) => rests[region] };
+    const p = new RetryPolicy(['a', 'b'], options, () => 0.5);
+    expect(p.pick(0)).toBe('b');
+    rests.b = 90_000;
+    expect(p.failed('b', error('throttled'), 0, 0)).toEqual({
+      type: 'connect',
+      region: 'a',
+      delayMs: 0,
+    });
+    // Only the call's own failures make it wait.
+    expect(p.failed('a', error('throttled'), 0, 0)).toEqual({
+      type: 'connect',
+      region: 'a',
+      delayMs: 500,
+    });
+  });
+
+  test('a call without a stream for 30 s is given up', () => {
+    const p = new RetryPolicy(['a'], { ...OPTIONS, maxAttempts: 100 }, () => 0.5);
+    p.failed('a', error('connection'), 0, 0);
+    expect(p.failed('a', error('connection'), 0, 31_000)).toMatchObject({ type: 'give_up' });
+  });
+});

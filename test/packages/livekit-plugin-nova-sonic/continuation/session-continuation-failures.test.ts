@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a call lives on over many streams: failures, and the end.
+import { describe, expect, test } from '@jest/globals';
+import { beginContinuity, rigContinuity } from '../support/fake-streams.js';
+import * as says from '../support/server-events.js';
+
+describe('failure', () => {
+  test('what is said meanwhile is kept, bounded, and heard by the next stream in order', () => {
+    const rig = beginContinuity({ carryOverMs: 2_000 });
+    rig.hear(1_000);
+    rig.stream(0).break('throttled');
+    rig.hear(400);
+    const marks = rig.lastSample;
+    rig.clock.advance(200);
+    const carried = rig.stream(1).audio.slice(1);
+    expect(carried.at(-1)).toBe(marks);
+    expect(carried.length).toBeGreaterThanOrEqual(20);
+    rig.stream(1).break('throttled');
+    rig.hear(900);
+    rig.hear(9_000);
+    // However long it takes, no more than the carry-over is kept.
+    expect(rig.stream(2).audio.length).toBeLessThan(102 + 500);
+  });
+
+  test('speech that was understood is not heard again, nor its fading end', () => {
+    const rig = beginContinuity();
+    rig.hear(1_000);
+    rig.hear(1_000, true);
+    rig.hear(800);
+    const last = rig.lastSample;
+    const end = {
+      userSpeechEnd: { inputAudioOffsetMs: 1_900, inputAudioDetectionOffsetMs: 2_900 },
+    };
+    rig.stream(0).say(says.speechStart(1_100), end, ...says.userText('Hi.'));
+    rig.stream(0).break();
+    rig.clock.advance(10);
+    expect(rig.stream(1).audio.filter((s) => s > 0 && s <= last)).toEqual([]);
+    expect(rig.stream(1).texts).toEqual(['Be brief.', 'Hi.']);
+  });
+
+  test('a cough does not lend its time to what is said later', () => {
+    const rig = beginContinuity();
+    rig.hear(1_000);
+    rig.stream(0).say(says.speechStart(500), says.speechEnd(700), ...says.reply('Yes?', 80));
+    rig.hear(5_000);
+    rig.stream(0).say(says.speechStart(5_600), says.speechEnd(5_900), ...says.userText('Hi.'));
+    const [, spoken] = rig.conversation.snapshot().filter((e) => e.kind === 'user');
+    expect(spoken).toMatchObject({ text: 'Hi.' });
+    expect(spoken?.at).toBeGreaterThan(1_000_000 + 5_000);
+  });
+
+  test('a tool that finishes while there is no stream is told to the next, once', () => {
+    const rig = beginContinuity();
+    rig.stream(0).say(...says.toolUse('x', {}, 'use-1'), ...says.toolUse('y', {}, 'use-2'));
+    rig.stream(0).break('throttled');
+    rig.continuity.toolResult('use-1', '{"a":1}', 'note one');
+    rig.clock.advance(600);
+    rig.continuity.toolResult('use-2', '{"a":2}', 'note two');
+    expect(rig.stream(1).texts.filter((t) => t.startsWith('note'))).toEqual([
+      'note one',
+      'note two',
+    ]);
+    // The connect fails after all: both are told again, there.
+    rig.stream(1).break('throttled');
+    rig.clock.advance(1_100);
+    expect(rig.stream(2).texts.filter((t) => t.startsWith('note'))).toEqual(['note one\nnote two']);
+    rig.stream(2).open();
+    rig.hear(1_000);
+    expect(rig.stream(2).texts.filter((t) => t.startsWith('note'))).toEqual(['note one\nnote two']);
+    expect(rig.stream(2).names).not.toContain('toolResult');
+  });
+
+  test('a reply that was cut is finished, one of which nothing was heard is given anew', () => {
+    const rig = beginContinuity();
+    rig.stream(0).say(...says.userText('Tell me.'), ...says.plan('A story.'), ...says.audio(400));
+    rig.stream(0).break();
+    rig.clock.advance(10);
+    expect(rig.stream(1).texts).toEqual([
+      'Be brief.',
+      'Tell me.',
+      'A story.',
+      expect.stringContaining('"A story."'),
+    ]);
+    rig.stream(1).open();
+    rig.stream(1).say(...says.plan('The rest.'));
+    rig.stream(1).break();
+    rig.clock.advance(2_000);
+    expect(rig.stream(2).texts.join()).not.toContain('The rest.');
+  });
+
+  test('words that were asked for are asked for again', () => {
+    const rig = beginContinuity();
+    rig.conversation.request('r', 'Greet.', {
+      kind: 'instruction',
+      id: 'r',
+      at: 1,
+      text: 'Greet.',
+    });
+    rig.continuity.sendRequests();
+    rig.stream(0).break();
+    rig.clock.advance(10);
+    expect(rig.stream(1).texts).toEqual(['Be brief.', 'Greet.']);
+  });
+
+  test('the content filter does not meet the same exchange again', () => {
+    const rig = beginContinuity();
+    rig
+      .stream(0)
+      .say(...says.userText('Fine.'), ...says.reply('Good.', 80), ...says.userText('Bad words.'));
+    rig.stream(0).break('content_filtered');
+    rig.clock.advance(10);
+    expect(rig.stream(1).texts).toEqual(['Be brief.', 'Fine.', 'Good.']);
+  });
+
+  test('a history that is too long is told shorter', () => {
+    const rig = beginContinuity();
+    for (let i = 0; i < 100; i += 1) {
+      rig.conversation.history.addUser(`u${i}`, i, 'x'.repeat(500));
+      rig.conversation.history.draft(`a${i}`, i, 'y'.repeat(500));
+    }
+    const size = (index: number) => rig.stream(index).texts.join('').length;
+    rig.stream(0).break('history_too_long');
+    rig.clock.advance(10);
+    rig.stream(1).break('history_too_long');
+    rig.clock.advance(1_000);
+    expect(size(1)).toBeLessThanOrEqual(20_009);
+    expect(size(2)).toBeLessThanOrEqual(10_009);
+  });
+
+  test('the call is ended when it cannot be served, and nothing goes on after that', () => {
+    const rig = rigContinuity();
+    rig.continuity.start();
+    for (let i = 0; rig.failures.every((f) => f.recoverable) && i < 20; i += 1) {
+      rig.streams.at(-1)?.break('throttled');
+      rig.clock.advance(10_000);
+    }
+    expect(rig.failures.at(-1)).toEqual({ kind: 'gave_up', recoverable: false });
+    const count = rig.streams.length;
+    rig.hear(1_000);
+    expect(rig.streams).toHaveLength(count);
+    expect(rig.clock.pending).toBe(0);
+  });
+});
+
+describe('mistakes of our own', () => {
+  const mistake = () => {
+    throw new Error('a mistake');
+  };
+
+  test('one in reading an event is told, and the reader goes on', () => {
+    const rig = beginContinuity();
+    const { apply } = rig.conversation;
+    rig.conversation.apply = mistake;
+    rig.stream(0).say(...says.userText('Hi.'));
+    rig.conversation.apply = apply;
+    rig.stream(0).say(...says.reply('Ho.', 80));
+    expect(new Set(rig.mishaps)).toEqual(new Set(['received: a mistake']));
+    expect(rig.effects.map((e) => e.type)).toContain('generation_opened');
+    expect(rig.streams).toHaveLength(1);
+  });
+
+  test('one in watching is told, and the watch goes on', () => {
+    const rig = beginContinuity({ renewAfterMs: 10_000 });
+    const { tick } = rig.conversation;
+    rig.conversation.tick = mistake;
+    rig.hear(200);
+    rig.conversation.tick = tick;
+    rig.hear(10_000);
+    expect(new Set(rig.mishaps)).toEqual(new Set(['watching: a mistake']));
+    expect(rig.streams).toHaveLength(2);
+  });
+
+  test('a call that cannot even try to open a stream is ended', () => {
+    const rig = beginContinuity();
+    rig.host.settings = mistake;
+    rig.stream(0).break();
+    rig.clock.advance(10);
+    expect(rig.failures.at(-1)).toEqual({ kind: 'gave_up', recoverable: false });
+    expect(rig.clock.pending).toBe(0);
+  });
+});
+
+describe('close', () => {
+  test.each<[string, (rig: ReturnType<typeof rigContinuity>) => void]>([
+    ['before the start', () => {}],
+    ['while connecting', (rig) => rig.continuity.start()],
+    [
+      'while waiting to connect',
+      (rig) => {
+        rig.continuity.start();
+        rig.stream(0).break('throttled');
+      },
+    ],
+    [
+      'while renewing',
+      (rig) => {
+        rig.continuity.start();
+        rig.stream(0).open();
+        rig.hear(361_000);
+      },
+    ],
+  ])('%s nothing is left', async (_, prepare) => {
+    const rig = rigContinuity();
+    prepare(rig);
+    await rig.continuity.close();
+    expect(rig.clock.pending).toBe(0);
+    expect(rig.streams.every((s) => s.ended)).toBe(true);
+    const count = rig.streams.length;
+    rig.hear(20_000);
+    expect(rig.streams).toHaveLength(count);
+    for (const s of rig.streams.filter((x) => x.names.includes('sessionEnd'))) {
+      expect(s.names.slice(-3)).toEqual(['contentEnd', 'promptEnd', 'sessionEnd']);
+    }
+  });
+});

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals';
+import { initializeLogger } from '@livekit/agents';
+import { RealtimeModel, type RealtimeModelOptions, realtime } from 'livekit-plugin-nova-sonic';
+import { resolveOptions } from '../../../packages/livekit-plugin-nova-sonic/src/options.js';
+
+initializeLogger({ pretty: false, level: 'silent' });
+
+describe('options', () => {
+  test.each<[string, unknown, RegExp]>([
+    [
+      'voice',
+      'Tiffany',
+      /^RealtimeModel option voice is "Tiffany"; amazon\.nova-2-sonic-v1:0 has tiffany, matthew, /,
+    ],
+    ['voice', 'greta', /option voice is "greta"/],
+    ['temperature', 1.5, /^RealtimeModel option temperature is 1\.5; it must be from 0 to 1\.$/],
+    ['temperature', 'hot', /option temperature is "hot"; it must be a number\.$/],
+    ['topP', -0.1, /option topP is -0\.1; it must be from 0 to 1\.$/],
+    ['maxTokens', 0, /option maxTokens is 0; it must be from 1 to 10000\.$/],
+    ['maxTokens', 10.5, /option maxTokens is 10\.5; it must be a whole number\.$/],
+    [
+      'region',
+      'eu-west-9',
+      /option region is "eu-west-9"; Nova Sonic is served in us-east-1, us-west-2, eu-north-1, ap-northeast-1;/,
+    ],
+    ['region', [], /option region is \[\]; it must /],
+    ['region', ['us-east-1', 'mars-1'], /option region is "mars-1"/],
+    [
+      'turnDetection',
+      'medium',
+      /option turnDetection is "medium"; it must be HIGH, MEDIUM or LOW\.$/,
+    ],
+    [
+      'model',
+      'gpt-4',
+      /option model is "gpt-4"; it must be amazon\.nova-2-sonic-v1:0, amazon\.nova-2-5-sonic/,
+    ],
+    [
+      'model',
+      'amazon.nova-sonic-v1:0',
+      /end of life \(2026-09-14\): use amazon\.nova-2-sonic-v1:0/,
+    ],
+    [
+      'toolChoice',
+      'sometimes',
+      /option toolChoice is "sometimes"; it must be auto, required, none/,
+    ],
+    ['modalities', 'video', /option modalities is "video"; it must be audio or mixed\.$/],
+    [
+      'outputSampleRate',
+      44_100,
+      /option outputSampleRate is 44100; it must be 8000, 16000 or 24000\.$/,
+    ],
+    ['generateReplyTimeout', 0, /option generateReplyTimeout is 0; it must be from 1 to 600000\.$/],
+    ['renewAfter', 500, /option renewAfter is 500; it must be from 0\.1 to 470\.$/],
+    ['endpoint', 'localhost', /option endpoint is "localhost"; it must be a URL/],
+    [
+      'history',
+      { maxBytes: 10 },
+      /option history\.maxBytes is 10; it must be from 1000 to 1000000\.$/,
+    ],
+    ['history', { limit: 10 }, /has no option history\.limit/],
+    ['retry', { maxAttempts: 0 }, /option retry\.maxAttempts is 0; it must be from 1 to 1000\.$/],
+    [
+      'retry',
+      { restsUntil: 5 },
+      /option retry\.restsUntil is 5; it must be a function from a Region to a time\.$/,
+    ],
+    ['sampleRate', 1, /^RealtimeModel has no option sampleRate; it has model, voice, region, /],
+  ])('%s: %p is refused in one sentence', (name, value, message) => {
+    expect(() => new RealtimeModel({ [name]: value } as RealtimeModelOptions)).toThrow(message);
+  });
+
+  test('credentials never show in a message', () => {
+    try {
+      new RealtimeModel({ credentials: 'AKIA-SECRET' as never });
+      throw new Error('should have thrown');
+    } catch (error) {
+      expect(String(error)).not.toContain('SECRET');
+      expect(String(error)).toContain('credentials');
+    }
+  });
+
+  test('defaults', () => {
+    const options = resolveOptions({}, {});
+    expect(options).toMatchObject({
+      model: 'amazon.nova-2-sonic-v1:0',
+      voice: 'tiffany',
+      regions: ['us-east-1'],
+      turnDetection: 'MEDIUM',
+      maxTokens: 1_024,
+      modalities: 'mixed',
+      inputSampleRate: 16_000,
+      outputSampleRate: 24_000,
+      generateReplyTimeout: 10_000,
+      renewAfterMs: 360_000,
+      history: { maxBytes: 40_000, maxTextBytes: 1_000 },
+    });
+    expect(resolveOptions({}, { AWS_DEFAULT_REGION: 'eu-north-1' }).regions).toEqual([
+      'eu-north-1',
+    ]);
+    expect(
+      resolveOptions({}, { AWS_REGION: 'us-west-2', AWS_DEFAULT_REGION: 'eu-north-1' }).regions,
+    ).toEqual(['us-west-2']);
+    expect(() => resolveOptions({}, { AWS_REGION: 'eu-west-1' })).toThrow(/from AWS_REGION/);
+    expect(resolveOptions({ region: ['us-west-2', 'us-east-1', 'us-west-2'] }, {}).regions).toEqual(
+      ['us-west-2', 'us-east-1'],
+    );
+  });
+
+  test('what this version does not know is taken by force, profiles and ARNs without', () => {
+    expect(new RealtimeModel({ model: 'us.amazon.nova-2-sonic-v1:0' }).model).toBe(
+      'us.amazon.nova-2-sonic-v1:0',
+    );
+    const arn = 'arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/x';
+    expect(new RealtimeModel({ model: arn }).model).toBe(arn);
+    const model = new RealtimeModel({
+      model: 'amazon.nova-9-sonic',
+      voice: 'zoe',
+      region: 'mars-1',
+      force: true,
+    });
+    expect(model.options).toMatchObject({
+      model: 'amazon.nova-9-sonic',
+      voice: 'zoe',
+      regions: ['mars-1'],
+    });
+  });
+
+  test('factories, names and capabilities', () => {
+    expect(RealtimeModel.withNovaSonic2({ voice: 'amy' }).model).toBe('amazon.nova-2-sonic-v1:0');
+    expect(RealtimeModel.withNovaSonic25().model).toBe('amazon.nova-2-5-sonic');
+    const first = RealtimeModel.withNovaSonic1({ voice: 'greta', force: true });
+    expect([first.model, first.modalities]).toEqual(['amazon.nova-sonic-v1:0', 'audio']);
+    expect(() => RealtimeModel.withNovaSonic1()).toThrow(/end of life/);
+    const model = new realtime.RealtimeModel();
+    expect([model.provider, model.label(), model.modalities]).toEqual([
+      'Amazon',
+      'nova-sonic.RealtimeModel',
+      'mixed',
+    ]);
+    expect(model.capabilities).toMatchObject({
+      turnDetection: true,
+      userTranscription: true,
+      autoToolReplyGeneration: true,
+      messageTruncation: false,
+      midSessionToolsUpdate: false,
+    });
+  });
+});

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// The package as other people get it: both module systems, types, README; one copy of the framework.
+import { execFileSync } from 'node:child_process';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const PACKAGE = join(ROOT, 'packages/livekit-plugin-nova-sonic');
+let folder: string;
+
+const run = (command: string, args: string[], cwd: string) =>
+  execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+
+/** A checkout with nothing but the package: packing builds, and the real one's dist may be in use meanwhile. */
+function checkout(): string {
+  const root = join(folder, 'checkout');
+  const copy = join(root, 'packages/livekit-plugin-nova-sonic');
+  cpSync(PACKAGE, copy, { recursive: true, filter: (from) => from !== join(PACKAGE, 'dist') });
+  copyFileSync(join(ROOT, 'tsconfig.json'), join(root, 'tsconfig.json'));
+  symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
+  return copy;
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'package-'));
+  const packed = run('npm', ['pack', '--silent', '--pack-destination', folder], checkout())
+    .trim()
+    .split('\n')
+    .at(-1);
+  const modules = join(folder, 'node_modules');
+  mkdirSync(modules);
+  // What a user has installed: everything but our package is taken from this checkout.
+  for (const name of readdirSync(join(ROOT, 'node_modules'))) {
+    if (name.startsWith('.') || name === 'livekit-plugin-nova-sonic') continue;
+    symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
+  }
+  run('tar', ['-xzf', join(folder, packed as string)], folder);
+  run('mv', ['package', join(modules, 'livekit-plugin-nova-sonic')], folder);
+}, 120_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const CHECK = `
+  if (typeof RealtimeModel !== 'function' || realtime.RealtimeModel !== RealtimeModel) throw new Error('exports');
+  if (!(new RealtimeModel() instanceof llm.RealtimeModel)) throw new Error('another copy of the framework');
+  console.log(Object.keys(NOVA_SONIC_2_VOICES).length);
+  process.exit(0);
+`;
+
+test('it holds what it says: code, types, README, and no source of anything else', () => {
+  const installed = join(folder, 'node_modules/livekit-plugin-nova-sonic');
+  expect(readdirSync(installed).sort()).toEqual(['README.md', 'dist', 'package.json']);
+  const dist = readdirSync(join(installed, 'dist'));
+  for (const file of ['index.js', 'index.cjs', 'index.d.ts', 'index.d.cts'])
+    expect(dist).toContain(file);
+  const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+  expect(Object.keys(manifest.peerDependencies)).toEqual(['@livekit/agents', '@livekit/rtc-node']);
+  expect(Object.keys(manifest.dependencies)).toEqual(['@aws-sdk/client-bedrock-runtime', 'zod']);
+  const readme = readFileSync(join(installed, 'README.md'), 'utf8');
+  expect(readme).toContain('| member | Python plugin | this plugin |');
+});
+
+test('it is imported as ESM and required as CommonJS, with the framework of its user', () => {
+  writeFileSync(
+    join(folder, 'a.mjs'),
+    `import { NOVA_SONIC_2_VOICES, RealtimeModel, realtime } from 'livekit-plugin-nova-sonic';
+     import { llm } from '@livekit/agents';${CHECK}`,
+  );
+  writeFileSync(
+    join(folder, 'b.cjs'),
+    `const { NOVA_SONIC_2_VOICES, RealtimeModel, realtime } = require('livekit-plugin-nova-sonic');
+     const { llm } = require('@livekit/agents');${CHECK}`,
+  );
+  expect(run(process.execPath, ['a.mjs'], folder).trim()).toBe('16');
+  expect(run(process.execPath, ['b.cjs'], folder).trim()).toBe('16');
+}, 60_000);
+
+test('its types are found from both', () => {
+  const source = `import { RealtimeModel, type RealtimeModelOptions, type TurnTiming } from 'livekit-plugin-nova-sonic';
+const options: RealtimeModelOptions = { voice: 'amy' };
+const model: { readonly model: string } = new RealtimeModel(options);
+export const told = (timing: TurnTiming): number => timing.audioMs;
+// @ts-expect-error a mistake is found
+new RealtimeModel({ voice: 5 });
+export { model };
+`;
+  writeFileSync(join(folder, 'a.mts'), source);
+  writeFileSync(join(folder, 'b.cts'), source);
+  writeFileSync(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({
+      compilerOptions: {
+        module: 'NodeNext',
+        strict: true,
+        noEmit: true,
+        skipLibCheck: true,
+        target: 'ES2022',
+        types: ['node'],
+      },
+      files: ['a.mts', 'b.cts'],
+    }),
+  );
+  run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'], folder);
+}, 60_000);

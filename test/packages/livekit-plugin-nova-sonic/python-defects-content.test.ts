@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: Apache-2.0
+// Defects of the Python plugin (docs/parity.md) that ours must not have: tools, history, audio, options.
+import { describe, expect, test } from '@jest/globals';
+import { llm, voice } from '@livekit/agents';
+import { AudioFrame } from '@livekit/rtc-node';
+import { RealtimeModel, type ToolCallEnded, type ToolCallStarted } from 'livekit-plugin-nova-sonic';
+import { z } from 'zod';
+import { until } from '../../support/wait.js';
+import { rig, server, startAgent } from './support/scripted-call.js';
+import type { ScriptedStream } from './support/scripted-server.js';
+import * as says from './support/server-events.js';
+
+const tool = (execute: () => Promise<unknown>, parameters = z.object({})) =>
+  llm.tool({ description: 'Does something', parameters, execute });
+
+const resultOf = async (stream: ScriptedStream, id: string): Promise<unknown> => {
+  const start = await stream.heard(
+    (e) =>
+      (e.body.toolResultInputConfiguration as { toolUseId?: string } | undefined)?.toolUseId === id,
+  );
+  const result = await stream.heard(
+    (e) => e.name === 'toolResult' && e.body.contentName === start.body.contentName,
+  );
+  return JSON.parse(String(result.body.content));
+};
+
+describe('tools', () => {
+  const large = 'x'.repeat(200_000);
+  const results: Array<[string, () => Promise<unknown>, unknown]> = [
+    ['a number', async () => 42, { result: 42 }],
+    ['a list', async () => [1, 2], { result: [1, 2] }],
+    ['a string', async () => 'fine', { result: 'fine' }],
+    ['a string that is a JSON list', async () => '[1, 2]', { result: '[1, 2]' }],
+    ['true', async () => true, { result: true }],
+    ['null', async () => null, { result: null }],
+    ['nothing', async () => undefined, { result: 'done' }],
+    ['an object', async () => ({ a: { b: [null, 1.5] } }), { a: { b: [null, 1.5] } }],
+    ['something large', async () => ({ large }), { large }],
+    ['an Error', async () => new llm.ToolError('no such city'), { error: 'no such city' }],
+    [
+      'an exception',
+      () => Promise.reject(new Error('secret')),
+      { error: 'An internal error occurred' },
+    ],
+    ['a function', async () => () => 1, { result: 'done' }],
+    [
+      'StopResponse',
+      () => Promise.reject(new voice.StopResponse()),
+      { result: 'done; no reply is needed' },
+    ],
+  ];
+
+  test('7: a result of any type arrives as a JSON object, and so does the next', async () => {
+    await startAgent({
+      tools: Object.fromEntries(results.map(([, run], i) => [`tool_${i}`, tool(run)])),
+    });
+    const stream = await server.stream(0);
+    for (const [i, [name, , expected]] of results.entries()) {
+      stream.send(...says.userText(`Call ${name}.`), ...says.toolUse(`tool_${i}`, {}, `use-${i}`));
+      const got = await resultOf(stream, `use-${i}`);
+      expect([name, got]).toEqual([name, name === 'a function' ? expect.anything() : expected]);
+      stream.send(...says.reply(`Done ${i}.`, 80));
+      await rig.item('assistant', `Done ${i}.`);
+    }
+  });
+
+  test('7: parallel calls, unknown tools and bad arguments are all answered', async () => {
+    await startAgent({
+      tools: {
+        add: llm.tool({
+          description: 'Adds',
+          parameters: z.object({ a: z.number(), b: z.number() }),
+          execute: async ({ a, b }) => a + b,
+        }),
+      },
+    });
+    const stream = await server.stream(0);
+    stream.send(
+      ...says.userText('Add a lot.'),
+      ...says.toolUse('add', { a: 1, b: 2 }, 'use-a'),
+      ...says.toolUse('add', JSON.stringify(JSON.stringify({ a: 3, b: 4 })), 'use-b'),
+      ...says.toolUse('subtract', {}, 'use-c'),
+      ...says.toolUse('add', { a: 'one' }, 'use-d'),
+      ...says.toolUse('add', 'no JSON', 'use-e'),
+    );
+    expect(await resultOf(stream, 'use-a')).toEqual({ result: 3 });
+    expect(await resultOf(stream, 'use-b')).toEqual({ result: 7 });
+    expect(await resultOf(stream, 'use-c')).toEqual({
+      error: expect.stringContaining('Unknown function'),
+    });
+    expect(await resultOf(stream, 'use-d')).toEqual({
+      error: expect.stringContaining('Invalid arguments'),
+    });
+    expect(await resultOf(stream, 'use-e')).toEqual({
+      error: expect.stringContaining('Invalid arguments'),
+    });
+  });
+
+  test('each call is told when it begins and when it has ended, also while words are still spoken', async () => {
+    let finish: ((value: unknown) => void) | undefined;
+    await startAgent({
+      speed: 1,
+      tools: {
+        slow: tool(() => new Promise((resolve) => (finish = resolve))),
+        last: tool(() => Promise.reject(new voice.StopResponse())),
+      },
+    });
+    const told: string[] = [];
+    rig.sonic.on('tool_call_started', ({ callId, name, args }: ToolCallStarted) =>
+      told.push(`${callId} ${name} ${args}`),
+    );
+    rig.sonic.on('tool_call_ended', ({ callId, output, isError, ms }: ToolCallEnded) =>
+      told.push(`${callId} ${isError ? 'failed' : 'got'} ${output}${ms >= 0 ? '' : ' early'}`),
+    );
+    const ended = (id: string) =>
+      rig.sonicEvent<ToolCallEnded>('tool_call_ended', ({ callId }) => callId === id);
+    const stream = await server.stream(0);
+    stream.send(...says.userText('Go.'), ...says.plan('Let me see.'), ...says.audio(20_000));
+    const slow = ended('use-1');
+    stream.send(...says.toolUse('slow', { a: 1 }, 'use-1'));
+    await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
+    await until('the tool runs', () => finish !== undefined);
+    expect(told).toEqual(['use-1 slow {"a":1}']);
+    finish?.('done');
+    await slow;
+    // The framework hands the result over only when these words have been spoken.
+    expect(rig.session.agentState).toBe('speaking');
+    expect(stream.said.some((e) => e.name === 'toolResult')).toBe(false);
+    stream.send(says.speechStart(1), says.speechEnd(2), ...says.userText('And?'));
+    const [missing, last] = [ended('use-2'), ended('use-3')];
+    stream.send(...says.toolUse('missing', {}, 'use-2'));
+    await missing;
+    stream.send(...says.toolUse('last', {}, 'use-3'));
+    await last;
+    expect(told).toEqual([
+      'use-1 slow {"a":1}',
+      'use-1 got "done"',
+      'use-2 missing {}',
+      expect.stringMatching(/^use-2 failed Unknown function/),
+      'use-3 last {}',
+      'use-3 got done; no reply is needed',
+    ]);
+  });
+
+  test('a result that the framework drops at a barge-in is answered all the same', async () => {
+    let finish: (value: unknown) => void = () => {};
+    let calls = 0;
+    await startAgent({
+      speed: 1,
+      tools: {
+        quick: tool(async () => ({ booked: true })),
+        slow: tool(() => {
+          calls += 1;
+          return new Promise((resolve) => (finish = resolve));
+        }),
+      },
+    });
+    const stream = await server.stream(0);
+    const words = () => [...says.plan('Let me see.'), ...says.audio(20_000)];
+    // The tool has finished, its words are still being spoken: the framework drops the result.
+    stream.send(...says.userText('Book it.'), ...words(), ...says.toolUse('quick', {}, 'use-1'));
+    await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
+    stream.send(says.speechStart(1));
+    expect(await resultOf(stream, 'use-1')).toEqual({ booked: true });
+    // The tool still runs: it is cancelled, and the model is told so.
+    stream.send(says.speechEnd(2), ...says.userText('And that.'), ...words());
+    stream.send(...says.toolUse('slow', {}, 'use-2'));
+    await until('the tool runs', () => calls === 1);
+    stream.send(says.speechStart(3), ...says.interruptedText());
+    expect(await resultOf(stream, 'use-2')).toEqual({
+      error: expect.stringContaining('caller spoke'),
+    });
+    finish('late');
+    // Answered once each: a second answer would end the stream.
+    stream.send(says.speechEnd(4), ...says.userText('Well?'), ...says.reply('Yes.', 80));
+    await rig.item('assistant', 'Yes.');
+    expect(stream.said.filter((e) => e.name === 'toolResult')).toHaveLength(2);
+  });
+});
+
+describe('history', () => {
+  test('14: merged, split, capped, user first, tools told as text', async () => {
+    const chatCtx = llm.ChatContext.empty();
+    chatCtx.addMessage({ role: 'assistant', content: 'Welcome.' });
+    chatCtx.addMessage({ role: 'user', content: 'Old '.repeat(12_000) });
+    chatCtx.addMessage({ role: 'assistant', content: 'Ä'.repeat(1_600) });
+    chatCtx.addMessage({ role: 'user', content: 'One.' });
+    chatCtx.addMessage({ role: 'user', content: 'Two.' });
+    chatCtx.items.push(
+      llm.FunctionCall.create({ callId: 'c1', name: 'look_up', args: '{"city":"Rome"}' }),
+      llm.FunctionCallOutput.create({
+        callId: 'c1',
+        name: 'look_up',
+        output: '"sunny"',
+        isError: false,
+      }),
+    );
+    chatCtx.addMessage({ role: 'assistant', content: 'It is sunny.' });
+    // The framework leaves out calls of tools that the agent does not have.
+    await startAgent({ chatCtx, tools: { look_up: tool(async () => 1) } });
+    const stream = await server.stream(0);
+    await stream.heard('audioInput');
+    const parts = stream.said.filter((e) => e.name === 'textInput').slice(1);
+    const sizes = parts.map((e) => Buffer.byteLength(String(e.body.content)));
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(1_000);
+    expect(sizes.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(40_000);
+    const told = stream.texts.slice(1);
+    expect(told.map((t) => t.role)).toEqual(['USER', 'ASSISTANT', 'USER', 'ASSISTANT']);
+    expect(told.every((t) => !t.interactive)).toBe(true);
+    expect(told[0]?.text).toMatch(/^[Old ]+$/);
+    expect(told[1]?.text).toBe('Ä'.repeat(1_600));
+    expect(told[2]?.text).toBe(
+      'One.\nTwo.\n[The tool look_up was called with {"city":"Rome"} and returned "sunny".]',
+    );
+    expect(told[3]?.text).toBe('It is sunny.');
+    // One message stays one message, however many parts it has.
+    const contents = new Set(parts.map((e) => e.body.contentName));
+    expect(contents.size).toBe(4);
+  });
+
+  test('14: a history that the agent began is told with the user first all the same', async () => {
+    const chatCtx = llm.ChatContext.empty();
+    chatCtx.addMessage({ role: 'assistant', content: 'Welcome.' });
+    chatCtx.addMessage({ role: 'user', content: 'Hi.' });
+    await startAgent({ chatCtx });
+    const stream = await server.stream(0);
+    await stream.heard('audioInput');
+    expect(stream.texts.slice(1).map(({ role, text }) => `${role}: ${text}`)).toEqual([
+      'USER: [The call begins.]',
+      'ASSISTANT: Welcome.',
+      'USER: Hi.',
+    ]);
+  });
+
+  test('14: typed words, instructions and tools are told to the next stream', async () => {
+    await startAgent({ tools: { look_up: tool(async () => ({ city: 'Rome' })) } });
+    const stream = await server.stream(0);
+    const greeting = rig.session.generateReply({ instructions: 'Greet the caller.' });
+    await stream.heard((e) => e.body.content === 'Greet the caller.');
+    stream.send(...says.reply('Hello.', 80));
+    await greeting.waitForPlayout();
+    const run = rig.session.run({ userInput: 'Where am I?' });
+    await stream.heard((e) => e.body.content === 'Where am I?');
+    stream.send(...says.toolUse('look_up', {}, 'use-1'));
+    await resultOf(stream, 'use-1');
+    stream.send(...says.reply('In Rome.', 80));
+    await run.wait();
+    run.expect.containsFunctionCall({ name: 'look_up' });
+    await rig.sonic.renew({ immediately: true });
+    const next = await server.stream(1);
+    await next.heard('audioInput');
+    expect(next.texts.slice(1)).toEqual([
+      { role: 'USER', interactive: false, text: 'Greet the caller.' },
+      { role: 'ASSISTANT', interactive: false, text: 'Hello.' },
+      {
+        role: 'USER',
+        interactive: false,
+        text: 'Where am I?\n[The tool look_up was called with {} and returned {"city":"Rome"}.]',
+      },
+      { role: 'ASSISTANT', interactive: false, text: 'In Rome.' },
+    ]);
+    // The instructions are the model's business, not part of the conversation.
+    expect(rig.sonic.chatCtx.items.map((i) => i.type)).toEqual([
+      'message',
+      'message',
+      'function_call',
+      'function_call_output',
+      'message',
+    ]);
+  });
+});
+
+describe('audio and options', () => {
+  test('20: stereo of any rate arrives as mono at the right speed', async () => {
+    await startAgent();
+    const stream = await server.stream(0);
+    await stream.heard('audioInput');
+    const before = stream.said.length;
+    // 500 Hz on the left, nothing on the right, 48 kHz, 1 s.
+    for (let ms = 0; ms < 1_000; ms += 10) {
+      const data = new Int16Array(960);
+      for (let i = 0; i < 480; i += 1) {
+        data[2 * i] = 10_000 * Math.sin((2 * Math.PI * 500 * (ms * 48 + i)) / 48_000);
+      }
+      rig.sonic.pushAudio(new AudioFrame(data, 48_000, 2, 480));
+    }
+    await until('about a second arrived', () => stream.said.length >= before + 45);
+    const pcm = Buffer.concat(
+      stream.said
+        .slice(before)
+        .filter((e) => e.name === 'audioInput')
+        .slice(5, 45)
+        .map((e) => Buffer.from(String(e.body.content), 'base64')),
+    );
+    let crossings = 0;
+    let peak = 0;
+    for (let i = 2; i < pcm.length; i += 2) {
+      if (pcm.readInt16LE(i - 2) < 0 !== pcm.readInt16LE(i) < 0) crossings += 1;
+      peak = Math.max(peak, pcm.readInt16LE(i));
+    }
+    const hz = crossings / 2 / (pcm.length / 2 / 16_000);
+    expect(hz).toBeGreaterThan(480);
+    expect(hz).toBeLessThan(520);
+    expect(peak).toBeGreaterThan(4_000);
+    expect(peak).toBeLessThan(6_000);
+  });
+
+  test('a frame that makes no sense does not stop the audio', async () => {
+    await startAgent();
+    const stream = await server.stream(0);
+    await stream.heard('audioInput');
+    const before = stream.said.length;
+    rig.sonic.pushAudio(new AudioFrame(new Int16Array(160), 0, 1, 160));
+    rig.sonic.pushAudio(undefined as never);
+    rig.hear(100);
+    await until('audio goes on', () => stream.said.length >= before + 5);
+  });
+
+  test('22: Region from the environment, own endpoint, credentials and checks', async () => {
+    const { AWS_REGION, AWS_DEFAULT_REGION } = process.env;
+    try {
+      delete process.env.AWS_REGION;
+      process.env.AWS_DEFAULT_REGION = 'eu-north-1';
+      await startAgent({
+        model: {
+          region: undefined,
+          endpoint: (region) => (region === 'eu-north-1' ? server.url : 'http://elsewhere.invalid'),
+          credentials: async () => ({ accessKeyId: 'MINE', secretAccessKey: 's' }),
+          voice: 'olivia',
+          turnDetection: 'LOW',
+          temperature: 0.2,
+          topP: 0.3,
+          maxTokens: 99,
+          outputSampleRate: 16_000,
+          toolChoice: 'required',
+        },
+        tools: { look_up: tool(async () => 1) },
+      });
+      const stream = await server.stream(0);
+      await stream.heard('audioInput');
+      expect(stream.region).toBe('eu-north-1');
+      expect(stream.headers.authorization).toContain('Credential=MINE/');
+      expect(stream.said[0]?.body).toEqual({
+        inferenceConfiguration: { maxTokens: 99, topP: 0.3, temperature: 0.2 },
+        turnDetectionConfiguration: { endpointingSensitivity: 'LOW' },
+      });
+      expect(stream.said[1]?.body).toMatchObject({
+        audioOutputConfiguration: { voiceId: 'olivia', sampleRateHertz: 16_000 },
+        toolConfiguration: { toolChoice: { any: {} }, tools: [{ toolSpec: { name: 'look_up' } }] },
+      });
+      process.env.AWS_REGION = 'us-west-2';
+      expect(new RealtimeModel().options.regions).toEqual(['us-west-2']);
+      expect(() => new RealtimeModel({ voice: 'greta' })).toThrow(
+        /option voice is "greta"; .*tiffany/,
+      );
+    } finally {
+      if (AWS_REGION === undefined) delete process.env.AWS_REGION;
+      else process.env.AWS_REGION = AWS_REGION;
+      if (AWS_DEFAULT_REGION === undefined) delete process.env.AWS_DEFAULT_REGION;
+      else process.env.AWS_DEFAULT_REGION = AWS_DEFAULT_REGION;
+    }
+  });
+});

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// Defects of the Python plugin (docs/parity.md) that ours must not have: renewal of streams, and their end.
+import { describe, expect, test } from '@jest/globals';
+import { llm } from '@livekit/agents';
+import type { StreamLifecycle } from 'livekit-plugin-nova-sonic';
+import { z } from 'zod';
+import { until } from '../../support/wait.js';
+import { expectLegal } from './support/assert-protocol-order.js';
+import { fastClock } from './support/clocks.js';
+import { answer, rig, server, startAgent } from './support/scripted-call.js';
+import { type ScriptedStream, welcome } from './support/scripted-server.js';
+import * as says from './support/server-events.js';
+
+const named = ([name, tool]: [string, llm.AnonFunctionTool]) =>
+  ({ ...tool, id: name, name }) as unknown as llm.FunctionTool;
+
+describe('renewal', () => {
+  test('1: a call outlives many renewals: history, audio and replies go on', async () => {
+    await startAgent({ model: { renewAfter: 0.3 } });
+    let reconnected = 0;
+    rig.sonic.on('session_reconnected', () => {
+      reconnected += 1;
+    });
+    for (let i = 0; i < 4; i += 1) {
+      const stream = await server.stream(i);
+      await stream.heard('audioInput');
+      await until('the call has moved here', () => reconnected >= i);
+      const before = stream.said.length;
+      rig.hear(200);
+      await until('the audio comes here', () => stream.said.length >= before + 10);
+      answer(stream, `Question ${i}?`, `Answer ${i}.`);
+      await rig.item('assistant', `Answer ${i}.`);
+    }
+    await server.stream(4);
+    for (const [i, stream] of server.streams.slice(0, 5).entries()) {
+      await stream.heard('audioInput');
+      const told = stream.texts.filter((t) => t.role !== 'SYSTEM');
+      expect(told.map((t) => t.text)).toEqual(
+        Array.from({ length: i }, (_, n) => [`Question ${n}?`, `Answer ${n}.`]).flat(),
+      );
+      expect(told.some((t) => t.interactive)).toBe(false);
+      expectLegal(stream);
+    }
+    expect(rig.errors).toEqual([]);
+    await until('old streams are closed', () => server.open.length <= 2);
+    for (const stream of server.streams.slice(0, 3)) {
+      expect(stream.names.slice(-3)).toEqual(['contentEnd', 'promptEnd', 'sessionEnd']);
+    }
+  });
+
+  test('13: a caller who never speaks does not hold a renewal up', async () => {
+    // Six seconds of the clock; the hard limit, which needs no quiet, would come 90 s after.
+    await startAgent({ model: { renewAfter: 6, clock: fastClock(20) } });
+    const renewal = () =>
+      rig.sonicEvent<StreamLifecycle>('stream_lifecycle', (e) => e.type === 'renewed');
+    const first = await renewal();
+    expect(first).toMatchObject({ reason: 'age' });
+    expect(first.livedMs).toBeLessThan(60_000);
+    // Nor does one who only ever barges in, so that no turn ends.
+    const stream = server.streams.at(-1) as ScriptedStream;
+    const id = says.newContentId();
+    stream.send(...says.userText('Talk.'), ...says.plan('Well.'), says.audioStart(id));
+    stream.send(...says.audioData(id, 200), says.audioEnd(id, 'INTERRUPTED'));
+    stream.send(says.speechEnd(10));
+    expect((await renewal()).livedMs).toBeLessThan(60_000);
+  });
+
+  test('16: the credentials of a stream stay, and it is renewed before they end', async () => {
+    let provided = 0;
+    const credentials = async () => {
+      provided += 1;
+      return {
+        accessKeyId: `KEY${provided}`,
+        secretAccessKey: 'secret',
+        sessionToken: `token${provided}`,
+        expiration: new Date(Date.now() + (provided === 1 ? 60_300 : 3_600_000)),
+      };
+    };
+    await startAgent({ model: { credentials } });
+    rig.hear(1_000);
+    const renewed = rig.sonicEvent<StreamLifecycle>(
+      'stream_lifecycle',
+      (e) => e.type === 'renewed',
+    );
+    expect((await renewed).reason).toBe('credentials');
+    rig.hear(1_000);
+    const [first, second] = server.streams as [ScriptedStream, ScriptedStream];
+    await until('audio on the second', () => second.said.length > 40);
+    expect(first.headers.authorization).toContain('Credential=KEY1/');
+    expect(second.headers.authorization).toContain('Credential=KEY2/');
+    expect(provided).toBe(2);
+  });
+
+  test('17: changed tools take effect after the reply, several changes make one renewal', async () => {
+    const make = (parameters: z.ZodObject) => ({
+      look_up: llm.tool({ description: 'd', parameters, execute: async () => 'x' }),
+    });
+    await startAgent({ tools: make(z.object({})), speed: 20 });
+    const stream = await server.stream(0);
+    const id = says.newContentId();
+    stream.send(...says.userText('Talk.'), ...says.plan('A reply.'), says.audioStart(id));
+    stream.send(...says.audioData(id, 400));
+    await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
+    // The same name with another schema, twice, in the middle of the reply.
+    await rig.agent.updateTools(Object.entries(make(z.object({ a: z.string() }))).map(named));
+    await rig.agent.updateTools(Object.entries(make(z.object({ b: z.number() }))).map(named));
+    // Time enough for a renewal that would not wait for the end of the reply.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(server.streams).toHaveLength(1);
+    stream.send(...says.audioData(id, 400), says.audioEnd(id, 'END_TURN'));
+    await rig.item('assistant', 'A reply.');
+    expect(rig.speaker.playedMs).toBe(800);
+    const next = await server.stream(1);
+    const start = await next.heard('promptStart');
+    expect(JSON.stringify(start.body)).toContain('\\"b\\"');
+    await until('the old stream is closed in order', () => stream.names.at(-1) === 'sessionEnd');
+    answer(next, 'And?', 'Fine.');
+    await rig.item('assistant', 'Fine.');
+    expect(server.streams).toHaveLength(2);
+    expectLegal(next);
+  });
+});
+
+describe('close', () => {
+  test('9: closed at any moment, nothing stays open', async () => {
+    const silent = (s: ScriptedStream) => s;
+    for (const behaviour of [
+      welcome,
+      silent,
+      (s: ScriptedStream) => s.refuse(429, 'ThrottlingException', 'full'),
+    ]) {
+      for (const delay of [0, 5, 40]) {
+        server.onStream = behaviour as never;
+        await startAgent({ model: { renewAfter: 0.1 } });
+        await new Promise((resolve) => setTimeout(resolve, delay));
+        await rig.close();
+        expect(rig.model.openSessions).toBe(0);
+      }
+    }
+    await until('no stream is open', () => server.open.length === 0, 5_000);
+    const count = server.streams.length;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(server.streams).toHaveLength(count);
+  }, 60_000);
+
+  test('9: a stream that is up is ended in order, also during a renewal', async () => {
+    server.onStream = (s, i) => {
+      if (i === 0) welcome(s, i);
+    };
+    await startAgent({ model: { renewAfter: 0.1 } });
+    const first = await server.stream(0);
+    await server.stream(1);
+    await rig.close();
+    expect(first.names.slice(-3)).toEqual(['contentEnd', 'promptEnd', 'sessionEnd']);
+    await until('no stream is open', () => server.open.length === 0, 5_000);
+  });
+});

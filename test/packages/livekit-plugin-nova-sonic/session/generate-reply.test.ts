@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// generateReply in a real AgentSession against a scripted service.
+import { describe, expect, test } from '@jest/globals';
+import { llm } from '@livekit/agents';
+import { reason } from '../support/log-capture.js';
+import { rig, server, startAgent } from '../support/scripted-call.js';
+import * as says from '../support/server-events.js';
+
+describe('generateReply', () => {
+  test('without words it is refused at once, and told', async () => {
+    await startAgent();
+    expect(await reason(rig.sonic.generateReply())).toMatch(
+      /^RealtimeError: .*pass instructions or userInput/,
+    );
+    expect(rig.errors).toEqual([
+      { recoverable: true, message: expect.stringContaining('pass instructions') },
+    ]);
+    await rig.session.generateReply().waitForPlayout();
+    expect(rig.errors).toHaveLength(2);
+  });
+
+  test('a model that takes only audio refuses it', async () => {
+    await startAgent({ model: { modalities: 'audio' } });
+    expect(await reason(rig.sonic.generateReply('Hello'))).toMatch(
+      /takes no text: the caller must speak first/,
+    );
+  });
+
+  test('a reply that does not begin in time is given up, and played when it comes after all', async () => {
+    await startAgent({ model: { generateReplyTimeout: 200 } });
+    const stream = await server.stream(0);
+    const begun = Date.now();
+    expect(await reason(rig.sonic.generateReply('Hello'))).toMatch(
+      /^RealtimeError: generateReply timed out/,
+    );
+    expect(Date.now() - begun).toBeGreaterThanOrEqual(190);
+    stream.send(...says.reply('Late but here.'));
+    await rig.item('assistant', 'Late but here');
+  });
+
+  test('aborted before it began, it is not heard, and the next reply is', async () => {
+    await startAgent();
+    const stream = await server.stream(0);
+    const abort = new AbortController();
+    const refused = reason(rig.sonic.generateReply('Hello', { signal: abort.signal }));
+    await stream.heard((e) => e.body.content === 'Hello');
+    abort.abort();
+    expect(await refused).toContain('aborted');
+    expect(await reason(rig.sonic.generateReply('x', { signal: AbortSignal.abort() }))).toContain(
+      'aborted',
+    );
+    stream.send(
+      ...says.reply('Nobody hears this.'),
+      ...says.userText('Hi.'),
+      ...says.reply('This they do.'),
+    );
+    await rig.item('assistant', 'This they do');
+    expect(rig.items.map((i) => i.textContent)).toEqual(['Hi.', 'This they do.']);
+  });
+
+  test('typed input is answered before any speech, once, and is in the history', async () => {
+    await startAgent();
+    const stream = await server.stream(0);
+    const handle = rig.session.generateReply({ userInput: 'Hello, by text.' });
+    await stream.heard((e) => e.body.content === 'Hello, by text.');
+    stream.send(...says.reply('Hello, by voice.'));
+    await handle.waitForPlayout();
+    expect(rig.items.map((i) => `${i.role}: ${i.textContent}`)).toEqual([
+      'user: Hello, by text.',
+      'assistant: Hello, by voice.',
+    ]);
+    expect(stream.texts.filter((t) => t.role === 'USER')).toHaveLength(1);
+    // Audio went before the words, although nobody has a microphone on.
+    const names = stream.said.map((e) => e.name);
+    expect(names.indexOf('audioInput')).toBeLessThan(names.lastIndexOf('textInput'));
+  });
+
+  test('a tool call in a reply that may not use tools is answered', async () => {
+    await startAgent({
+      tools: { x: llm.tool({ description: 'd', execute: async () => 1 }) },
+    });
+    const stream = await server.stream(0);
+    rig.session.generateReply({ instructions: 'Just talk.', toolChoice: 'none' });
+    await stream.heard((e) => e.body.content === 'Just talk.');
+    stream.send(...says.toolUse('x', {}, 'use-1'));
+    const result = await stream.heard('toolResult');
+    expect(JSON.parse(String(result.body.content))).toEqual({
+      error: 'tools are not allowed in this reply',
+    });
+  });
+});

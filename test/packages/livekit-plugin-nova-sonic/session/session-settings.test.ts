@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals';
+import { llm } from '@livekit/agents';
+import { z } from 'zod';
+import {
+  type RealtimeModelOptions,
+  resolveOptions,
+} from '../../../../packages/livekit-plugin-nova-sonic/src/options.js';
+import {
+  CurrentSettings,
+  settingsFingerprint,
+} from '../../../../packages/livekit-plugin-nova-sonic/src/session/session-settings.js';
+import { ManualClock } from '../support/clocks.js';
+
+const settings = (options: RealtimeModelOptions = {}, leftOut: (why: Error) => void = () => {}) =>
+  new CurrentSettings(resolveOptions({ region: 'us-east-1', ...options }), leftOut);
+const tools = () =>
+  new llm.ToolContext([llm.tool({ name: 'x', description: 'd', execute: async () => 1 })]);
+
+describe('CurrentSettings', () => {
+  test('temperature and topP are 1 where there are tools, unless they were chosen', () => {
+    const mine = settings();
+    expect(mine.stream.config).toMatchObject({ temperature: 0.7, topP: 0.9, tools: [] });
+    mine.tools = tools();
+    expect(mine.stream.config).toMatchObject({ temperature: 1, topP: 1 });
+    const chosen = settings({ temperature: 0.2, topP: 0.3 });
+    chosen.tools = tools();
+    expect(chosen.stream.config).toMatchObject({ temperature: 0.2, topP: 0.3 });
+  });
+
+  test('none leaves the tools out, and null goes back to the choice of the model', () => {
+    const mine = settings({ toolChoice: 'required' });
+    mine.tools = tools();
+    expect(mine.stream.config.toolChoice).toEqual({ any: {} });
+    expect(mine.change({ toolChoice: 'none' })).toBe(true);
+    expect(mine.stream.config.tools).toEqual([]);
+    expect(mine.change({ toolChoice: null })).toBe(true);
+    expect(mine.stream.config.tools).toHaveLength(1);
+    expect(mine.change({ toolChoice: 'required' })).toBe(false);
+    expect(mine.change({ toolChoice: undefined })).toBe(false);
+  });
+
+  test('other options are for the streams to come, and are checked as those of the model', () => {
+    const mine = settings({ topP: 0.5 });
+    expect(mine.change({ temperature: 0.1, maxTokens: 50, turnDetection: 'LOW' })).toBe(true);
+    expect(mine.stream.config).toMatchObject({
+      temperature: 0.1,
+      topP: 0.5,
+      maxTokens: 50,
+      endpointingSensitivity: 'LOW',
+    });
+    expect(() => mine.change({ temperature: 1.5 })).toThrow(
+      'RealtimeModel option temperature is 1.5; it must be from 0 to 1.',
+    );
+    expect(mine.stream.config.temperature).toBe(0.1);
+  });
+
+  test('a tool whose parameters have no JSON schema is left out, and told once', () => {
+    const told: string[] = [];
+    const mine = settings({}, (why) => told.push(why.message));
+    const dated = llm.tool({
+      name: 'dated',
+      description: 'd',
+      parameters: z.object({ day: z.date() }),
+      execute: async () => 1,
+    });
+    mine.tools = new llm.ToolContext([...tools().tools, dated]);
+    expect(mine.stream.config.tools.map((t) => t.name)).toEqual(['x']);
+    expect(mine.stream.config.tools).toHaveLength(1);
+    expect(told).toEqual([
+      'The tool dated is left out, since its parameters have no JSON schema (Date cannot be represented in JSON Schema): use types that JSON has.',
+    ]);
+  });
+
+  test('equal settings have one fingerprint, other instructions another', () => {
+    const [a, b] = [settings(), settings()];
+    a.tools = tools();
+    b.tools = tools();
+    expect(settingsFingerprint(a.stream)).toBe(settingsFingerprint(b.stream));
+    // However the settings were put together.
+    const { config, instructions } = b.stream;
+    expect(settingsFingerprint({ config, instructions })).toBe(settingsFingerprint(a.stream));
+    b.instructions = 'Be brief.';
+    expect(settingsFingerprint(a.stream)).not.toBe(settingsFingerprint(b.stream));
+  });
+
+  test('several changes in a row are one, and none after the close', () => {
+    const clock = new ManualClock();
+    const mine = settings({ clock });
+    let changes = 0;
+    const changed = () =>
+      mine.whenSettled(() => {
+        changes += 1;
+      });
+    changed();
+    clock.advance(40);
+    changed();
+    clock.advance(40);
+    expect(changes).toBe(0);
+    clock.advance(10);
+    expect(changes).toBe(1);
+    changed();
+    mine.close();
+    expect(clock.pending).toBe(0);
+  });
+});

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+import { once } from 'node:events';
+import { BedrockRuntimeClient } from '@aws-sdk/client-bedrock-runtime';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { initializeLogger } from '@livekit/agents';
+import { systemClock } from '../../../../packages/livekit-plugin-nova-sonic/src/clock.js';
+import {
+  type RealtimeModelOptions,
+  resolveOptions,
+} from '../../../../packages/livekit-plugin-nova-sonic/src/options.js';
+import type { NovaSonicError } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/errors.js';
+import { connectClient } from '../../../../packages/livekit-plugin-nova-sonic/src/stream/bedrock-client.js';
+import { SonicStream } from '../../../../packages/livekit-plugin-nova-sonic/src/stream/sonic-stream.js';
+import { until } from '../../../support/wait.js';
+import { CREDENTIALS } from '../support/agent-harness.js';
+import { ScriptedServer, usage } from '../support/scripted-server.js';
+
+initializeLogger({ pretty: false, level: 'silent' });
+
+const event = (name: string) => ({ event: { [name]: {} } });
+
+describe('SonicStream', () => {
+  let server: ScriptedServer;
+  beforeEach(async () => {
+    server = await ScriptedServer.start(() => {});
+  });
+  afterEach(() => server.close());
+
+  function open(
+    options: RealtimeModelOptions = {},
+    limits: { firstEventMs?: number; closeMs?: number } = {},
+  ) {
+    const log: string[] = [];
+    let error: NovaSonicError | undefined;
+    const resolved = resolveOptions({
+      endpoint: server.url,
+      credentials: CREDENTIALS,
+      region: 'us-east-1',
+      ...options,
+    });
+    const ended = new Promise<NovaSonicError | undefined>((resolve) => {
+      const stream = new SonicStream({
+        id: 's',
+        region: 'us-east-1',
+        modelId: resolved.model,
+        clock: systemClock,
+        connect: (region) => connectClient(resolved, region),
+        firstEventMs: limits.firstEventMs ?? 5_000,
+        writeStallMs: 50,
+        closeMs: limits.closeMs ?? 200,
+        sink: {
+          opened: () => log.push('opened'),
+          received: (document) => log.push(JSON.stringify(document).slice(0, 30)),
+          sent: (e) => log.push(`sent ${Object.keys(e.event)[0]}`),
+          ended: (e) => {
+            error = e;
+            log.push('ended');
+            resolve(e);
+          },
+        },
+      });
+      handle = stream;
+    });
+    return { stream: handle as SonicStream, log, ended, error: () => error };
+  }
+  let handle: SonicStream | undefined;
+
+  test('what is written before the connection is up arrives in its order', async () => {
+    const { stream } = open();
+    stream.write([event('one'), event('two')]);
+    stream.write([event('three')]);
+    const peer = await server.stream(0);
+    await peer.heard('three');
+    expect(peer.said.map((e) => e.name)).toEqual(['one', 'two', 'three']);
+    await stream.close([]);
+  });
+
+  test('a service that takes the connection and says nothing is left after the time for its first event', async () => {
+    const { ended, log } = open({}, { firstEventMs: 100 });
+    expect((await ended)?.message).toContain('did not answer within 0.1 s');
+    expect(log).toEqual(['ended']);
+    await until('our input was ended too', () => server.open.length === 0);
+  });
+
+  test('an end that nobody asked for is a failure, one that we asked for is not', async () => {
+    const first = open();
+    first.stream.write([event('one')]);
+    (await server.stream(0)).send(usage());
+    await until('open', () => first.stream.live);
+    server.streams[0]?.end();
+    expect((await first.ended)?.kind).toBe('connection');
+
+    const second = open();
+    second.stream.write([event('one')]);
+    const peer = await server.stream(1);
+    peer.send(usage());
+    await until('open', () => second.stream.live);
+    const closed = second.stream.close([event('sessionEnd')]);
+    await peer.heard('sessionEnd');
+    peer.end();
+    await closed;
+    expect(await second.ended).toBeUndefined();
+    expect(second.log.filter((l) => l === 'ended')).toHaveLength(1);
+  });
+
+  test('a close that the service does not answer is cut', async () => {
+    const { stream, ended } = open({}, { closeMs: 50 });
+    stream.write([event('one')]);
+    (await server.stream(0)).send(usage());
+    await until('open', () => stream.live);
+    await stream.close([event('sessionEnd')]);
+    expect(await ended).toBeUndefined();
+    await until('the connection is gone', () => server.open.length === 0);
+  });
+
+  test('writing that is not taken is noticed', async () => {
+    const { stream } = open({ credentials: () => new Promise(() => {}) });
+    stream.write([event('one')]);
+    expect(stream.stalled(Date.now() + 49)).toBe(false);
+    expect(stream.stalled(Date.now() + 1_000)).toBe(true);
+    await stream.close([]);
+    expect(stream.stalled(Date.now() + 1_000)).toBe(false);
+  });
+
+  test('a client of your own is used, for one Region or for each, and stays yours', async () => {
+    let destroyed = 0;
+    const client = new BedrockRuntimeClient({
+      region: 'us-east-1',
+      endpoint: server.url,
+      logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
+      credentials: { ...CREDENTIALS, expiration: new Date(4_000_000_000_000) },
+    });
+    const destroy = client.destroy.bind(client);
+    client.destroy = () => {
+      destroyed += 1;
+      destroy();
+    };
+    const regions: string[] = [];
+    const forEach = (region: string) => {
+      regions.push(region);
+      return client;
+    };
+    for (const [i, own] of [client, forEach].entries()) {
+      const { stream } = open({ client: own, endpoint: undefined, credentials: undefined });
+      stream.write([event('one')]);
+      await (await server.stream(i)).heard('one');
+      expect(stream.expiresAt).toBe(4_000_000_000_000);
+      await stream.close([]);
+    }
+    expect(regions).toEqual(['us-east-1']);
+    expect(destroyed).toBe(0);
+    destroy();
+  });
+
+  test('credentials that cannot be had are told as such', async () => {
+    const { ended } = open({
+      credentials: () =>
+        Promise.reject(Object.assign(new Error('no keys'), { name: 'CredentialsProviderError' })),
+    });
+    expect(await ended).toMatchObject({ kind: 'credentials', retryable: false });
+    await once(process, 'x', { signal: AbortSignal.timeout(1) }).catch(() => {});
+    expect(server.streams).toHaveLength(0);
+  });
+});

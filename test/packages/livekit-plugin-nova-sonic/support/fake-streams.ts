@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Continuity with a clock moved by hand and streams that only remember what they were told.
+
+import type { ContinuityHost } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/continuation-host.js';
+import { Continuity } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/session-continuation.js';
+import {
+  NovaSonicError,
+  type NovaSonicErrorKind,
+} from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/errors.js';
+import {
+  type ClientEvent,
+  clientEventName,
+} from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/server-events.js';
+import type { StreamLifecycle } from '../../../../packages/livekit-plugin-nova-sonic/src/session-events.js';
+import type {
+  SonicStream,
+  StreamSink,
+} from '../../../../packages/livekit-plugin-nova-sonic/src/stream/sonic-stream.js';
+import { Conversation } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/conversation.js';
+import type { Effect } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/effects.js';
+import { ManualClock } from './clocks.js';
+
+type Json = Record<string, unknown>;
+
+export class FakeStream {
+  readonly written: ClientEvent[] = [];
+  live = false;
+  ended = false;
+  expiresAt?: number;
+  stuck = false;
+
+  constructor(
+    readonly id: string,
+    readonly region: string,
+    readonly sink: StreamSink,
+  ) {}
+
+  write(events: readonly ClientEvent[]): void {
+    if (!this.ended) this.written.push(...events);
+  }
+  stalled(): boolean {
+    return this.stuck;
+  }
+  async close(closing: readonly ClientEvent[]): Promise<void> {
+    if (this.live) this.write(closing);
+    this.#end();
+  }
+  fail(error: NovaSonicError): void {
+    this.#end(error);
+  }
+  #end(error?: NovaSonicError): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.live = false;
+    this.sink.ended(error);
+  }
+
+  // -- the test's side
+  open(): void {
+    this.live = true;
+    this.sink.opened(5);
+  }
+  break(kind: NovaSonicErrorKind = 'connection'): void {
+    this.fail(
+      new NovaSonicError(kind, kind, {
+        retryable: kind !== 'access_denied',
+        otherRegion: true,
+      }),
+    );
+  }
+  say(...events: Json[]): void {
+    for (const event of events) this.sink.received({ event });
+  }
+  /** Names of what was written, audio left out. */
+  get names(): string[] {
+    return this.written.map(clientEventName).filter((name) => name !== 'audioInput');
+  }
+  get texts(): string[] {
+    return this.written.flatMap((e) => {
+      const body = e.event.textInput as { content: string } | undefined;
+      return body ? [body.content] : [];
+    });
+  }
+  /** Pieces of the caller's audio by their first sample; silence of ours is 0. */
+  get audio(): number[] {
+    return this.written.flatMap((e) => {
+      const body = e.event.audioInput as { content: string } | undefined;
+      return body ? [Buffer.from(body.content, 'base64').readInt16LE(0)] : [];
+    });
+  }
+}
+
+export function rigContinuity(
+  options: {
+    regions?: string[];
+    renewAfterMs?: number;
+    carryOverMs?: number;
+    progressMs?: number;
+    expiresAt?: (index: number) => number;
+  } = {},
+) {
+  const clock = new ManualClock();
+  const streams: FakeStream[] = [];
+  const lifecycle: StreamLifecycle[] = [];
+  const failures: Array<{ kind: string; recoverable: boolean }> = [];
+  const effects: Effect[] = [];
+  const mishaps: string[] = [];
+  let reconnected = 0;
+  let ids = 0;
+  const newId = (prefix: string) => `${prefix}${++ids}`;
+  const conversation = new Conversation({ newId, outputSampleRate: 24_000 });
+  const settings = {
+    instructions: 'Be brief.',
+    config: {
+      maxTokens: 1,
+      topP: 1,
+      temperature: 1,
+      voiceId: 'tiffany',
+      inputSampleRate: 16_000,
+      outputSampleRate: 24_000,
+      tools: [],
+    },
+  };
+  const host: ContinuityHost = {
+    settings: () => settings,
+    effects: (list) => effects.push(...list),
+    lifecycle: (event) => lifecycle.push(event),
+    failed: (error, recoverable) => failures.push({ kind: error.kind, recoverable }),
+    reconnected: () => {
+      reconnected += 1;
+    },
+    mishap: (error, where) => mishaps.push(`${where}: ${(error as Error).message}`),
+    sent: () => {},
+    received: () => {},
+  };
+  const continuity = new Continuity(
+    {
+      clock,
+      newId,
+      random: () => 0.5,
+      regions: options.regions ?? ['us-east-1'],
+      retry: {
+        maxAttempts: 8,
+        maxOutageMs: 30_000,
+        budget: 40,
+        baseDelayMs: 500,
+        maxDelayMs: 8_000,
+      },
+      history: { maxBytes: 40_000, maxTextBytes: 1_000 },
+      renewAfterMs: options.renewAfterMs ?? 360_000,
+      carryOverMs: options.carryOverMs ?? 30_000,
+      progressMs: options.progressMs ?? 10_000,
+      openStream: (id, region, sink) => {
+        const stream = new FakeStream(id, region, sink);
+        stream.expiresAt = options.expiresAt?.(streams.length);
+        streams.push(stream);
+        return stream as unknown as SonicStream;
+      },
+    },
+    conversation,
+    host,
+  );
+  let sample = 0;
+  return {
+    clock,
+    streams,
+    lifecycle,
+    failures,
+    mishaps,
+    host,
+    effects,
+    conversation,
+    continuity,
+    get reconnected() {
+      return reconnected;
+    },
+    stream: (index: number) => streams[index] as FakeStream,
+    /** The caller's microphone for a while, in pieces of 20 ms; each piece has a number of its own. */
+    hear(ms: number, loud = false): void {
+      for (let t = 0; t < ms; t += 20) {
+        clock.advance(20);
+        sample = (sample % 4_000) + 1;
+        const samples = new Int16Array(320).fill(loud ? 2_000 : 0);
+        samples[0] = sample;
+        continuity.audio({ pcm: new Uint8Array(samples.buffer), at: clock.now(), ms: 20 });
+      }
+    },
+    get lastSample() {
+      return sample;
+    },
+    types: () => lifecycle.map((e) => e.type),
+  };
+}
+
+/** The same with its first stream up. */
+export function beginContinuity(options: Parameters<typeof rigContinuity>[0] = {}) {
+  const rig = rigContinuity(options);
+  rig.continuity.start();
+  rig.stream(0).open();
+  return rig;
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+import { expect, test } from '@jest/globals';
+import { Contents } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/content-blocks.js';
+
+test('contents are known by their ids, the oldest are forgotten, and another stream has its own', () => {
+  const contents = new Contents();
+  for (let i = 1; i <= 501; i += 1) {
+    contents.start({ type: 'contentStart', contentId: `c${i}`, kind: 'AUDIO', role: 'ASSISTANT' });
+  }
+  expect(contents.get('c1')).toBeUndefined();
+  expect(contents.get('c2')).toEqual({ kind: 'AUDIO', role: 'ASSISTANT', dropped: false });
+  contents.clear();
+  expect(contents.get('c501')).toBeUndefined();
+});

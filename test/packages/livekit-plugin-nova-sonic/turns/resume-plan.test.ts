@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals';
+import type { HistoryEntry } from '../../../../packages/livekit-plugin-nova-sonic/src/history/chat-context.js';
+import { unanswered } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/resume-plan.js';
+
+const user = (text: string): HistoryEntry => ({ kind: 'user', id: text, at: 0, text });
+const agent = (text: string): HistoryEntry => ({
+  kind: 'assistant',
+  id: text,
+  at: 0,
+  text,
+  interrupted: false,
+});
+const instruction = (text: string): HistoryEntry => ({
+  kind: 'instruction',
+  id: text,
+  at: 0,
+  text,
+});
+const called: HistoryEntry[] = [
+  { kind: 'tool_call', id: 'c', at: 0, callId: '1', name: 'x', args: '{}' },
+  { kind: 'tool_result', id: 'r', at: 0, callId: '1', name: 'x', output: '4', isError: false },
+];
+
+describe('unanswered', () => {
+  test('nothing is asked again when nothing is owed', () => {
+    const history = [user('Hi.'), agent('Ho.'), user('Mm.')];
+    expect(unanswered(history, undefined, false)).toEqual({ history });
+  });
+
+  test('all that was said since the last answer is asked again, and is no history', () => {
+    const history = [user('Hi.'), agent('Ho.'), user('And'), instruction('Be kind.'), user('now?')];
+    expect(unanswered(history, undefined, true)).toEqual({
+      history: [user('Hi.'), agent('Ho.')],
+      ask: 'And\nBe kind.\nnow?',
+    });
+  });
+
+  test('what has no words is not asked again', () => {
+    const history = [user('Hi.'), agent('Ho.'), user('  ')];
+    expect(unanswered(history, undefined, true)).toEqual({ history });
+  });
+
+  test('with the result of a tool, the history stays whole: the answer alone is asked for', () => {
+    const history = [user('Look it up.'), ...called];
+    const { ask, ...rest } = unanswered(history, undefined, true);
+    expect(rest).toEqual({ history });
+    expect(ask).toContain('Answer the last question now');
+  });
+
+  test('a reply that was half heard is to be finished', () => {
+    const history = [user('Tell me.'), agent('A story.')];
+    const cut = { messageId: 'A story.', interrupted: false, audioMs: 400 };
+    const { ask, ...rest } = unanswered(history, cut, false);
+    expect(rest).toEqual({ history });
+    expect(ask).toContain('"A story."');
+  });
+
+  test('a reply that the caller had interrupted is not finished', () => {
+    const history = [user('Tell me.'), agent('A story.')];
+    const cut = { messageId: 'A story.', interrupted: true, audioMs: 400 };
+    expect(unanswered(history, cut, false)).toEqual({ history });
+  });
+
+  test('a reply of which nothing was heard is given anew', () => {
+    const cut = { messageId: 'gone', interrupted: false, audioMs: 0 };
+    expect(unanswered([user('Tell me.')], cut, false)).toEqual({ history: [], ask: 'Tell me.' });
+  });
+});
