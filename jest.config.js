@@ -13,6 +13,9 @@ const common = {
   },
   moduleNameMapper: {
     '^livekit-plugin-nova-sonic$': '<rootDir>/packages/livekit-plugin-nova-sonic/src/index.ts',
+    '^nova-sonic-emulator$': '<rootDir>/packages/nova-sonic-emulator/src/index.ts',
+    '^nova-sonic-emulator/speech$':
+      '<rootDir>/packages/nova-sonic-emulator/src/speech/speech-synthesizer.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   modulePathIgnorePatterns: ['<rootDir>/.*/dist/', '<rootDir>/cdk.out/', '<rootDir>/.cache/'],

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Sessions of bench/emulator.ts: each speaks, is answered, and speaks again, in real time. */
-import { sdkClient, spoken, TestClient } from '../test/local/emulator/client.js';
+import {
+  sdkClient,
+  spoken,
+  TestClient,
+} from '../test/packages/nova-sonic-emulator/support/client.js';
 import type { Done, Task } from './emulator.js';
 
 const FRAME_MS = 32;

@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import type { Stats } from '../local/emulator/control.js';
+import type { Stats } from 'nova-sonic-emulator';
 
 /** The most that the timers may be late at the 95th percentile. */
 const LIMIT_MS = 20;
@@ -41,7 +41,13 @@ const { AWS_ACCESS_KEY_ID: _id, AWS_SECRET_ACCESS_KEY: _secret, ...env } = proce
 
 const emulator = spawn(
   process.execPath,
-  ['--import', 'tsx', path('../local/emulator/cli.ts'), '--max-streams', String(sessions)],
+  [
+    '--import',
+    'tsx',
+    path('../packages/nova-sonic-emulator/src/cli.ts'),
+    '--max-streams',
+    String(sessions),
+  ],
   { env, stdio: ['ignore', 'pipe', 'pipe'] },
 );
 process.on('exit', () => emulator.kill());

@@ -15,10 +15,10 @@ import { initializeLogger, type llm, voice } from '@livekit/agents';
 import { dispose, Room } from '@livekit/rtc-node';
 import { prewarm, RealtimeModel } from 'livekit-plugin-nova-sonic';
 import { AccessToken } from 'livekit-server-sdk';
+import type { Recorded } from 'nova-sonic-emulator';
+import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
 import { CALLER_RATE, Caller, type Line } from '../local/caller.js';
 import { Child } from '../local/child.js';
-import type { Recorded } from '../local/emulator/index.js';
-import { SpeechSynthesizer } from '../local/emulator/voice/speech.js';
 import { startLiveKitServer } from '../local/livekit-server.js';
 import { SILENCE } from '../local/recording.js';
 import { loudness } from '../packages/livekit-plugin-nova-sonic/src/audio/chunker.js';
@@ -130,7 +130,7 @@ writeFileSync(
 const emulator = new Child('emulator', process.execPath, [
   '--import',
   'tsx',
-  'local/emulator/cli.ts',
+  'packages/nova-sonic-emulator/src/cli.ts',
   '--scenario',
   join(folder, 'scenario.json'),
   '--record',

@@ -6,9 +6,9 @@ import { parseArgs } from 'node:util';
 import { initializeLogger, llm, voice } from '@livekit/agents';
 import { AudioFrame, dispose } from '@livekit/rtc-node';
 import type { BedrockEvent, StreamLifecycle } from 'livekit-plugin-nova-sonic';
+import { type Fault, startEmulator } from 'nova-sonic-emulator';
+import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
 import { z } from 'zod';
-import { type Fault, startEmulator } from '../local/emulator/index.js';
-import { SpeechSynthesizer } from '../local/emulator/voice/speech.js';
 import {
   type Rig,
   startRig,

@@ -6,17 +6,17 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { dispose } from '@livekit/rtc-node';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
 import pc from 'picocolors';
 import { checkBedrock } from './bedrock-access.js';
 import { CALLER_RATE } from './caller.js';
 import { Conversation, type Question } from './conversation.js';
-import { SpeechSynthesizer } from './emulator/voice/speech.js';
 import { latencyTable } from './latency-table.js';
 import { peakDb, readRecording, writeRecording } from './recording.js';
 import { run, say } from './run.js';
 import { runningWorld, startWorld } from './world.js';
 
-const DEMO_SCENARIO = fileURLToPath(new URL('emulator/scenarios/demo.yaml', import.meta.url));
+const DEMO_SCENARIO = fileURLToPath(new URL('scenarios/demo.yaml', import.meta.url));
 /** What is asked when no recording is given; demo.yaml says what the emulator makes of it. */
 const DEMO_QUESTIONS = ['What time is it in Tokyo?', 'How many kilometers are five miles?'];
 
@@ -44,7 +44,10 @@ const command = new Command('npm run converse --')
       'aws',
     ]),
   )
-  .option('--scenario <file>', "what the emulator's callers say and hear, see docs/emulator.md")
+  .option(
+    '--scenario <file>',
+    "what the emulator's callers say and hear, see packages/nova-sonic-emulator/README.md",
+  )
   .option('--record <file>', "the emulator's own record of the call, as JSON lines")
   .option('--verbose', "show the agent's whole log")
   .parse();

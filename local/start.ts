@@ -18,7 +18,10 @@ const command = new Command('npm start --')
       .choices(['emulator', 'aws'])
       .default('emulator'),
   )
-  .option('--scenario <file>', "what the emulator's callers say and hear, see docs/emulator.md")
+  .option(
+    '--scenario <file>',
+    "what the emulator's callers say and hear, see packages/nova-sonic-emulator/README.md",
+  )
   .option('--port <port>', 'port of the page (default: 3000, or a free one)', portOption)
   .option('--verbose', "show the agent's whole log, as JSON")
   .parse();

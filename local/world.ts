@@ -83,7 +83,13 @@ export async function startEmulatorProcess({
   url: string;
   child: Child;
 }> {
-  const args = ['--import', 'tsx', join(ROOT, 'local/emulator/cli.ts'), '--port', String(port)];
+  const args = [
+    '--import',
+    'tsx',
+    join(ROOT, 'packages/nova-sonic-emulator/src/cli.ts'),
+    '--port',
+    String(port),
+  ];
   if (scenario) args.push('--scenario', scenario);
   if (record) args.push('--record', record);
   const child = new Child('emulator', process.execPath, args, {

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { clearLockedPorts } from 'get-port';
 import { AgentDispatchClient } from 'livekit-server-sdk';
+import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
 import { buildAgent } from '../build.js';
 import type { Line } from '../caller.js';
 import { Child } from '../child.js';
-import { SpeechSynthesizer } from '../emulator/voice/speech.js';
 import { type LiveKitServer, startLiveKitServer } from '../livekit-server.js';
 import type { EcsAgentOptions } from './ecs-agent.js';
 import { CallerHosts, type RemoteCaller } from './remote-caller.js';
@@ -197,7 +197,7 @@ export class Fleet {
 }
 
 async function startEmulator(streams: number): Promise<[Child, string, string]> {
-  const args = ['--import', 'tsx', join(ROOT, 'local/emulator/cli.ts')];
+  const args = ['--import', 'tsx', join(ROOT, 'packages/nova-sonic-emulator/src/cli.ts')];
   args.push('--scenario', join(ROOT, 'local/fleet/scenario.yaml'), '--max-streams', `${streams}`);
   const { NODE_OPTIONS: _, ...env } = process.env;
   const emulator = new Child('emulator', process.execPath, args, {

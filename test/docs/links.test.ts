@@ -12,9 +12,14 @@ const pagesIn = (folder: string) =>
     .filter((name) => name.endsWith('.md'))
     .map((name) => join(folder, name));
 
-const PAGES = ['.', 'docs', 'examples', 'agent', 'packages/livekit-plugin-nova-sonic'].flatMap(
-  pagesIn,
-);
+const PAGES = [
+  '.',
+  'docs',
+  'examples',
+  'agent',
+  'packages/livekit-plugin-nova-sonic',
+  'packages/nova-sonic-emulator',
+].flatMap(pagesIn);
 
 const read = (page: string) => readFileSync(join(ROOT, page), 'utf8');
 const withoutBlocks = (text: string) => text.replace(/```[\s\S]*?```/g, '');

@@ -4,8 +4,8 @@ import { existsSync, mkdtempSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
 import { type Browser, chromium, type LaunchOptions, type Page } from 'playwright-core';
-import { SpeechSynthesizer } from '../../local/emulator/voice/speech.js';
 import { writeRecording } from '../../local/recording.js';
 
 const RATE = 48_000;

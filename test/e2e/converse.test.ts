@@ -30,7 +30,7 @@ describe('npm run converse', () => {
   it('answers the time in Tokyo with the result of the tool, aloud', async () => {
     const out = directory('converse');
     const question = await spoken('What time is it in Tokyo?', 22_050);
-    const scenario = join(ROOT, 'local/emulator/scenarios/tokyo.yaml');
+    const scenario = join(ROOT, 'packages/nova-sonic-emulator/scenarios/tokyo.yaml');
     const command = new Command('converse', [question, '--scenario', scenario, '--out', out]);
 
     expect({ code: await command.exited, stderr: command.stderr }).toMatchObject({ code: 0 });

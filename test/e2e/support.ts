@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { SpeechSynthesizer } from '../../local/emulator/voice/speech.js';
+import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
 import { writeRecording } from '../../local/recording.js';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));

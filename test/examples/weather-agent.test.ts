@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterEach, expect, test } from '@jest/globals';
 import { initializeLogger, type llm, voice } from '@livekit/agents';
+import { type Emulator, startEmulator } from 'nova-sonic-emulator';
 import { makeSession, WeatherAgent } from '../../examples/weather-agent.js';
-import { type Emulator, startEmulator } from '../../local/emulator/index.js';
 import { Loudspeaker } from '../packages/livekit-plugin-nova-sonic/support/agent-harness.js';
 
 initializeLogger({ pretty: false, level: process.env.TEST_LOG ?? 'silent' });

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import type { Fault } from 'nova-sonic-emulator';
+import { type Emulator, startEmulator } from 'nova-sonic-emulator';
 import { checkBedrock } from '../../local/bedrock-access.js';
-import type { Fault } from '../../local/emulator/faults.js';
-import { type Emulator, startEmulator } from '../../local/emulator/index.js';
 
 const before = { ...process.env };
 let emulator: Emulator;

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Emulator, startEmulator } from '../../local/emulator/index.js';
-import { spoken } from '../local/emulator/client.js';
+import { type Emulator, startEmulator } from 'nova-sonic-emulator';
+import { spoken } from '../packages/nova-sonic-emulator/support/client.js';
 import {
   cannotTrust,
   environment,

@@ -3,8 +3,8 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { validateRecording } from 'nova-sonic-emulator';
 import { gather, wireEvent } from '../../../agent/src/call-wire.js';
-import { validateRecording } from '../../../local/emulator/validate.js';
 import {
   gist,
   jsonLines,

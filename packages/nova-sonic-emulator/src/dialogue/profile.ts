@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Random } from '../random.js';
+
+/** `endpointingSensitivity` of sessionStart. */
+export type Sensitivity = 'HIGH' | 'MEDIUM' | 'LOW';
+
+/** A delay in milliseconds: fixed, or drawn from [low, high) with the seed. */
+export type Delay = number | readonly [low: number, high: number];
+
+/**
+ * When the emulator does what. Defaults (`capture`) from the real capture (README.md, source C);
+ * all in milliseconds.
+ */
+export interface Profile {
+  /** promptStart -> first usageEvent. */
+  firstUsage: Delay;
+  /** First usageEvent -> the next two. */
+  nextUsage: readonly [Delay, Delay];
+  /** Audio from the first voiced sample until the start of speech is detected. */
+  speechStart: number;
+  /** The same for a user who goes on before the reply has begun (capture: 87 ms). */
+  speechResume: number;
+  /** Start detected -> userSpeechStart sent. */
+  speechStartLag: Delay;
+  /** Audio of silence that ends a turn, per sensitivity: the documented pause less the lag below. */
+  pause: Record<Sensitivity, number>;
+  /** The same for a turn that began as a barge-in. */
+  bargeInPause: number;
+  /** End detected -> userSpeechEnd sent. */
+  speechEndLag: Delay;
+  /** userSpeechEnd -> the USER text. */
+  transcript: Delay;
+  /** userSpeechEnd -> the first SPECULATIVE text or tool call. */
+  think: Delay;
+  /** The last tool result, or typed text -> the first SPECULATIVE text. */
+  thinkTyped: Delay;
+  /** SPECULATIVE text -> AUDIO contentStart. */
+  textToAudio: Delay;
+  /** Between two audioOutput events; 0 sends them all at once. */
+  chunkInterval: number;
+  /** Last audioOutput -> AUDIO contentEnd. */
+  audioEnd: Delay;
+  /** End of the reply's audio -> FINAL text, at least; and never before the playback is over. */
+  finalText: Delay;
+  /** promptEnd -> completionEnd. */
+  completionEnd: Delay;
+}
+
+export const PROFILES: Record<'capture' | 'fast', Profile> = {
+  capture: {
+    firstUsage: [250, 258],
+    nextUsage: [
+      [28, 32],
+      [72, 76],
+    ],
+    speechStart: 352,
+    speechResume: 80,
+    speechStartLag: [12, 24],
+    pause: { HIGH: 1350, MEDIUM: 1600, LOW: 1850 },
+    bargeInPause: 720,
+    speechEndLag: [132, 196],
+    transcript: [0.5, 1.5],
+    think: [300, 322],
+    thinkTyped: [440, 1215],
+    textToAudio: [124, 131],
+    chunkInterval: 15.6,
+    audioEnd: [18, 24],
+    finalText: [2600, 9000],
+    completionEnd: [20, 40],
+  },
+  fast: {
+    firstUsage: 5,
+    nextUsage: [1, 1],
+    speechStart: 192,
+    speechResume: 64,
+    speechStartLag: 0,
+    pause: { HIGH: 384, MEDIUM: 448, LOW: 512 },
+    bargeInPause: 320,
+    speechEndLag: 0,
+    transcript: 0,
+    think: 5,
+    thinkTyped: 5,
+    textToAudio: 2,
+    chunkInterval: 0,
+    audioEnd: 0,
+    finalText: 0,
+    completionEnd: 0,
+  },
+};
+
+/** The value of a delay, drawn where it is a range. */
+export const draw = (delay: Delay, random: Random): number =>
+  typeof delay === 'number' ? delay : random.between(delay[0], delay[1]);

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import {
+  type Script,
+  type ScriptedCall,
+  type Step,
+  sentences,
+  type Turn,
+  unheard,
+} from '../dialogue/script.js';
+import { DEFAULT_MESSAGE, type StreamException } from '../protocol/errors.js';
+
+/** A dialogue to act out; the file format is described by ../scenario.schema.json. */
+export interface Scenario {
+  /** What it is for. */
+  name?: string;
+  /** Locale that replies are spoken in, for example `de-DE`.  @default that of the session's voice */
+  language?: string;
+  turns: ScenarioTurn[];
+}
+
+/** A turn of a scenario: what the user says or types, and what follows. */
+export interface ScenarioTurn {
+  /** What the turn answers.  @default 'speech' */
+  on?: 'speech' | 'text';
+  /**
+   * What the user said: the transcript, since the emulator recognises no words. A list has one entry for each
+   * stretch of speech of a user who pauses and goes on. In a text turn: nothing is sent.
+   */
+  user?: string | string[];
+  /** Text turns: only typed text that matches this regular expression (case ignored). */
+  match?: string;
+  /** How often the turn is used: a number, or true for any number of times.  @default 1 */
+  repeat?: number | boolean;
+  /** Milliseconds before the reply begins, besides the profile's own delay.  @default 0 */
+  delay?: number;
+  /** Tools called before the reply, all at once; the reply waits for their results. */
+  tools?: ScenarioCall[];
+  /** What is answered; a text is cut into sentences. Placeholders: {{user}}, {{tool.field}}, {{name.field}}. */
+  reply?: string | string[];
+  /** Interrupts the reply so many milliseconds after its first sound. */
+  interrupt?: number;
+  /** Ends the stream with an exception after the reply. */
+  error?: ScenarioError;
+  /** Instead of tools, reply, interrupt and error: any order of them. */
+  steps?: ScenarioStep[];
+}
+
+/** A tool call. */
+export interface ScenarioCall {
+  name: string;
+  /** @default {} */
+  args?: Record<string, unknown>;
+}
+
+/** An exception inside the stream. */
+export interface ScenarioError {
+  exception: StreamException;
+  message?: string;
+}
+
+/** One step of a turn. */
+export type ScenarioStep =
+  | { say: string }
+  | { pause: number }
+  | { tools: ScenarioCall[] }
+  | { interrupt: number }
+  | { error: ScenarioError };
+
+/** Plays a scenario's turns in order; what no turn is for goes to `otherwise`. */
+export class ScenarioScript implements Script {
+  private readonly left: number[];
+
+  constructor(
+    private readonly scenario: Scenario,
+    private readonly otherwise: Script,
+  ) {
+    this.left = scenario.turns.map(({ repeat = 1 }) =>
+      typeof repeat === 'number' ? repeat : repeat ? Number.POSITIVE_INFINITY : 1,
+    );
+  }
+
+  take(kind: 'speech' | 'text', text?: string): Turn | undefined {
+    const index = this.scenario.turns.findIndex(
+      (turn, i) => (this.left[i] as number) > 0 && fits(turn, kind, text),
+    );
+    const turn = this.scenario.turns[index];
+    if (!turn) return this.otherwise.take(kind, text);
+    this.left[index] = (this.left[index] as number) - 1;
+    const said = turn.user === undefined ? [] : [turn.user].flat();
+    return {
+      kind,
+      user: text ?? '',
+      transcript: (window, speechMs) => said[window] ?? unheard(speechMs),
+      steps: compile(turn),
+      locale: this.scenario.language,
+    };
+  }
+}
+
+function fits(turn: ScenarioTurn, kind: 'speech' | 'text', text = ''): boolean {
+  if ((turn.on ?? 'speech') !== kind) return false;
+  return !turn.match || new RegExp(turn.match, 'i').test(text);
+}
+
+function compile(turn: ScenarioTurn): Step[] {
+  const steps: Step[] = [];
+  if (turn.delay) steps.push({ pauseMs: turn.delay });
+  if (turn.steps) return [...steps, ...turn.steps.flatMap(compileStep)];
+  if (turn.tools?.length) steps.push({ tools: turn.tools.map(call) });
+  if (turn.interrupt !== undefined) steps.push({ interruptAfterMs: turn.interrupt });
+  for (const text of [turn.reply ?? []].flat()) steps.push(...say(text));
+  if (turn.error) steps.push(...compileStep({ error: turn.error }));
+  return steps;
+}
+
+function compileStep(step: ScenarioStep): Step[] {
+  if ('say' in step) return say(step.say);
+  if ('pause' in step) return [{ pauseMs: step.pause }];
+  if ('tools' in step) return [{ tools: step.tools.map(call) }];
+  if ('interrupt' in step) return [{ interruptAfterMs: step.interrupt }];
+  const { exception, message } = step.error;
+  return [{ error: { type: exception, message: message ?? DEFAULT_MESSAGE[exception] } }];
+}
+
+const call = ({ name, args = {} }: ScenarioCall): ScriptedCall => ({ name, args });
+const say = (text: string): Step[] => sentences(text).map((sentence) => ({ say: sentence }));

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  type Emulator,
+  type Recorded,
+  startEmulator,
+} from '../../../packages/nova-sonic-emulator/src/emulator.js';
+import { sdkClient, spoken, TestClient } from './support/client.js';
+
+/**
+ * The real capture (README.md, source C; MEDIUM, 24 kHz, 32 ms frames), acted out again in real time:
+ * the same user, the same sequence, and the emulator's own recording compared with it event by event.
+ */
+const SAID = 'Hello.';
+const REPLY = 'This is a reply of more than two seconds of speech.';
+
+/** How much earlier or later than the capture an event may be, in ms; a loaded machine's lateness comes on top. */
+const EARLY = 12;
+const LATE = 50;
+let slack = 0;
+
+interface Expected {
+  /** Name, then what tells it apart. */
+  event: string;
+  /** Milliseconds after the event before it; nothing where the capture has no figure. */
+  after?: number;
+  /** The capture gives a range. */
+  upTo?: number;
+}
+
+const label = ({ name, event }: Recorded): string => {
+  const { type, role, stopReason, content, additionalModelFields } = event as Record<
+    string,
+    string
+  >;
+  const stage = additionalModelFields && JSON.parse(additionalModelFields).generationStage;
+  const text = name === 'textOutput' ? content : undefined;
+  return [name, type, role, stage, text, stopReason].filter(Boolean).join(' ');
+};
+
+const isTurnEnd = ({ event }: Recorded) =>
+  event.stopReason === 'END_TURN' && event.type === 'AUDIO';
+
+let emulator: Emulator;
+let out: Recorded[];
+let frames: Recorded[];
+
+/** When the sample at an offset was received. */
+const receivedAt = (offsetMs: number) => (frames[Math.ceil(offsetMs / 32) - 1] as Recorded).t;
+const named = (name: string) => out.filter((event) => event.name === name);
+
+beforeAll(async () => {
+  emulator = await startEmulator({
+    scenario: {
+      turns: [
+        { user: SAID, reply: REPLY },
+        { user: ['Wait', 'please.'], reply: 'Yes.' },
+      ],
+    },
+  });
+  const hello = await spoken(SAID);
+  const wait = trimmed(await spoken('Wait a moment.'));
+  // Synthesised once before, so that the comparison is not with a cold start.
+  const warm = new TestClient(sdkClient(emulator));
+  warm.start();
+  warm.openAudio();
+  warm.text('USER', `Say "${REPLY}"`, true);
+  await warm.output(({ name, body }) => name === 'contentEnd' && body.stopReason === 'END_TURN');
+  warm.close();
+  await warm.ended;
+
+  const client = new TestClient(sdkClient(emulator));
+  const opened = emulator.next('open');
+  client.start();
+  client.text('SYSTEM', 'You are a friend.');
+  client.openAudio({ primeMs: 0 });
+  const { session } = await opened;
+  const of = (name: string) => ({ session, name });
+
+  const microphone = new Microphone(client);
+  microphone.add(silence(1600), hello);
+  const start = emulator.next(of('userSpeechStart'));
+  const generated = emulator.next(isTurnEnd);
+  void microphone.run();
+  await start;
+  await generated;
+  // The audio is all sent, and still heard: the user talks over it, then goes on after a short pause, then is done.
+  microphone.add(wait, silence(850), wait);
+  await emulator.next(of('userSpeechEnd'));
+  await emulator.next(of('userSpeechEnd'));
+  await emulator.next(isTurnEnd);
+  microphone.stop();
+  client.close();
+  await client.ended;
+
+  // What the emulator's own timers were late by is the machine's doing.
+  slack = 3 * emulator.stats().slip.max;
+  const recorded = emulator.events.seen({ session });
+  out = recorded.filter(({ direction }) => direction === 'out');
+  frames = recorded.filter(({ direction, name }) => direction === 'in' && name === 'audioInput');
+}, 60_000);
+afterAll(() => emulator?.close());
+
+describe('the capture, acted out again', () => {
+  it('begins with usage events, the first 254 ms after sessionStart, without any speech', () => {
+    const start = emulator.events.seen({
+      session: out[0]?.session as string,
+      name: 'sessionStart',
+    });
+    compare((start[0] as Recorded).t, out.slice(0, 4), [
+      { event: 'usageEvent', after: 254 },
+      { event: 'usageEvent', after: 30 },
+      { event: 'usageEvent', after: 0 },
+      { event: 'usageEvent', after: 74 },
+    ]);
+    const deltas = out.slice(0, 4).map(({ event }) => {
+      // biome-ignore lint/suspicious/noExplicitAny: the event's shape is what is tested
+      const { input } = (event as any).details.delta;
+      return input.speechTokens || input.textTokens;
+    });
+    expect(deltas).toEqual([22, 157, 1, 43]);
+  });
+
+  it('tells the start of speech about 370 ms after its first sample', () => {
+    const [start] = named('userSpeechStart') as [Recorded];
+    const offset = start.event.inputAudioOffsetMs as number;
+    expect(offset).toBeGreaterThan(1550);
+    expect(offset).toBeLessThan(1900);
+    between(start.t - receivedAt(offset), 370 - 32, 370);
+  });
+
+  it('tells the end of speech by a detection 1.6 s after the last voiced sample', () => {
+    const [end] = named('userSpeechEnd') as [Recorded];
+    const { inputAudioOffsetMs: offset, inputAudioDetectionOffsetMs: detected } =
+      end.event as Record<string, number>;
+    expect((detected as number) - (offset as number)).toBe(1600);
+    between(end.t - receivedAt(detected as number), 132, 196);
+  });
+
+  it('answers in the order and spacing of the capture', () => {
+    const from = out.findIndex(({ name }) => name === 'userSpeechStart');
+    const audio = out.findIndex(({ name }) => name === 'audioOutput');
+    compare(undefined, out.slice(from, audio + 1), [
+      { event: 'userSpeechStart' },
+      { event: 'completionStart', after: 0 },
+      { event: 'usageEvent' },
+      { event: 'userSpeechEnd', after: 64 },
+      { event: 'contentStart TEXT USER FINAL', after: 1 },
+      { event: `textOutput USER ${SAID}`, after: 0 },
+      { event: 'contentEnd TEXT PARTIAL_TURN', after: 0 },
+      { event: 'usageEvent', after: 0, upTo: 9 },
+      { event: 'usageEvent', after: 289 },
+      { event: 'contentStart TEXT ASSISTANT SPECULATIVE', after: 13.5 },
+      { event: `textOutput ASSISTANT ${REPLY}`, after: 0 },
+      { event: 'contentEnd TEXT PARTIAL_TURN', after: 0 },
+      { event: 'contentStart AUDIO ASSISTANT', after: 127.4 },
+      { event: 'audioOutput ASSISTANT', after: 0.4 },
+    ]);
+  });
+
+  it('sends its first sound 0.44 s after userSpeechEnd', () => {
+    const [end] = named('userSpeechEnd') as [Recorded];
+    const [sound] = named('audioOutput') as [Recorded];
+    between(sound.t - end.t, 420, 460);
+  });
+
+  it('sends audio at about five times real time: 3840 bytes every 15.6 ms, up to 9600 at last', () => {
+    const { contentId } = (named('audioOutput')[0] as Recorded).event;
+    const chunks = named('audioOutput').filter(({ event }) => event.contentId === contentId);
+    const bytes = chunks.map(({ event }) => Number(/\d+/.exec(event.content as string)));
+    expect(new Set(bytes.slice(0, -1))).toEqual(new Set([3840]));
+    expect(bytes.at(-1)).toBeLessThanOrEqual(9600);
+    const gaps = chunks.slice(1).map(({ t }, i) => t - (chunks[i] as Recorded).t);
+    expect(median(gaps)).toBeGreaterThan(14);
+    expect(median(gaps)).toBeLessThan(18);
+    const span = (chunks.at(-1) as Recorded).t - (chunks[0] as Recorded).t;
+    const audioMs = bytes.reduce((sum, n) => sum + n, 0) / 48;
+    expect(audioMs).toBeGreaterThan(2000);
+    between(span, (chunks.length - 1) * 15.6, (chunks.length - 1) * 15.6);
+    // 20 speech tokens for every 800 ms: about every 158 ms.
+    const tokens = out.filter(
+      ({ name, t, event }) =>
+        name === 'usageEvent' &&
+        t >= (chunks[0] as Recorded).t &&
+        t <= (chunks.at(-1) as Recorded).t &&
+        // biome-ignore lint/suspicious/noExplicitAny: the event's shape is what is tested
+        (event as any).details.delta.output.speechTokens === 20,
+    );
+    expect(tokens).toHaveLength(Math.floor(audioMs / 800));
+    if (tokens[1]) between(tokens[1].t - (tokens[0] as Recorded).t, 156, 156);
+  });
+
+  it('closes the audio 21 ms after its last chunk, as END_TURN', () => {
+    const end = out.findIndex(({ event }) => event.type === 'AUDIO' && event.stopReason);
+    const last = out.slice(0, end).findLast(({ name }) => name === 'audioOutput') as Recorded;
+    expect(label(out[end] as Recorded)).toBe('contentEnd AUDIO END_TURN');
+    between((out[end] as Recorded).t - last.t, 18, 24);
+  });
+
+  it('shows the barge-in as the burst of the capture, within milliseconds', () => {
+    const from = out.findIndex(
+      ({ name }, i) =>
+        name === 'userSpeechStart' && i > out.findIndex((e) => e.name === 'audioOutput'),
+    );
+    const burst = out.slice(from, from + 8);
+    expect(burst.slice(0, 4).map(label)).toEqual([
+      'userSpeechStart',
+      'contentStart TEXT ASSISTANT FINAL',
+      'textOutput ASSISTANT { "interrupted" : true }',
+      'contentEnd TEXT INTERRUPTED',
+    ]);
+    expect(burst.slice(4).map(({ name }) => name)).toEqual([
+      'contentStart',
+      'textOutput',
+      'contentEnd',
+      'usageEvent',
+    ]);
+    expect(label(burst[6] as Recorded)).toBe('contentEnd TEXT PARTIAL_TURN');
+    const spoken = (burst[5] as Recorded).event.content as string;
+    expect(REPLY.startsWith(spoken) && spoken !== REPLY).toBe(true);
+    between((burst[7] as Recorded).t - (burst[0] as Recorded).t, 0, 2.6);
+  });
+
+  it('ends the window of a barge-in after 720 ms, and postpones the reply of a user who goes on', () => {
+    const [, second, third] = named('userSpeechEnd') as Recorded[];
+    const gap = ({ event }: Recorded) =>
+      (event.inputAudioDetectionOffsetMs as number) - (event.inputAudioOffsetMs as number);
+    expect(gap(second as Recorded)).toBe(736); // 720 ms, in windows of 32 ms
+    const between = out.slice(out.indexOf(second as Recorded), out.indexOf(third as Recorded));
+    expect(between.filter(({ name }) => name !== 'usageEvent').map(label)).toEqual([
+      'userSpeechEnd',
+      'contentStart TEXT USER FINAL',
+      'textOutput USER Wait',
+      'contentEnd TEXT PARTIAL_TURN',
+      'userSpeechStart',
+    ]);
+    const after = out.slice(out.indexOf(third as Recorded)).map(label);
+    expect(after).toContain('textOutput USER please.');
+    expect(after.filter((text) => text === 'textOutput ASSISTANT Yes.')).toHaveLength(1);
+  });
+
+  it('ends with completionEnd, once, after promptEnd', () => {
+    expect(named('completionEnd')).toHaveLength(1);
+    expect(label(out.at(-1) as Recorded)).toBe('completionEnd END_TURN');
+    const [end] = emulator.events.seen({ session: out[0]?.session as string, name: 'promptEnd' });
+    expect((out.at(-1) as Recorded).t).toBeGreaterThan((end as Recorded).t);
+  });
+});
+
+function compare(start: number | undefined, events: Recorded[], expected: Expected[]): void {
+  expect(events.map(label)).toEqual(expected.map(({ event }) => event));
+  let before = start;
+  for (const [i, { after, upTo }] of expected.entries()) {
+    const { t } = events[i] as Recorded;
+    if (after !== undefined && before !== undefined) between(t - before, after, upTo ?? after);
+    before = t;
+  }
+}
+
+function between(value: number, low: number, high: number): void {
+  expect(value).toBeGreaterThanOrEqual(low - EARLY - slack);
+  expect(value).toBeLessThanOrEqual(high + LATE + slack);
+}
+
+const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1] as number;
+const silence = (ms: number) => new Int16Array(ms * 16);
+
+/** Without the silence around it, so that pauses are as long as they say. */
+function trimmed(samples: Int16Array): Int16Array {
+  const loud = (sample: number) => Math.abs(sample) > 300;
+  return samples.slice(samples.findIndex(loud), samples.findLastIndex(loud) + 1);
+}
+
+/** Frames of 32 ms in real time: what was added, and silence in between. */
+class Microphone {
+  private samples: number[] = [];
+  private stopped = false;
+
+  constructor(private readonly client: TestClient) {}
+
+  add(...parts: Int16Array[]): void {
+    for (const part of parts) this.samples.push(...part);
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  async run(): Promise<void> {
+    const started = performance.now();
+    for (let i = 1; !this.stopped; i++) {
+      const frame = new Int16Array(512);
+      frame.set(this.samples.splice(0, 512));
+      this.client.audio(frame);
+      const wait = started + i * 32 - performance.now();
+      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterEach, describe, expect, it } from '@jest/globals';
+import {
+  type Emulator,
+  type EmulatorOptions,
+  startEmulator,
+} from '../../../packages/nova-sonic-emulator/src/emulator.js';
+import { LIMIT_DEFAULTS } from '../../../packages/nova-sonic-emulator/src/options.js';
+import { SessionLimits } from '../../../packages/nova-sonic-emulator/src/session/session-limits.js';
+import { sdkClient, TestClient } from './support/client.js';
+import { ManualClock } from './support/manual-clock.js';
+import { PROMPT_START, RawClient, SESSION_START } from './support/raw-client.js';
+
+let emulator: Emulator;
+afterEach(() => emulator?.close());
+
+const start = async (options: EmulatorOptions) => {
+  emulator = await startEmulator({ profile: 'fast', ...options });
+  return emulator;
+};
+
+describe('the clocks of a session', () => {
+  /** The messages of the errors, with the second at which they came. */
+  async function run(act: (limits: SessionLimits, clock: ManualClock) => Promise<void>) {
+    const clock = new ManualClock();
+    const ends: string[] = [];
+    const limits = new SessionLimits(
+      clock,
+      LIMIT_DEFAULTS,
+      (error) => {
+        ends.push(`${clock.now() / 1000}: ${error.type}: ${error.message}`);
+        limits.close();
+      },
+      () => {},
+    );
+    await act(limits, clock);
+    expect(clock.pending).toBe(0);
+    return ends;
+  }
+
+  it('end it after 480.5 s, whatever happens', async () => {
+    const ends = await run(async (limits, clock) => {
+      for (let second = 0; second < 500; second++) {
+        limits.interaction();
+        await clock.advance(1000);
+      }
+    });
+    expect(ends).toEqual([
+      '480.5: modelTimeoutException: Model has timed out in processing the request. Try your request again.',
+    ]);
+  });
+
+  it('end it 55 s after the last audio or interactive content', async () => {
+    const ends = await run(async (limits, clock) => {
+      await clock.advance(50_000);
+      limits.audio();
+      await clock.advance(54_000);
+      limits.interaction();
+      await clock.advance(60_000);
+    });
+    expect(ends).toEqual([
+      '159: validationException: Timed out waiting for audio bytes or interactive content. Please ensure gaps ' +
+        'between audio bytes and interactive content are less than 55 seconds',
+    ]);
+  });
+
+  it('end it 295 s after the last speech, while silence is sent', async () => {
+    const ends = await run(async (limits, clock) => {
+      await clock.advance(10_000);
+      limits.interaction();
+      for (let second = 0; second < 300; second++) {
+        limits.audio();
+        await clock.advance(1000);
+      }
+    });
+    expect(ends).toEqual([
+      '305: validationException: Timed out waiting for audio bytes or interactive content. Please ensure gaps ' +
+        'between audio bytes and interactive content are less than 295 seconds',
+    ]);
+  });
+});
+
+describe('with a clock that runs faster', () => {
+  it('eight minutes pass in a second and a half, and are a ModelTimeoutException', async () => {
+    await start({ timeScale: 320, limits: { audioIdleSeconds: 999, speechIdleSeconds: 999 } });
+    const client = new TestClient(sdkClient(emulator));
+    const before = performance.now();
+    client.start();
+    client.openAudio();
+    const error = await client.ended;
+    expect(error?.name).toBe('ModelTimeoutException');
+    expect(error?.message).toMatch(/: Model has timed out in processing the request\./);
+    expect(performance.now() - before).toBeGreaterThan(1490);
+  });
+
+  it('a client that sends nothing is told of the 55 seconds', async () => {
+    await start({ timeScale: 200 });
+    const client = new TestClient(sdkClient(emulator));
+    client.start();
+    client.openAudio();
+    const error = await client.ended;
+    expect(error?.name).toBe('ValidationException');
+    expect(error?.message).toMatch(/are less than 55 seconds$/);
+  });
+
+  it('a client that sends silence is told of the 295 seconds', async () => {
+    await start({ timeScale: 300, limits: { audioIdleSeconds: 250 } });
+    const client = new TestClient(sdkClient(emulator));
+    client.start();
+    client.openAudio();
+    const silence = setInterval(() => client.silence(32), 32);
+    const error = await client.ended;
+    clearInterval(silence);
+    expect(error?.message).toMatch(/are less than 295 seconds$/);
+  });
+});
+
+describe('settings', () => {
+  it('every limit is one', async () => {
+    await start({ limits: { connectionSeconds: 0.4 } });
+    const client = new TestClient(sdkClient(emulator));
+    client.start();
+    expect((await client.ended)?.name).toBe('ModelTimeoutException');
+  });
+
+  it.each([
+    [{ timeScale: 0 }, /^timeScale is 0; it must be above 0\.$/],
+    [{ profile: 'slow' }, /^profile is "slow"; it must be "capture" or "fast"\.$/],
+  ])('%j is refused', async (options, message) => {
+    await expect(startEmulator(options as EmulatorOptions)).rejects.toThrow(message);
+  });
+
+  it('a port that is taken is told, and nothing is left running', async () => {
+    await start({});
+    const port = Number(new URL(emulator.url).port);
+    await expect(startEmulator({ port })).rejects.toThrow(/EADDRINUSE/);
+  });
+});
+
+describe('concurrent streams', () => {
+  const live = async () => {
+    const client = new TestClient(sdkClient(emulator));
+    client.start();
+    await client.output(({ name }) => name === 'usageEvent');
+    return client;
+  };
+
+  it('beyond the limit are a ThrottlingException with status 429, before the stream', async () => {
+    await start({ limits: { concurrentStreams: 2 } });
+    const [first] = [await live(), await live()];
+    const third = new TestClient(sdkClient(emulator));
+    third.start();
+    const error = await third.ended;
+    expect(error?.name).toBe('ThrottlingException');
+    expect(error?.message).toBe('Too many requests, please wait before trying again.');
+    // biome-ignore lint/suspicious/noExplicitAny: the SDK's metadata
+    expect((error as any).$metadata.httpStatusCode).toBe(429);
+    expect(third.outputs).toEqual([]);
+
+    // A stream that ends makes room.
+    const gone = emulator.next('gone');
+    first.endInput();
+    await first.ended;
+    await gone;
+    await live();
+  });
+
+  it('are counted for each Region', async () => {
+    await start({ limits: { concurrentStreams: 1 } });
+    await live();
+    const elsewhere = new TestClient(sdkClient(emulator, { region: 'eu-north-1' }));
+    elsewhere.start();
+    await elsewhere.output(({ name }) => name === 'usageEvent');
+    expect(emulator.sessions().map(({ account }) => account)).toEqual([
+      'emulator/us-east-1',
+      'emulator/eu-north-1',
+    ]);
+  });
+});
+
+describe('response headers', () => {
+  const raw = () => new RawClient({ url: emulator.url, credentials: emulator.credentials });
+
+  it('come after the first input event, not before', async () => {
+    await start({});
+    const client = raw();
+    const { session } = await emulator.until('open');
+    expect(emulator.events.seen({ session, name: 'headers' })).toEqual([]);
+    client.send('sessionStart', SESSION_START);
+    expect((await client.headers)[':status']).toBe(200);
+    const [first, second] = emulator.events
+      .seen({ session })
+      .filter(({ name }) => name === 'headers' || name === 'sessionStart');
+    expect([first?.name, second?.name]).toEqual(['sessionStart', 'headers']);
+    client.close();
+  });
+
+  it('come after 20 s without any input', async () => {
+    await start({ timeScale: 100 });
+    const before = performance.now();
+    const client = raw();
+    expect((await client.headers)[':status']).toBe(200);
+    expect(performance.now() - before).toBeGreaterThan(195);
+    client.close();
+  });
+
+  it('tell the true date, which clients correct their clocks by', async () => {
+    await start({});
+    const client = raw();
+    client.send('sessionStart', SESSION_START);
+    client.send('promptStart', PROMPT_START);
+    const { date } = await client.headers;
+    expect(Math.abs(Date.parse(date as string) - Date.now())).toBeLessThan(2000);
+    client.close();
+  });
+});

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  Ears,
+  type EndpointTimings,
+  type Heard,
+  type VoiceActivity,
+} from '../../../../packages/nova-sonic-emulator/src/speech/speech-detector.js';
+import { spoken } from '../support/client.js';
+import { settle } from '../support/manual-clock.js';
+
+const RATE = 16_000;
+const TIMINGS: EndpointTimings = { startMs: 352, pauseMs: 1600 };
+const window = (count: number) => Buffer.alloc(count * 1024);
+
+const fail = (error: unknown) => {
+  throw error;
+};
+
+/** Hears what it is told: one probability a window. */
+function scripted(probabilities: number[], timings = TIMINGS) {
+  const heard: Heard[] = [];
+  let i = 0;
+  const vad: VoiceActivity = { predict: async () => probabilities[i++] ?? 0 };
+  const ears = new Ears(
+    RATE,
+    () => timings,
+    (event) => heard.push(event),
+    fail,
+    vad,
+  );
+  return { ears, heard };
+}
+
+async function hear(probabilities: number[], timings = TIMINGS): Promise<Heard[]> {
+  const { ears, heard } = scripted(probabilities, timings);
+  ears.push(window(probabilities.length));
+  for (let i = 0; i < 5; i++) await settle();
+  return heard;
+}
+
+const windows = (count: number, probability: number) => Array<number>(count).fill(probability);
+const silence = (count: number) => windows(count, 0);
+const voice = (count: number) => windows(count, 0.9);
+
+describe('the start of speech', () => {
+  it('is told after 352 ms, with the offset of the first voiced sample', async () => {
+    const heard = await hear([...silence(10), ...voice(11)]);
+    expect(heard).toEqual([{ kind: 'start', offsetMs: 320 }]);
+    expect(await hear([...silence(10), ...voice(10)])).toEqual([]);
+  });
+
+  it('is not told of a click', async () => {
+    expect(await hear([...silence(5), ...voice(3), ...silence(80)])).toEqual([]);
+  });
+
+  it('is told of a short word', async () => {
+    const heard = await hear([...silence(5), ...voice(5), ...silence(80)]);
+    expect(heard.map(({ kind }) => kind)).toEqual(['start', 'end']);
+  });
+});
+
+describe('the end of speech', () => {
+  it('is told after the pause, with the offset of the last voiced sample', async () => {
+    const heard = await hear([...silence(10), ...voice(20), ...silence(50)]);
+    expect(heard[1]).toEqual({ kind: 'end', offsetMs: 960, detectedMs: 2560, speechMs: 640 });
+    expect(await hear([...silence(10), ...voice(20), ...silence(49)])).toHaveLength(1);
+  });
+
+  it('does not come in a pause that is shorter', async () => {
+    const heard = await hear([...voice(20), ...silence(49), ...voice(20), ...silence(50)]);
+    expect(heard.map(({ kind }) => kind)).toEqual(['start', 'end']);
+    expect(heard[1]).toMatchObject({ speechMs: 89 * 32 });
+  });
+
+  it.each([
+    ['HIGH', 1350, 43],
+    ['MEDIUM', 1600, 50],
+    ['LOW', 1850, 58],
+  ])('comes by the sensitivity: %s after %i ms', async (_, pauseMs, count) => {
+    const timings = { ...TIMINGS, pauseMs };
+    expect(await hear([...voice(20), ...silence(count)], timings)).toHaveLength(2);
+    expect(await hear([...voice(20), ...silence(count - 1)], timings)).toHaveLength(1);
+  });
+
+  it('is found anew for every stretch of speech', async () => {
+    const stretch = [...voice(20), ...silence(60)];
+    const heard = await hear([...stretch, ...stretch]);
+    expect(heard.map(({ kind, offsetMs }) => [kind, offsetMs])).toEqual([
+      ['start', 0],
+      ['end', 640],
+      ['start', 2560],
+      ['end', 3200],
+    ]);
+  });
+});
+
+it('a voice that fades is still a voice', async () => {
+  expect(await hear([...voice(12), ...windows(60, 0.4)])).toHaveLength(1);
+  expect(await hear([...voice(12), ...windows(60, 0.3)])).toHaveLength(2);
+});
+
+describe('audio of any rate and length', () => {
+  it.each([8000, 16_000, 24_000])('%i Hz is counted in the same milliseconds', async (rate) => {
+    const ears = new Ears(
+      rate,
+      () => TIMINGS,
+      () => {},
+      fail,
+      { predict: async () => 0 },
+    );
+    for (let ms = 0; ms < 3200; ms += 20) ears.push(Buffer.alloc((rate / 50) * 2));
+    for (let i = 0; i < 5; i++) await settle();
+    expect(ears.offsetMs).toBeGreaterThanOrEqual(3200 - 32);
+    expect(ears.offsetMs).toBeLessThanOrEqual(3200);
+  });
+});
+
+it('a detector that fails is told of', async () => {
+  const failures: unknown[] = [];
+  const vad = { predict: () => Promise.reject(new Error('no model')) };
+  const ears = new Ears(
+    RATE,
+    () => TIMINGS,
+    () => {},
+    (error) => failures.push(error),
+    vad,
+  );
+  ears.push(window(1));
+  await settle();
+  expect(failures).toEqual([new Error('no model')]);
+});
+
+describe('with the real detector', () => {
+  let speech: Int16Array;
+  beforeAll(async () => {
+    speech = await spoken('What time is it in Tokyo?');
+  });
+
+  const listen = async (parts: Int16Array[]): Promise<Heard[]> => {
+    const heard: Heard[] = [];
+    const done = new Promise<void>((resolve, reject) => {
+      const ears = new Ears(
+        RATE,
+        () => TIMINGS,
+        (event) => {
+          heard.push(event);
+          if (event.kind === 'end') resolve();
+        },
+        reject,
+      );
+      for (const part of parts) {
+        ears.push(Buffer.from(part.buffer, part.byteOffset, part.byteLength));
+      }
+    });
+    await done;
+    return heard;
+  };
+
+  it('finds a spoken sentence to within a few windows', async () => {
+    const [start, end] = await listen([new Int16Array(RATE), speech, new Int16Array(RATE * 2)]);
+    expect(start?.offsetMs).toBeGreaterThan(900);
+    expect(start?.offsetMs).toBeLessThan(1250);
+    const spokenMs = (speech.length / RATE) * 1000;
+    expect(end?.offsetMs).toBeGreaterThan(1000 + spokenMs - 500);
+    expect(end?.offsetMs).toBeLessThan(1000 + spokenMs + 150);
+  });
+
+  it('takes noise and tones for no speech', async () => {
+    let seed = 1;
+    const noise = Int16Array.from({ length: RATE * 2 }, () => {
+      seed = (seed * 16_807) % 2_147_483_647;
+      return ((seed / 2_147_483_647) * 2 - 1) * 800;
+    });
+    const tone = Int16Array.from({ length: RATE }, (_, i) => 6000 * Math.sin((i / RATE) * 2765));
+    const heard = await listen([noise, tone, speech, new Int16Array(RATE * 2)]);
+    expect(heard.map(({ kind }) => kind)).toEqual(['start', 'end']);
+    expect(heard[0]?.offsetMs).toBeGreaterThan(2900);
+  });
+});

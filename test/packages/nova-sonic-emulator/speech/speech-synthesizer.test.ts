@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { SpeechSynthesizer } from '../../../../packages/nova-sonic-emulator/src/speech/speech-synthesizer.js';
+
+const american = { locale: 'en-US', register: 'feminine' } as const;
+
+let synthesizer: SpeechSynthesizer;
+beforeEach(() => {
+  synthesizer = new SpeechSynthesizer();
+});
+afterEach(() => synthesizer.close());
+
+describe('speech', () => {
+  it.each([8000, 16_000, 24_000])('has the length of the sentence at %i Hz', async (rate) => {
+    const samples = await synthesizer.say(
+      'The quick brown fox jumps over the dog.',
+      american,
+      rate,
+    );
+    expect(samples.length / rate).toBeGreaterThan(1.5);
+    expect(samples.length / rate).toBeLessThan(4);
+    const energy = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length;
+    expect(Math.sqrt(energy)).toBeGreaterThan(500);
+  });
+
+  it.each([
+    ['en-GB', 'Good morning.'],
+    ['fr-FR', 'Bonjour à tous.'],
+    ['it-IT', 'Buongiorno a tutti.'],
+    ['de-DE', 'Schönen guten Morgen.'],
+    ['es-US', 'Buenos días a todos.'],
+    ['pt-BR', 'Bom dia a todos.'],
+    ['hi-IN', 'नमस्ते दोस्तों'],
+  ])('is spoken in %s', async (locale, text) => {
+    const samples = await synthesizer.say(text, { locale, register: 'masculine' }, 16_000);
+    expect(samples.length / 16_000).toBeGreaterThan(0.4);
+  });
+
+  it('of the same sentence is made once', () => {
+    const first = synthesizer.say('Once.', american, 16_000);
+    expect(synthesizer.say('Once.', american, 16_000)).toBe(first);
+    expect(synthesizer.say('Once.', american, 8000)).not.toBe(first);
+    return first;
+  });
+
+  it('of nothing to pronounce is a short silence', async () => {
+    expect(await synthesizer.say('… 💥', american, 8000)).toEqual(new Int16Array(1600));
+  });
+
+  it('does not hold up the event loop', async () => {
+    await synthesizer.say('Warm up.', american, 24_000);
+    let longest = 0;
+    const started = performance.now();
+    let last = started;
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 1);
+    await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        synthesizer.say(`This is sentence number ${i} of twenty.`, american, 24_000),
+      ),
+    );
+    clearInterval(timer);
+    // On the event loop, all twenty would be one stall.
+    expect(longest).toBeLessThan((performance.now() - started) / 2);
+  });
+
+  it('that is owed when it closes is told to be lost', async () => {
+    const owed = synthesizer.say('Never heard.', american, 24_000);
+    await Promise.all([expect(owed).rejects.toThrow('was closed'), synthesizer.close()]);
+  });
+});

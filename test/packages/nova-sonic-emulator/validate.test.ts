@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  type Recorded,
+  startEmulator,
+} from '../../../packages/nova-sonic-emulator/src/emulator.js';
+import { validateRecording } from '../../../packages/nova-sonic-emulator/src/validate.js';
+import { RULES } from './protocol/rule-table.js';
+import { sdkClient, TestClient } from './support/client.js';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'recording-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A recording of what `act` does with a client. */
+async function record(act: (client: TestClient) => Promise<void>, options = {}): Promise<string> {
+  const file = join(folder, `${Math.random()}.jsonl`);
+  const emulator = await startEmulator({
+    profile: 'fast',
+    record: file,
+    scenario: { turns: [{ on: 'text', tools: [{ name: 'clock' }], reply: 'So.' }] },
+    ...options,
+  });
+  const client = new TestClient(sdkClient(emulator));
+  await act(client);
+  await client.ended;
+  await emulator.close();
+  return file;
+}
+
+const lines = (file: string) =>
+  readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Recorded);
+
+async function dialogue(client: TestClient, answer = true): Promise<void> {
+  client.start({ tools: ['clock'] });
+  client.text('SYSTEM', 'You are brief.');
+  client.openAudio();
+  client.text('USER', 'What time is it?', true);
+  const call = await client.output(({ name }) => name === 'toolUse');
+  if (!answer) return;
+  client.toolResult(call.body.toolUseId, '{"time":"nine"}');
+  await client.output(({ body }) => body.stopReason === 'END_TURN' && body.type === 'AUDIO');
+  client.close();
+}
+
+describe('a recording', () => {
+  it('holds every event with its time, direction and body; audio as its length', async () => {
+    const recorded = lines(await record(dialogue));
+    const sessions = new Set(recorded.map(({ session }) => session));
+    expect(sessions.size).toBe(1);
+    const audio = recorded.find(({ name }) => name === 'audioInput');
+    expect(audio?.event.content).toBe('<1024 bytes>');
+    expect(recorded.find(({ name }) => name === 'audioOutput')?.event.content).toMatch(
+      /^<\d+ bytes>$/,
+    );
+    expect(recorded.find(({ name }) => name === 'toolResult')).toMatchObject({
+      direction: 'in',
+      event: { content: '{"time":"nine"}' },
+    });
+    const times = recorded.map(({ t }) => t);
+    expect([...times].sort((a, b) => a - b)).toEqual(times);
+    expect(Math.abs((recorded[0] as Recorded).time - Date.now())).toBeLessThan(60_000);
+  });
+
+  it('keeps the audio where asked to', async () => {
+    const recorded = lines(await record(dialogue, { recordAudio: true }));
+    const audio = recorded.find(({ name }) => name === 'audioInput');
+    expect(Buffer.from(audio?.event.content as string, 'base64')).toHaveLength(1024);
+  });
+});
+
+describe('the check of a recording', () => {
+  it('finds nothing wrong with a whole dialogue', async () => {
+    const verdict = await validateRecording(await record(dialogue));
+    expect(verdict).toMatchObject({ sessions: 1, findings: [] });
+    expect(verdict.events).toBeGreaterThan(15);
+  });
+
+  it('tells of a tool call without a result, and of what was not closed', async () => {
+    const file = await record(async (client) => {
+      await dialogue(client, false);
+      client.endInput();
+    });
+    const { findings } = await validateRecording(file);
+    expect(findings.map(({ severity, why }) => [severity, why])).toEqual([
+      ['warning', 'promptEnd was never sent: the session is left to time out'],
+      ['warning', 'sessionEnd was never sent: the session is left to time out'],
+      ['warning', expect.stringMatching(/^the tool call \S+ got no result/)],
+    ]);
+  });
+
+  const rules = RULES.filter(({ pendingCall, model }) => !pendingCall && !model);
+  it.each(rules)('finds: $rule', async ({ breaks, passes, says }) => {
+    const write = (events: typeof breaks) => {
+      const file = join(folder, 'rule.jsonl');
+      const recorded = events.map(([name, event]) => ({ direction: 'in', name, event }));
+      writeFileSync(file, recorded.map((line) => JSON.stringify(line)).join('\n'));
+      return file;
+    };
+    const { findings } = await validateRecording(write(breaks));
+    const [error] = findings.filter(({ severity }) => severity === 'error');
+    expect(error).toMatchObject({ line: breaks.length, text: says, event: breaks.at(-1)?.[0] });
+    expect(error?.why).toMatch(/\w/);
+
+    const fine = await validateRecording(write(passes));
+    expect(fine.findings.filter(({ severity }) => severity === 'error')).toEqual([]);
+  });
+
+  it('of what the emulator refused names the event', async () => {
+    const file = await record(async (client) => {
+      client.start();
+      client.send('contentEnd', { promptName: 'prompt', contentName: 'nothing' });
+    });
+    const { findings } = await validateRecording(file);
+    expect(findings).toMatchObject([
+      { severity: 'error', event: 'contentEnd', text: 'Invalid input request' },
+    ]);
+  });
+
+  it.each([
+    ['nonsense', /:1: not a JSON line\.$/],
+    ['{"direction":"up","name":"x","event":{}}', /:1: a line has direction/],
+  ])('refuses a file that is no recording: %s', async (text, message) => {
+    const file = join(folder, 'none.jsonl');
+    writeFileSync(file, text);
+    await expect(validateRecording(file)).rejects.toThrow(message);
+  });
+});
