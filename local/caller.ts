@@ -15,7 +15,7 @@ import {
   TrackSource,
 } from '@livekit/rtc-node';
 import { AccessToken } from 'livekit-server-sdk';
-import { CALL_FEED_TOPIC, type CallFeedMessage } from '../agent/src/call-feed.js';
+import { CALL_FEED_TOPIC, type CallFeedMessage } from '../agent/src/call/call-event-publisher.js';
 import { endOfSound, type Recording, SILENCE } from './recording.js';
 
 /** The caller's sample rate in Hz, both ways: WebRTC's own. */

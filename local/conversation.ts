@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import pc from 'picocolors';
-import type { CallFeedMessage } from '../agent/src/call-feed.js';
+import type { CallFeedMessage } from '../agent/src/call/call-event-publisher.js';
 import { Caller, type Line } from './caller.js';
 import type { Recording } from './recording.js';
 

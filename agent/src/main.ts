@@ -2,9 +2,9 @@
 
 import { fileURLToPath } from 'node:url';
 import { initializeLogger, log } from '@livekit/agents';
-import { keepPiiOut } from './fleet/log-privacy.js';
-import { FleetWorker } from './fleet/worker.js';
-import { readSettings, type Settings, SettingsError } from './settings.js';
+import { readSettings, type Settings, SettingsError } from './config.js';
+import { keepPiiOut } from './telemetry/redaction.js';
+import { FleetWorker } from './worker/agent-worker.js';
 
 // The framework's own `cli.runApp … start` is not used: its load threshold is Infinity and its drain can cut calls.
 
@@ -25,7 +25,7 @@ const settings = settingsOrExit();
 if (!settings.logPii) keepPiiOut();
 initializeLogger({ pretty: false, level: settings.logLevel });
 
-const worker = new FleetWorker(settings, fileURLToPath(new URL('call.js', import.meta.url)));
+const worker = new FleetWorker(settings, fileURLToPath(new URL('agent.js', import.meta.url)));
 process.on('uncaughtException', (error) => worker.unsound(error));
 process.on('unhandledRejection', (error) => log().error({ error }, 'unhandled rejection'));
 try {

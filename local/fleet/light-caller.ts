@@ -15,7 +15,10 @@ import {
   TrackSource,
 } from '@livekit/rtc-node';
 import { AccessToken } from 'livekit-server-sdk';
-import { CALL_FEED_TOPIC, type CallFeedMessage } from '../../agent/src/call-feed.js';
+import {
+  CALL_FEED_TOPIC,
+  type CallFeedMessage,
+} from '../../agent/src/call/call-event-publisher.js';
 import type { Line } from '../caller.js';
 import { SILENCE } from '../recording.js';
 

@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const FEED = fileURLToPath(new URL('../../agent/src/call-feed.ts', import.meta.url));
+const FEED = fileURLToPath(
+  new URL('../../agent/src/call/call-event-publisher.ts', import.meta.url),
+);
 /** What a page is made of; `serve.ts` and the like are not. */
 const SOURCES = ['page', 'record', 'public', 'index.html', 'vite.config.ts'];
 

@@ -13,7 +13,7 @@ import {
   TrackSource,
 } from '@livekit/rtc-node';
 import { AccessToken } from 'livekit-server-sdk';
-import { CallerAudio } from '../../agent/src/caller-audio.js';
+import { CallerAudio } from '../../agent/src/call/caller-audio-input.js';
 import { type LiveKitServer, startLiveKitServer } from '../../local/livekit-server.js';
 
 const RATE = 48_000;

@@ -8,7 +8,7 @@ import type { Answer } from '../../local/fleet/light-caller.js';
 import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
 import { mostCalls, unprotected } from '../../local/fleet/report.js';
 import type { WorkerProcess } from '../../local/fleet/worker-process.js';
-import { emfMistake } from '../agent/fleet/emf-schema.js';
+import { emfMistake } from '../agent/telemetry/emf-schema.js';
 
 /** Times of these tests are for a machine with two cores and other things to do. */
 export const PATIENCE_MS = 60_000;

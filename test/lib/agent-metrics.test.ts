@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { Duration } from 'aws-cdk-lib/core';
-import { COUNTERS, FleetMetrics } from '../../agent/src/fleet/metrics.js';
+import { COUNTERS, FleetMetrics } from '../../agent/src/telemetry/metrics.js';
 import { AgentMetrics, runningTasks } from '../../lib/agent-metrics.js';
 import { VoiceAgentService } from '../../lib/voice-agent-service.js';
 import { stackOf } from './synth.js';

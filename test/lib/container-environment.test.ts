@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, test } from '@jest/globals';
-import { readSettings as readWorkerSettings } from '../../agent/src/settings.js';
+import { readSettings as readWorkerSettings } from '../../agent/src/config.js';
 import { environmentMistakes } from '../../lib/container-environment.js';
 import { CREDENTIAL_KEYS } from '../../lib/livekit-credentials.js';
 import { environment, templateWith } from './synth.js';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, test } from '@jest/globals';
-import { enter, newRecord, summary } from '../../agent/src/fleet/call-record.js';
+import { enter, newRecord, summary } from '../../agent/src/supervision/call-record.js';
 import { resources, templateWith } from './synth.js';
 
 const PRICES = { audioIn: 3, audioOut: 12, textIn: 0.33, textOut: 2.75 };

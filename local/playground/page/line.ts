@@ -17,7 +17,7 @@ import {
   CALL_FEED_TOPIC,
   type CallFeedMessage,
   type NumberedFeedMessage,
-} from '../../../agent/src/call-feed.js';
+} from '../../../agent/src/call/call-event-publisher.js';
 import { InOrder } from '../record/in-order.js';
 import type { Happening, Who } from '../record/record.js';
 import type { Ticket } from './server.js';

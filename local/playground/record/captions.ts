@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { CallFeedMessage } from '../../../agent/src/call-feed.js';
+import type { CallFeedMessage } from '../../../agent/src/call/call-event-publisher.js';
 import type { Who } from './record.js';
 
 /** What somebody said or typed. */

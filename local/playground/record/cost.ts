@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Prices, Tokens } from '../../../agent/src/call-feed.js';
+import type { Prices, Tokens } from '../../../agent/src/call/call-event-publisher.js';
 
 /** US dollars for some tokens at prices for a million of each kind. */
 export function cost(tokens: Tokens, prices: Prices): number {

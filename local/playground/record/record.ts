@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { CallFeedMessage, Prices, Tokens } from '../../../agent/src/call-feed.js';
+import type {
+  CallFeedMessage,
+  Prices,
+  Tokens,
+} from '../../../agent/src/call/call-event-publisher.js';
 import { type Line, said, settled, toolEnded, toolStarted, typed } from './captions.js';
 import { type Clock, noClock, observed, toPage } from './clock.js';
 import { bargedIn, heard, type Replies, replied } from './replies.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { CallFeedMessage } from '../../../agent/src/call-feed.js';
+import type { CallFeedMessage } from '../../../agent/src/call/call-event-publisher.js';
 import { type Clock, toPage } from './clock.js';
 
 type TurnMessage = Extract<CallFeedMessage, { type: 'turn' }>;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { WireEvent } from '../../../agent/src/call-feed.js';
+import type { WireEvent } from '../../../agent/src/call/call-event-publisher.js';
 
 export type { WireEvent };
 

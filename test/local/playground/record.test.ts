@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { CallFeedMessage } from '../../../agent/src/call-feed.js';
+import type { CallFeedMessage } from '../../../agent/src/call/call-event-publisher.js';
 import { noClock, observed, toPage } from '../../../local/playground/record/clock.js';
 import { cost, dollars } from '../../../local/playground/record/cost.js';
 import {

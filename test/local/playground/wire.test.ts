@@ -4,7 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { validateRecording } from 'nova-sonic-emulator';
-import { gather, wireEvent } from '../../../agent/src/call-wire.js';
+import { gather, wireEvent } from '../../../agent/src/call/publish-bedrock-events.js';
 import {
   gist,
   jsonLines,

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { readSettings } from '../../agent/src/config.js';
+
+const livekit = {
+  LIVEKIT_URL: 'wss://example.livekit.cloud',
+  LIVEKIT_API_KEY: 'key',
+  LIVEKIT_API_SECRET: 'quiet-secret',
+};
+
+describe('readSettings', () => {
+  it('takes LiveKit alone, with defaults for the rest', () => {
+    expect(readSettings(livekit)).toMatchObject({
+      livekit: {
+        url: livekit.LIVEKIT_URL,
+        apiKey: 'key',
+        apiSecret: 'quiet-secret',
+        agentName: '',
+      },
+      regions: ['us-east-1'],
+      callsPerTask: 10,
+      logLevel: 'info',
+    });
+  });
+
+  it.each([
+    [
+      { BEDROCK_REGIONS: 'us-west-2, eu-north-1', AWS_REGION: 'us-east-1' },
+      ['us-west-2', 'eu-north-1'],
+    ],
+    [{ AWS_REGION: 'eu-north-1', AWS_DEFAULT_REGION: 'us-west-2' }, ['eu-north-1']],
+    [{ AWS_DEFAULT_REGION: 'us-west-2' }, ['us-west-2']],
+    [{ BEDROCK_REGIONS: '', AWS_REGION: 'us-west-2' }, ['us-west-2']],
+  ])('reads the Regions from %j in order', (env, regions) => {
+    expect(readSettings({ ...livekit, ...env }).regions).toEqual(regions);
+  });
+
+  it.each([
+    [{ LIVEKIT_URL: undefined }, /^LIVEKIT_URL is not set: set it to the address of your LiveKit/],
+    [{ LIVEKIT_URL: '  ' }, /^LIVEKIT_URL is not set/],
+    [{ LIVEKIT_URL: 'example.com' }, /^LIVEKIT_URL cannot be "example.com": set it to the address/],
+    [{ LIVEKIT_API_SECRET: undefined }, /^LIVEKIT_API_SECRET is not set/],
+    [{ CALLS_PER_TASK: '0' }, /^CALLS_PER_TASK cannot be "0": set it to a whole number from 1/],
+    [{ CALLS_PER_TASK: 'many' }, /^CALLS_PER_TASK cannot be "many"/],
+    [{ NOVA_SONIC_RENEW_AFTER_S: '900' }, /^NOVA_SONIC_RENEW_AFTER_S cannot be "900".*480/],
+    [{ LOG_LEVEL: 'loud' }, /^LOG_LEVEL cannot be "loud": set it to trace, debug/],
+  ])('refuses %j in one sentence', (env, sentence) => {
+    expect(() => readSettings({ ...livekit, ...env })).toThrow(sentence);
+  });
+
+  it('names every mistake at once, and never the value of a secret', () => {
+    const wrong = { LIVEKIT_URL: 'nowhere', LIVEKIT_API_SECRET: 'quiet-secret', LOG_LEVEL: 'loud' };
+    const read = () => readSettings(wrong);
+    expect(read).toThrow(/LIVEKIT_URL[\s\S]*LIVEKIT_API_KEY[\s\S]*LOG_LEVEL/);
+    expect(read).not.toThrow(/quiet-secret/);
+  });
+});

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { createServer } from 'node:http';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { ecsAgent } from '../../../agent/src/ecs/task-protection-endpoint.js';
+import { EcsAgentStandIn, type EcsBehaviour } from '../../../local/fleet/ecs-agent.js';
+
+const running: { stop(): Promise<unknown> }[] = [];
+afterEach(async () => {
+  for (const part of running.splice(0)) await part.stop();
+});
+
+async function standIn(options: Parameters<typeof EcsAgentStandIn.start>[1]) {
+  const agent = await EcsAgentStandIn.start('task', options);
+  running.push(agent);
+  return agent;
+}
+
+/** An endpoint that answers every request in the same way. */
+async function answering(status: number, text: string): Promise<string> {
+  const server = createServer((_, response) => response.writeHead(status).end(text));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  running.push({ stop: async () => server.close() });
+  return `http://127.0.0.1:${(server.address() as { port: number }).port}`;
+}
+
+describe('ecsAgent', () => {
+  it('is confirmed when ECS says that protection is as asked', async () => {
+    const ecs = await standIn({});
+    const agent = ecsAgent(ecs.uri);
+    expect(await agent.setProtection(true, 5)).toEqual({ ok: true });
+    expect(ecs.protected).toBe(true);
+    expect(await agent.setProtection(false, 5)).toEqual({ ok: true });
+    expect(ecs.changes.map((change) => change.protected)).toEqual([true, false]);
+  });
+
+  it.each<[EcsBehaviour, object]>([
+    ['blocked', { ok: false, reason: 'DEPLOYMENT_BLOCKED', sure: true }],
+    ['denied', { ok: false, reason: 'AccessDeniedException', sure: true }],
+    ['broken', { ok: false, reason: 'ServerException', sure: false }],
+  ])('takes "%s" for a failure', async (behaviour, answer) => {
+    const ecs = await standIn({ behaviour: () => behaviour });
+    expect(await ecsAgent(ecs.uri).setProtection(true, 5)).toEqual(answer);
+    expect(ecs.protected).toBe(false);
+  });
+
+  it('does not wait for ever', async () => {
+    const ecs = await standIn({ behaviour: () => 'silent' });
+    expect(await ecsAgent(ecs.uri, 200).setProtection(true, 5)).toEqual({
+      ok: false,
+      reason: 'timeout',
+      sure: false,
+    });
+  });
+
+  it.each([
+    [200, '', 'malformed'],
+    [200, '{}', 'not_confirmed'],
+    [200, '{"protection":{"ProtectionEnabled":false}}', 'not_confirmed'],
+    [200, '{"failure":{"Reason":null}}', 'failure'],
+    [404, 'not found', 'http_404'],
+    [503, '{}', 'http_503'],
+  ])('takes status %i with body %j for a failure', async (status, text, reason) => {
+    const answer = await ecsAgent(await answering(status, text)).setProtection(true, 5);
+    expect(answer).toMatchObject({ ok: false, reason });
+  });
+
+  it('takes no answer at all for a failure', async () => {
+    expect(await ecsAgent('http://127.0.0.1:1').setProtection(true, 5)).toEqual({
+      ok: false,
+      reason: 'unreachable',
+      sure: false,
+    });
+  });
+});

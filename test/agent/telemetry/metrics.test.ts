@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { describe, expect, it } from '@jest/globals';
+import { COUNTERS, type Counter, FleetMetrics } from '../../../agent/src/telemetry/metrics.js';
+import { emfLines, emfSums } from '../../../local/fleet/emf.js';
+import { emfMistake } from './emf-schema.js';
+
+function setUp() {
+  const log: object[] = [];
+  const metrics = new FleetMetrics({
+    namespace: 'NovaSonicAgent',
+    service: 'phones',
+    write: (line) => log.push(JSON.parse(line)),
+  });
+  return { metrics, lines: () => emfLines(log) };
+}
+
+const busy = { activeCalls: 3, slotShare: 0.3, registered: true, draining: false };
+
+describe('FleetMetrics', () => {
+  it('writes every metric as a valid EMF line of one namespace with the dimension service', () => {
+    const { metrics, lines } = setUp();
+    for (const name of Object.keys(COUNTERS) as Counter[]) metrics.add(name, 2.5, 'x');
+    metrics.flush();
+    metrics.gauges(busy);
+    expect(lines().map(emfMistake).filter(Boolean)).toEqual([]);
+    for (const line of lines()) {
+      expect(line.service).toBe('phones');
+      for (const { Namespace, Dimensions } of line._aws.CloudWatchMetrics) {
+        expect(Namespace).toBe('NovaSonicAgent');
+        expect(Dimensions).toContainEqual(['service']);
+      }
+    }
+    const names = Object.keys(emfSums(lines()));
+    expect(names).toEqual(expect.arrayContaining([...Object.keys(COUNTERS), 'ActiveCalls']));
+  });
+
+  it('publishes a split metric with its dimension and in total', () => {
+    const { metrics, lines } = setUp();
+    metrics.add('CallsRefused', 1, 'full');
+    metrics.add('CallsRefused', 1, 'full');
+    metrics.add('CallsRefused', 1, 'draining');
+    metrics.add('Throttles', 1, 'us-east-1');
+    metrics.add('StreamErrors', 1, '');
+    metrics.flush();
+    expect(emfSums(lines())).toEqual({
+      CallsRefused: 3,
+      'CallsRefused{reason=full}': 2,
+      'CallsRefused{reason=draining}': 1,
+      Throttles: 1,
+      'Throttles{region=us-east-1}': 1,
+      StreamErrors: 1,
+      'StreamErrors{kind=unknown}': 1,
+    });
+  });
+
+  it('loses no value of hundreds, and writes nothing twice', () => {
+    const { metrics, lines } = setUp();
+    for (let i = 1; i <= 250; i++) metrics.add('FirstAudioMs', i);
+    metrics.flush();
+    metrics.flush();
+    expect(emfSums(lines())).toEqual({ FirstAudioMs: (250 * 251) / 2 });
+    expect(lines().map(emfMistake).filter(Boolean)).toEqual([]);
+  });
+
+  it('leaves out what is not a number', () => {
+    const { metrics, lines } = setUp();
+    metrics.add('ToolMs', Number.NaN);
+    metrics.flush();
+    expect(lines()).toEqual([]);
+  });
+
+  it('publishes the slots in per cent at high resolution, zeros included', () => {
+    const { metrics, lines } = setUp();
+    metrics.gauges({ ...busy, activeCalls: 0, slotShare: 0 });
+    expect(emfSums(lines())).toEqual({ ActiveCalls: 0, SlotShare: 0, Registered: 1 });
+    const metric = lines()[0]?._aws.CloudWatchMetrics[0]?.Metrics.find(
+      (m) => m.Name === 'SlotShare',
+    );
+    expect(metric).toEqual({ Name: 'SlotShare', Unit: 'Percent', StorageResolution: 1 });
+    metrics.gauges(busy);
+    expect(emfSums(lines()).SlotShare).toBe(30);
+  });
+
+  it('says nothing of the slots of a draining task', () => {
+    const { metrics, lines } = setUp();
+    metrics.gauges({ ...busy, draining: true });
+    expect(emfSums(lines())).toEqual({ ActiveCalls: 3, Registered: 1 });
+  });
+});

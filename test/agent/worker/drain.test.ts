@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { describe, expect, it } from '@jest/globals';
+import { Drain, type DrainOptions } from '../../../agent/src/worker/drain.js';
+import { ManualClock } from '../../support/manual-clock.js';
+
+function setUp(calls: number, options: DrainOptions = {}) {
+  const clock = new ManualClock();
+  const log: string[] = [];
+  const note = (what: string) => log.push(`${clock.now() / 1000} ${what}`);
+  const state = { calls };
+  const drain = new Drain(
+    clock,
+    {
+      stopTaking: () => note('stop'),
+      calls: () => state.calls,
+      goodbye: () => note('goodbye'),
+      endCalls: () => note('end'),
+    },
+    options,
+  );
+  const end = (n = 1) => {
+    state.calls -= n;
+    drain.callEnded();
+  };
+  let result: string | undefined;
+  const start = () => void drain.start().then((value) => (result = value));
+  return { clock, drain, end, log, start, result: () => result };
+}
+
+describe('Drain', () => {
+  it('stops taking jobs at once and is done at once without calls', async () => {
+    const { clock, log, start, result } = setUp(0);
+    start();
+    await clock.pass(0);
+    expect(log).toEqual(['0 stop']);
+    expect(result()).toBe('idle');
+  });
+
+  it('waits for the last call and cuts none', async () => {
+    const { clock, end, log, start, result } = setUp(2);
+    start();
+    await clock.pass(40_000);
+    end();
+    await clock.pass(40_000);
+    expect(result()).toBeUndefined();
+    end();
+    await clock.pass(0);
+    expect(result()).toBe('idle');
+    expect(log).toEqual(['0 stop']);
+  });
+
+  it('says goodbye in the last seconds and ends what is left at the deadline', async () => {
+    const { clock, end, log, start, result } = setUp(2);
+    start();
+    await clock.pass(97_999);
+    expect(log).toEqual(['0 stop']);
+    await clock.pass(5_000);
+    end();
+    await clock.pass(7_001);
+    expect(log).toEqual(['0 stop', '98 goodbye', '110 end']);
+    expect(result()).toBeUndefined();
+    end();
+    await clock.pass(0);
+    expect(result()).toBe('cut');
+  });
+
+  it('is over within Fargate’s 120 s even when a call does not end', async () => {
+    const { clock, start, result } = setUp(1);
+    start();
+    await clock.pass(115_000);
+    expect(result()).toBe('cut');
+  });
+
+  it('ends calls without a goodbye when that is off', async () => {
+    const { clock, log, start } = setUp(1, { goodbyeMs: 0, timeoutMs: 20_000 });
+    start();
+    await clock.pass(20_000);
+    expect(log).toEqual(['0 stop', '20 end']);
+  });
+
+  it('has no more time for the goodbye than for the drain', async () => {
+    const { clock, log, start } = setUp(1, { goodbyeMs: 12_000, timeoutMs: 5_000 });
+    start();
+    await clock.pass(5_000);
+    expect(log).toEqual(['0 stop', '0 goodbye', '5 end']);
+  });
+
+  it('takes a second SIGTERM as the first, and hurries only when asked', async () => {
+    const { clock, drain, end, log, start, result } = setUp(1);
+    start();
+    await clock.pass(1_000);
+    start();
+    await clock.pass(1_000);
+    expect(log).toEqual(['0 stop']);
+    drain.hurry();
+    await clock.pass(0);
+    expect(log).toEqual(['0 stop', '2 end']);
+    end();
+    await clock.pass(0);
+    expect(result()).toBe('cut');
+  });
+});

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { Clock } from '../../agent/src/clock.js';
+
+export { random } from '../../local/fleet/chance.js';
+
+/** A clock that a test moves: `pass` runs what falls due, in order, and lets promises settle in between. */
+export class ManualClock implements Clock {
+  #now = 0;
+  #next = 0;
+  readonly #plans = new Map<number, { at: number; fn: () => void }>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(ms: number, fn: () => void): () => void {
+    const id = this.#next++;
+    this.#plans.set(id, { at: this.#now + ms, fn });
+    return () => this.#plans.delete(id);
+  }
+
+  async pass(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    await settle();
+    for (;;) {
+      const due = [...this.#plans].filter(([, plan]) => plan.at <= end);
+      const first = due.sort(([a, x], [b, y]) => x.at - y.at || a - b)[0];
+      if (!first) break;
+      const [id, plan] = first;
+      this.#plans.delete(id);
+      this.#now = Math.max(this.#now, plan.at);
+      plan.fn();
+      await settle();
+    }
+    this.#now = end;
+  }
+}
+
+/** Lets everything run that waits for settled promises only. */
+export async function settle(): Promise<void> {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+}
