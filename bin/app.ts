@@ -3,7 +3,7 @@
 
 import { App, type Environment, Validations } from 'aws-cdk-lib/core';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { readSettings, type Settings, SettingsError } from '../lib/settings.js';
+import { readSettings, type Settings, SettingsError } from '../lib/settings/settings.js';
 import { VoiceAgentStack } from '../lib/voice-agent-stack.js';
 
 /** The account and Region of the stack; none, if nothing is to be looked up in them. */

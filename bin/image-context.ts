@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { fileURLToPath } from 'node:url';
-import { stageImageContext } from '../lib/image-context.js';
+import { stageImageContext } from '../lib/image/image-context.js';
 
 // Prints the folder from which `cdk deploy` builds the image, for those who build it themselves.
 process.stdout.write(`${stageImageContext(fileURLToPath(new URL('..', import.meta.url)))}\n`);

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
+export * from './access/livekit-credentials.js';
+export * from './access/nova-sonic-access.js';
+export * from './image/agent-image.js';
 // The constructs, for a stack of your own; examples/ show how.
-export * from './agent-alarms.js';
-export * from './agent-dashboard.js';
-export * from './agent-image.js';
-export * from './agent-metrics.js';
-export * from './agent-network.js';
-export { DEFAULT_PRICES, type TokenPrices } from './container-environment.js';
-export * from './livekit-credentials.js';
-export * from './nova-sonic-access.js';
-export * from './saved-queries.js';
-export * from './session-scaling.js';
-export * from './settings.js';
-export * from './task-crash-log.js';
-export * from './voice-agent-monitoring.js';
-export * from './voice-agent-service.js';
+export * from './monitoring/agent-alarms.js';
+export * from './monitoring/agent-dashboard.js';
+export * from './monitoring/logs-insights-queries.js';
+export * from './monitoring/task-crash-log.js';
+export * from './monitoring/voice-agent-monitoring.js';
+export * from './network/agent-network.js';
+export * from './scaling/call-scaling.js';
+export * from './service/agent-metrics.js';
+export { DEFAULT_PRICES, type TokenPrices } from './service/container-environment.js';
+export * from './service/voice-agent-service.js';
+export * from './settings/settings.js';
 export * from './voice-agent-stack.js';

@@ -14,16 +14,16 @@ import {
   type StackProps,
 } from 'aws-cdk-lib/core';
 import type { Construct } from 'constructs';
-import { AgentImage } from './agent-image.js';
-import { AgentNetwork, type AgentNetworkProps, importVpc } from './agent-network.js';
+import { LiveKitCredentials } from './access/livekit-credentials.js';
+import { NovaSonicAccess } from './access/nova-sonic-access.js';
+import { AgentImage } from './image/agent-image.js';
 import { RANGES, streamQuotaWarning } from './limits.js';
-import { LiveKitCredentials } from './livekit-credentials.js';
-import { NovaSonicAccess } from './nova-sonic-access.js';
-import { SessionScaling } from './session-scaling.js';
-import type { Settings } from './settings.js';
-import { mostCalls } from './task-size.js';
-import { VoiceAgentMonitoring } from './voice-agent-monitoring.js';
-import { VoiceAgentService } from './voice-agent-service.js';
+import { VoiceAgentMonitoring } from './monitoring/voice-agent-monitoring.js';
+import { AgentNetwork, type AgentNetworkProps, importVpc } from './network/agent-network.js';
+import { SessionScaling } from './scaling/call-scaling.js';
+import { mostCalls } from './service/task-size.js';
+import { VoiceAgentService } from './service/voice-agent-service.js';
+import type { Settings } from './settings/settings.js';
 
 export interface VoiceAgentStackProps extends StackProps {
   /** What to build, as `readSettings` returns it. */

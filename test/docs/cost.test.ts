@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { readSettings } from '../../lib/settings.js';
+import { readSettings } from '../../lib/settings/settings.js';
 import { resources, templateWith } from '../lib/synth.js';
 
 const TEXT = readFileSync(new URL('../../docs/cost.md', import.meta.url), 'utf8');

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { dispose } from '@livekit/rtc-node';
 import getPort from 'get-port';
 import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
-import { HEALTH_SCRIPT } from '../../lib/health-check.js';
+import { HEALTH_SCRIPT } from '../../lib/service/health-check.js';
 import { CALLER_RATE } from '../../local/caller.js';
 import { Child } from '../../local/child.js';
 import { Conversation, type Outcome } from '../../local/conversation.js';

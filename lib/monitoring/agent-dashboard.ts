@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import {
+  type Alarm,
+  AlarmStatusWidget,
+  Dashboard,
+  GraphWidget,
+  type GraphWidgetProps,
+  type IMetric,
+  type IWidget,
+  LogQueryWidget,
+  MathExpression,
+  SingleValueWidget,
+  Stats,
+  TextWidget,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import type { FargateService } from 'aws-cdk-lib/aws-ecs';
+import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
+import { Duration, Stack } from 'aws-cdk-lib/core';
+import { Construct } from 'constructs';
+import { type AgentMetrics, runningTasks } from '../service/agent-metrics.js';
+import { ERRORS } from './logs-insights-queries.js';
+
+export interface AgentDashboardProps {
+  /** The service whose tasks, CPU and memory are shown. */
+  readonly service: FargateService;
+  /** What its tasks publish. */
+  readonly metrics: AgentMetrics;
+  /** The log whose last errors are shown. */
+  readonly logGroup: ILogGroup;
+  /** Alarms whose states are shown first. */
+  readonly alarms: readonly Alarm[];
+  /** Streams that may be open at once in all Regions together, drawn as a line. */
+  readonly streamQuota: number;
+  /** Bedrock Regions, for the throttles of each. */
+  readonly regions: readonly string[];
+}
+
+const WIDTH = 24;
+const HEIGHT = 6;
+const MINUTE = Duration.minutes(1);
+const HOUR = Duration.hours(1);
+
+/** Answers, top down: are calls answered, how fast, how many, what fails, what does it cost. */
+export class AgentDashboard extends Construct {
+  public readonly dashboard: Dashboard;
+
+  constructor(scope: Construct, id: string, props: AgentDashboardProps) {
+    super(scope, id);
+    this.dashboard = new Dashboard(this, 'Dashboard', {
+      defaultInterval: Duration.hours(3),
+      widgets: [
+        [heading('Are calls answered?')],
+        answered(props),
+        [heading('How fast?')],
+        speed(props.metrics),
+        [heading('How many?')],
+        volume(props),
+        [heading('What fails?')],
+        failures(props),
+        [heading('What does it cost?')],
+        cost(props.metrics),
+      ],
+    });
+  }
+
+  /** Where it is seen in the console. */
+  public get url(): string {
+    const stack = Stack.of(this);
+    return `https://${stack.region}.console.aws.amazon.com/cloudwatch/home?region=${stack.region}#dashboards/dashboard/${this.dashboard.dashboardName}`;
+  }
+}
+
+function answered(props: AgentDashboardProps): IWidget[] {
+  const { alarms, metrics, service } = props;
+  return [
+    new AlarmStatusWidget({ title: 'Alarms', alarms: [...alarms], width: 9, height: HEIGHT }),
+    new SingleValueWidget({
+      title: 'Now',
+      width: 6,
+      height: HEIGHT,
+      metrics: [
+        liveCalls(props, 'Live calls'),
+        // By an expression: CDK shows a metric that another expression uses only once, and without its label.
+        new MathExpression({
+          expression: 'running',
+          usingMetrics: { running: runningTasks(service) },
+          label: 'Running tasks',
+          period: MINUTE,
+        }),
+        metrics.slotShare({ label: 'Slots in use (%)' }),
+      ],
+    }),
+    graph('Calls accepted and refused', 9, [
+      metrics.callsAccepted({ label: 'accepted' }),
+      metrics.callsRefused({ label: 'refused (offered elsewhere)' }),
+    ]),
+  ];
+}
+
+function speed(metrics: AgentMetrics): IWidget[] {
+  return [
+    graph(
+      'First sound of a reply (ms)',
+      12,
+      percentiles((p) => metrics.firstAudioMs(p, { label: p })),
+    ),
+    graph(
+      'Silence after an interruption (ms)',
+      6,
+      percentiles((p) => metrics.bargeInMs(p, { label: p })),
+    ),
+    graph(
+      'Tools (ms)',
+      6,
+      percentiles((p) => metrics.toolMs(p, { label: p })),
+    ),
+  ];
+}
+
+function volume(props: AgentDashboardProps): IWidget[] {
+  const { metrics, service, streamQuota } = props;
+  return [
+    graph('Live calls', 8, [liveCalls(props, 'calls')], {
+      leftAnnotations: [{ value: streamQuota, label: 'Bedrock stream quota' }],
+    }),
+    graph('Slots in use (%)', 8, [
+      metrics.slotShare({ label: 'mean of the tasks' }),
+      metrics.slotShare({ label: 'fullest task', statistic: Stats.MAXIMUM }),
+    ]),
+    graph('Tasks, CPU and memory', 8, [runningTasks(service, { label: 'running tasks' })], {
+      right: [
+        service.metricCpuUtilization({ label: 'CPU (%)' }),
+        service.metricMemoryUtilization({ label: 'memory (%)' }),
+      ],
+      rightYAxis: { min: 0, max: 100 },
+    }),
+  ];
+}
+
+function failures({ metrics, logGroup, regions }: AgentDashboardProps): IWidget[] {
+  return [
+    graph('Streams', 8, [
+      metrics.streamErrors({ label: 'errors' }),
+      metrics.failOvers({ label: 'fail-overs to another Region' }),
+      metrics.streamRenewals({ label: 'renewals (normal)' }),
+      ...regions.map((region) =>
+        metrics.throttles({ label: `throttles ${region}`, dimensionsMap: { region } }),
+      ),
+    ]),
+    graph('Calls refused by reason', 8, [byDimension(metrics, 'CallsRefused', 'reason')]),
+    graph('Tasks and tools', 8, [
+      metrics.jobCrashes({ label: 'calls crashed' }),
+      metrics.protectionFailures({ label: 'protection refused' }),
+      metrics.toolErrors({ label: 'tools failed' }),
+    ]),
+    new LogQueryWidget({
+      title: 'Last errors',
+      width: WIDTH,
+      height: HEIGHT,
+      logGroupNames: [logGroup.logGroupName],
+      queryLines: [
+        'fields @timestamp, msg, call_id, kind, region',
+        `filter ${ERRORS}`,
+        'sort @timestamp desc',
+        'limit 20',
+      ],
+    }),
+  ];
+}
+
+function cost(metrics: AgentMetrics): IWidget[] {
+  const kinds = ['InputSpeech', 'OutputSpeech', 'InputText', 'OutputText'] as const;
+  const usd = (label?: string) => metrics.costUsd({ period: HOUR, ...(label && { label }) });
+  return [
+    graph('Bedrock (USD an hour)', 8, [usd('USD')]),
+    graph('Bedrock (USD a call-minute)', 8, [
+      new MathExpression({
+        expression: '60 * usd / seconds',
+        usingMetrics: { usd: usd(), seconds: metrics.callSeconds({ period: HOUR }) },
+        label: 'USD a call-minute',
+        period: HOUR,
+      }),
+    ]),
+    graph(
+      'Tokens an hour',
+      8,
+      kinds.map((kind) => metrics.tokens(kind, { label: kind, period: HOUR })),
+    ),
+  ];
+}
+
+/** Calls of all tasks together: the mean of a task times the tasks. */
+function liveCalls({ metrics, service }: AgentDashboardProps, label: string): IMetric {
+  return new MathExpression({
+    expression: 'calls * tasks',
+    usingMetrics: { calls: metrics.activeCalls(), tasks: runningTasks(service) },
+    label,
+    period: MINUTE,
+  });
+}
+
+/** All values of a dimension that a metric has, whatever they turn out to be. */
+function byDimension(metrics: AgentMetrics, metric: string, dimension: string): IMetric {
+  return new MathExpression({
+    expression: `SEARCH('{${metrics.namespace},service,${dimension}} MetricName="${metric}" service="${metrics.serviceName}"', 'Sum', 60)`,
+    usingMetrics: {},
+    label: '',
+    period: MINUTE,
+  });
+}
+
+function percentiles(metric: (statistic: string) => IMetric): IMetric[] {
+  return [Stats.p(50), Stats.p(90), Stats.p(99)].map(metric);
+}
+
+function graph(
+  title: string,
+  width: number,
+  left: IMetric[],
+  more: GraphWidgetProps = {},
+): GraphWidget {
+  return new GraphWidget({ title, width, height: HEIGHT, left, leftYAxis: { min: 0 }, ...more });
+}
+
+function heading(text: string): TextWidget {
+  return new TextWidget({ markdown: `## ${text}`, width: WIDTH, height: 1 });
+}

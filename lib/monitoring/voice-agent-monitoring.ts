@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import { Stack } from 'aws-cdk-lib/core';
+import { Construct } from 'constructs';
+import type { VoiceAgentService } from '../service/voice-agent-service.js';
+import { AgentAlarms, type AlarmThresholds } from './agent-alarms.js';
+import { AgentDashboard } from './agent-dashboard.js';
+import { SavedQueries } from './logs-insights-queries.js';
+import { TaskCrashLog } from './task-crash-log.js';
+
+export interface VoiceAgentMonitoringProps {
+  /** The agent to watch. */
+  readonly agent: VoiceAgentService;
+
+  /**
+   * Address to which alarms are mailed. AWS asks it to confirm once; until then nothing arrives.
+   * @default - nobody is told
+   */
+  readonly alarmEmail?: string;
+
+  /**
+   * A topic of yours for the alarms; `alarmEmail` is subscribed to it.
+   * @default - an own topic when `alarmEmail` is given
+   */
+  readonly alarmTopic?: ITopic;
+
+  /**
+   * From which values on alarms go off.
+   * @default - see AlarmThresholds
+   */
+  readonly thresholds?: AlarmThresholds;
+
+  /**
+   * How long the events of crashed tasks are kept.
+   * @default RetentionDays.ONE_MONTH
+   */
+  readonly logRetention?: RetentionDays;
+}
+
+/** Dashboard, alarms, saved queries and the log of crashed tasks of one voice agent. */
+export class VoiceAgentMonitoring extends Construct {
+  public readonly dashboard: AgentDashboard;
+  public readonly alarms: AgentAlarms;
+  public readonly crashLog: TaskCrashLog;
+  public readonly alarmTopic?: ITopic;
+
+  constructor(scope: Construct, id: string, props: VoiceAgentMonitoringProps) {
+    super(scope, id);
+    const { service, metrics, logGroup, novaSonic } = props.agent;
+    const topic = props.alarmTopic ?? (props.alarmEmail ? this.ownTopic() : undefined);
+    if (topic) {
+      this.alarmTopic = topic;
+      if (props.alarmEmail) topic.addSubscription(new EmailSubscription(props.alarmEmail));
+    }
+    const crashLog = new TaskCrashLog(this, 'TaskCrashes', {
+      service,
+      retention: props.logRetention ?? RetentionDays.ONE_MONTH,
+    });
+    this.crashLog = crashLog;
+    this.alarms = new AgentAlarms(this, 'Alarms', {
+      service,
+      metrics,
+      taskCrashes: (period) => crashLog.metricCrashes({ period }),
+      streamQuota: novaSonic.streamQuota,
+      topic,
+      thresholds: props.thresholds,
+    });
+    this.dashboard = new AgentDashboard(this, 'Dashboard', {
+      service,
+      metrics,
+      logGroup,
+      alarms: this.alarms.alarms,
+      streamQuota: novaSonic.streamQuota,
+      regions: novaSonic.regions,
+    });
+    new SavedQueries(this, 'Queries', { logGroup, serviceName: metrics.serviceName });
+  }
+
+  private ownTopic(): Topic {
+    const stack = Stack.of(this);
+    const topic = new Topic(this, 'AlarmTopic', {
+      displayName: 'Voice agent alarms',
+      enforceSSL: true,
+    });
+    // The policy that enforces TLS replaces the default one, by which alarms of the account might publish.
+    topic.grantPublish(
+      new ServicePrincipal('cloudwatch.amazonaws.com', {
+        conditions: {
+          StringEquals: { 'aws:SourceAccount': stack.account },
+          ArnLike: {
+            'aws:SourceArn': stack.formatArn({ service: 'cloudwatch', resource: 'alarm:*' }),
+          },
+        },
+      }),
+    );
+    return topic;
+  }
+}

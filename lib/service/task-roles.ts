@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { IRepository } from 'aws-cdk-lib/aws-ecr';
+import type { ICluster } from 'aws-cdk-lib/aws-ecs';
+import { PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
+import { Stack, Validations } from 'aws-cdk-lib/core';
+import { Construct } from 'constructs';
+import type { LiveKitCredentials } from '../access/livekit-credentials.js';
+import { wildcardFinding } from '../access/nag-suppressions.js';
+import type { NovaSonicAccess } from '../access/nova-sonic-access.js';
+
+export interface TaskRolesProps {
+  /** Cluster of the tasks that may be protected. */
+  readonly cluster: ICluster;
+  /** Model and Regions that the code may call. */
+  readonly novaSonic: NovaSonicAccess;
+  /** The one secret that ECS may read. */
+  readonly credentials: LiveKitCredentials;
+  /** Where ECS pulls the image from. */
+  readonly repository: IRepository;
+  /** Where ECS writes the log. */
+  readonly logGroup: ILogGroup;
+}
+
+/** The two roles of a task: what its code may do, and what ECS may do to start it. Neither may do anything else. */
+export class TaskRoles extends Construct {
+  /** Of the code in the container: the model, and protection of tasks of this cluster. */
+  public readonly task: Role;
+  /** Of ECS: this image, this secret, this log group. */
+  public readonly execution: Role;
+
+  constructor(scope: Construct, id: string, props: TaskRolesProps) {
+    super(scope, id);
+    this.task = new Role(this, 'Task', {
+      description: 'Voice agent: call Nova Sonic, protect its own ECS tasks',
+      assumedBy: this.ecsTasks(),
+    });
+    props.novaSonic.grantInvoke(this.task);
+    this.grantTaskProtection(props.cluster);
+
+    // Inline, so that the role is never there without its rights when the first task starts.
+    this.execution = new Role(this, 'Execution', {
+      description: 'Starts the voice agent: pull its image, read its secret, write its log',
+      assumedBy: this.ecsTasks(),
+      inlinePolicies: { Start: this.startPolicy(props) },
+    });
+    Validations.of(this.execution).acknowledge({
+      id: 'AwsSolutions-IAM5[Resource::*]',
+      reason:
+        'ecr:GetAuthorizationToken has no resource; AWS accepts it on * only. Pulling is limited to one repository.',
+    });
+  }
+
+  /** ECS tasks of this account and Region, so that no other account's service can borrow the role. */
+  private ecsTasks(): ServicePrincipal {
+    const stack = Stack.of(this);
+    return new ServicePrincipal('ecs-tasks.amazonaws.com', {
+      conditions: {
+        StringEquals: { 'aws:SourceAccount': stack.account },
+        ArnLike: { 'aws:SourceArn': stack.formatArn({ service: 'ecs', resource: '*' }) },
+      },
+    });
+  }
+
+  private grantTaskProtection(cluster: ICluster): void {
+    const tasks = Stack.of(this).formatArn({
+      service: 'ecs',
+      resource: 'task',
+      resourceName: `${cluster.clusterName}/*`,
+    });
+    this.task.addToPolicy(
+      new PolicyStatement({
+        actions: ['ecs:GetTaskProtection', 'ecs:UpdateTaskProtection'],
+        resources: [tasks],
+        conditions: { ArnEquals: { 'ecs:cluster': cluster.clusterArn } },
+      }),
+    );
+    Validations.of(this.task).acknowledge({
+      id: wildcardFinding(this, tasks),
+      reason:
+        'The ID of a task is made when it starts; the cluster is named in the ARN and in a condition.',
+    });
+  }
+
+  private startPolicy(props: TaskRolesProps): PolicyDocument {
+    return new PolicyDocument({
+      statements: [
+        new PolicyStatement({ actions: ['ecr:GetAuthorizationToken'], resources: ['*'] }),
+        new PolicyStatement({
+          actions: [
+            'ecr:BatchCheckLayerAvailability',
+            'ecr:BatchGetImage',
+            'ecr:GetDownloadUrlForLayer',
+          ],
+          resources: [props.repository.repositoryArn],
+        }),
+        ...props.credentials.readStatements(),
+        new PolicyStatement({
+          actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+          resources: [props.logGroup.logGroupArn],
+        }),
+      ],
+    });
+  }
+}

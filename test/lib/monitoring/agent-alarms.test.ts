@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { describe, expect, test } from '@jest/globals';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import type { AlarmThresholds } from '../../../lib/monitoring/agent-alarms.js';
+import { VoiceAgentMonitoring } from '../../../lib/monitoring/voice-agent-monitoring.js';
+import { VoiceAgentService } from '../../../lib/service/voice-agent-service.js';
+import { flat, resources, stackOf, templateOf, templateWith } from '../synth.js';
+
+const alarmsOf = (template: ReturnType<typeof templateWith>) =>
+  Object.fromEntries(
+    resources(template, 'AWS::CloudWatch::Alarm')
+      .filter(([id]) => id.startsWith('Monitoring'))
+      .map(([id, { Properties }]) => [
+        id.replace(/^MonitoringAlarms|[0-9A-F]{8}$/g, ''),
+        // biome-ignore lint/suspicious/noExplicitAny: templates have no types
+        Properties as any,
+      ]),
+  );
+
+const OURS = {
+  Namespace: 'NovaSonicAgent',
+  Dimensions: [{ Name: 'service', Value: 'voice-agent' }],
+};
+const UP = 'GreaterThanOrEqualToThreshold';
+const DOWN = 'LessThanThreshold';
+
+/** Each alarm: what it watches, then for how long, from which value on, and what silence means to it. */
+const TABLE: [string, object, object][] = [
+  [
+    'SlotsNearlyFull',
+    { ...OURS, MetricName: 'SlotShare', Statistic: 'Average', Period: 60 },
+    { EvaluationPeriods: 5, Threshold: 90, ComparisonOperator: UP },
+  ],
+  [
+    'CallsRefused',
+    { ...OURS, MetricName: 'CallsRefused', Statistic: 'Sum', Period: 300 },
+    { EvaluationPeriods: 1, Threshold: 5, ComparisonOperator: UP },
+  ],
+  ['StreamQuotaNearlyUsed', {}, { EvaluationPeriods: 2, Threshold: 80, ComparisonOperator: UP }],
+  [
+    'RepliesSlow',
+    { ...OURS, MetricName: 'FirstAudioMs', ExtendedStatistic: 'p90', Period: 300 },
+    { EvaluationPeriods: 3, Threshold: 2500, ComparisonOperator: UP },
+  ],
+  [
+    'StreamErrors',
+    { ...OURS, MetricName: 'StreamErrors', Statistic: 'Sum', Period: 300 },
+    { EvaluationPeriods: 1, Threshold: 5, ComparisonOperator: UP },
+  ],
+  [
+    'Throttles',
+    { ...OURS, MetricName: 'Throttles', Statistic: 'Sum', Period: 300 },
+    { EvaluationPeriods: 1, Threshold: 1, ComparisonOperator: UP },
+  ],
+  [
+    'CallsCrashed',
+    { ...OURS, MetricName: 'JobCrashes', Statistic: 'Sum', Period: 300 },
+    { EvaluationPeriods: 1, Threshold: 1, ComparisonOperator: UP },
+  ],
+  [
+    'NoTaskRunning',
+    {
+      Namespace: 'AWS/ECS',
+      MetricName: 'CPUUtilization',
+      Statistic: 'SampleCount',
+      Period: 60,
+      Dimensions: [
+        { Name: 'ClusterName', Value: expect.anything() },
+        { Name: 'ServiceName', Value: expect.anything() },
+      ],
+    },
+    {
+      ...{ EvaluationPeriods: 3, Threshold: 1, ComparisonOperator: DOWN },
+      TreatMissingData: 'breaching',
+    },
+  ],
+  [
+    'NoTaskRegistered',
+    { ...OURS, MetricName: 'Registered', Statistic: 'Maximum', Period: 60 },
+    { EvaluationPeriods: 3, Threshold: 1, ComparisonOperator: DOWN },
+  ],
+  [
+    'MetricsSilent',
+    { ...OURS, MetricName: 'SlotShare', Statistic: 'SampleCount', Period: 60 },
+    {
+      ...{ EvaluationPeriods: 5, Threshold: 1, ComparisonOperator: DOWN },
+      TreatMissingData: 'breaching',
+    },
+  ],
+  [
+    'ProtectionFailures',
+    { ...OURS, MetricName: 'ProtectionFailures', Statistic: 'Sum', Period: 300 },
+    { EvaluationPeriods: 2, Threshold: 1, ComparisonOperator: UP },
+  ],
+  [
+    'CrashLoop',
+    {
+      Namespace: 'AWS/Events',
+      MetricName: 'TriggeredRules',
+      Statistic: 'Sum',
+      Period: 900,
+      Dimensions: [{ Name: 'RuleName', Value: expect.anything() }],
+    },
+    { EvaluationPeriods: 1, Threshold: 3, ComparisonOperator: UP },
+  ],
+];
+
+describe('an alarm', () => {
+  test('is there for each way in which callers can be hurt', () => {
+    expect(Object.keys(alarmsOf(templateWith())).sort()).toEqual(
+      TABLE.map(([name]) => name).sort(),
+    );
+  });
+
+  test.each(TABLE)('%s watches what it says', (name, watched, limit) => {
+    const { AlarmDescription, Metrics, ...rest } = alarmsOf(templateWith())[name];
+    expect(rest).toEqual({ TreatMissingData: 'notBreaching', ...watched, ...limit });
+    // What it means, a colon, and what to do first.
+    expect(AlarmDescription).toMatch(/^[A-Z].{15,}: .{20,}[^X]\.$/);
+  });
+
+  test('counts live calls against the streams of all Regions together', () => {
+    const { Metrics } = alarmsOf(templateWith()).StreamQuotaNearlyUsed;
+    const expression = { Expression: '100 * calls * tasks / 20', ReturnData: true };
+    const label = { Label: 'Bedrock streams in use (percent of the quota)' };
+    expect(Metrics).toEqual([
+      expect.objectContaining({ ...expression, ...label }),
+      expect.objectContaining({ Id: 'tasks', ReturnData: false }),
+      expect.objectContaining({ Id: 'calls', ReturnData: false }),
+    ]);
+    expect(Metrics[1].MetricStat).toMatchObject({
+      ...{ Metric: { MetricName: 'CPUUtilization' }, Period: 60, Stat: 'SampleCount' },
+    });
+    expect(Metrics[2].MetricStat).toMatchObject({
+      ...{ Metric: { MetricName: 'ActiveCalls' }, Period: 60, Stat: 'Average' },
+    });
+    const wider = { bedrockRegions: 'us-east-1,us-west-2', streamQuotaPerRegion: 30 };
+    const other = alarmsOf(templateWith(wider)).StreamQuotaNearlyUsed;
+    expect(flat(other.Metrics[0].Expression)).toBe('100 * calls * tasks / 60');
+    expect(other.AlarmDescription).toMatch(/^Calls use 80 percent of the 60 streams that/);
+  });
+});
+
+describe('alone in another stack', () => {
+  const alarms = (thresholds?: AlarmThresholds, ownTopic = false) =>
+    alarmsOf(
+      templateOf(
+        stackOf((scope) => {
+          const agent = new VoiceAgentService(scope, 'Agent');
+          new VoiceAgentMonitoring(scope, 'Monitoring', {
+            agent,
+            ...(thresholds && { thresholds }),
+            ...(ownTopic && { alarmTopic: new Topic(scope, 'Theirs') }),
+          });
+        }),
+      ),
+    );
+
+  test.each<[keyof AlarmThresholds, string, RegExp?]>([
+    ['slotSharePercent', 'SlotsNearlyFull', /^For five minutes 7 percent of the slots/],
+    ['callsRefused', 'CallsRefused'],
+    ['firstAudioP90Ms', 'RepliesSlow', /takes longer than 7 ms to its/],
+    ['streamErrors', 'StreamErrors'],
+    ['throttles', 'Throttles'],
+    ['streamQuotaPercent', 'StreamQuotaNearlyUsed', /^Calls use 7 percent of the 20 streams/],
+    ['protectionFailures', 'ProtectionFailures'],
+    ['taskCrashes', 'CrashLoop'],
+  ])('the threshold "%s" moves %s and nothing else', (threshold, name, sentence = /./) => {
+    const before = alarms();
+    const after = alarms({ [threshold]: 7 });
+    expect(after[name].Threshold).toBe(7);
+    expect(after[name].AlarmDescription).toMatch(sentence);
+    for (const other of Object.keys(before).filter((key) => key !== name)) {
+      expect(after[other]).toEqual(before[other]);
+    }
+  });
+
+  test('a topic of theirs is told when an alarm goes off and when it is over', () => {
+    for (const { AlarmActions, OKActions } of Object.values(alarms(undefined, true))) {
+      expect([AlarmActions, OKActions].map(flat).join()).toMatch(/(\{"Ref":"Theirs\w+"\}.*){2}/);
+    }
+  });
+});

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { describe, expect, test } from '@jest/globals';
+import { flat, only, resources, templateWith } from '../synth.js';
+
+interface Widget {
+  type: string;
+  width: number;
+  height: number;
+  // biome-ignore lint/suspicious/noExplicitAny: CloudWatch's JSON
+  properties: any;
+}
+
+const body = (context = {}) =>
+  JSON.parse(flat(only(templateWith(context), 'AWS::CloudWatch::Dashboard').DashboardBody));
+
+const widget = (title: string, context = {}): Widget =>
+  body(context).widgets.find(({ properties }: Widget) => properties.title === title);
+
+/** A row of a graph as `[right] Metric[dimensions] statistic/period "label"`; what only an expression uses is left out. */
+function rows(title: string, context = {}): string[] {
+  return widget(title, context).properties.metrics.flatMap((row: unknown[]) => {
+    const { visible, expression, label, stat, period, yAxis } = row.at(-1) as Record<
+      string,
+      string
+    >;
+    if ((visible as unknown) === false) return [];
+    const [, name, ...dimensions] = row
+      .slice(0, -1)
+      .map((part) => String(part).replace(/<.*>/, ''));
+    const shown = expression ?? `${name}[${dimensions}] ${stat ?? 'Average'}`;
+    return `${yAxis ? `${yAxis} ` : ''}${shown}/${period ?? 'auto'} ${label ?? ''}`.trim();
+  });
+}
+
+const OURS = '[service,voice-agent]';
+const TASK = '[ClusterName,,ServiceName,]';
+const percentiles = (name: string) =>
+  ['p50', 'p90', 'p99'].map((p) => `${name}${OURS} ${p}/60 ${p}`);
+
+describe('the dashboard', () => {
+  test('answers its questions from the top down, over the last three hours', () => {
+    const shown = body().widgets.map(({ type, width, height, properties }: Widget) =>
+      type === 'text' ? properties.markdown : [properties.title, type, width, height],
+    );
+    expect(body().start).toBe('-PT3H');
+    expect(shown).toEqual([
+      '## Are calls answered?',
+      ['Alarms', 'alarm', 9, 6],
+      ['Now', 'metric', 6, 6],
+      ['Calls accepted and refused', 'metric', 9, 6],
+      '## How fast?',
+      ['First sound of a reply (ms)', 'metric', 12, 6],
+      ['Silence after an interruption (ms)', 'metric', 6, 6],
+      ['Tools (ms)', 'metric', 6, 6],
+      '## How many?',
+      ['Live calls', 'metric', 8, 6],
+      ['Slots in use (%)', 'metric', 8, 6],
+      ['Tasks, CPU and memory', 'metric', 8, 6],
+      '## What fails?',
+      ['Streams', 'metric', 8, 6],
+      ['Calls refused by reason', 'metric', 8, 6],
+      ['Tasks and tools', 'metric', 8, 6],
+      ['Last errors', 'log', 24, 6],
+      '## What does it cost?',
+      ['Bedrock (USD an hour)', 'metric', 8, 6],
+      ['Bedrock (USD a call-minute)', 'metric', 8, 6],
+      ['Tokens an hour', 'metric', 8, 6],
+    ]);
+  });
+
+  test('fills each row of 24 columns, and no heading stands beside a graph', () => {
+    const ends = new Map<number, number>();
+    for (const { y, x, width } of body().widgets)
+      ends.set(y, Math.max(ends.get(y) ?? 0, x + width));
+    expect([...ends.values()]).toEqual([24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24]);
+  });
+
+  test('shows the state of every alarm first', () => {
+    const alarms = resources(templateWith(), 'AWS::CloudWatch::Alarm')
+      .map(([id]) => id)
+      .filter((id) => id.startsWith('Monitoring'));
+    const shown: string[] = widget('Alarms').properties.alarms;
+    expect([...shown].sort()).toEqual(alarms.map((id) => `<${id}.Arn>`).sort());
+  });
+
+  test.each<[string, string[]]>([
+    [
+      'Now',
+      [
+        'calls * tasks/60 Live calls',
+        'running/60 Running tasks',
+        `SlotShare${OURS} Average/60 Slots in use (%)`,
+      ],
+    ],
+    [
+      'Calls accepted and refused',
+      [
+        `CallsAccepted${OURS} Sum/60 accepted`,
+        `CallsRefused${OURS} Sum/60 refused (offered elsewhere)`,
+      ],
+    ],
+    ['First sound of a reply (ms)', percentiles('FirstAudioMs')],
+    ['Silence after an interruption (ms)', percentiles('BargeInMs')],
+    ['Tools (ms)', percentiles('ToolMs')],
+    ['Live calls', ['calls * tasks/60 calls']],
+    [
+      'Slots in use (%)',
+      [`SlotShare${OURS} Average/60 mean of the tasks`, `SlotShare${OURS} Maximum/60 fullest task`],
+    ],
+    [
+      'Tasks, CPU and memory',
+      [
+        `CPUUtilization${TASK} SampleCount/60 running tasks`,
+        `right CPUUtilization${TASK} Average/auto CPU (%)`,
+        `right MemoryUtilization${TASK} Average/auto memory (%)`,
+      ],
+    ],
+    [
+      'Streams',
+      [
+        `StreamErrors${OURS} Sum/60 errors`,
+        `FailOvers${OURS} Sum/60 fail-overs to another Region`,
+        `StreamRenewals${OURS} Sum/60 renewals (normal)`,
+        'Throttles[region,us-east-1,service,voice-agent] Sum/60 throttles us-east-1',
+      ],
+    ],
+    [
+      'Calls refused by reason',
+      [
+        `SEARCH('{NovaSonicAgent,service,reason} MetricName="CallsRefused" service="voice-agent"', 'Sum', 60)/60`,
+      ],
+    ],
+    [
+      'Tasks and tools',
+      [
+        `JobCrashes${OURS} Sum/60 calls crashed`,
+        `ProtectionFailures${OURS} Sum/60 protection refused`,
+        `ToolErrors${OURS} Sum/60 tools failed`,
+      ],
+    ],
+    ['Bedrock (USD an hour)', [`CostUsd${OURS} Sum/3600 USD`]],
+    ['Bedrock (USD a call-minute)', ['60 * usd / seconds/3600 USD a call-minute']],
+    [
+      'Tokens an hour',
+      ['InputSpeech', 'OutputSpeech', 'InputText', 'OutputText'].map(
+        (kind) => `${kind}Tokens${OURS} Sum/3600 ${kind}`,
+      ),
+    ],
+  ])('shows in "%s" what it says', (title, expected) => {
+    expect(rows(title)).toEqual(expected);
+  });
+
+  test.each<[string, Record<string, unknown>]>([
+    ['Now', { calls: ['ActiveCalls', 60], tasks: ['CPUUtilization', 60, 'SampleCount'] }],
+    ['Live calls', { calls: ['ActiveCalls', 60], tasks: ['CPUUtilization', 60, 'SampleCount'] }],
+    [
+      'Bedrock (USD a call-minute)',
+      { usd: ['CostUsd', 3600, 'Sum'], seconds: ['CallSeconds', 3600, 'Sum'] },
+    ],
+  ])('reckons "%s" from the right metrics', (title, expected) => {
+    const used = Object.fromEntries(
+      widget(title).properties.metrics.flatMap((row: unknown[]) => {
+        const { id, period, stat } = row.at(-1) as Record<string, string>;
+        return id ? [[id, [row[1], period, ...(stat ? [stat] : [])]]] : [];
+      }),
+    );
+    expect(used).toMatchObject(expected);
+  });
+
+  test('starts every axis at 0, and ends that of CPU and memory at 100', () => {
+    for (const { type, properties } of body().widgets as Widget[]) {
+      if (type !== 'metric' || properties.view === 'singleValue') continue;
+      expect(properties.yAxis).toEqual({
+        left: { min: 0 },
+        ...(properties.title === 'Tasks, CPU and memory' && { right: { min: 0, max: 100 } }),
+      });
+    }
+  });
+
+  test('draws the stream quota, and the throttles of each Region', () => {
+    const two = { bedrockRegions: 'us-east-1,us-west-2' };
+    expect(widget('Live calls').properties.annotations.horizontal).toEqual([
+      { value: 20, label: 'Bedrock stream quota', yAxis: 'left' },
+    ]);
+    expect(widget('Live calls', two).properties.annotations.horizontal[0].value).toBe(40);
+    expect(rows('Streams', two).slice(3)).toEqual([
+      'Throttles[region,us-east-1,service,voice-agent] Sum/60 throttles us-east-1',
+      'Throttles[region,us-west-2,service,voice-agent] Sum/60 throttles us-west-2',
+    ]);
+  });
+
+  test("lists the last errors of the workers' log, newest first", () => {
+    const log = resources(templateWith(), 'AWS::Logs::LogGroup').find(([id]) =>
+      id.startsWith('Log'),
+    )?.[0];
+    expect(
+      widget('Last errors')
+        .properties.query.split(/ ?[|\n] ?/)
+        .filter(Boolean),
+    ).toEqual([
+      `SOURCE '<${log}>'`,
+      'fields @timestamp, msg, call_id, kind, region',
+      'filter level >= 50 or ispresent(kind)',
+      'sort @timestamp desc',
+      'limit 20',
+    ]);
+  });
+});

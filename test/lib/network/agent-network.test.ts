@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { describe, expect, test } from '@jest/globals';
+
+import { SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Stack } from 'aws-cdk-lib/core';
+import { AgentNetwork, type AgentNetworkProps } from '../../../lib/network/agent-network.js';
+import {
+  annotationsOf,
+  flat,
+  Match,
+  newApp,
+  only,
+  resources,
+  stackOf,
+  stackWith,
+  templateOf,
+  templateWith,
+} from '../synth.js';
+
+const THEIRS = {
+  vpcId: 'vpc-0123456789abcdef0',
+  subnetIds: ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'],
+};
+const placement = (context = {}) =>
+  only(templateWith(context), 'AWS::ECS::Service').NetworkConfiguration.AwsvpcConfiguration;
+
+describe('the own VPC', () => {
+  test('has two public subnets and nothing that costs by the hour', () => {
+    const template = templateWith();
+    template.resourceCountIs('AWS::EC2::Subnet', 2);
+    template.resourceCountIs('AWS::EC2::NatGateway', 0);
+    template.resourceCountIs('AWS::EC2::EIP', 0);
+    template.resourceCountIs('AWS::Lambda::Function', 0);
+    expect(
+      resources(template, 'AWS::EC2::VPCEndpoint').map(
+        ([, { Properties }]) => Properties.VpcEndpointType,
+      ),
+    ).toEqual(['Gateway']);
+  });
+
+  test('gives tasks public addresses that nothing can connect to', () => {
+    expect(placement().AssignPublicIp).toBe('ENABLED');
+    const group = only(templateWith(), 'AWS::EC2::SecurityGroup');
+    expect(group).not.toHaveProperty('SecurityGroupIngress');
+    expect(group.GroupDescription).toMatch(/^Voice agent: no inbound rule; .* and AWS$/);
+    for (const [, { Properties }] of resources(templateWith(), 'AWS::EC2::Subnet')) {
+      expect(Properties.MapPublicIpOnLaunch).toBe(false);
+    }
+    expect(group.SecurityGroupEgress).toEqual([
+      expect.objectContaining({ CidrIp: '0.0.0.0/0', IpProtocol: '-1' }),
+    ]);
+  });
+
+  test('keeps a log of rejected traffic', () => {
+    expect(only(templateWith(), 'AWS::EC2::FlowLog')).toMatchObject({
+      TrafficType: 'REJECT',
+      LogDestinationType: 'cloud-watch-logs',
+    });
+  });
+
+  test('moves the tasks to private subnets behind NAT gateways when asked', () => {
+    const template = templateWith({ natGateways: 1 });
+    template.resourceCountIs('AWS::EC2::NatGateway', 1);
+    template.resourceCountIs('AWS::EC2::Subnet', 4);
+    expect(placement({ natGateways: 1 })).toMatchObject({ AssignPublicIp: 'DISABLED' });
+    expect(placement({ natGateways: 1 }).Subnets.map(flat).join()).toContain('Private');
+  });
+
+  test('keeps its public subnets as they are when private ones are added', () => {
+    const ranges = (context = {}) =>
+      resources(templateWith(context), 'AWS::EC2::Subnet').map(([id, { Properties }]) => [
+        id,
+        Properties.CidrBlock,
+      ]);
+    expect(ranges({ natGateways: 1 })).toEqual(expect.arrayContaining(ranges()));
+    expect(ranges({ natGateways: 1 }).map(([, range]) => range)).toEqual([
+      ...['10.0.0.0/20', '10.0.16.0/20', '10.0.32.0/20', '10.0.48.0/20'],
+    ]);
+  });
+
+  test('has interface endpoints when asked, open to the tasks alone', () => {
+    const template = templateWith({ vpcEndpoints: true });
+    const services = resources(template, 'AWS::EC2::VPCEndpoint')
+      .map(([, { Properties }]) => flat(Properties.ServiceName))
+      .map((name) => name.split('.').slice(3).join('.'))
+      .sort();
+    expect(services).toEqual([
+      'bedrock-runtime',
+      'ecr.api',
+      'ecr.dkr',
+      'logs',
+      's3',
+      'secretsmanager',
+    ]);
+    const [, ingress] = resources(template, 'AWS::EC2::SecurityGroupIngress')[0] ?? [];
+    expect(ingress?.Properties).toMatchObject({ FromPort: 443, ToPort: 443, IpProtocol: 'tcp' });
+    expect(ingress?.Properties).not.toHaveProperty('CidrIp');
+    expect(ingress?.Properties.Description).toBe('HTTPS from the voice agent');
+    template.resourceCountIs('AWS::EC2::SecurityGroupIngress', 1);
+
+    const [id, group] =
+      resources(template, 'AWS::EC2::SecurityGroup').find(([name]) => name.includes('Endpoint')) ??
+      [];
+    expect(group?.Properties.GroupDescription).toBe(
+      'Interface endpoints of AWS services: HTTPS from the voice agent',
+    );
+    // CDK's way to say: none.
+    expect(group?.Properties.SecurityGroupEgress).toEqual([
+      expect.objectContaining({ CidrIp: '255.255.255.255/32' }),
+    ]);
+    for (const [, { Properties }] of resources(template, 'AWS::EC2::VPCEndpoint')) {
+      if (Properties.VpcEndpointType !== 'Interface') continue;
+      expect((Properties.SecurityGroupIds as unknown[]).map(flat)).toEqual([`<${id}.GroupId>`]);
+      expect(Properties.PrivateDnsEnabled).toBe(true);
+    }
+  });
+});
+
+describe('an existing VPC', () => {
+  test('is used by its ID, with the subnets named, and nothing is added to it but a security group', () => {
+    const template = templateWith(THEIRS);
+    template.resourceCountIs('AWS::EC2::VPC', 0);
+    template.resourceCountIs('AWS::EC2::Subnet', 0);
+    expect(only(template, 'AWS::EC2::SecurityGroup').VpcId).toBe(THEIRS.vpcId);
+    expect(placement(THEIRS)).toMatchObject({
+      Subnets: THEIRS.subnetIds,
+      AssignPublicIp: 'DISABLED',
+    });
+  });
+
+  test('gives public addresses when its subnets are public', () => {
+    expect(placement({ ...THEIRS, publicIp: true }).AssignPublicIp).toBe('ENABLED');
+  });
+
+  test('is taken without a warning about the routes of its subnets', () => {
+    annotationsOf(stackWith(THEIRS)).hasNoWarning('*', Match.anyValue());
+  });
+
+  test('can have the endpoints, too', () => {
+    const template = templateWith({ ...THEIRS, vpcEndpoints: true });
+    for (const [, { Properties }] of resources(template, 'AWS::EC2::VPCEndpoint')) {
+      expect(Properties).toMatchObject({ VpcId: THEIRS.vpcId, SubnetIds: THEIRS.subnetIds });
+    }
+  });
+});
+
+describe('alone in another stack', () => {
+  const network = (props: AgentNetworkProps) => () =>
+    templateOf(stackOf((scope) => new AgentNetwork(scope, 'Network', props)));
+
+  test('has two zones, also where the account is known and has more', () => {
+    const stack = new Stack(newApp(), 'there', {
+      env: { account: '111122223333', region: 'us-east-1' },
+    });
+    new AgentNetwork(stack, 'Network');
+    templateOf(stack).resourceCountIs('AWS::EC2::Subnet', 2);
+  });
+
+  test('keeps the flow log for a month, and not beyond the stack', () => {
+    const log = (props?: AgentNetworkProps) =>
+      resources(network(props ?? {})(), 'AWS::Logs::LogGroup')[0]?.[1];
+    expect(log()).toMatchObject({ DeletionPolicy: 'Delete', Properties: { RetentionInDays: 30 } });
+    expect(log({ flowLogRetention: RetentionDays.ONE_DAY })?.Properties.RetentionInDays).toBe(1);
+  });
+
+  test('takes as many NAT gateways as it has zones', () => {
+    network({ natGateways: 2 })().resourceCountIs('AWS::EC2::NatGateway', 2);
+  });
+
+  test('takes private addresses in a VPC of theirs', () => {
+    expect(() =>
+      stackOf((scope) => {
+        const vpc = new Vpc(scope, 'Vpc');
+        new AgentNetwork(scope, 'Network', { vpc, assignPublicIp: false });
+      }),
+    ).not.toThrow();
+  });
+
+  test('takes a range of addresses', () => {
+    expect(only(network({ cidr: '172.20.0.0/16' })(), 'AWS::EC2::VPC').CidrBlock).toBe(
+      '172.20.0.0/16',
+    );
+  });
+
+  test('refuses tasks that could reach nothing', () => {
+    expect(network({ assignPublicIp: false })).toThrow(
+      new Error(
+        '"assignPublicIp" cannot be false with 0 "natGateways": the tasks could not reach LiveKit.',
+      ),
+    );
+  });
+
+  test.each<[AgentNetworkProps, string]>([
+    [{ natGateways: 3 }, '"natGateways" cannot be 3: it must be a whole number from 0 to 2.'],
+    [
+      { subnets: { subnetType: SubnetType.PUBLIC } },
+      '"subnets" needs "vpc": an own VPC has subnets of its own.',
+    ],
+  ])('refuses %j', (props, sentence) => {
+    expect(network(props)).toThrow(new Error(sentence));
+  });
+
+  test.each([{ natGateways: 1 }, { natGateways: 0 }, { cidr: '172.20.0.0/16' }])(
+    'refuses %j for a VPC that is not its own',
+    (props) => {
+      expect(() =>
+        stackOf((scope) => {
+          const vpc = new Vpc(scope, 'Vpc');
+          new AgentNetwork(scope, 'Network', { vpc, ...props });
+        }),
+      ).toThrow(
+        new Error('"natGateways" and "cidr" are for an own VPC and cannot be given with "vpc".'),
+      );
+    },
+  );
+
+  test('takes the private subnets with a way out of a VPC of theirs', () => {
+    let network: AgentNetwork | undefined;
+    stackOf((scope) => {
+      const vpc = new Vpc(scope, 'Vpc', { natGateways: 1 });
+      network = new AgentNetwork(scope, 'Network', { vpc });
+    });
+    expect(network?.subnets).toEqual({ subnetType: SubnetType.PRIVATE_WITH_EGRESS });
+    expect(network?.assignPublicIp).toBe(false);
+  });
+
+  test('takes private tasks where there is a NAT gateway', () => {
+    expect(network({ natGateways: 1, assignPublicIp: false })).not.toThrow();
+  });
+});

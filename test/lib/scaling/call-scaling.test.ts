@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { describe, expect, test } from '@jest/globals';
+import { Token } from 'aws-cdk-lib/core';
+import { SessionScaling, type SessionScalingProps } from '../../../lib/scaling/call-scaling.js';
+import { VoiceAgentService } from '../../../lib/service/voice-agent-service.js';
+import { only, resources, stackOf, templateOf, templateWith } from '../synth.js';
+
+const policies = () =>
+  resources(templateWith(), 'AWS::ApplicationAutoScaling::ScalingPolicy').map(
+    ([, { Properties }]) => Properties,
+  );
+const tracking = () => policies().find(({ PolicyType }) => PolicyType === 'TargetTrackingScaling');
+const steps = () => policies().find(({ PolicyType }) => PolicyType === 'StepScaling');
+
+describe('the number of tasks', () => {
+  test('has the bounds of the parameters', () => {
+    expect(only(templateWith(), 'AWS::ApplicationAutoScaling::ScalableTarget')).toMatchObject({
+      MinCapacity: { Ref: 'MinTasks' },
+      MaxCapacity: { Ref: 'MaxTasks' },
+      ScalableDimension: 'ecs:service:DesiredCount',
+    });
+  });
+
+  test('follows the mean share of slots in use, slowly down', () => {
+    expect(tracking()?.TargetTrackingScalingPolicyConfiguration).toEqual({
+      TargetValue: { Ref: 'TargetSlotShare' },
+      CustomizedMetricSpecification: {
+        Namespace: 'NovaSonicAgent',
+        MetricName: 'SlotShare',
+        Statistic: 'Average',
+        Dimensions: [{ Name: 'service', Value: 'voice-agent' }],
+      },
+      ScaleOutCooldown: 60,
+      ScaleInCooldown: 300,
+    });
+  });
+
+  test('steps out after twenty seconds of a burst', () => {
+    expect(steps()?.StepScalingPolicyConfiguration).toMatchObject({
+      AdjustmentType: 'PercentChangeInCapacity',
+      MinAdjustmentMagnitude: 1,
+      Cooldown: 60,
+      MetricAggregationType: 'Average',
+      StepAdjustments: [
+        { MetricIntervalLowerBound: 0, MetricIntervalUpperBound: 10, ScalingAdjustment: 50 },
+        { MetricIntervalLowerBound: 10, ScalingAdjustment: 100 },
+      ],
+    });
+    const [, alarm] =
+      resources(templateWith(), 'AWS::CloudWatch::Alarm').find(([id]) => id.includes('Burst')) ??
+      [];
+    expect(alarm?.Properties).toMatchObject({
+      MetricName: 'SlotShare',
+      Period: 10,
+      EvaluationPeriods: 2,
+      Threshold: 85,
+      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+    });
+  });
+
+  test('never steps in', () => {
+    const lower = resources(templateWith(), 'AWS::CloudWatch::Alarm').filter(([id]) =>
+      id.includes('Lower'),
+    );
+    expect(lower).toEqual([]);
+  });
+
+  test('has other bounds at the times of a schedule, in its time zone', () => {
+    const schedules = [
+      { cron: '0 8 ? * MON-FRI', timeZone: 'Europe/Berlin', minTasks: 4, maxTasks: 20 },
+      { cron: '0 19 ? * MON-FRI', minTasks: 1, maxTasks: 2 },
+    ];
+    const target = only(templateWith({ schedules }), 'AWS::ApplicationAutoScaling::ScalableTarget');
+    expect(target.ScheduledActions).toEqual([
+      {
+        ScheduledActionName: 'Schedule1',
+        Schedule: 'cron(0 8 ? * MON-FRI *)',
+        Timezone: 'Europe/Berlin',
+        ScalableTargetAction: { MinCapacity: 4, MaxCapacity: 20 },
+      },
+      {
+        ScheduledActionName: 'Schedule2',
+        Schedule: 'cron(0 19 ? * MON-FRI *)',
+        Timezone: 'Etc/UTC',
+        ScalableTargetAction: { MinCapacity: 1, MaxCapacity: 2 },
+      },
+    ]);
+    expect(
+      only(templateWith(), 'AWS::ApplicationAutoScaling::ScalableTarget').ScheduledActions ?? [],
+    ).toEqual([]);
+  });
+});
+
+describe('alone in another stack', () => {
+  const scaling = (props: Partial<SessionScalingProps>) => () =>
+    stackOf((scope) => {
+      const { service, metrics } = new VoiceAgentService(scope, 'Agent');
+      new SessionScaling(scope, 'Scaling', { service, metrics, ...props });
+    });
+
+  test('scales from 1 to 2 tasks at 60 percent', () => {
+    const template = templateOf(scaling({})());
+    expect(only(template, 'AWS::ApplicationAutoScaling::ScalableTarget')).toMatchObject({
+      MinCapacity: 1,
+      MaxCapacity: 2,
+    });
+    expect(JSON.stringify(template.toJSON())).toContain('"TargetValue":60');
+  });
+
+  test.each<[string, Partial<SessionScalingProps>]>([
+    ['the lowest target', { targetSlotShare: 10 }],
+    ['the highest target', { targetSlotShare: 80 }],
+    ['a least that is known at deploy only', { minTasks: Token.asNumber({ Ref: 'Least' }) }],
+    [
+      'a most that is known at deploy only',
+      { minTasks: 5, maxTasks: Token.asNumber({ Ref: 'Most' }) },
+    ],
+  ])('takes %s', (_what, props) => {
+    expect(scaling(props)).not.toThrow();
+  });
+
+  test.each<[Partial<SessionScalingProps>, string]>([
+    [{ minTasks: 3, maxTasks: 2 }, '"minTasks" (3) cannot be above "maxTasks" (2).'],
+    [
+      { minTasks: 0 },
+      '"minTasks" cannot be 0: with no task nothing publishes the metric that starts the first one.',
+    ],
+    [{ targetSlotShare: 90 }, '"targetSlotShare" cannot be 90: it is a percentage from 10 to 80.'],
+    [{ targetSlotShare: 9 }, '"targetSlotShare" cannot be 9: it is a percentage from 10 to 80.'],
+    [
+      { schedules: [{ cron: '0 8 * * *', minTasks: 1, maxTasks: 2 }] },
+      '"cron" cannot be "0 8 * * *": it has five fields with a ? for the day of the month or of the week, as in "0 8 ? * MON-FRI".',
+    ],
+    [
+      { schedules: [{ cron: '0 8 ? * *', minTasks: 5, maxTasks: 4 }] },
+      'In the schedule "0 8 ? * *", "minTasks" (5) cannot be above "maxTasks" (4).',
+    ],
+  ])('refuses %j', (props, sentence) => {
+    expect(scaling(props)).toThrow(new Error(sentence));
+  });
+});

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { describe, expect, test } from '@jest/globals';
+import type { Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import { Duration } from 'aws-cdk-lib/core';
+import { COUNTERS, FleetMetrics } from '../../../agent/src/telemetry/metrics.js';
+import { AgentMetrics, runningTasks } from '../../../lib/service/agent-metrics.js';
+import { VoiceAgentService } from '../../../lib/service/voice-agent-service.js';
+import { stackOf } from '../synth.js';
+
+const metrics = new AgentMetrics({ serviceName: 'support' });
+
+const TABLE: [Metric, name: string, statistic: string][] = [
+  [metrics.activeCalls(), 'ActiveCalls', 'Average'],
+  [metrics.slotShare(), 'SlotShare', 'Average'],
+  [metrics.registered(), 'Registered', 'Maximum'],
+  [metrics.callsAccepted(), 'CallsAccepted', 'Sum'],
+  [metrics.callsRefused(), 'CallsRefused', 'Sum'],
+  [metrics.callSeconds(), 'CallSeconds', 'Sum'],
+  [metrics.firstAudioMs('p90'), 'FirstAudioMs', 'p90'],
+  [metrics.bargeInMs('p50'), 'BargeInMs', 'p50'],
+  [metrics.streamRenewals(), 'StreamRenewals', 'Sum'],
+  [metrics.streamErrors(), 'StreamErrors', 'Sum'],
+  [metrics.throttles(), 'Throttles', 'Sum'],
+  [metrics.failOvers(), 'FailOvers', 'Sum'],
+  [metrics.protectionFailures(), 'ProtectionFailures', 'Sum'],
+  [metrics.jobCrashes(), 'JobCrashes', 'Sum'],
+  [metrics.toolMs('p99'), 'ToolMs', 'p99'],
+  [metrics.toolErrors(), 'ToolErrors', 'Sum'],
+  [metrics.tokens('OutputSpeech'), 'OutputSpeechTokens', 'Sum'],
+  [metrics.costUsd(), 'CostUsd', 'Sum'],
+];
+
+/** The names that a worker prints. */
+function published(): Set<string> {
+  const names = new Set<string>(Object.keys(COUNTERS));
+  const write = (line: string) => {
+    for (const { Metrics } of JSON.parse(line)._aws.CloudWatchMetrics) {
+      for (const { Name } of Metrics) names.add(Name);
+    }
+  };
+  const worker = new FleetMetrics({ namespace: 'n', service: 's', write });
+  worker.gauges({ activeCalls: 0, slotShare: 0, registered: true, draining: false });
+  return names;
+}
+
+describe('a metric', () => {
+  test.each(TABLE)('%# is one that the workers publish', (metric, name, statistic) => {
+    expect(metric).toMatchObject({
+      namespace: 'NovaSonicAgent',
+      metricName: name,
+      statistic,
+      dimensions: { service: 'support' },
+    });
+    expect(metric.period.toSeconds()).toBe(60);
+    expect([...published()]).toContain(name);
+  });
+
+  test('is there for all that the workers publish but the number of turns', () => {
+    const used = new Set(TABLE.map(([, name]) => name));
+    for (const kind of ['InputSpeech', 'InputText', 'OutputText'] as const) {
+      used.add(metrics.tokens(kind).metricName);
+    }
+    expect([...published()].filter((name) => !used.has(name))).toEqual(['Turns']);
+  });
+
+  test('takes another period, statistic and dimension, and keeps the service', () => {
+    const region = { region: 'us-west-2' };
+    const options = { period: Duration.minutes(5), statistic: 'max', dimensionsMap: region };
+    const metric = metrics.throttles(options);
+    expect([metric.period.toMinutes(), metric.statistic]).toEqual([5, 'Maximum']);
+    expect(metric.dimensions).toEqual({ service: 'support', ...region });
+  });
+
+  test('is in the namespace that is set', () => {
+    const elsewhere = new AgentMetrics({ serviceName: 'support', namespace: 'Calls' });
+    expect(elsewhere.registered().namespace).toBe('Calls');
+  });
+
+  test('of ECS counts the running tasks: one sample a task and minute', () => {
+    let metric: Metric | undefined;
+    stackOf((scope) => {
+      metric = runningTasks(new VoiceAgentService(scope, 'Agent').service, { label: 'tasks' });
+    });
+    expect(metric).toMatchObject({
+      namespace: 'AWS/ECS',
+      metricName: 'CPUUtilization',
+      statistic: 'SampleCount',
+      label: 'tasks',
+    });
+    expect(metric?.period.toSeconds()).toBe(60);
+  });
+});

