@@ -26,7 +26,7 @@ export default {
   // rtc-node's native client keeps the event loop alive after the last test.
   forceExit: true,
   testTimeout: 30_000,
-  reporters: ['default', '<rootDir>/test/closing-line.js'],
+  reporters: ['default', '<rootDir>/test/support/summary-reporter.js'],
   projects: [
     {
       ...common,
@@ -38,7 +38,7 @@ export default {
       ...common,
       displayName: 'e2e',
       testMatch: ['<rootDir>/test/e2e/**/*.test.ts'],
-      setupFiles: ['<rootDir>/test/e2e/quiet.js'],
+      setupFiles: ['<rootDir>/test/e2e/silence-warnings.js'],
     },
     { ...common, displayName: 'peers', testMatch: ['<rootDir>/test/peers/**/*.test.ts'] },
   ],

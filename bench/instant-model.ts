@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { llm } from '@livekit/agents';
 import type { AudioFrame } from '@livekit/rtc-node';
-import { SILENCE } from '../local/recording.js';
+import { SILENCE } from '../local/audio/wav.js';
 import { loudness } from '../packages/livekit-plugin-nova-sonic/src/audio/chunker.js';
 import { GenerationChannels } from '../packages/livekit-plugin-nova-sonic/src/session/generation-channels.js';
 

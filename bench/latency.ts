@@ -3,7 +3,7 @@
 // once with the plugin and the emulator, once with a model inside the agent that answers at once (LiveKit, WebRTC
 // and the framework alone). Both in one run, on one real LiveKit server, turn about. Then how long a call takes to begin.
 // `npm run bench:latency -- --turns 10 --starts 5`
-import '../local/quiet.js';
+import '../local/command/silence-warnings.js';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,10 +17,10 @@ import { prewarm, RealtimeModel } from 'livekit-plugin-nova-sonic';
 import { AccessToken } from 'livekit-server-sdk';
 import type { Recorded } from 'nova-sonic-emulator';
 import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
-import { CALLER_RATE, Caller, type Line } from '../local/caller.js';
-import { Child } from '../local/child.js';
-import { startLiveKitServer } from '../local/livekit-server.js';
-import { SILENCE } from '../local/recording.js';
+import { SILENCE } from '../local/audio/wav.js';
+import { CALLER_RATE, Caller, type Line } from '../local/caller/caller.js';
+import { startLiveKitServer } from '../local/livekit/server.js';
+import { Child } from '../local/process/managed-process.js';
 import { loudness } from '../packages/livekit-plugin-nova-sonic/src/audio/chunker.js';
 import type { Task } from './emulator.js';
 import { InstantModel, WORDS } from './instant-model.js';

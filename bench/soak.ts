@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Many calls against the emulator, with renewals and random faults: nothing may leak, no turn may be lost, no
 // message doubled. `npm run soak -- --calls 200 --together 20 --seed 1`
-import '../local/quiet.js';
+import '../local/command/silence-warnings.js';
 import { parseArgs } from 'node:util';
 import { initializeLogger, llm, voice } from '@livekit/agents';
 import { AudioFrame, dispose } from '@livekit/rtc-node';

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import './quiet.js';
+import './command/silence-warnings.js';
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import pc from 'picocolors';
-import { checkBedrock } from './bedrock-access.js';
-import { buildPage } from './playground/build.js';
+import { portOption, run, say } from './command/run-command.js';
+import { checkBedrock } from './dev/bedrock-check.js';
+import { announceWorld, forgetWorld, runningWorld, startWorld } from './dev/dev-environment.js';
+import { workerLines } from './dev/worker-log.js';
+import { buildPage } from './playground/build-page.js';
 import { type PageServer, portForPage, servePage } from './playground/serve.js';
-import { portOption, run, say } from './run.js';
-import { workerLines } from './worker-line.js';
-import { announceWorld, forgetWorld, runningWorld, startWorld } from './world.js';
 
 const command = new Command('npm start --')
   .description('Brings up LiveKit, the Bedrock endpoint and the agent on this machine.')

@@ -3,7 +3,7 @@
 // A process that holds a few light callers. rtc-node hands every event to every room and stream of its process,
 // so the cost of callers grows with the square of their number: a few in each of several processes are cheap.
 
-import type { Line } from '../caller.js';
+import type { Line } from '../caller/caller.js';
 import { LightCaller } from './light-caller.js';
 
 /** What the parent asks of a caller; answered with the same `id`. */

@@ -4,14 +4,14 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
-import { run, say } from '../run.js';
+import { run, say } from '../command/run-command.js';
 
 // Before rtc-node is loaded, which would log each of its steps otherwise.
 process.env.NODE_ENV ??= 'production';
 const { Fleet } = await import('./fleet.js');
 const { call } = await import('./calls.js');
 const { callTable, metricTable, traceTable, workerTable } = await import('./report.js');
-const { protectionTrace, RoughEcs, TRACE_ENV } = await import('./protection-trace.js');
+const { protectionTrace, RoughEcs, TRACE_ENV } = await import('./protection-chaos.js');
 
 const wholeFrom =
   (least: number) =>

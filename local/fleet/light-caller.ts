@@ -19,8 +19,8 @@ import {
   CALL_FEED_TOPIC,
   type CallFeedMessage,
 } from '../../agent/src/call/call-event-publisher.js';
-import type { Line } from '../caller.js';
-import { SILENCE } from '../recording.js';
+import { SILENCE } from '../audio/wav.js';
+import type { Line } from '../caller/caller.js';
 
 /** The rate of a light caller's sound, both ways, in Hz. */
 export const LIGHT_RATE = 16_000;

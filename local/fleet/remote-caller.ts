@@ -4,7 +4,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { CallFeedMessage } from '../../agent/src/call/call-event-publisher.js';
-import type { Line } from '../caller.js';
+import type { Line } from '../caller/caller.js';
 import type { HostRequest } from './caller-host.js';
 import type { Answer } from './light-caller.js';
 

@@ -3,7 +3,7 @@
 import Table from 'cli-table3';
 import type { CallResult } from './calls.js';
 import { emfLines, emfSums } from './emf.js';
-import type { Trace } from './protection-trace.js';
+import type { Trace } from './protection-chaos.js';
 import type { RemoteCaller } from './remote-caller.js';
 import type { WorkerProcess } from './worker-process.js';
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { readFileSync } from 'node:fs';
-import { Child } from '../child.js';
+import { Child } from '../process/managed-process.js';
 import { type EcsAgentOptions, EcsAgentStandIn } from './ecs-agent.js';
 
 const READY_TIMEOUT_MS = 60_000;

@@ -8,8 +8,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { extname, join, normalize, sep } from 'node:path';
 import getPort, { portNumbers } from 'get-port';
 import { AccessToken, RoomAgentDispatch, RoomConfiguration, TrackSource } from 'livekit-server-sdk';
-import type { Line } from '../caller.js';
-import { PAGE } from './build.js';
+import type { Line } from '../caller/caller.js';
+import { PAGE } from './build-page.js';
 import type { Target } from './page/problems.js';
 
 /** Enough to join; LiveKit renews the token of a call that goes on. */

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
 import { type Browser, chromium, type LaunchOptions, type Page } from 'playwright-core';
-import { writeRecording } from '../../local/recording.js';
+import { writeRecording } from '../../local/audio/wav.js';
 
 const RATE = 48_000;
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];

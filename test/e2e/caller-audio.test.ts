@@ -14,7 +14,7 @@ import {
 } from '@livekit/rtc-node';
 import { AccessToken } from 'livekit-server-sdk';
 import { CallerAudio } from '../../agent/src/call/caller-audio-input.js';
-import { type LiveKitServer, startLiveKitServer } from '../../local/livekit-server.js';
+import { type LiveKitServer, startLiveKitServer } from '../../local/livekit/server.js';
 
 const RATE = 48_000;
 const FRAME_SAMPLES = RATE / 10;

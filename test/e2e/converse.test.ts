@@ -5,8 +5,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
-import type { Outcome } from '../../local/conversation.js';
-import { peakDb, readRecording, SILENCE } from '../../local/recording.js';
+import { peakDb, readRecording, SILENCE } from '../../local/audio/wav.js';
+import type { Outcome } from '../../local/caller/call-runner.js';
 import { Command, directory, ROOT, spoken } from './support.js';
 
 jest.setTimeout(180_000);

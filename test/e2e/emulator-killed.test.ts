@@ -4,11 +4,11 @@
 
 import { once } from 'node:events';
 import { jest } from '@jest/globals';
-import { buildAgent } from '../../local/build.js';
-import { Caller, type Line } from '../../local/caller.js';
-import type { Child } from '../../local/child.js';
-import { type LiveKitServer, startLiveKitServer } from '../../local/livekit-server.js';
-import { startEmulatorProcess, startWorkerProcess } from '../../local/world.js';
+import { Caller, type Line } from '../../local/caller/caller.js';
+import { buildAgent } from '../../local/dev/build-agent.js';
+import { startEmulatorProcess, startWorkerProcess } from '../../local/dev/dev-environment.js';
+import { type LiveKitServer, startLiveKitServer } from '../../local/livekit/server.js';
+import type { Child } from '../../local/process/managed-process.js';
 
 jest.setTimeout(180_000);
 

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { EcsBehaviour } from '../../local/fleet/ecs-agent.js';
 import { Fleet } from '../../local/fleet/fleet.js';
-import { protectionTrace, RoughEcs, TRACE_ENV } from '../../local/fleet/protection-trace.js';
+import { protectionTrace, RoughEcs, TRACE_ENV } from '../../local/fleet/protection-chaos.js';
 import { metricSums } from '../../local/fleet/report.js';
 import type { WorkerProcess } from '../../local/fleet/worker-process.js';
 import { askAll, connectAll, expectGoodCitizens, untilCalls } from './fleet-support.js';

@@ -6,10 +6,11 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type BrowserServer, chromium as playwright } from 'playwright-core';
-import { startLiveKitServer } from '../../local/livekit-server.js';
-import { buildPage } from '../../local/playground/build.js';
+import { startWorkerProcess } from '../../local/dev/dev-environment.js';
+import { startLiveKitServer } from '../../local/livekit/server.js';
+import { buildPage } from '../../local/playground/build-page.js';
 import { servePage } from '../../local/playground/serve.js';
-import { startWorkerProcess } from '../../local/world.js';
+import { together } from '../support/concurrent.js';
 import {
   findChromium,
   launch,
@@ -20,7 +21,6 @@ import {
 } from './browser.js';
 import { call, newPage, problem, stateIs } from './page.js';
 import { Command, ROOT } from './support.js';
-import { together } from './together.js';
 
 jest.setTimeout(180_000);
 

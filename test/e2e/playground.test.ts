@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import wavefile from 'wavefile';
-import { peakDb } from '../../local/recording.js';
+import { peakDb } from '../../local/audio/wav.js';
+import { together } from '../support/concurrent.js';
 import { findChromium, launch, picture, seriousFaults, spokenAt } from './browser.js';
 import {
   call,
@@ -24,7 +25,6 @@ import {
   watchLayout,
 } from './page.js';
 import { Command, directory, ROOT } from './support.js';
-import { together } from './together.js';
 
 jest.setTimeout(180_000);
 

@@ -57,7 +57,7 @@ describe('npm start', () => {
     expect(start.processes().length).toBeGreaterThan(3);
     // Only the process of ours: what it started must notice by itself.
     for (const { pid, command } of start.processes())
-      if (command.includes('local/start.ts') && !command.includes('leash'))
+      if (command.includes('local/start.ts') && !command.includes('kill-with-parent'))
         process.kill(pid, 'SIGKILL');
     expect(await start.leftovers()).toEqual([]);
   });

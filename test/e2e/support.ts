@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
-import { writeRecording } from '../../local/recording.js';
+import { writeRecording } from '../../local/audio/wav.js';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 

@@ -9,12 +9,12 @@ import { dispose } from '@livekit/rtc-node';
 import getPort from 'get-port';
 import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
 import { HEALTH_SCRIPT } from '../../lib/service/health-check.js';
-import { CALLER_RATE } from '../../local/caller.js';
-import { Child } from '../../local/child.js';
-import { Conversation, type Outcome } from '../../local/conversation.js';
-import { type LiveKitServer, startLiveKitServer } from '../../local/livekit-server.js';
-import { peakDb } from '../../local/recording.js';
-import { startEmulatorProcess } from '../../local/world.js';
+import { peakDb } from '../../local/audio/wav.js';
+import { Conversation, type Outcome } from '../../local/caller/call-runner.js';
+import { CALLER_RATE } from '../../local/caller/caller.js';
+import { startEmulatorProcess } from '../../local/dev/dev-environment.js';
+import { type LiveKitServer, startLiveKitServer } from '../../local/livekit/server.js';
+import { Child } from '../../local/process/managed-process.js';
 
 const image = process.argv[2] ?? 'nova-sonic-agent';
 const inImage = fileURLToPath(new URL('../../.ci/in-image', import.meta.url));

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { WireView } from './parts/bedrock-events-panel.js';
+import { Stage } from './parts/call-panel.js';
 import { Conversation } from './parts/conversation.js';
-import { Figures } from './parts/figures.js';
 import { Header } from './parts/header.js';
-import { Stage } from './parts/stage.js';
+import { Figures } from './parts/latency-panel.js';
 import { TimelineView } from './parts/timeline.js';
-import { WireView } from './parts/wire.js';
 import { phone } from './state.js';
 import { useStore } from './store.js';
 

@@ -3,15 +3,15 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.js';
-import { start } from './phone.js';
+import { start } from './call-controller.js';
 import './styles/base.css';
 import './styles/page.css';
 import './styles/call.css';
 import './styles/sound.css';
 import './styles/conversation.css';
-import './styles/figures.css';
+import './styles/latency-panel.css';
 import './styles/timeline.css';
-import './styles/wire.css';
+import './styles/bedrock-events-panel.css';
 import './styles/narrow.css';
 
 const page = document.getElementById('page');

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { CallRecord } from '../record/record.js';
-import type { NumberedEvent } from '../record/wire.js';
+import type { NumberedEvent } from '../state/bedrock-events.js';
+import type { CallRecord } from '../state/call-state.js';
 
 const KEY = 'playground.call';
 /** Browsers keep 5 MB for a page. */

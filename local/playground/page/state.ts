@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { apply, type CallRecord, type Happening } from '../record/record.js';
-import { type NumberedEvent, numbered } from '../record/wire.js';
+import { type NumberedEvent, numbered } from '../state/bedrock-events.js';
+import { apply, type CallRecord, type Happening } from '../state/call-state.js';
+import type { Levels } from './call-recorder.js';
 import { remembered } from './devices.js';
 import type { Problem, Target } from './problems.js';
 import { Store } from './store.js';
-import type { Levels } from './tape.js';
 
 export type AgentState =
   | 'idle'

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { type FormEvent, useEffect, useRef, useState } from 'react';
-import type { Caption, Line, ToolLine } from '../../record/captions.js';
+import type { Caption, Line, ToolLine } from '../../state/transcript.js';
+import { sendText } from '../call-controller.js';
 import { clock, milliseconds, pretty } from '../format.js';
-import { sendText } from '../phone.js';
 import type { PhoneState } from '../state.js';
 import { Problems } from './problems.js';
 import { ScrollRegion } from './scroll-region.js';

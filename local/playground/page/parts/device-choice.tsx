@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { type RefObject, useEffect, useRef } from 'react';
+import { chooseMicrophone, chooseSpeaker } from '../call-controller.js';
 import { choose, devices, speakersCanBeChosen } from '../devices.js';
-import { chooseMicrophone, chooseSpeaker } from '../phone.js';
 import { useStore } from '../store.js';
 import { Icon } from './icon.js';
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { type RefObject, useEffect, useRef } from 'react';
-import type { CallRecord } from '../../record/record.js';
-import type { Mark, Span } from '../../record/timeline.js';
+import type { CallRecord } from '../../state/call-state.js';
+import type { Mark, Span } from '../../state/timeline.js';
 import { clock } from '../format.js';
 import { ScrollRegion } from './scroll-region.js';
 import { useNow } from './use-now.js';

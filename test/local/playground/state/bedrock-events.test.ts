@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { validateRecording } from 'nova-sonic-emulator';
+import { gather, wireEvent } from '../../../../agent/src/call/publish-bedrock-events.js';
+import {
+  gist,
+  jsonLines,
+  matching,
+  type WireEvent,
+} from '../../../../local/playground/state/bedrock-events.js';
+
+const prompt = { promptName: 'p' };
+const audioBlock = { ...prompt, contentName: 'a' };
+const textBlock = { ...prompt, contentName: 's' };
+const lpcm = {
+  mediaType: 'audio/lpcm',
+  sampleSizeBits: 16,
+  channelCount: 1,
+  audioType: 'SPEECH',
+  encoding: 'base64',
+};
+
+/** What a plugin observes of an opening, ten pieces of audio, and a close. */
+function observed(): WireEvent[] {
+  const opening: [string, Record<string, unknown>][] = [
+    ['sessionStart', { inferenceConfiguration: { maxTokens: 1024, topP: 0.9, temperature: 0.7 } }],
+    [
+      'promptStart',
+      {
+        ...prompt,
+        textOutputConfiguration: { mediaType: 'text/plain' },
+        audioOutputConfiguration: { ...lpcm, sampleRateHertz: 24_000, voiceId: 'tiffany' },
+      },
+    ],
+    [
+      'contentStart',
+      {
+        ...textBlock,
+        type: 'TEXT',
+        interactive: false,
+        role: 'SYSTEM',
+        textInputConfiguration: { mediaType: 'text/plain' },
+      },
+    ],
+    ['textInput', { ...textBlock, content: 'Be brief.' }],
+    ['contentEnd', textBlock],
+    [
+      'contentStart',
+      {
+        ...audioBlock,
+        type: 'AUDIO',
+        interactive: true,
+        role: 'USER',
+        audioInputConfiguration: { ...lpcm, sampleRateHertz: 16_000 },
+      },
+    ],
+  ];
+  const audio = Array.from(
+    { length: 10 },
+    () => ['audioInput', { ...audioBlock, content: 1024 }] as const,
+  );
+  const close = [
+    ['contentEnd', audioBlock],
+    ['promptEnd', prompt],
+    ['sessionEnd', {}],
+  ] as const;
+  const events: WireEvent[] = [];
+  [...opening, ...audio, ...close].forEach(([name, body], i) => {
+    const event = { [name]: body };
+    gather(events, wireEvent('in', { streamId: 'stream-1', at: 1000 + i * 32, name, event }));
+  });
+  return events;
+}
+
+const all = { direction: 'both', name: '', search: '', audio: true } as const;
+
+describe('the wire', () => {
+  it('tells a run of equal audio as one event, and of audio only the size', () => {
+    const events = observed();
+    expect(events).toHaveLength(10);
+    expect(events.find(({ name }) => name === 'audioInput')).toEqual({
+      at: 1192,
+      until: 1480,
+      count: 10,
+      direction: 'in',
+      streamId: 'stream-1',
+      name: 'audioInput',
+      event: { ...audioBlock, content: '<1024 bytes>' },
+    });
+  });
+
+  it('is downloaded as a recording that the emulator finds no fault with', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'wire-')), 'call.jsonl');
+    const text = jsonLines(observed());
+    writeFileSync(file, text);
+    expect(await validateRecording(file)).toEqual({ sessions: 1, events: 19, findings: [] });
+    const audio = text.split('\n').filter((line) => line.includes('"audioInput"'));
+    expect(audio).toHaveLength(10);
+    expect(JSON.parse(audio[1] ?? '')).toMatchObject({ time: 1224, t: 224, session: 'stream-1' });
+  });
+
+  it('keeps the order of time when both directions are mixed', () => {
+    const events: WireEvent[] = [
+      { at: 5, direction: 'in', streamId: 's', name: 'audioInput', event: {}, count: 3, until: 25 },
+      { at: 10, direction: 'out', streamId: 's', name: 'usageEvent', event: {} },
+    ];
+    const names = jsonLines(events)
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).name);
+    expect(names).toEqual(['audioInput', 'usageEvent', 'audioInput', 'audioInput']);
+  });
+
+  it.each([
+    [{ ...all, audio: false }, 9],
+    [{ ...all, audio: false, name: 'audioInput' }, 1],
+    [{ ...all, direction: 'out' as const }, 0],
+    [{ ...all, search: 'be BRIEF' }, 1],
+    [{ ...all, name: 'contentStart', search: 'system' }, 1],
+  ])('is filtered by %j', (filter, count) => {
+    expect(matching(observed(), filter)).toHaveLength(count);
+  });
+
+  it('shows the one thing in an event that matters', () => {
+    const event = (name: string, body: Record<string, unknown>): WireEvent => ({
+      at: 0,
+      direction: 'out',
+      streamId: 's',
+      name,
+      event: body,
+    });
+    const stage = '{"generationStage":"SPECULATIVE"}';
+    expect(
+      gist(
+        event('contentStart', { role: 'ASSISTANT', type: 'TEXT', additionalModelFields: stage }),
+      ),
+    ).toBe('ASSISTANT · TEXT · SPECULATIVE');
+    expect(gist({ ...event('audioOutput', { content: '<3840 bytes>' }), count: 4 })).toBe(
+      '<3840 bytes> × 4',
+    );
+    expect(gist(event('toolUse', { toolName: 'clock', content: '{}' }))).toBe('clock · {}');
+  });
+});
