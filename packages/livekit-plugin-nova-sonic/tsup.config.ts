@@ -1,8 +1,10 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  entry: ['src/index.ts'],
+  entry: { index: 'src/index.ts', 'protocol/models': 'src/protocol/models.ts' },
   format: ['esm', 'cjs'],
+  // What two entries share is one chunk, so that each class exists once.
+  splitting: true,
   target: 'node20',
   sourcemap: true,
   dts: false,

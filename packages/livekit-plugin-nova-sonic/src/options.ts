@@ -9,10 +9,14 @@ import { type Clock, systemClock } from './clock.js';
 import type { RetryOptions } from './continuation/retry-policy.js';
 import type { HistoryLimits } from './history/chat-context.js';
 import {
+  DEFAULT_MODEL,
+  DEFAULT_REGION,
+  DEFAULT_VOICE,
   isFirstGeneration,
   NOVA_SONIC_1,
   NOVA_SONIC_2,
   NOVA_SONIC_2_5,
+  NOVA_SONIC_MODEL_DETAILS,
   NOVA_SONIC_MODELS,
   NOVA_SONIC_REGIONS,
   voicesOf,
@@ -255,10 +259,10 @@ export function resolveOptions(
   const given = Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined));
   checkOptions(given);
 
-  const model = options.model ?? NOVA_SONIC_2;
-  const voice = options.voice ?? 'tiffany';
+  const model = options.model ?? DEFAULT_MODEL;
+  const voice = options.voice ?? DEFAULT_VOICE;
   const fromEnv = options.region === undefined;
-  const region = options.region ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? 'us-east-1';
+  const region = options.region ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? DEFAULT_REGION;
   const regions = [...new Set(typeof region === 'string' ? [region] : region)];
   if (!options.force) {
     const force = 'or set force: true';
@@ -273,7 +277,7 @@ export function resolveOptions(
       throw mistake(
         'model',
         model,
-        `${NOVA_SONIC_1} is past its end of life (2026-09-14): use ${NOVA_SONIC_2}, ${force}.`,
+        `${NOVA_SONIC_1} is past its end of life (${NOVA_SONIC_MODEL_DETAILS[NOVA_SONIC_1].endOfLife}): use ${NOVA_SONIC_2}, ${force}.`,
       );
     }
     const voices = voicesOf(model);

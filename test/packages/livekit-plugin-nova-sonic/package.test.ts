@@ -65,6 +65,9 @@ test('it holds what it says: code, types, README, and no source of anything else
   const dist = readdirSync(join(installed, 'dist'));
   for (const file of ['index.js', 'index.cjs', 'index.d.ts', 'index.d.cts'])
     expect(dist).toContain(file);
+  const built = readdirSync(join(installed, 'dist/protocol'));
+  for (const file of ['models.js', 'models.cjs', 'models.d.ts', 'models.d.cts'])
+    expect(built).toContain(file);
   const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
   expect(Object.keys(manifest.peerDependencies)).toEqual(['@livekit/agents', '@livekit/rtc-node']);
   expect(Object.keys(manifest.dependencies)).toEqual(['@aws-sdk/client-bedrock-runtime', 'zod']);
@@ -87,13 +90,37 @@ test('it is imported as ESM and required as CommonJS, with the framework of its 
   expect(run(process.execPath, ['b.cjs'], folder).trim()).toBe('16');
 }, 60_000);
 
+test('the models are imported without the framework, and are the same objects', () => {
+  const check = (load: string) => `${load}
+    if (models.NOVA_SONIC_2_VOICES !== plugin.NOVA_SONIC_2_VOICES) throw new Error('two copies');
+    console.log(models.DEFAULT_MODEL);
+    process.exit(0);`;
+  writeFileSync(
+    join(folder, 'c.mjs'),
+    check(`import * as models from 'livekit-plugin-nova-sonic/models';
+      import * as plugin from 'livekit-plugin-nova-sonic';`),
+  );
+  writeFileSync(
+    join(folder, 'd.cjs'),
+    check(`const models = require('livekit-plugin-nova-sonic/models');
+      const framework = () => Object.keys(require.cache).some((f) => f.includes('@livekit/agents'));
+      if (framework()) throw new Error('models import the framework');
+      const plugin = require('livekit-plugin-nova-sonic');
+      if (!framework()) throw new Error('the check itself finds nothing');`),
+  );
+  for (const file of ['c.mjs', 'd.cjs'])
+    expect(run(process.execPath, [file], folder).trim()).toBe('amazon.nova-2-sonic-v1:0');
+}, 60_000);
+
 test('its types are found from both', () => {
   const source = `import { RealtimeModel, type RealtimeModelOptions, type TurnTiming } from 'livekit-plugin-nova-sonic';
+import { tokenCostUsd, type TokenPrices } from 'livekit-plugin-nova-sonic/models';
 const options: RealtimeModelOptions = { voice: 'amy' };
 const model: { readonly model: string } = new RealtimeModel(options);
 export const told = (timing: TurnTiming): number => timing.audioMs;
 // @ts-expect-error a mistake is found
 new RealtimeModel({ voice: 5 });
+export const cost = (prices: TokenPrices): number => tokenCostUsd({ audioIn: 1 }, prices);
 export { model };
 `;
   writeFileSync(join(folder, 'a.mts'), source);

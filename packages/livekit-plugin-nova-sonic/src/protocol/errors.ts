@@ -4,6 +4,8 @@
  * Source of names and texts: Bedrock API reference of InvokeModelWithBidirectionalStream, and reports from the field.
  */
 
+import { DEFAULT_STREAM_QUOTA } from './models.js';
+
 /** The kinds of failure that are told apart, since each is handled in its own way. */
 export type NovaSonicErrorKind =
   /** More streams than the account may have in the Region, or too many requests. */
@@ -81,8 +83,7 @@ const RULES = {
     kind: 'throttled',
     retryable: true,
     otherRegion: true,
-    advice:
-      'the Region takes no more streams for now (Nova Sonic allows about 20 per account and Region); name more Regions in `region`',
+    advice: `the Region takes no more streams for now (Nova Sonic allows about ${DEFAULT_STREAM_QUOTA} per account and Region); name more Regions in \`region\``,
   },
   accessDenied: {
     kind: 'access_denied',
