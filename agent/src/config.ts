@@ -10,7 +10,7 @@ const whole = (min: number, max: number) => z.coerce.number().int().min(min).max
 const GOODBYE =
   'Tell the caller in one short sentence that this call has to end now and that they are welcome to call again.';
 
-/** The environment of a worker, as operators write it; each variable is described in docs/operations.md. */
+/** The environment of a worker, as operators write it; each variable is described in docs/operations/configuration.md. */
 const environment = z.object({
   LIVEKIT_URL: z.url({ protocol: /^(wss?|https?)$/ }),
   LIVEKIT_API_KEY: text,

@@ -9,7 +9,7 @@ import { Construct } from 'constructs';
 /** The secret's JSON keys; each reaches the container as the environment variable of the same name. */
 export const CREDENTIAL_KEYS = ['LIVEKIT_URL', 'LIVEKIT_API_KEY', 'LIVEKIT_API_SECRET'] as const;
 
-/** The secret that `docs/operations.md` makes. */
+/** The secret that docs/operations/deploy.md creates. */
 export const DEFAULT_SECRET = 'nova-sonic-agent/livekit';
 
 const COMPLETE_ARN = /^arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-\w{6}$/;

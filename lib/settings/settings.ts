@@ -166,7 +166,7 @@ const schema = z.strictObject({
   priceTextOutPerM: usd.default(2.75),
 });
 
-/** All settings, checked. docs/operations.md says what each does. */
+/** All settings, checked. docs/operations/configuration.md says what each does. */
 export type Settings = z.output<typeof schema>;
 
 export const SETTING_NAMES = Object.keys(schema.shape) as (keyof Settings)[];
@@ -222,7 +222,7 @@ function unknown(name: string): string {
   const hint =
     closest && edits(closest) <= Math.min(4, name.length / 2)
       ? `did you mean "${closest}"?`
-      : 'docs/operations.md lists all.';
+      : 'docs/operations/configuration.md lists all settings.';
   return `The setting "${name}" is not known: ${hint}`;
 }
 

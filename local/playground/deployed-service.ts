@@ -92,7 +92,7 @@ async function secretText(
   } catch (error) {
     if ((error as Error).name === 'ResourceNotFoundException')
       throw new Error(
-        `The secret ${secret} is not there any more: make it anew as docs/operations.md says.`,
+        `The secret ${secret} does not exist any more: create it again as described in docs/operations/deploy.md.`,
       );
     throw new Error(
       refused(error as Error, `read the secret ${secret}`, 'secretsmanager:GetSecretValue', region),
@@ -110,7 +110,9 @@ function lineOf(text: string, secret: string): Line {
   const [url, apiKey, apiSecret] = KEYS.map((key) => {
     const value = values?.[key];
     if (typeof value === 'string' && value.trim()) return value.trim();
-    throw new Error(`The secret ${secret} has no ${key}: add it, as docs/operations.md says.`);
+    throw new Error(
+      `The secret ${secret} has no ${key}: add it as described in docs/operations/deploy.md.`,
+    );
   });
   if (!url || !/^(wss?|https?):\/\//.test(url))
     throw new Error(

@@ -90,7 +90,7 @@ describe("the image's hash", () => {
   });
 
   test.each([
-    'docs/operations.md',
+    'docs/operations/configuration.md',
     'test/lib/synth.ts',
     'lib/settings/settings.ts',
     'local/start.ts',

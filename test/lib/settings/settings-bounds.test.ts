@@ -171,7 +171,9 @@ describe('a misspelt name', () => {
     '%s, too far from any, is not guessed',
     (name) => {
       expect(() => readSettings({ [name]: 1 })).toThrow(
-        new SettingsError(`The setting "${name}" is not known: docs/operations.md lists all.`),
+        new SettingsError(
+          `The setting "${name}" is not known: docs/operations/configuration.md lists all settings.`,
+        ),
       );
     },
   );

@@ -160,8 +160,11 @@ test('every setting is in the table', () => {
   expect(TABLE.map(([setting]) => setting).sort()).toEqual([...SETTING_NAMES].sort());
 });
 
-describe('docs/operations.md', () => {
-  const text = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
+describe('docs/operations/configuration.md', () => {
+  const text = readFileSync(
+    new URL('../../../docs/operations/configuration.md', import.meta.url),
+    'utf8',
+  );
 
   // Another name is another stack; turning Spot on or off has words of its own.
   test.each(TABLE.filter(([setting]) => setting !== 'name' && setting !== 'spot'))(

@@ -127,7 +127,7 @@ describe('a wrong setting', () => {
       'The setting "bedrockregion" is not known: did you mean "bedrockRegions"?',
     ]);
     expect(mistakes({ somethingElseAltogether: 1 })).toEqual([
-      'The setting "somethingElseAltogether" is not known: docs/operations.md lists all.',
+      'The setting "somethingElseAltogether" is not known: docs/operations/configuration.md lists all settings.',
     ]);
   });
 
@@ -289,8 +289,8 @@ describe('settings', () => {
     expect(readSettings(context)).toEqual(readSettings({}));
   });
 
-  test('are all described in docs/operations.md, with their defaults', () => {
-    const text = read('docs/operations.md');
+  test('are all described in docs/operations/configuration.md, with their defaults', () => {
+    const text = read('docs/operations/configuration.md');
     const defaults: Record<string, unknown> = readSettings({});
     for (const name of SETTING_NAMES) {
       const [, shown] = new RegExp(`^\\| \`${name}\` \\| ([^|]+) \\|`, 'm').exec(text) ?? [];

@@ -173,7 +173,7 @@ describe('npm run talk', () => {
   ])('says in one sentence that the secret has no %s', async (key, value) => {
     secret = JSON.stringify(value);
     expect(await refusal()).toBe(
-      `The secret ${SECRET} has no ${key}: add it, as docs/operations.md says.`,
+      `The secret ${SECRET} has no ${key}: add it as described in docs/operations/deploy.md.`,
     );
   });
 
@@ -183,7 +183,7 @@ describe('npm run talk', () => {
       'quiet',
       /^The secret \S+ is not JSON: it needs the keys LIVEKIT_URL, [^\n]*$/,
     ],
-    ['that is gone', undefined, /^The secret \S+ is not there any more: [^\n]*$/],
+    ['that is gone', undefined, /^The secret \S+ does not exist any more: [^\n]*$/],
     [
       'without an address',
       JSON.stringify({ ...KEYS, LIVEKIT_URL: 'livekit' }),
