@@ -4,10 +4,10 @@ import { defineAgent, type JobContext, log, voice } from '@livekit/agents';
 import type { RemoteParticipant } from '@livekit/rtc-node';
 import { RealtimeModel, type RealtimeSession } from 'livekit-plugin-nova-sonic';
 import { type Assistant, assistant, type Call } from './assistant.js';
-import { CallFeed } from './call/call-event-publisher.js';
-import { CallerAudio, FRAME_MS } from './call/caller-audio-input.js';
-import { watchWire } from './call/publish-bedrock-events.js';
-import { watchCall, watchSonic } from './call/publish-session.js';
+import { CallEventPublisher } from './call/call-event-publisher.js';
+import { CallerAudioInput, FRAME_MS } from './call/caller-audio-input.js';
+import { publishBedrockEvents } from './call/publish-bedrock-events.js';
+import { publishRealtimeSession, publishSession } from './call/publish-session.js';
 import { readSettings, type Settings } from './config.js';
 import { FleetCall, warm } from './job/call-lifecycle.js';
 
@@ -25,7 +25,7 @@ async function answer(ctx: JobContext, settings: Settings, fleet: FleetCall): Pr
   const caller = await ctx.waitForParticipant();
   const call = describe(ctx, caller);
   const persona = await assistant(call);
-  const feed = new CallFeed(ctx.room);
+  const feed = new CallEventPublisher(ctx.room);
   const model = new WatchedModel(settings, persona, feed, fleet);
   const session = new voice.AgentSession({
     llm: model,
@@ -35,14 +35,14 @@ async function answer(ctx: JobContext, settings: Settings, fleet: FleetCall): Pr
     // The default mutes the caller for the agent's first 3 s; a caller may interrupt the greeting.
     aecWarmupDuration: null,
   });
-  const ended = watchCall(session, feed);
+  const ended = publishSession(session, feed);
   fleet.watchSession(session);
   const agent = new voice.Agent({
     instructions: persona.instructions,
     ...(persona.tools && { tools: persona.tools }),
   });
 
-  const ears = new CallerAudio(ctx.room, caller.identity);
+  const ears = new CallerAudioInput(ctx.room, caller.identity);
   session.input.audio = ears;
 
   ctx.addShutdownCallback(async () => {
@@ -54,7 +54,7 @@ async function answer(ctx: JobContext, settings: Settings, fleet: FleetCall): Pr
     inputOptions: { audioEnabled: false, participantIdentity: caller.identity },
     record: false,
   });
-  feed.tell({
+  feed.publish({
     type: 'ready',
     model: model.model,
     voice: persona.voice ?? settings.voice ?? '',
@@ -74,11 +74,11 @@ async function answer(ctx: JobContext, settings: Settings, fleet: FleetCall): Pr
 
 /** The framework makes the session (a new one at each handoff): here each is watched from its start. */
 class WatchedModel extends RealtimeModel {
-  readonly #feed: CallFeed;
+  readonly #feed: CallEventPublisher;
   readonly #fleet: FleetCall;
   readonly #wire: boolean;
 
-  constructor(settings: Settings, persona: Assistant, feed: CallFeed, fleet: FleetCall) {
+  constructor(settings: Settings, persona: Assistant, feed: CallEventPublisher, fleet: FleetCall) {
     const voice = persona.voice ?? settings.voice;
     super({
       region: settings.regions,
@@ -95,8 +95,8 @@ class WatchedModel extends RealtimeModel {
 
   override session(): RealtimeSession {
     const sonic = super.session();
-    watchSonic(sonic, this.#feed);
-    if (this.#wire) watchWire(sonic, this.#feed);
+    publishRealtimeSession(sonic, this.#feed);
+    if (this.#wire) publishBedrockEvents(sonic, this.#feed);
     this.#fleet.watchSonic(sonic);
     return sonic;
   }

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import pc from 'picocolors';
-import type { CallFeedMessage } from '../../agent/src/call/call-event-publisher.js';
+import type { CallEvent } from '../../agent/src/call/call-events.js';
 import type { Recording } from '../audio/wav.js';
 import { Caller, type Line } from './caller.js';
 
@@ -36,7 +36,7 @@ export interface Outcome {
   startedAt: number;
   turns: Turn[];
   bargeIns: { at: number; silenceMs: number }[];
-  feed: CallFeedMessage[];
+  feed: CallEvent[];
 }
 
 /** A whole call, told line by line as it happens. */
@@ -147,7 +147,7 @@ export class Conversation {
     this.#changed = new AbortController();
   }
 
-  #has(type: CallFeedMessage['type']): boolean {
+  #has(type: CallEvent['type']): boolean {
     return this.#outcome.feed.some((message) => message.type === type);
   }
 
@@ -160,7 +160,7 @@ export class Conversation {
     return ended?.type === 'ended' ? ` (${ended.reason})` : '';
   }
 
-  #onFeed(message: CallFeedMessage): void {
+  #onFeed(message: CallEvent): void {
     this.#outcome.feed.push(message);
     switch (message.type) {
       case 'message': {

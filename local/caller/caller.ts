@@ -15,10 +15,7 @@ import {
   TrackSource,
 } from '@livekit/rtc-node';
 import { AccessToken } from 'livekit-server-sdk';
-import {
-  CALL_FEED_TOPIC,
-  type CallFeedMessage,
-} from '../../agent/src/call/call-event-publisher.js';
+import { CALL_EVENTS_TOPIC, type CallEvent } from '../../agent/src/call/call-events.js';
 import { endOfSound, type Recording, SILENCE } from '../audio/wav.js';
 
 /** The caller's sample rate in Hz, both ways: WebRTC's own. */
@@ -37,7 +34,7 @@ export interface Line {
 
 interface CallerEvents {
   /** Something that the agent told about the call. */
-  feed: [CallFeedMessage];
+  feed: [CallEvent];
   /** The agent's state as LiveKit knows it: initializing, listening, thinking, speaking. */
   state: [string];
   /** The agent's audio turned from silence to sound, or back; ms since the epoch. */
@@ -85,8 +82,8 @@ export class Caller extends EventEmitter<CallerEvents> {
       if (participant.identity === this.#agent) this.emit('left');
     });
     this.room.on(RoomEvent.Disconnected, () => this.emit('left'));
-    this.room.registerTextStreamHandler(CALL_FEED_TOPIC, async (reader) => {
-      this.emit('feed', JSON.parse(await reader.readAll()) as CallFeedMessage);
+    this.room.registerTextStreamHandler(CALL_EVENTS_TOPIC, async (reader) => {
+      this.emit('feed', JSON.parse(await reader.readAll()) as CallEvent);
     });
     await this.room.connect(line.url, await token.toJwt(), {
       autoSubscribe: true,

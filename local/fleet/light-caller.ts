@@ -15,10 +15,7 @@ import {
   TrackSource,
 } from '@livekit/rtc-node';
 import { AccessToken } from 'livekit-server-sdk';
-import {
-  CALL_FEED_TOPIC,
-  type CallFeedMessage,
-} from '../../agent/src/call/call-event-publisher.js';
+import { CALL_EVENTS_TOPIC, type CallEvent } from '../../agent/src/call/call-events.js';
 import { SILENCE } from '../audio/wav.js';
 import type { Line } from '../caller/caller.js';
 
@@ -47,7 +44,7 @@ export interface Answer {
 }
 
 interface Events {
-  feed: [CallFeedMessage];
+  feed: [CallEvent];
   /** Some sound of the agent was heard, or 50 ms of silence. */
   heard: [loud: boolean, at: number];
   agent: [identity: string, present: boolean, at: number];
@@ -80,10 +77,10 @@ export class LightCaller extends EventEmitter<Events> {
       .on(RoomEvent.ParticipantDisconnected, ({ identity }) => this.#present(identity, false))
       .on(RoomEvent.Disconnected, () => this.#present(this.#agent, false))
       .on(RoomEvent.Reconnected, () => this.emit('reconnected'));
-    this.room.registerTextStreamHandler(CALL_FEED_TOPIC, async (reader) => {
+    this.room.registerTextStreamHandler(CALL_EVENTS_TOPIC, async (reader) => {
       // What is still on its way when the caller hangs up is never complete.
       const text = await reader.readAll().catch(() => undefined);
-      if (text !== undefined) this.emit('feed', JSON.parse(text) as CallFeedMessage);
+      if (text !== undefined) this.emit('feed', JSON.parse(text) as CallEvent);
     });
     await this.room.connect(line.url, await token.toJwt(), {
       autoSubscribe: true,

@@ -3,7 +3,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { CallFeedMessage } from '../../agent/src/call/call-event-publisher.js';
+import type { CallEvent } from '../../agent/src/call/call-events.js';
 import type { Line } from '../caller/caller.js';
 import type { HostRequest } from './caller-host.js';
 import type { Answer } from './light-caller.js';
@@ -12,20 +12,20 @@ const HOST = fileURLToPath(new URL('caller-host.ts', import.meta.url));
 const CALLERS_PER_HOST = 5;
 
 type FromHost = { name: string } & (
-  | { event: 'feed'; message: CallFeedMessage }
+  | { event: 'feed'; message: CallEvent }
   | { event: 'agent'; identity: string; present: boolean; at: number }
   | { event: 'reconnected' }
   | { event?: undefined; id: number; result?: unknown; error?: string }
 );
 
 interface Events {
-  feed: [CallFeedMessage];
+  feed: [CallEvent];
   agent: [present: boolean, at: number];
 }
 
 /** A light caller in another process. */
 export class RemoteCaller extends EventEmitter<Events> {
-  readonly feed: CallFeedMessage[] = [];
+  readonly feed: CallEvent[] = [];
   /** Every time LiveKit's connection was lost and found again. */
   reconnects = 0;
   /** Ms since the epoch. */
@@ -85,15 +85,15 @@ export class RemoteCaller extends EventEmitter<Events> {
   }
 
   /** The first thing told that fits, of the past or within `ms`. */
-  async told<T extends CallFeedMessage['type']>(
+  async told<T extends CallEvent['type']>(
     type: T,
-    fits: (message: Extract<CallFeedMessage, { type: T }>) => boolean = () => true,
+    fits: (message: Extract<CallEvent, { type: T }>) => boolean = () => true,
     ms = 15_000,
-  ): Promise<Extract<CallFeedMessage, { type: T }> | undefined> {
+  ): Promise<Extract<CallEvent, { type: T }> | undefined> {
     const find = () =>
       this.feed.find(
-        (message): message is Extract<CallFeedMessage, { type: T }> =>
-          message.type === type && fits(message as Extract<CallFeedMessage, { type: T }>),
+        (message): message is Extract<CallEvent, { type: T }> =>
+          message.type === type && fits(message as Extract<CallEvent, { type: T }>),
       );
     await this.#until('feed', () => find() !== undefined, ms);
     return find();

@@ -6,9 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const FEED = fileURLToPath(
-  new URL('../../agent/src/call/call-event-publisher.ts', import.meta.url),
-);
+const CALL_EVENTS = fileURLToPath(new URL('../../agent/src/call/call-events.ts', import.meta.url));
 /** What a page is made of; `serve.ts` and the like are not. */
 const SOURCES = ['page', 'state', 'public', 'index.html', 'vite.config.ts'];
 
@@ -21,7 +19,7 @@ export const PAGE = join(HERE, 'dist');
  */
 export async function buildPage(say: (line: string) => void): Promise<void> {
   const built = statSync(join(PAGE, 'index.html'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const newest = Math.max(mtime(FEED), ...SOURCES.map((name) => mtime(join(HERE, name))));
+  const newest = Math.max(mtime(CALL_EVENTS), ...SOURCES.map((name) => mtime(join(HERE, name))));
   if (newest < built) return;
   say('building the page');
   // Two commands may build at once: each its own.

@@ -13,7 +13,7 @@ import {
   TrackSource,
 } from '@livekit/rtc-node';
 import { AccessToken } from 'livekit-server-sdk';
-import { CallerAudio } from '../../agent/src/call/caller-audio-input.js';
+import { CallerAudioInput } from '../../agent/src/call/caller-audio-input.js';
 import { type LiveKitServer, startLiveKitServer } from '../../local/livekit/server.js';
 
 const RATE = 48_000;
@@ -75,7 +75,7 @@ describe('the caller’s microphone', () => {
   let livekit: LiveKitServer;
   let agent: Room;
   let caller: Room;
-  let ears: CallerAudio;
+  let ears: CallerAudioInput;
   let frames: ReadableStreamDefaultReader<AudioFrame>;
   let rooms = 0;
   const joined: Room[] = [];
@@ -105,7 +105,7 @@ describe('the caller’s microphone', () => {
   beforeEach(async () => {
     rooms += 1;
     [agent, caller] = await Promise.all([join('agent'), join('caller')]);
-    ears = new CallerAudio(agent, 'caller');
+    ears = new CallerAudioInput(agent, 'caller');
     ears.setAttached(true);
     frames = ears.stream.getReader() as ReadableStreamDefaultReader<AudioFrame>;
   });
@@ -132,7 +132,7 @@ describe('the caller’s microphone', () => {
   it('is the one that is there when the agent begins to listen', async () => {
     await new Microphone(caller, 10_000).publish();
     await until(true);
-    const late = new CallerAudio(agent, 'caller');
+    const late = new CallerAudioInput(agent, 'caller');
     late.setAttached(true);
     frames = late.stream.getReader() as ReadableStreamDefaultReader<AudioFrame>;
     await until(true);
@@ -178,7 +178,7 @@ describe('the caller’s microphone', () => {
       return value;
     });
     // Another listener hears it: so much time has passed.
-    const other = new CallerAudio(agent, 'caller');
+    const other = new CallerAudioInput(agent, 'caller');
     other.setAttached(true);
     const reader = other.stream.getReader();
     for (let i = 0; i < 25; i++) await reader.read();

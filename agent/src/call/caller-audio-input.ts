@@ -21,66 +21,66 @@ export const FRAME_MS = 30;
  * Why not the framework's own: that one has frames of 10 ms, without a setting (agents 1.9.0, `room_io/_input.ts`), with
  * which a call took 0.21 of a core instead of 0.14 (Linux on x86).
  */
-export class CallerAudio extends voice.AudioInput {
+export class CallerAudioInput extends voice.AudioInput {
   readonly #room: Room;
   readonly #identity: string;
   #attached = false;
-  #heard: { track: RemoteTrack; frames: AudioStream; input: string } | undefined;
+  #source: { track: RemoteTrack; frames: AudioStream; input: string } | undefined;
 
   /** @param identity of the caller: nobody else in the room is heard */
   constructor(room: Room, identity: string) {
     super();
     this.#room = room;
     this.#identity = identity;
-    room.on(RoomEvent.TrackSubscribed, this.#follow);
-    room.on(RoomEvent.TrackUnsubscribed, this.#follow);
+    room.on(RoomEvent.TrackSubscribed, this.#updateSource);
+    room.on(RoomEvent.TrackUnsubscribed, this.#updateSource);
   }
 
   override setAttached(attached: boolean): void {
     this.#attached = attached;
-    this.#follow();
+    this.#updateSource();
   }
 
   override async close(): Promise<void> {
-    this.#room.off(RoomEvent.TrackSubscribed, this.#follow);
-    this.#room.off(RoomEvent.TrackUnsubscribed, this.#follow);
+    this.#room.off(RoomEvent.TrackSubscribed, this.#updateSource);
+    this.#room.off(RoomEvent.TrackUnsubscribed, this.#updateSource);
     this.setAttached(false);
     await super.close();
   }
 
   /** Listens to the newest microphone that there is, as after a reload of the caller's page. */
-  readonly #follow = (): void => {
-    const track = this.#attached ? this.#microphone() : undefined;
-    if (track === this.#heard?.track) return;
-    this.#leave();
+  readonly #updateSource = (): void => {
+    const track = this.#attached ? this.#newestMicrophone() : undefined;
+    if (track === this.#source?.track) return;
+    this.#closeSource();
     try {
-      if (track) this.#listen(track);
+      if (track) this.#openSource(track);
     } catch (error) {
       // The room's other listeners go on, and the next change is followed again.
       log().error({ error }, 'the caller’s microphone could not be opened');
     }
   };
 
-  #listen(track: RemoteTrack): void {
+  #openSource(track: RemoteTrack): void {
     const frames = new AudioStream(track, {
       sampleRate: SAMPLE_RATE,
       numChannels: 1,
       frameSizeMs: FRAME_MS,
     });
-    this.#heard = { track, frames, input: this.multiStream.addInputStream(frames) };
+    this.#source = { track, frames, input: this.multiStream.addInputStream(frames) };
   }
 
-  #microphone(): RemoteTrack | undefined {
+  #newestMicrophone(): RemoteTrack | undefined {
     const caller = this.#room.remoteParticipants.get(this.#identity);
     return [...(caller?.trackPublications.values() ?? [])].findLast(
       ({ source, track }) => track && source === TrackSource.SOURCE_MICROPHONE,
     )?.track;
   }
 
-  #leave(): void {
-    if (!this.#heard) return;
-    const { frames, input } = this.#heard;
-    this.#heard = undefined;
+  #closeSource(): void {
+    if (!this.#source) return;
+    const { frames, input } = this.#source;
+    this.#source = undefined;
     this.multiStream
       .removeInputStream(input)
       .then(() => frames.cancel())

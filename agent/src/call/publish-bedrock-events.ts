@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { BedrockEvent, RealtimeSession } from 'livekit-plugin-nova-sonic';
-import type { CallFeed, WireEvent } from './call-event-publisher.js';
+import type { CallEventPublisher } from './call-event-publisher.js';
+import type { PublishedBedrockEvent } from './call-events.js';
 
 /** How long events are gathered, ms: one message of the feed for each event would be forty a second. */
-const GATHER_MS = 250;
+const BATCH_MS = 250;
 
 /** Tells the feed each event of Bedrock's streams, both ways. Only for engineers: it carries all that is said. */
-export function watchWire(sonic: RealtimeSession, feed: CallFeed): void {
-  let gathered: WireEvent[] = [];
+export function publishBedrockEvents(sonic: RealtimeSession, feed: CallEventPublisher): void {
+  let gathered: PublishedBedrockEvent[] = [];
   let timer: NodeJS.Timeout | undefined;
   const tell = () => {
     timer = undefined;
-    feed.tell({ type: 'wire', events: gathered });
+    feed.publish({ type: 'wire', events: gathered });
     gathered = [];
   };
-  const take = (direction: WireEvent['direction']) => (event: BedrockEvent) => {
-    gather(gathered, wireEvent(direction, event));
-    if (!timer) timer = setTimeout(tell, GATHER_MS);
+  const take = (direction: PublishedBedrockEvent['direction']) => (event: BedrockEvent) => {
+    addEvent(gathered, toPublishedEvent(direction, event));
+    if (!timer) timer = setTimeout(tell, BATCH_MS);
   };
   sonic.on('bedrock_client_event_queued', take('in'));
   sonic.on('bedrock_server_event_received', take('out'));
 }
 
 /** Adds an event; audio that is like the one before joins it. */
-export function gather(events: WireEvent[], event: WireEvent): void {
+export function addEvent(events: PublishedBedrockEvent[], event: PublishedBedrockEvent): void {
   const last = events.findLast(({ direction }) => direction === event.direction);
   const audio = event.name === 'audioInput' || event.name === 'audioOutput';
   const same =
@@ -41,11 +42,11 @@ export function gather(events: WireEvent[], event: WireEvent): void {
 }
 
 /** As the emulator's recordings have it: the event's body, and of audio `<640 bytes>`. */
-export function wireEvent(
-  direction: WireEvent['direction'],
+export function toPublishedEvent(
+  direction: PublishedBedrockEvent['direction'],
   { streamId, at, name, event }: BedrockEvent,
-): WireEvent {
-  const body = (event[name] ?? event) as WireEvent['event'];
+): PublishedBedrockEvent {
+  const body = (event[name] ?? event) as PublishedBedrockEvent['event'];
   const { content } = body;
   return {
     at,

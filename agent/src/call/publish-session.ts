@@ -9,25 +9,29 @@ import type {
   ToolCallStarted,
   TurnTiming,
 } from 'livekit-plugin-nova-sonic';
-import type { CallFeed, Tokens } from './call-event-publisher.js';
+import type { TokenCounts } from 'livekit-plugin-nova-sonic/models';
+import type { CallEventPublisher } from './call-event-publisher.js';
 
 /**
  * Follows a session: tells the feed what happens and logs what fails.
  * @returns the reason why the session ended, when it has ended.
  */
-export function watchCall(session: voice.AgentSession, feed: CallFeed): Promise<string> {
+export function publishSession(
+  session: voice.AgentSession,
+  feed: CallEventPublisher,
+): Promise<string> {
   const logger = log();
   const { AgentSessionEventTypes: Events } = voice;
 
   session.on(Events.AgentStateChanged, ({ newState, createdAt }) =>
-    feed.tell({ type: 'state', who: 'agent', state: newState }, createdAt),
+    feed.publish({ type: 'state', who: 'agent', state: newState }, createdAt),
   );
   session.on(Events.UserStateChanged, ({ newState, createdAt }) =>
-    feed.tell({ type: 'state', who: 'user', state: newState }, createdAt),
+    feed.publish({ type: 'state', who: 'user', state: newState }, createdAt),
   );
   session.on(Events.ConversationItemAdded, ({ item }) => {
     if (item.type !== 'message' || (item.role !== 'user' && item.role !== 'assistant')) return;
-    feed.tell({
+    feed.publish({
       type: 'message',
       role: item.role,
       text: item.textContent ?? '',
@@ -38,7 +42,7 @@ export function watchCall(session: voice.AgentSession, feed: CallFeed): Promise<
   session.on(Events.Error, ({ error }) => {
     const failure = failureOf(error);
     logger.error({ error: failure.message, recoverable: failure.recoverable }, 'error in the call');
-    feed.tell({ type: 'error', ...failure });
+    feed.publish({ type: 'error', ...failure });
   });
 
   return new Promise((resolve) => {
@@ -54,25 +58,25 @@ export function watchCall(session: voice.AgentSession, feed: CallFeed): Promise<
  * Tells the feed what a Sonic session itself knows: the parts of each reply's latency, its tokens, its streams, its
  * tool calls, its barge-ins. The log gets the same figures.
  */
-export function watchSonic(sonic: RealtimeSession, feed: CallFeed): void {
+export function publishRealtimeSession(sonic: RealtimeSession, feed: CallEventPublisher): void {
   const logger = log();
-  const tokens: Tokens = { audioIn: 0, audioOut: 0, textIn: 0, textOut: 0 };
+  const tokens: Required<TokenCounts> = { audioIn: 0, audioOut: 0, textIn: 0, textOut: 0 };
   sonic.on('turn_timing', (turn: TurnTiming) => {
     logger.info(turn, 'reply');
-    feed.tell({ type: 'turn', ...turn });
+    feed.publish({ type: 'turn', ...turn });
   });
   sonic.on('barge_in', ({ at, ...bargeIn }: BargeIn) => {
     logger.info({ at, ...bargeIn }, 'barge-in');
-    feed.tell({ type: 'barge_in', ...bargeIn }, at);
+    feed.publish({ type: 'barge_in', ...bargeIn }, at);
   });
   sonic.on('tool_call_started', ({ at, ...call }: ToolCallStarted) =>
-    feed.tell({ type: 'tool_started', ...call }, at),
+    feed.publish({ type: 'tool_started', ...call }, at),
   );
   sonic.on('tool_call_ended', ({ at, output, ...call }: ToolCallEnded) =>
-    feed.tell({ type: 'tool', ...call, result: output }, at),
+    feed.publish({ type: 'tool', ...call, result: output }, at),
   );
   sonic.on('stream_lifecycle', ({ type, ...stream }: StreamLifecycle) =>
-    feed.tell({ ...stream, type: 'stream', event: type }, stream.at),
+    feed.publish({ ...stream, type: 'stream', event: type }, stream.at),
   );
   sonic.on(
     'metrics_collected',
@@ -81,7 +85,7 @@ export function watchSonic(sonic: RealtimeSession, feed: CallFeed): void {
       tokens.textIn += inputTokenDetails.textTokens;
       tokens.audioOut += outputTokenDetails.audioTokens;
       tokens.textOut += outputTokenDetails.textTokens;
-      feed.tell({ type: 'usage', ...tokens });
+      feed.publish({ type: 'usage', ...tokens });
     },
   );
 }

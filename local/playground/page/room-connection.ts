@@ -13,11 +13,11 @@ import {
 } from 'livekit-client';
 import {
   CALL_ENDED_ATTRIBUTE,
-  CALL_FEED_AGAIN_TOPIC,
-  CALL_FEED_TOPIC,
-  type CallFeedMessage,
-  type NumberedFeedMessage,
-} from '../../../agent/src/call/call-event-publisher.js';
+  CALL_EVENTS_REPLAY_TOPIC,
+  CALL_EVENTS_TOPIC,
+  type CallEvent,
+  type SequencedCallEvent,
+} from '../../../agent/src/call/call-events.js';
 import type { Happening, Who } from '../state/call-state.js';
 import { InOrder } from '../state/reorder-buffer.js';
 import type { Ticket } from './api.js';
@@ -78,12 +78,12 @@ export class Line {
         events.ended(reason);
       });
     this.#watchNetwork();
-    this.#room.registerTextStreamHandler(CALL_FEED_TOPIC, async (reader) => {
+    this.#room.registerTextStreamHandler(CALL_EVENTS_TOPIC, async (reader) => {
       const at = Date.now();
       // Who sent it may be gone before its end.
       const text = await reader.readAll().catch(() => undefined);
       if (text === undefined) return;
-      const { seq, ...message } = JSON.parse(text) as NumberedFeedMessage;
+      const { seq, ...message } = JSON.parse(text) as SequencedCallEvent;
       this.#feed.take(seq, { at, message });
     });
     this.#room.registerTextStreamHandler(TRANSCRIPTION_TOPIC, async (reader, { identity }) => {
@@ -160,7 +160,7 @@ export class Line {
   }
 
   /** LiveKit loses what the agent tells before this page is quite connected, and while it reconnects. */
-  #newFeed(): InOrder<{ at: number; message: CallFeedMessage }> {
+  #newFeed(): InOrder<{ at: number; message: CallEvent }> {
     return new InOrder(
       ({ at, message }) => this.#events.happened({ kind: 'feed', at, message }),
       (from) => {
@@ -168,7 +168,7 @@ export class Line {
         if (!agent || this.#room.state !== ConnectionState.Connected) return;
         this.#room.localParticipant
           .sendText(String(from), {
-            topic: CALL_FEED_AGAIN_TOPIC,
+            topic: CALL_EVENTS_REPLAY_TOPIC,
             destinationIdentities: [agent],
           })
           .catch(() => {});

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { WireEvent } from '../../../agent/src/call/call-event-publisher.js';
+import type { PublishedBedrockEvent } from '../../../agent/src/call/call-events.js';
 
-export type { WireEvent };
+export type { PublishedBedrockEvent };
 
 /** An event and its place in the call: several of one name may come in one millisecond. */
-export interface NumberedEvent extends WireEvent {
+export interface NumberedEvent extends PublishedBedrockEvent {
   id: number;
 }
 
 export function numbered(
   before: readonly NumberedEvent[],
-  more: readonly WireEvent[],
+  more: readonly PublishedBedrockEvent[],
 ): NumberedEvent[] {
   return [...before, ...more.map((event, i) => ({ ...event, id: before.length + i }))];
 }
@@ -27,9 +27,13 @@ export interface WireFilter {
   audio: boolean;
 }
 
-export const isAudio = ({ name }: WireEvent) => name === 'audioInput' || name === 'audioOutput';
+export const isAudio = ({ name }: PublishedBedrockEvent) =>
+  name === 'audioInput' || name === 'audioOutput';
 
-export function matching<T extends WireEvent>(events: readonly T[], filter: WireFilter): T[] {
+export function matching<T extends PublishedBedrockEvent>(
+  events: readonly T[],
+  filter: WireFilter,
+): T[] {
   const search = filter.search.trim().toLowerCase();
   return events.filter(
     (event) =>
@@ -45,7 +49,7 @@ export function matching<T extends WireEvent>(events: readonly T[], filter: Wire
 }
 
 /** The one thing in an event that a reader looks for. */
-export function gist({ name, event, count }: WireEvent): string {
+export function gist({ name, event, count }: PublishedBedrockEvent): string {
   const of = (key: string) => (typeof event[key] === 'string' ? (event[key] as string) : undefined);
   if (name === 'audioInput' || name === 'audioOutput')
     return `${of('content') ?? ''}${count && count > 1 ? ` × ${count}` : ''}`;
@@ -67,7 +71,7 @@ function stage(fields: string | undefined): string | undefined {
 }
 
 /** The call as JSON lines, as `npm run emulator -- validate FILE` reads them: a run of audio becomes events again. */
-export function jsonLines(events: readonly WireEvent[]): string {
+export function jsonLines(events: readonly PublishedBedrockEvent[]): string {
   const starts = new Map<string, number>();
   const lines: { time: number; line: string }[] = [];
   for (const { at, until, count = 1, direction, streamId, name, event } of events) {

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type {
-  CallFeedMessage,
-  Prices,
-  Tokens,
-} from '../../../agent/src/call/call-event-publisher.js';
+import type { TokenCounts, TokenPrices } from 'livekit-plugin-nova-sonic/models';
+import type { CallEvent } from '../../../agent/src/call/call-events.js';
 import { type Clock, noClock, observed, toPage } from './clock-offset.js';
 import { bargedIn, heard, type Replies, replied } from './replies.js';
 import { marked, state, type Timeline } from './timeline.js';
@@ -12,7 +9,7 @@ import { type Line, said, settled, toolEnded, toolStarted, typed } from './trans
 
 /** Something that the page was told or noticed; `at` is ms since the epoch by the page's own clock. */
 export type Happening = { at: number } & (
-  | { kind: 'feed'; message: CallFeedMessage }
+  | { kind: 'feed'; message: CallEvent }
   /** Words as LiveKit brings them: `text` is all of the segment so far. */
   | { kind: 'words'; who: Who; id: string; text: string; done: boolean }
   | { kind: 'typed'; id: string; text: string }
@@ -37,8 +34,8 @@ export interface CallRecord {
   lines: readonly Line[];
   timeline: Timeline;
   replies: Replies;
-  tokens: Tokens;
-  about?: { model: string; voice: string; regions: string[]; wire: boolean; prices: Prices };
+  tokens: Required<TokenCounts>;
+  about?: { model: string; voice: string; regions: string[]; wire: boolean; prices: TokenPrices };
 }
 
 export function newRecord(startedAt: number): CallRecord {
@@ -81,7 +78,7 @@ export function apply(record: CallRecord, happening: Happening): CallRecord {
   }
 }
 
-function applyFeed(before: CallRecord, message: CallFeedMessage, arrivedAt: number): CallRecord {
+function applyFeed(before: CallRecord, message: CallEvent, arrivedAt: number): CallRecord {
   const record = { ...before, clock: observed(before.clock, message.at, arrivedAt) };
   const at = toPage(record.clock, message.at);
   const mark = (kind: Parameters<typeof marked>[1]['kind'], text: string) =>
@@ -137,7 +134,7 @@ function applyFeed(before: CallRecord, message: CallFeedMessage, arrivedAt: numb
 const streamKind = (event: string) =>
   event === 'failed' || event === 'throttled' ? 'error' : 'stream';
 
-function streamText(message: Extract<CallFeedMessage, { type: 'stream' }>): string {
+function streamText(message: Extract<CallEvent, { type: 'stream' }>): string {
   const { event, region, error } = message;
   const what = `stream ${event.replace(/_/g, ' ')}, ${region}`;
   return error ? `${what}: ${error}` : what;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Prices, Tokens } from '../../../agent/src/call/call-event-publisher.js';
+import type { TokenCounts, TokenPrices } from 'livekit-plugin-nova-sonic/models';
 
 /** US dollars for some tokens at prices for a million of each kind. */
-export function cost(tokens: Tokens, prices: Prices): number {
+export function cost(tokens: Required<TokenCounts>, prices: TokenPrices): number {
   return (
     (tokens.audioIn * prices.audioIn +
       tokens.audioOut * prices.audioOut +

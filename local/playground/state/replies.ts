@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { CallFeedMessage } from '../../../agent/src/call/call-event-publisher.js';
+import type { CallEvent } from '../../../agent/src/call/call-events.js';
 import { type Clock, toPage } from './clock-offset.js';
 
-type TurnMessage = Extract<CallFeedMessage, { type: 'turn' }>;
+type TurnMessage = Extract<CallEvent, { type: 'turn' }>;
 
 export interface Replies {
   turns: readonly TurnMessage[];

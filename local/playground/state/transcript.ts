@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { CallFeedMessage } from '../../../agent/src/call/call-event-publisher.js';
+import type { CallEvent } from '../../../agent/src/call/call-events.js';
 import type { Who } from './call-state.js';
 
 /** What somebody said or typed. */
@@ -83,7 +83,7 @@ export function typed(
 /** A message entered the history: it settles the caption that showed it, or is shown for the first time. */
 export function settled(
   lines: readonly Line[],
-  message: Extract<CallFeedMessage, { type: 'message' }>,
+  message: Extract<CallEvent, { type: 'message' }>,
   at: number,
 ): readonly Line[] {
   const who: Who = message.role === 'user' ? 'you' : 'agent';
@@ -113,7 +113,7 @@ export function settled(
 /** The model asks for a tool. */
 export function toolStarted(
   lines: readonly Line[],
-  { callId, name, args }: Extract<CallFeedMessage, { type: 'tool_started' }>,
+  { callId, name, args }: Extract<CallEvent, { type: 'tool_started' }>,
   at: number,
 ): readonly Line[] {
   return [...lines, { kind: 'tool', id: `tool-${callId}`, at, name, args }];
@@ -122,7 +122,7 @@ export function toolStarted(
 /** A tool has ended; what was said meanwhile stays below its call. */
 export function toolEnded(
   lines: readonly Line[],
-  { callId, ...call }: Extract<CallFeedMessage, { type: 'tool' }>,
+  { callId, ...call }: Extract<CallEvent, { type: 'tool' }>,
   at: number,
 ): readonly Line[] {
   const { name, args, result, isError, ms } = call;

@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from '@jest/globals';
 import type { Room } from '@livekit/rtc-node';
-import { CALL_FEED_AGAIN_TOPIC, CallFeed } from '../../../agent/src/call/call-event-publisher.js';
+import { CallEventPublisher } from '../../../agent/src/call/call-event-publisher.js';
+import { CALL_EVENTS_REPLAY_TOPIC } from '../../../agent/src/call/call-events.js';
 
 type Ask = (reader: { readAll(): Promise<string> }, from: { identity: string }) => Promise<void>;
 
@@ -24,8 +25,8 @@ function room(setAttributes: () => Promise<void> = async () => {}) {
     },
   };
   const ask = (readAll: () => Promise<string>) =>
-    handlers.get(CALL_FEED_AGAIN_TOPIC)?.({ readAll }, { identity: 'ann' });
-  return { feed: new CallFeed(fake as unknown as Room), told, attributes, ask };
+    handlers.get(CALL_EVENTS_REPLAY_TOPIC)?.({ readAll }, { identity: 'ann' });
+  return { feed: new CallEventPublisher(fake as unknown as Room), told, attributes, ask };
 }
 
 const short = (told: ReturnType<typeof room>['told']) =>
@@ -34,7 +35,7 @@ const short = (told: ReturnType<typeof room>['told']) =>
 describe("the call's feed", () => {
   it('tells in order, and what was missed again, to who asks', async () => {
     const { feed, told, ask } = room();
-    for (const state of ['a', 'b']) feed.tell({ type: 'state', who: 'agent', state });
+    for (const state of ['a', 'b']) feed.publish({ type: 'state', who: 'agent', state });
     await ask(async () => '1');
     await feed.end('done');
     expect(short(told)).toEqual(['0 state', '1 state', '1 state to ann', '2 ended']);
@@ -42,7 +43,7 @@ describe("the call's feed", () => {
 
   it('tells nobody who is gone in the middle of asking', async () => {
     const { feed, told, ask } = room();
-    feed.tell({ type: 'state', who: 'agent', state: 'a' });
+    feed.publish({ type: 'state', who: 'agent', state: 'a' });
     await ask(() => Promise.reject(new Error('left')));
     await feed.end('done');
     expect(short(told)).toEqual(['0 state', '1 ended']);

@@ -6,7 +6,7 @@ import {
   jsonLines,
   matching,
   type NumberedEvent,
-  type WireEvent,
+  type PublishedBedrockEvent,
   type WireFilter,
 } from '../../state/bedrock-events.js';
 import { sound } from '../call-controller.js';
@@ -180,7 +180,7 @@ function byArrows(event: KeyboardEvent<HTMLElement>): void {
   next.focus();
 }
 
-function Event({ event, from }: { event: WireEvent; from: number }) {
+function Event({ event, from }: { event: PublishedBedrockEvent; from: number }) {
   const [open, setOpen] = useState(false);
   const to = event.direction === 'in';
   return (

@@ -4,12 +4,12 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { validateRecording } from 'nova-sonic-emulator';
-import { gather, wireEvent } from '../../../../agent/src/call/publish-bedrock-events.js';
+import { addEvent, toPublishedEvent } from '../../../../agent/src/call/publish-bedrock-events.js';
 import {
   gist,
   jsonLines,
   matching,
-  type WireEvent,
+  type PublishedBedrockEvent,
 } from '../../../../local/playground/state/bedrock-events.js';
 
 const prompt = { promptName: 'p' };
@@ -24,7 +24,7 @@ const lpcm = {
 };
 
 /** What a plugin observes of an opening, ten pieces of audio, and a close. */
-function observed(): WireEvent[] {
+function observed(): PublishedBedrockEvent[] {
   const opening: [string, Record<string, unknown>][] = [
     ['sessionStart', { inferenceConfiguration: { maxTokens: 1024, topP: 0.9, temperature: 0.7 } }],
     [
@@ -67,10 +67,13 @@ function observed(): WireEvent[] {
     ['promptEnd', prompt],
     ['sessionEnd', {}],
   ] as const;
-  const events: WireEvent[] = [];
+  const events: PublishedBedrockEvent[] = [];
   [...opening, ...audio, ...close].forEach(([name, body], i) => {
     const event = { [name]: body };
-    gather(events, wireEvent('in', { streamId: 'stream-1', at: 1000 + i * 32, name, event }));
+    addEvent(
+      events,
+      toPublishedEvent('in', { streamId: 'stream-1', at: 1000 + i * 32, name, event }),
+    );
   });
   return events;
 }
@@ -103,7 +106,7 @@ describe('the wire', () => {
   });
 
   it('keeps the order of time when both directions are mixed', () => {
-    const events: WireEvent[] = [
+    const events: PublishedBedrockEvent[] = [
       { at: 5, direction: 'in', streamId: 's', name: 'audioInput', event: {}, count: 3, until: 25 },
       { at: 10, direction: 'out', streamId: 's', name: 'usageEvent', event: {} },
     ];
@@ -125,7 +128,7 @@ describe('the wire', () => {
   });
 
   it('shows the one thing in an event that matters', () => {
-    const event = (name: string, body: Record<string, unknown>): WireEvent => ({
+    const event = (name: string, body: Record<string, unknown>): PublishedBedrockEvent => ({
       at: 0,
       direction: 'out',
       streamId: 's',

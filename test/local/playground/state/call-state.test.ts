@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { CallFeedMessage } from '../../../../agent/src/call/call-event-publisher.js';
+import type { CallEvent } from '../../../../agent/src/call/call-events.js';
 import {
   apply,
   type CallRecord,
@@ -13,7 +13,7 @@ import { figures, silences } from '../../../../local/playground/state/replies.js
 
 /** A call of one question, as the agent and the page tell it; the agent's clock is `ahead` of the page's. */
 function held(ahead = 0): CallRecord {
-  const feed = (message: CallFeedMessage): Happening => ({
+  const feed = (message: CallEvent): Happening => ({
     kind: 'feed',
     at: message.at + 2,
     message: { ...message, at: message.at + ahead },
@@ -133,7 +133,7 @@ describe('the record of a call', () => {
   it('marks a tool when it is asked for, and again when it fails', () => {
     const call = { callId: 'c', name: 'book', args: '{}' };
     let record = newRecord(0);
-    const told: CallFeedMessage[] = [
+    const told: CallEvent[] = [
       { type: 'tool_started', at: 10, ...call },
       { type: 'tool', at: 25, ...call, result: 'no', isError: true, ms: 15 },
     ];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { CallFeedMessage } from '../../../../agent/src/call/call-event-publisher.js';
+import type { CallEvent } from '../../../../agent/src/call/call-events.js';
 import {
   type Line,
   said,
@@ -10,7 +10,7 @@ import {
   typed,
 } from '../../../../local/playground/state/transcript.js';
 
-type Message = Extract<CallFeedMessage, { type: 'message' }>;
+type Message = Extract<CallEvent, { type: 'message' }>;
 
 const words = (who: 'you' | 'agent', id: string, text: string, at: number, done = false) => ({
   who,
