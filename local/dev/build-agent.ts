@@ -8,6 +8,8 @@ import { execa } from 'execa';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The compiler leaves unchanged outputs alone, so their times do not tell when it last ran. */
 const STAMP = join(ROOT, 'agent/dist/.built');
+/** The agent, and the plugin that it is built with. */
+const SOURCES = ['agent/src', 'packages/livekit-plugin-nova-sonic/src'];
 
 /**
  * Builds the agent when a source is newer than what was built.
@@ -30,7 +32,7 @@ export async function buildAgent(say: (line: string) => void): Promise<void> {
 
 function stale(): boolean {
   const built = statSync(STAMP, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  return newest(join(ROOT, 'agent/src')) > built;
+  return SOURCES.some((path) => newest(join(ROOT, path)) > built);
 }
 
 function newest(directory: string): number {

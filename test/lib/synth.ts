@@ -24,8 +24,22 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** Where an app of a test writes; gone after the test file. */
 export const outdir = () => mkdtempSync(join(folder, 'app-'));
 
-/** An app as `cdk synth` makes it. */
-export const newApp = () => new App({ context: flags, outdir: outdir() });
+/**
+ * An app as `cdk synth` makes it, without what takes most of its time: copies of the assets, traces of where each
+ * construct was made, and the CDK's own validation of the template, which the tests of bin/ and examples/ run.
+ */
+export const newApp = () =>
+  new App({
+    context: {
+      ...flags,
+      'aws:cdk:disable-asset-staging': true,
+      'aws:cdk:disable-stack-trace': true,
+      'aws:cdk:disable-creation-stack-traces': true,
+    },
+    outdir: outdir(),
+    builtinCloudFormationValidation: false,
+    treeMetadata: false,
+  });
 
 const made = new Map<string, VoiceAgentStack>();
 
