@@ -2,6 +2,7 @@
 
 // Bedrock goes away in the middle of a call: the call says so and ends, and the worker takes the next one.
 
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { jest } from '@jest/globals';
 import { Caller, type Line } from '../../local/caller/caller.js';
@@ -21,7 +22,8 @@ const log: string[] = [];
 beforeAll(async () => {
   await buildAgent(say);
   livekit = await startLiveKitServer({ say });
-  emulator = await startEmulatorProcess({ say });
+  // A port that no outgoing connection is given (those begin at 32768), so that it is still free at the second start.
+  emulator = await startEmulatorProcess({ say, port: randomInt(20_000, 30_000) });
   worker = await startWorkerProcess(livekit, { kind: 'emulator', url: emulator.url }, (line) =>
     log.push(line),
   );
