@@ -2,16 +2,23 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
+import {
+  DEFAULT_STREAM_QUOTA,
+  DEFAULT_TOKEN_PRICES,
+  NOVA_SONIC_REGIONS,
+} from 'livekit-plugin-nova-sonic/models';
 import { readSettings } from '../../lib/settings/settings.js';
 import { resources, templateWith } from '../lib/synth.js';
 
 const TEXT = readFileSync(new URL('../../docs/cost.md', import.meta.url), 'utf8');
 const SETTINGS = readSettings({});
+const { audioIn, audioOut, textIn, textOut } = DEFAULT_TOKEN_PRICES;
+const PRICES = [audioIn, audioOut, textIn, textOut];
 
-/** The numbers that a pattern finds in the text, which must have it. */
+/** The numbers that a pattern captures in the text. */
 function numbers(pattern: RegExp): number[] {
   const found = pattern.exec(TEXT);
-  if (!found) throw new Error(`docs/cost.md has nothing like ${pattern}`);
+  if (!found) throw new Error(`docs/cost.md does not match ${pattern}`);
   return found.slice(1).map((text) => Number(text.replaceAll(',', '')));
 }
 
@@ -33,10 +40,10 @@ const [vcpus, gib] = [SETTINGS.cpu / 1024, SETTINGS.memory / 1024];
 const taskHour = vcpus * vcpuHour + gib * gbHour;
 const idleHour = taskHour + address;
 
-/** A sum as `left = right` in a block, with as many digits as are written there. */
+/** A number in the text, with the number of digits after its point. */
 function written(pattern: RegExp): { value: number; digits: number } {
   const [, text] = pattern.exec(TEXT) ?? [];
-  if (!text) throw new Error(`docs/cost.md has nothing like ${pattern}`);
+  if (!text) throw new Error(`docs/cost.md does not match ${pattern}`);
   return { value: Number(text), digits: text.split('.')[1]?.length ?? 0 };
 }
 
@@ -46,8 +53,8 @@ function holds(pattern: RegExp, expected: number): void {
 }
 
 describe('docs/cost.md', () => {
-  test('has no line of arithmetic that does not add up', () => {
-    // `60 s x 25 = 1500 tokens x 3 / 1M = 0.00450`: what stands on each side, without its words and units.
+  test('every line of arithmetic adds up', () => {
+    // `60 s x 25 = 1500 tokens x 3 / 1M = 0.00450`: both sides, without their words and units.
     const lines = [...TEXT.matchAll(/```([\s\S]*?)```|^\| [\d,]+ \|(.*)\|$/gm)]
       .flatMap(([, block, row]) => block?.split('\n') ?? row?.split(' | ') ?? [])
       .filter((line) => / [x+/] .*=/.test(line) && !/kbit|kB/.test(line));
@@ -72,14 +79,13 @@ describe('docs/cost.md', () => {
     }
   });
 
-  test('reckons with the prices that the workers are given', () => {
-    expect(numbers(/speech in ([\d.]+), out ([\d.]+); text in ([\d.]+), out ([\d.]+)/)).toEqual([
-      ...[SETTINGS.priceAudioInPerM, SETTINGS.priceAudioOutPerM],
-      ...[SETTINGS.priceTextInPerM, SETTINGS.priceTextOutPerM],
-    ]);
+  test('uses the default prices of the plugin', () => {
+    expect(numbers(/speech in ([\d.]+), out ([\d.]+); text in ([\d.]+), out ([\d.]+)/)).toEqual(
+      PRICES,
+    );
   });
 
-  test('reckons an idle task of the default size', () => {
+  test('computes an idle task of the default size', () => {
     expect(numbers(/of the default size \((\d+) vCPU, (\d+) GB, ARM\)/)).toEqual([vcpus, gib]);
     expect(numbers(/^(\d+) x ([\d.]+) \+ (\d+) x ([\d.]+) +=/m)).toEqual([
       ...[vcpus, vcpuHour, gib, gbHour],
@@ -91,7 +97,7 @@ describe('docs/cost.md', () => {
     expect(one(/x86 is (\d+) percent more/)).toBe(Math.round(share * 100));
   });
 
-  test('counts the alarms and metrics that there are', () => {
+  test('counts the alarms and metrics of the stack', () => {
     const alarms = resources(templateWith(), 'AWS::CloudWatch::Alarm');
     const ours = alarms.filter(([id]) => id.startsWith('Monitoring'));
     const combined = ours.filter(([, { Properties }]) => Properties.Metrics);
@@ -110,6 +116,16 @@ describe('docs/cost.md', () => {
     holds(/\*\*About ([\d.]+) an hour/, idleHour + rest / 730);
   });
 
+  test('the stream quota and the number of Regions are those of the plugin', () => {
+    expect(numbers(/\*\*(\d+) concurrent Nova Sonic streams in a Region\*\*/)).toEqual([
+      DEFAULT_STREAM_QUOTA,
+    ]);
+    const regions = NOVA_SONIC_REGIONS.length;
+    expect(one(/models in (\d+) \[Regions\]/)).toBe(regions);
+    expect(one(/\*\*about (\d+) in all\s+four\*\*/)).toBe(regions * DEFAULT_STREAM_QUOTA);
+    expect(TEXT).toContain(`bedrockRegions=${NOVA_SONIC_REGIONS.join(',')}`);
+  });
+
   test('adds up a call-minute', () => {
     const rows = [...TEXT.matchAll(/([\d]+) tokens x +([\d.]+) +\/ 1M = ([\d.]+)/g)].map(
       ([, tokens, price, sum]) => ({
@@ -118,10 +134,7 @@ describe('docs/cost.md', () => {
         sum: sum ?? '',
       }),
     );
-    expect(rows.map(({ price }) => price)).toEqual([
-      ...[SETTINGS.priceAudioInPerM, SETTINGS.priceAudioOutPerM],
-      ...[SETTINGS.priceTextInPerM, SETTINGS.priceTextOutPerM],
-    ]);
+    expect(rows.map(({ price }) => price)).toEqual(PRICES);
     for (const { tokens, price, sum } of rows) {
       expect(Number(sum)).toBe(Number(((tokens * price) / 1e6).toFixed(5)));
     }

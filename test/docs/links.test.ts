@@ -1,53 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { anchors, PAGES, prose, ROOT, read } from './markdown.js';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-const pagesIn = (folder: string) =>
-  readdirSync(join(ROOT, folder))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => join(folder, name));
-
-const PAGES = [
-  '.',
-  'docs',
-  'examples',
-  'agent',
-  'packages/livekit-plugin-nova-sonic',
-  'packages/nova-sonic-emulator',
-].flatMap(pagesIn);
-
-const read = (page: string) => readFileSync(join(ROOT, page), 'utf8');
-const withoutBlocks = (text: string) => text.replace(/```[\s\S]*?```/g, '');
-
-/** The anchors that GitHub gives the headings of a page. */
-function anchors(path: string): string[] {
-  return [...withoutBlocks(readFileSync(path, 'utf8')).matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
-    (heading ?? '')
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N}\- _]/gu, '')
-      .replaceAll(' ', '-'),
+/** Links of a page, also those of images and in HTML. */
+const links = (page: string): string[] =>
+  [...prose(page).matchAll(/\]\(([^)\s]+)\)|\b(?:href|src)="([^"]+)"/g)].map(
+    ([, markdown, html]) => markdown ?? html ?? '',
   );
-}
 
-test.each(PAGES)('%s links to what there is', (page) => {
-  const here = join(ROOT, page);
-  for (const [, link = ''] of withoutBlocks(read(page)).matchAll(/\]\(([^)\s]+)\)/g)) {
-    if (/^(https?|mailto):/.test(link)) continue;
-    const [path = '', anchor] = link.split('#');
-    const target = path ? resolve(dirname(here), path) : here;
-    expect([link, existsSync(target)]).toEqual([link, true]);
-    if (anchor) expect(anchors(target)).toContain(anchor);
-  }
+test.each(PAGES)('%s links to files and headings that exist', (page) => {
+  const broken = links(page)
+    .filter((link) => !/^(https?|mailto):/.test(link))
+    .filter((link) => {
+      const [path = '', anchor] = link.split('#');
+      const target = path ? resolve(ROOT, dirname(page), path) : join(ROOT, page);
+      if (!existsSync(target)) return true;
+      if (!anchor) return false;
+      return !statSync(target).isFile() || !anchors(relative(ROOT, target)).includes(anchor);
+    });
+  expect(broken).toEqual([]);
 });
 
 test.each(PAGES)('%s names scripts that package.json has', (page) => {
   const { scripts } = JSON.parse(read('package.json'));
-  for (const [, script = ''] of read(page).matchAll(/npm run (?:--silent )?([\w:]+)/g)) {
-    expect(Object.keys(scripts)).toContain(script);
+  const named = [...read(page).matchAll(/npm run (?:--silent )?([\w:]+)/g)].map(
+    ([, script]) => script,
+  );
+  expect(named.filter((script) => !Object.hasOwn(scripts, script ?? ''))).toEqual([]);
+});
+
+/** Pages that somebody starts from; every other page must be linked from one of them, directly or not. */
+test('every page can be reached from the README', () => {
+  const reached = new Set(['README.md']);
+  for (const page of reached) {
+    for (const link of links(page)) {
+      if (/^(https?|mailto):/.test(link)) continue;
+      const path = relative(ROOT, resolve(ROOT, dirname(page), link.split('#')[0] ?? ''));
+      if (PAGES.includes(path)) reached.add(path);
+    }
   }
+  expect(PAGES.filter((page) => !reached.has(page))).toEqual([]);
 });
