@@ -4,6 +4,7 @@ import './command/silence-warnings.js';
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import pc from 'picocolors';
+import { withDefaults } from '../agent/src/environment.js';
 import { portOption, run, say } from './command/run-command.js';
 import { checkBedrock } from './dev/bedrock-check.js';
 import { announceWorld, forgetWorld, runningWorld, startWorld } from './dev/dev-environment.js';
@@ -42,8 +43,8 @@ await run(async (interrupted) => {
   const port = await portForPage(options.port);
   if (options.bedrock === 'aws') await checkBedrock();
   await buildPage(say);
-  // What goes over the wire is shown to whoever runs this on their own machine.
-  process.env.CALL_WIRE ??= 'true';
+  // Your own calls on your own machine: show everything.
+  Object.assign(process.env, withDefaults(process.env, { PUBLISH_BEDROCK_EVENTS: 'true' }));
   const words = workerLines();
   // Before, what the worker says is in the error when it does not start; afterwards, what is torn down complains.
   let running = false;

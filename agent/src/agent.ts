@@ -8,45 +8,48 @@ import { CallEventPublisher } from './call/call-event-publisher.js';
 import { CallerAudioInput, FRAME_MS } from './call/caller-audio-input.js';
 import { publishBedrockEvents } from './call/publish-bedrock-events.js';
 import { publishRealtimeSession, publishSession } from './call/publish-session.js';
-import { readSettings, type Settings } from './config.js';
-import { FleetCall, warm } from './job/call-lifecycle.js';
+import { readWorkerConfig, type WorkerConfig } from './config.js';
+import { CallLifecycle, prewarmProcess } from './job/call-lifecycle.js';
 
-/** One call: runs in a job process of its own, from the dispatch to the last word. */
+/** One call: runs in a job process, from the dispatch to the end of the session. */
 export default defineAgent({
-  prewarm: warm,
+  prewarm: prewarmProcess,
   entry: (ctx: JobContext) => {
-    const settings = readSettings(process.env);
-    return FleetCall.run(ctx, settings, (fleet) => answer(ctx, settings, fleet));
+    const config = readWorkerConfig(process.env);
+    return CallLifecycle.run(ctx, config, (lifecycle) => answer(ctx, config, lifecycle));
   },
 });
 
-async function answer(ctx: JobContext, settings: Settings, fleet: FleetCall): Promise<void> {
+async function answer(
+  ctx: JobContext,
+  config: WorkerConfig,
+  lifecycle: CallLifecycle,
+): Promise<void> {
   await ctx.connect();
   const caller = await ctx.waitForParticipant();
-  const call = describe(ctx, caller);
-  const persona = await assistant(call);
-  const feed = new CallEventPublisher(ctx.room);
-  const model = new WatchedModel(settings, persona, feed, fleet);
+  const behaviour = await assistant(describe(ctx, caller));
+  const publisher = new CallEventPublisher(ctx.room);
+  const model = new ObservedRealtimeModel(config, behaviour, publisher, lifecycle);
   const session = new voice.AgentSession({
     llm: model,
-    // Sonic hears the turns itself.
+    // Sonic detects the turns itself.
     vad: null,
     turnHandling: { turnDetection: 'realtime_llm' },
     // The default mutes the caller for the agent's first 3 s; a caller may interrupt the greeting.
     aecWarmupDuration: null,
   });
-  const ended = publishSession(session, feed);
-  fleet.watchSession(session);
+  const ended = publishSession(session, publisher);
+  lifecycle.attach(session);
   const agent = new voice.Agent({
-    instructions: persona.instructions,
-    ...(persona.tools && { tools: persona.tools }),
+    instructions: behaviour.instructions,
+    ...(behaviour.tools && { tools: behaviour.tools }),
   });
 
-  const ears = new CallerAudioInput(ctx.room, caller.identity);
-  session.input.audio = ears;
+  const audioInput = new CallerAudioInput(ctx.room, caller.identity);
+  session.input.audio = audioInput;
 
   ctx.addShutdownCallback(async () => {
-    await Promise.all([model.close(), ears.close()]);
+    await Promise.all([model.close(), audioInput.close()]);
   });
   await session.start({
     agent,
@@ -54,51 +57,56 @@ async function answer(ctx: JobContext, settings: Settings, fleet: FleetCall): Pr
     inputOptions: { audioEnabled: false, participantIdentity: caller.identity },
     record: false,
   });
-  feed.publish({
+  publisher.publish({
     type: 'ready',
     model: model.model,
-    voice: persona.voice ?? settings.voice ?? '',
-    regions: settings.regions,
-    greets: Boolean(persona.greeting),
-    wire: settings.callWire,
-    prices: settings.fleet.prices,
+    voice: behaviour.voice ?? config.voice ?? '',
+    regions: config.regions,
+    greets: Boolean(behaviour.greeting),
+    wire: config.publishBedrockEvents,
+    prices: config.prices,
   });
-  if (persona.greeting) session.generateReply({ instructions: persona.greeting });
+  if (behaviour.greeting) session.generateReply({ instructions: behaviour.greeting });
 
-  // The agent never stays in a room it cannot serve.
+  // The agent never stays in a room that it cannot serve.
   void ended.then(async (reason) => {
-    await feed.end(reason);
+    await publisher.end(reason);
     ctx.shutdown(reason);
   });
 }
 
-/** The framework makes the session (a new one at each handoff): here each is watched from its start. */
-class WatchedModel extends RealtimeModel {
-  readonly #feed: CallEventPublisher;
-  readonly #fleet: FleetCall;
-  readonly #wire: boolean;
+/** The framework creates a realtime session for each agent of a call: this observes each of them from its start. */
+class ObservedRealtimeModel extends RealtimeModel {
+  readonly #publisher: CallEventPublisher;
+  readonly #lifecycle: CallLifecycle;
+  readonly #publishBedrockEvents: boolean;
 
-  constructor(settings: Settings, persona: Assistant, feed: CallEventPublisher, fleet: FleetCall) {
-    const voice = persona.voice ?? settings.voice;
+  constructor(
+    config: WorkerConfig,
+    behaviour: Assistant,
+    publisher: CallEventPublisher,
+    lifecycle: CallLifecycle,
+  ) {
+    const voice = behaviour.voice ?? config.voice;
     super({
-      region: settings.regions,
+      region: config.regions,
       inputChunkMs: FRAME_MS,
-      retry: { restsUntil: fleet.restsUntil },
-      ...(settings.model && { model: settings.model }),
+      retry: { restsUntil: lifecycle.cooldownUntil },
+      ...(config.model && { model: config.model }),
       ...(voice && { voice }),
-      ...(settings.renewAfter && { renewAfter: settings.renewAfter }),
+      ...(config.renewAfterMs && { renewAfter: config.renewAfterMs / 1000 }),
     });
-    this.#feed = feed;
-    this.#fleet = fleet;
-    this.#wire = settings.callWire;
+    this.#publisher = publisher;
+    this.#lifecycle = lifecycle;
+    this.#publishBedrockEvents = config.publishBedrockEvents;
   }
 
   override session(): RealtimeSession {
-    const sonic = super.session();
-    publishRealtimeSession(sonic, this.#feed);
-    if (this.#wire) publishBedrockEvents(sonic, this.#feed);
-    this.#fleet.watchSonic(sonic);
-    return sonic;
+    const session = super.session();
+    publishRealtimeSession(session, this.#publisher);
+    if (this.#publishBedrockEvents) publishBedrockEvents(session, this.#publisher);
+    this.#lifecycle.metrics.observeRealtimeSession(session);
+    return session;
   }
 }
 
@@ -120,7 +128,7 @@ function parsedMetadata(metadata: string): unknown {
   try {
     return JSON.parse(metadata);
   } catch {
-    log().debug('the metadata of the dispatch is not JSON, passed on as text');
+    log().debug('dispatch metadata is not JSON, passed on as text');
     return metadata;
   }
 }

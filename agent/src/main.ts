@@ -2,17 +2,18 @@
 
 import { fileURLToPath } from 'node:url';
 import { initializeLogger, log } from '@livekit/agents';
-import { readSettings, type Settings, SettingsError } from './config.js';
-import { keepPiiOut } from './telemetry/redaction.js';
-import { FleetWorker } from './worker/agent-worker.js';
+import { ConfigError, readWorkerConfig, type WorkerConfig } from './config.js';
+import { deprecationWarnings } from './environment.js';
+import { installPiiRedaction } from './telemetry/redaction.js';
+import { AgentWorker } from './worker/agent-worker.js';
 
 // The framework's own `cli.runApp … start` is not used: its load threshold is Infinity and its drain can cut calls.
 
-function settingsOrExit(): Settings {
+function configOrExit(): WorkerConfig {
   try {
-    return readSettings(process.env);
+    return readWorkerConfig(process.env);
   } catch (error) {
-    if (!(error instanceof SettingsError)) throw error;
+    if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);
     process.exit(2);
   }
@@ -21,12 +22,13 @@ function settingsOrExit(): Settings {
 // Without this the job processes log every step of WebRTC, whatever LOG_LEVEL says.
 process.env.NODE_ENV ??= 'production';
 
-const settings = settingsOrExit();
-if (!settings.logPii) keepPiiOut();
-initializeLogger({ pretty: false, level: settings.logLevel });
+const config = configOrExit();
+if (!config.logPii) installPiiRedaction();
+initializeLogger({ pretty: false, level: config.logLevel });
+for (const warning of deprecationWarnings(process.env)) log().warn(warning);
 
-const worker = new FleetWorker(settings, fileURLToPath(new URL('agent.js', import.meta.url)));
-process.on('uncaughtException', (error) => worker.unsound(error));
+const worker = new AgentWorker(config, fileURLToPath(new URL('agent.js', import.meta.url)));
+process.on('uncaughtException', (error) => worker.failFatally(error));
 process.on('unhandledRejection', (error) => log().error({ error }, 'unhandled rejection'));
 try {
   process.exitCode = await worker.run();
@@ -34,5 +36,5 @@ try {
   log().fatal(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;
 }
-// Native threads and sockets of the framework would keep a finished process.
+// The framework's native threads and sockets would keep a finished process alive.
 process.exit();

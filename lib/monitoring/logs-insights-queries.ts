@@ -38,7 +38,7 @@ const QUERIES: Readonly<Record<string, ConstructorParameters<typeof QueryString>
   'calls and their cost': {
     fields: [
       ...['@timestamp', 'call_id', 'room', 'seconds', 'turns', 'renewals'],
-      ...['fail_overs', 'tool_errors', 'cost_usd', 'end_reason'],
+      ...['failovers', 'tool_errors', 'cost_usd', 'end_reason'],
     ],
     filterStatements: ['msg = "call ended"'],
     sort: '@timestamp desc',

@@ -178,7 +178,7 @@ export interface VoiceAgentServiceProps {
   readonly prices?: TokenPrices;
 
   /**
-   * More environment variables for the container, such as GOODBYE or PROTECTION_GRACE_S; docs/operations/configuration.md lists them.
+   * More environment variables for the container, such as END_CALL_INSTRUCTIONS or PROTECTION_GRACE_S; docs/operations/configuration.md lists them.
    * One that another prop, the secret or ECS sets is refused at synth.
    * @default - none
    */

@@ -155,7 +155,9 @@ const schema = z.strictObject({
   containerInsights: choice(['off', 'on', 'enhanced']).default('off'),
   environment: z
     .preprocess(json, z.record(z.string().regex(/^[A-Z][A-Z0-9_]*$/), value))
-    .describe('an object like {"GOODBYE_S": "20"} with names in capitals and one value each')
+    .describe(
+      'an object like {"END_CALL_TIMEOUT_S": "20"} with names in capitals and one value each',
+    )
     .default({}),
   metricsNamespace: text(/^[\w./#-]{1,100}$/, 'letters, digits and ./#-_, at most 100')
     .refine((namespace) => !namespace.startsWith('AWS/'))

@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { deprecationWarnings, withDefaults } from '../../agent/src/environment.js';
 import type { Line } from '../caller/caller.js';
 import { startLiveKitServer } from '../livekit/server.js';
 import { Child } from '../process/managed-process.js';
@@ -55,6 +56,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   };
 
   try {
+    for (const warning of deprecationWarnings(process.env)) say(warning);
     await buildAgent(say);
     const livekit = await startLiveKitServer({ say });
     stops.push(() => livekit.stop());
@@ -108,18 +110,22 @@ export async function startWorkerProcess(
   bedrock: World['bedrock'],
   onLine?: (line: string) => void,
 ): Promise<Child> {
-  const env: NodeJS.ProcessEnv = {
-    ...process.env,
-    LIVEKIT_URL: line.url,
-    LIVEKIT_API_KEY: line.apiKey,
-    LIVEKIT_API_SECRET: line.apiSecret,
-    HEALTH_PORT: '0',
-    // This machine is busy with other things too, and has no second task to send a call to.
-    CPU_FULL_AT: process.env.CPU_FULL_AT ?? '0',
-    // Whoever presses Ctrl-C wants no call to be brought to its end first.
-    DRAIN_TIMEOUT_S: process.env.DRAIN_TIMEOUT_S ?? '1',
-    GOODBYE: process.env.GOODBYE ?? 'off',
-  };
+  const env = withDefaults(
+    {
+      ...process.env,
+      LIVEKIT_URL: line.url,
+      LIVEKIT_API_KEY: line.apiKey,
+      LIVEKIT_API_SECRET: line.apiSecret,
+      HEALTH_PORT: '0',
+    },
+    {
+      // This machine is busy with other things too, and has no second task to send a call to.
+      CPU_LOAD_THRESHOLD_PERCENT: '0',
+      // Ctrl-C should not wait for calls.
+      DRAIN_TIMEOUT_S: '1',
+      END_CALL_INSTRUCTIONS: 'off',
+    },
+  );
   if (bedrock.kind === 'emulator') {
     Object.assign(env, EMULATOR_KEYS, { AWS_ENDPOINT_URL_BEDROCK_RUNTIME: bedrock.url });
     delete env.AWS_SESSION_TOKEN;

@@ -185,7 +185,7 @@ export class Fleet {
       BEDROCK_REGIONS: (this.#options.regions ?? ['us-east-1']).join(','),
       CALLS_PER_TASK: String(slots),
       // The tasks of this fleet share one machine, whose CPU says nothing about any one of them.
-      CPU_FULL_AT: '0',
+      CPU_LOAD_THRESHOLD_PERCENT: '0',
       METRICS_INTERVAL_S: '1',
       // Callers of tests hang up early, and a slot that waits for them helps nobody.
       WAIT_FOR_CALLER_S: '5',

@@ -110,7 +110,7 @@ export async function protectionTrace(
 /** Offers a call; undefined when the worker refused it. */
 async function start(fleet: Fleet, worker: WorkerProcess): Promise<RemoteCaller | undefined> {
   const [caller] = (await fleet.join(1)) as [RemoteCaller];
-  const refusals = () => worker.lines('call refused').length;
+  const refusals = () => worker.lines('call rejected').length;
   const before = refusals();
   const offer = await fleet.offer(caller);
   const refused = worker.line(() => refusals() > before, PATIENCE_MS).then(() => true);

@@ -19,7 +19,7 @@ export function mostCalls(worker: WorkerProcess): number {
   let most = 0;
   for (const { msg } of worker.log) {
     if (msg === 'call accepted') most = Math.max(most, ++now);
-    if (msg === 'call ended' || msg === 'LiveKit never sent the call that was accepted') now--;
+    if (msg === 'call ended' || msg === 'job assignment timed out') now--;
   }
   return most;
 }

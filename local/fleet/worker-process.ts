@@ -152,7 +152,7 @@ export class WorkerProcess {
       return;
     }
     this.log.push(line);
-    if (line.msg === 'health') {
+    if (line.msg === 'health server listening') {
       this.#health = line.port as number;
       this.#pid = line.pid ?? 0;
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { readSettings } from '../../agent/src/config.js';
+import { readWorkerConfig } from '../../agent/src/config.js';
 
 const livekit = {
   LIVEKIT_URL: 'wss://example.livekit.cloud',
@@ -8,9 +8,9 @@ const livekit = {
   LIVEKIT_API_SECRET: 'quiet-secret',
 };
 
-describe('readSettings', () => {
-  it('takes LiveKit alone, with defaults for the rest', () => {
-    expect(readSettings(livekit)).toMatchObject({
+describe('readWorkerConfig', () => {
+  it('needs LiveKit only and has defaults for the rest', () => {
+    expect(readWorkerConfig(livekit)).toMatchObject({
       livekit: {
         url: livekit.LIVEKIT_URL,
         apiKey: 'key',
@@ -32,7 +32,7 @@ describe('readSettings', () => {
     [{ AWS_DEFAULT_REGION: 'us-west-2' }, ['us-west-2']],
     [{ BEDROCK_REGIONS: '', AWS_REGION: 'us-west-2' }, ['us-west-2']],
   ])('reads the Regions from %j in order', (env, regions) => {
-    expect(readSettings({ ...livekit, ...env }).regions).toEqual(regions);
+    expect(readWorkerConfig({ ...livekit, ...env }).regions).toEqual(regions);
   });
 
   it.each([
@@ -44,13 +44,13 @@ describe('readSettings', () => {
     [{ CALLS_PER_TASK: 'many' }, /^CALLS_PER_TASK cannot be "many"/],
     [{ NOVA_SONIC_RENEW_AFTER_S: '900' }, /^NOVA_SONIC_RENEW_AFTER_S cannot be "900".*480/],
     [{ LOG_LEVEL: 'loud' }, /^LOG_LEVEL cannot be "loud": set it to trace, debug/],
-  ])('refuses %j in one sentence', (env, sentence) => {
-    expect(() => readSettings({ ...livekit, ...env })).toThrow(sentence);
+  ])('rejects %j in one sentence', (env, sentence) => {
+    expect(() => readWorkerConfig({ ...livekit, ...env })).toThrow(sentence);
   });
 
-  it('names every mistake at once, and never the value of a secret', () => {
+  it('names every problem at once, and never the value of a secret', () => {
     const wrong = { LIVEKIT_URL: 'nowhere', LIVEKIT_API_SECRET: 'quiet-secret', LOG_LEVEL: 'loud' };
-    const read = () => readSettings(wrong);
+    const read = () => readWorkerConfig(wrong);
     expect(read).toThrow(/LIVEKIT_URL[\s\S]*LIVEKIT_API_KEY[\s\S]*LOG_LEVEL/);
     expect(read).not.toThrow(/quiet-secret/);
   });

@@ -65,16 +65,16 @@ describe('one task', () => {
     'refuses a call when ECS is %s, and asks once',
     async (how) => {
       // The time itself is what must pass since the last answer of ECS.
-      const refused = worker.lines('call refused').at(-1)?.time ?? 0;
+      const refused = worker.lines('call rejected').at(-1)?.time ?? 0;
       const rested = refused + ECS_REST_MS + 500 - Date.now();
       await new Promise((resolve) => setTimeout(resolve, rested));
       behaviour = how;
       const [caller] = await fleet.join(1);
       if (!caller) throw new Error('no caller');
       const before = worker.ecs.requests.filter(({ enabled }) => enabled).length;
-      const refusals = worker.lines('call refused').length;
+      const refusals = worker.lines('call rejected').length;
       const offer = await fleet.offer(caller);
-      await worker.line(() => worker.lines('call refused').length > refusals, 20_000);
+      await worker.line(() => worker.lines('call rejected').length > refusals, 20_000);
       expect(await offer.taken()).toBe(false);
       expect(caller.agentPresent).toBe(false);
       expect(worker.ecs.requests.filter(({ enabled }) => enabled).length).toBe(before + 1);

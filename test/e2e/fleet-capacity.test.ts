@@ -68,8 +68,8 @@ describe('a fleet that is offered more than it can take', () => {
     await untilCalls(fleet.workers, RUN - 2);
     // Until it has rested nobody asks the first Region, and nobody loses any time.
     const over = fleet.workers.flatMap((worker) =>
-      worker.lines('Regions that rest').map((line) => {
-        const { 'us-east-1': rest = 0 } = line.rest_ms as Record<string, number>;
+      worker.lines('region cooldowns changed').map((line) => {
+        const { 'us-east-1': rest = 0 } = line.cooldown_ms as Record<string, number>;
         return (line.time ?? 0) + rest;
       }),
     );

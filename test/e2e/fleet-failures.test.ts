@@ -30,7 +30,7 @@ describe('when something breaks, the rest goes on', () => {
     fleet = await Fleet.start({
       callsPerTask: 4,
       regions: ['us-east-1', 'us-west-2'],
-      env: { HANG_TIMEOUT_S: String(HANG_S), REGISTER_TIMEOUT_S: String(REGISTER_S) },
+      env: { UNRESPONSIVE_TIMEOUT_S: String(HANG_S), REGISTER_TIMEOUT_S: String(REGISTER_S) },
     });
     [worker] = (await fleet.startWorkers(1)) as [WorkerProcess];
   }, 120_000);
@@ -77,7 +77,7 @@ describe('when something breaks, the rest goes on', () => {
     await askAll(fleet, [other]);
     expect(await frozen.untilAlone(PATIENCE_MS)).toBe(true);
     tell(`frozen: the agent was gone after ${(frozen.agentLeftAt ?? 0) - at} ms`);
-    expect((await end(frozen)).end_reason).toBe('hung');
+    expect((await end(frozen)).end_reason).toBe('unresponsive');
     await askAll(fleet, [other]);
     await fleet.hangUp();
     await untilCalls([worker], 0);
@@ -105,8 +105,8 @@ describe('when something breaks, the rest goes on', () => {
     expect(await asked(first)).toEqual(['us-east-1', 'us-west-2']);
     expect(await asked(second)).toEqual(['us-west-2']);
     await askAll(fleet, [first, second]);
-    const rests = await worker.line((line) => line.msg === 'Regions that rest', PATIENCE_MS);
-    const rest = (rests.rest_ms as Record<string, number>)['us-east-1'] ?? 0;
+    const rests = await worker.line((line) => line.msg === 'region cooldowns changed', PATIENCE_MS);
+    const rest = (rests.cooldown_ms as Record<string, number>)['us-east-1'] ?? 0;
     expect(rest).toBeGreaterThan(0);
     const over = (rests.time ?? 0) + rest - Date.now();
     await new Promise((resolve) => setTimeout(resolve, over));
@@ -135,7 +135,7 @@ describe('when something breaks, the rest goes on', () => {
     await worker.line(third, PATIENCE_MS);
     expect(Date.now() - (worker.lines('ready')[0]?.time ?? 0)).toBeGreaterThan(REGISTER_S * 1_000);
     // Nor is a caller who is away with the server one who never came, for whom an agent waits 5 s here.
-    expect(worker.lines('nobody is in the call')).toEqual([]);
+    expect(worker.lines('no caller in room, ending call')).toEqual([]);
     expect((await worker.health()).calls).toBe(2);
     expect((await worker.health('ready')).status).toBe(503);
     // ECS must not kill a task for LiveKit's sake.
@@ -188,7 +188,7 @@ describe('when something breaks, the rest goes on', () => {
   it('a call’s process that takes too much memory is ended and counted, and no other', async () => {
     const env = {
       MAX_CALL_S: '20',
-      GOODBYE_S: '10',
+      END_CALL_TIMEOUT_S: '10',
       JOB_MEMORY_LIMIT_MB: '500',
       NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(HUNGRY)}`,
     };

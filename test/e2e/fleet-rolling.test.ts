@@ -81,7 +81,7 @@ describe('a deployment under load', () => {
 
   it('ends the old tasks with exit code 0 when their last call has ended', async () => {
     const job = (worker: WorkerProcess) =>
-      callers.filter((c) => worker.lines('call began').some((line) => line.call_id === c.job));
+      callers.filter((c) => worker.lines('call started').some((line) => line.call_id === c.job));
     const [first, second] = old as [WorkerProcess, WorkerProcess];
     await fleet.hangUp(job(first));
     expect((await first.exited).code).toBe(0);
@@ -116,7 +116,7 @@ describe('a deployment under load', () => {
   }, 120_000);
 
   it('says goodbye in a call that must be cut, and leaves in time', async () => {
-    const env = { DRAIN_TIMEOUT_S: '10', GOODBYE_S: '9' };
+    const env = { DRAIN_TIMEOUT_S: '10', END_CALL_TIMEOUT_S: '9' };
     const [worker] = (await fleet.startWorkers(1, {}, env)) as [WorkerProcess];
     const [caller] = (await fleet.join(1)) as [RemoteCaller];
     await connectAll(fleet, [caller]);

@@ -110,7 +110,7 @@ test('a call', async (context) => {
       BEDROCK_REGIONS: 'us-east-1',
       CALLS_PER_TASK: '2',
       // The machine that checks may be busy with other things; that is not what is checked.
-      CPU_FULL_AT: '0',
+      CPU_LOAD_THRESHOLD_PERCENT: '0',
       DRAIN_TIMEOUT_S: '20',
       HEALTH_PORT: healthPort,
     };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Clock } from '../../agent/src/clock.js';
+import type { MonotonicClock } from '../../agent/src/clock.js';
 
 export { random } from '../../local/fleet/chance.js';
 
 /** A clock that a test moves: `pass` runs what falls due, in order, and lets promises settle in between. */
-export class ManualClock implements Clock {
+export class ManualClock implements MonotonicClock {
   #now = 0;
   #next = 0;
   readonly #plans = new Map<number, { at: number; fn: () => void }>();

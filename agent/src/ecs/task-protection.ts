@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Clock } from '../clock.js';
+import type { MonotonicClock } from '../clock.js';
 import type { EcsAgent, ProtectionAnswer } from './task-protection-endpoint.js';
 
 export interface ProtectionOptions {
@@ -35,7 +35,7 @@ const OUTSIDE_ECS: ProtectionAnswer = { ok: true };
  */
 export class TaskProtection {
   readonly #agent: EcsAgent | undefined;
-  readonly #clock: Clock;
+  readonly #clock: MonotonicClock;
   readonly #options: Required<ProtectionOptions>;
   #holds = 0;
   #confirmedUntil = Number.NEGATIVE_INFINITY;
@@ -48,7 +48,7 @@ export class TaskProtection {
   #cancelTimer: (() => void) | undefined;
 
   /** @param agent undefined outside ECS: then every job may be taken. */
-  constructor(agent: EcsAgent | undefined, clock: Clock, options: ProtectionOptions = {}) {
+  constructor(agent: EcsAgent | undefined, clock: MonotonicClock, options: ProtectionOptions = {}) {
     const expiresInMinutes = options.expiresInMinutes ?? 5;
     this.#agent = agent;
     this.#clock = clock;

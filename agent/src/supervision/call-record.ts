@@ -1,52 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Counter } from '../telemetry/metrics.js';
-import { withoutNumbers } from '../telemetry/redaction.js';
-import type { Connect } from './region-cooldowns.js';
+import { type TokenPrices, tokenCostUsd } from 'livekit-plugin-nova-sonic/models';
+import { maskPhoneNumbers } from '../telemetry/redaction.js';
+import type { CallCounter, JobReport } from './messages.js';
 
-/** What a call's process tells the main process, one JSON line each, as it happens. */
-export type Report =
-  /** The process is warm and waits for a call. */
-  | { type: 'hello'; pid: number }
-  /** It was given a call. */
-  | { type: 'call'; job: string; room: string; roomSid: string }
-  /** Something to add to a metric. */
-  | { type: 'add'; metric: CallCounter; value: number; split?: string }
-  /** What came of asking a Region for a stream. */
-  | ({ type: 'connect' } & Connect)
-  /** The Bedrock stream that the call is on now. */
-  | { type: 'stream'; id: string; region: string }
-  /** A sign of life, and the megabytes that the process takes. */
-  | { type: 'alive'; rssMB: number }
-  /** The call is over, and why; `failed` when our own code threw. What comes later, comes from closing. */
-  | { type: 'ended'; reason: string; failed?: boolean };
-
-/** What the main process tells a call's process. */
-export type Order =
-  /** The task must go: say goodbye, then end. */
-  { type: 'goodbye'; reason: string } | { type: 'end'; reason: string };
-
-/** What the main process tells every process: milliseconds that each resting Region still rests. */
-export interface Rests {
-  type: 'rests';
-  regions: Record<string, number>;
-}
-
-/** The metrics that a call adds to. */
-export type CallCounter = Exclude<
-  Counter,
-  'CallsAccepted' | 'CallsRefused' | 'CallSeconds' | 'ProtectionFailures' | 'CostUsd' | 'JobCrashes'
->;
-
-/** US dollars for a million tokens; PRICE_*_PER_M. */
-export interface Prices {
-  audioIn: number;
-  audioOut: number;
-  textIn: number;
-  textOut: number;
-}
-
-const PRICE_OF: Partial<Record<CallCounter, keyof Prices>> = {
+const TOKENS_OF: Partial<Record<CallCounter, keyof TokenPrices>> = {
   InputSpeechTokens: 'audioIn',
   OutputSpeechTokens: 'audioOut',
   InputTextTokens: 'textIn',
@@ -54,17 +12,17 @@ const PRICE_OF: Partial<Record<CallCounter, keyof Prices>> = {
 };
 
 /** US dollars that an addition to a metric costs; 0 for all but tokens. */
-export function cost(metric: CallCounter, value: number, prices: Prices): number {
-  const kind = PRICE_OF[metric];
-  return kind ? (value * prices[kind]) / 1_000_000 : 0;
+export function costUsd(metric: CallCounter, value: number, prices: TokenPrices): number {
+  const kind = TOKENS_OF[metric];
+  return kind ? tokenCostUsd({ [kind]: value }, prices) : 0;
 }
 
-/** One call as the main process knows it: complete up to the last report, however the process ended. */
+/** One call as the worker process knows it: complete up to the last report, however the job process ended. */
 export interface CallRecord {
   job: string;
   room: string;
   roomSid: string;
-  /** Clock milliseconds. */
+  /** Milliseconds of the worker's clock. */
   startedAt: number;
   sums: Partial<Record<CallCounter, number>>;
   firstAudioMs: number[];
@@ -72,16 +30,16 @@ export interface CallRecord {
   streamId: string;
   regions: string[];
   costUsd: number;
-  /** The most that the process was seen to take, in megabytes. */
+  /** Highest memory use that the process reported. */
   memoryMB: number;
   endReason?: string;
-  /** The process itself said that the call is over. */
+  /** The process itself reported the end of the call. */
   ended: boolean;
   /** Our own code threw. */
   failed: boolean;
 }
 
-export function newRecord(
+export function newCallRecord(
   call: { job: string; room: string; roomSid: string },
   now: number,
 ): CallRecord {
@@ -102,13 +60,13 @@ export function newRecord(
   };
 }
 
-/** Enters one report into the record of its call. */
-export function enter(record: CallRecord, report: Report, prices: Prices): void {
+/** Adds one report to the record of its call. */
+export function applyReport(record: CallRecord, report: JobReport, prices: TokenPrices): void {
   switch (report.type) {
     case 'add': {
       const { metric, value } = report;
       record.sums[metric] = (record.sums[metric] ?? 0) + value;
-      record.costUsd += cost(metric, value, prices);
+      record.costUsd += costUsd(metric, value, prices);
       if (metric === 'FirstAudioMs') record.firstAudioMs.push(value);
       if (metric === 'StreamErrors') {
         const kind = report.split ?? 'unknown';
@@ -132,27 +90,27 @@ export function enter(record: CallRecord, report: Report, prices: Prices): void 
   }
 }
 
-/** The fields that name a call in the log. */
-export function naming({ job, room, roomSid }: CallRecord): Record<string, string> {
+/** The log fields that identify a call. */
+export function callFields({ job, room, roomSid }: CallRecord): Record<string, string> {
   return {
     call_id: job,
-    room: withoutNumbers(room),
+    room: maskPhoneNumbers(room),
     room_sid: roomSid,
     'lk.pii.room_name': room,
   };
 }
 
-/** The fields of the line that ends a call in the log. */
-export function summary(record: CallRecord, now: number): Record<string, unknown> {
+/** The log fields of `call ended`. */
+export function callSummary(record: CallRecord, now: number): Record<string, unknown> {
   const sum = (metric: CallCounter) => record.sums[metric] ?? 0;
   const sorted = [...record.firstAudioMs].sort((a, b) => a - b);
   return {
-    ...naming(record),
+    ...callFields(record),
     stream_id: record.streamId,
     seconds: Math.round((now - record.startedAt) / 100) / 10,
     turns: sum('Turns'),
     renewals: sum('StreamRenewals'),
-    fail_overs: sum('FailOvers'),
+    failovers: sum('FailOvers'),
     regions: record.regions,
     errors: record.errors,
     tool_errors: sum('ToolErrors'),

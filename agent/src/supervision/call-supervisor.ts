@@ -1,105 +1,99 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Clock } from '../clock.js';
-import type { FleetMetrics } from '../telemetry/metrics.js';
-import {
-  type CallRecord,
-  cost,
-  enter,
-  newRecord,
-  type Order,
-  type Prices,
-  type Report,
-  type Rests,
-} from './call-record.js';
-import { type Connect, RegionRests } from './region-cooldowns.js';
+import type { TokenPrices } from 'livekit-plugin-nova-sonic/models';
+import type { MonotonicClock } from '../clock.js';
+import type { WorkerMetrics } from '../telemetry/metrics.js';
+import { applyReport, type CallRecord, costUsd, newCallRecord } from './call-record.js';
+import type { CooldownsMessage, JobCommand, JobReport } from './messages.js';
+import { type ConnectOutcome, RegionCooldowns } from './region-cooldowns.js';
 
-/** One job process, as seen through its socket. */
-export interface JobLink {
-  send(message: Order | Rests): void;
-  /** SIGKILL, for a process that no longer listens. */
+/** The connection to one job process. */
+export interface JobConnection {
+  send(message: JobCommand | CooldownsMessage): void;
+  /** Sends SIGKILL, for a process that no longer reacts. */
   kill(pid: number): void;
 }
 
-export interface LedgerOptions {
-  prices: Prices;
-  /** Milliseconds without a sign of life after which a process with a call is killed. Default 20 000. */
-  hangMs?: number;
+export interface SupervisorOptions {
+  prices: TokenPrices;
+  /** Milliseconds without a heartbeat after which a process with a call is killed. Default 20 000. */
+  unresponsiveTimeoutMs?: number;
   /** Megabytes above which the process of a call is killed; 0: no limit. Default 0. */
   memoryLimitMB?: number;
   /** Milliseconds that a call may last; 0: no limit. Default 0. */
   maxCallMs?: number;
-  /** Milliseconds from the order to say goodbye to the order to end. 0: no goodbye. Default 12 000. */
-  goodbyeMs?: number;
-  /** Milliseconds from the order to end to SIGKILL. Default 20 000. */
-  endMs?: number;
+  /** Milliseconds from `end_gracefully` to `end_now`; 0: calls end without a last reply. Default 12 000. */
+  endCallTimeoutMs?: number;
+  /** Milliseconds from `end_now` to SIGKILL. Default 20 000. */
+  killAfterMs?: number;
   /**
-   * Milliseconds that a process may take to exit after it said that its call is over. The framework waits for up
-   * to 60 s for the sound of an agent whose caller hung up before hearing it. Default 8 000.
+   * Milliseconds that a process may take to exit after it reported the end of its call. The framework waits up to
+   * 60 s for the audio of an agent whose caller hung up before hearing it. Default 8 000.
    */
-  closeMs?: number;
+  exitTimeoutMs?: number;
 }
 
-export interface LedgerEvents {
-  onBegin?: (record: CallRecord) => void;
+export interface SupervisorEvents {
+  onCallStarted?: (record: CallRecord) => void;
   /** The process of a call is gone; the record is complete. */
-  onEnd?: (record: CallRecord, now: number) => void;
-  /** Other Regions rest now, or for another time: milliseconds for each. */
-  onRests?: (regions: Record<string, number>) => void;
+  onCallEnded?: (record: CallRecord, now: number) => void;
+  /** For each Region in cooldown the milliseconds left. */
+  onCooldownsChanged?: (regions: Record<string, number>) => void;
 }
 
-interface JobProcess {
-  link: JobLink;
+interface TrackedProcess {
+  connection: JobConnection;
   pid: number;
+  /** Time of the last report. */
   seenAt: number;
   record?: CallRecord;
-  goodbyeAt?: number;
-  endAt?: number;
+  endGracefullySentAt?: number;
+  endNowSentAt?: number;
   endedAt?: number;
   killed?: boolean;
 }
 
-/** How much later than planned a look may come before we conclude that it was we who did not run. */
-const LATE_MS = 2_000;
+/** A check that comes so much later than planned means that this process did not run. */
+const LATE_CHECK_MS = 2_000;
 
 /**
- * What the main process knows of its job processes and their calls. Each report goes into the metrics as it
- * comes, so a process that is killed takes nothing with it but what it had not said.
+ * Keeps track of the job processes and their calls, and enforces the limits on calls. Reports go into the metrics as
+ * they arrive, so a process that is killed loses only what it had not reported.
  */
-export class CallLedger {
-  readonly #clock: Clock;
-  readonly #metrics: FleetMetrics;
-  readonly #options: Required<LedgerOptions>;
-  readonly #events: LedgerEvents;
-  readonly #processes = new Set<JobProcess>();
-  readonly #rests: RegionRests;
+export class CallSupervisor {
+  readonly #clock: MonotonicClock;
+  readonly #metrics: WorkerMetrics;
+  readonly #options: Required<SupervisorOptions>;
+  readonly #events: SupervisorEvents;
+  readonly #processes = new Set<TrackedProcess>();
+  readonly #cooldowns: RegionCooldowns;
   #closing = false;
-  #lastLook: number;
+  #checkedAt: number;
 
   constructor(
-    clock: Clock,
-    metrics: FleetMetrics,
-    options: LedgerOptions,
-    events: LedgerEvents = {},
+    clock: MonotonicClock,
+    metrics: WorkerMetrics,
+    options: SupervisorOptions,
+    events: SupervisorEvents = {},
   ) {
     this.#clock = clock;
     this.#metrics = metrics;
     this.#options = {
-      hangMs: 20_000,
+      unresponsiveTimeoutMs: 20_000,
       memoryLimitMB: 0,
       maxCallMs: 0,
-      goodbyeMs: 12_000,
-      endMs: 20_000,
-      closeMs: 8_000,
+      endCallTimeoutMs: 12_000,
+      killAfterMs: 20_000,
+      exitTimeoutMs: 8_000,
       ...options,
     };
     this.#events = events;
-    this.#rests = new RegionRests(clock);
-    this.#lastLook = clock.now();
+    this.#cooldowns = new RegionCooldowns(clock);
+    this.#checkedAt = clock.now();
   }
 
   /** Warm processes that wait for a call. */
-  get warm(): number {
+  get warmProcesses(): number {
     return [...this.#processes].filter((job) => job.pid && !job.record).length;
   }
 
@@ -107,122 +101,129 @@ export class CallLedger {
     return [...this.#processes].flatMap((job) => job.record ?? []);
   }
 
-  /** The worker is shutting down: idle processes that end now have not crashed. */
+  /** The worker is shutting down: idle processes that end from now on have not crashed. */
   closing(): void {
     this.#closing = true;
   }
 
-  /** A process has connected; returns what to do with its reports, and when it is gone. */
-  connected(link: JobLink): { report(report: Report): void; gone(): void } {
-    const job: JobProcess = { link, pid: 0, seenAt: this.#clock.now() };
+  /** A job process has connected; returns what to call with its reports, and when it disconnects. */
+  connected(connection: JobConnection): { report(report: JobReport): void; disconnected(): void } {
+    const job: TrackedProcess = { connection, pid: 0, seenAt: this.#clock.now() };
     this.#processes.add(job);
     return {
-      report: (report) => this.#report(job, report),
-      gone: () => this.#gone(job),
+      report: (report) => this.#receive(job, report),
+      disconnected: () => this.#disconnected(job),
     };
   }
 
-  /** Tells every call to say goodbye and end, or to end at once. */
-  order(what: Order['type'], reason: string): void {
+  /** Sends a command to every process with a call. */
+  command(type: JobCommand['type'], reason: string): void {
     for (const job of this.#processes) {
-      if (job.record) this.#tell(job, { type: what, reason });
+      if (job.record) this.#send(job, { type, reason });
     }
   }
 
-  /** Looks for processes that hang and calls that are too long. To be called about once a second. */
-  look(): void {
+  /** Looks for unresponsive processes and calls beyond a limit. Call it about once a second. */
+  check(): void {
     const now = this.#clock.now();
-    const late = now - this.#lastLook > LATE_MS;
-    this.#lastLook = now;
+    const late = now - this.#checkedAt > LATE_CHECK_MS;
+    this.#checkedAt = now;
     for (const job of this.#processes) {
-      // Our own process was stopped or starved: the others' signs of life are still waiting to be read.
+      // This process was stopped or starved: the heartbeats of the others are still waiting to be read.
       if (late) job.seenAt = now;
-      if (job.record) this.#judge(job, job.record, now);
+      if (job.record) this.#enforceLimits(job, job.record, now);
     }
   }
 
-  #judge(job: JobProcess, record: CallRecord, now: number): void {
-    const { hangMs, memoryLimitMB, maxCallMs, goodbyeMs, endMs, closeMs } = this.#options;
+  #enforceLimits(job: TrackedProcess, record: CallRecord, now: number): void {
+    const options = this.#options;
     if (job.killed) return;
     if (job.endedAt !== undefined) {
-      if (now - job.endedAt > closeMs) this.#kill(job, record, record.endReason ?? 'closed');
+      if (now - job.endedAt > options.exitTimeoutMs) {
+        this.#kill(job, record, record.endReason ?? 'closed');
+      }
       return;
     }
-    if (memoryLimitMB > 0 && record.memoryMB > memoryLimitMB) {
+    if (options.memoryLimitMB > 0 && record.memoryMB > options.memoryLimitMB) {
       this.#kill(job, record, 'memory_limit');
       return;
     }
-    if (now - job.seenAt > hangMs) {
-      this.#kill(job, record, 'hung');
+    if (now - job.seenAt > options.unresponsiveTimeoutMs) {
+      this.#kill(job, record, 'unresponsive');
       return;
     }
-    if (job.endAt !== undefined) {
-      if (now - job.endAt > endMs) this.#kill(job, record, 'did not end');
+    if (job.endNowSentAt !== undefined) {
+      if (now - job.endNowSentAt > options.killAfterMs) this.#kill(job, record, 'did_not_end');
       return;
     }
-    const overdue = maxCallMs > 0 && now - record.startedAt > maxCallMs;
-    if (job.goodbyeAt !== undefined) {
-      if (overdue && now - job.goodbyeAt > goodbyeMs) {
-        this.#tell(job, { type: 'end', reason: 'max_call_length' });
-      }
-    } else if (overdue) {
-      const type = goodbyeMs > 0 ? 'goodbye' : 'end';
-      this.#tell(job, { type, reason: 'max_call_length' });
+    if (options.maxCallMs > 0 && now - record.startedAt > options.maxCallMs) {
+      this.#endLongCall(job, now);
     }
   }
 
-  #tell(job: JobProcess, order: Order): void {
-    if (job.record) job.record.endReason ??= order.reason;
-    if (order.type === 'goodbye') job.goodbyeAt ??= this.#clock.now();
-    else job.endAt ??= this.#clock.now();
-    job.link.send(order);
+  #endLongCall(job: TrackedProcess, now: number): void {
+    const { endCallTimeoutMs } = this.#options;
+    const reason = 'max_call_length';
+    if (job.endGracefullySentAt === undefined) {
+      this.#send(job, { type: endCallTimeoutMs > 0 ? 'end_gracefully' : 'end_now', reason });
+    } else if (now - job.endGracefullySentAt > endCallTimeoutMs) {
+      this.#send(job, { type: 'end_now', reason });
+    }
   }
 
-  #kill(job: JobProcess, record: CallRecord, reason: string): void {
+  #send(job: TrackedProcess, command: JobCommand): void {
+    if (job.record) job.record.endReason ??= command.reason;
+    if (command.type === 'end_gracefully') job.endGracefullySentAt ??= this.#clock.now();
+    else job.endNowSentAt ??= this.#clock.now();
+    job.connection.send(command);
+  }
+
+  #kill(job: TrackedProcess, record: CallRecord, reason: string): void {
     job.killed = true;
     record.endReason = reason;
-    job.link.kill(job.pid);
+    job.connection.kill(job.pid);
   }
 
-  #report(job: JobProcess, report: Report): void {
+  #receive(job: TrackedProcess, report: JobReport): void {
     job.seenAt = this.#clock.now();
     switch (report.type) {
       case 'hello':
         job.pid = report.pid;
-        this.#tellRests(job);
+        this.#sendCooldowns(job);
         return;
       case 'connect':
-        this.#noteConnect(report);
+        this.#recordConnect(report);
         return;
       case 'call':
-        job.record = newRecord(report, this.#clock.now());
-        this.#events.onBegin?.(job.record);
+        job.record = newCallRecord(report, this.#clock.now());
+        this.#events.onCallStarted?.(job.record);
         return;
       default:
-        if (job.record) this.#enter(job.record, report);
+        if (job.record) this.#recordReport(job.record, report);
         if (report.type === 'ended') job.endedAt ??= this.#clock.now();
     }
   }
 
-  #noteConnect(connect: Connect): void {
-    if (!this.#rests.note(connect)) return;
-    this.#events.onRests?.(this.#rests.resting);
-    for (const job of this.#processes) this.#tellRests(job);
+  #recordConnect(outcome: ConnectOutcome): void {
+    if (!this.#cooldowns.record(outcome)) return;
+    this.#events.onCooldownsChanged?.(this.#cooldowns.active);
+    for (const job of this.#processes) this.#sendCooldowns(job);
   }
 
-  #tellRests(job: JobProcess): void {
-    job.link.send({ type: 'rests', regions: this.#rests.resting });
+  #sendCooldowns(job: TrackedProcess): void {
+    job.connection.send({ type: 'cooldowns', regions: this.#cooldowns.active });
   }
 
-  #enter(record: CallRecord, report: Report): void {
-    enter(record, report, this.#options.prices);
+  #recordReport(record: CallRecord, report: JobReport): void {
+    const { prices } = this.#options;
+    applyReport(record, report, prices);
     if (report.type !== 'add') return;
     this.#metrics.add(report.metric, report.value, report.split);
-    const price = cost(report.metric, report.value, this.#options.prices);
-    if (price > 0) this.#metrics.add('CostUsd', price);
+    const cost = costUsd(report.metric, report.value, prices);
+    if (cost > 0) this.#metrics.add('CostUsd', cost);
   }
 
-  #gone(job: JobProcess): void {
+  #disconnected(job: TrackedProcess): void {
     if (!this.#processes.delete(job)) return;
     const { record } = job;
     const now = this.#clock.now();
@@ -230,10 +231,10 @@ export class CallLedger {
       if (!this.#closing && job.pid) this.#metrics.add('JobCrashes');
       return;
     }
-    // An order to end is a reason, yet a process that then dies without a word has crashed all the same.
+    // A command to end is a reason, yet a process that then dies without reporting the end has crashed all the same.
     if (!record.ended || record.failed) this.#metrics.add('JobCrashes');
     record.endReason ??= 'crashed';
     this.#metrics.add('CallSeconds', (now - record.startedAt) / 1000);
-    this.#events.onEnd?.(record, now);
+    this.#events.onCallEnded?.(record, now);
   }
 }

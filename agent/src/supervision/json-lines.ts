@@ -3,13 +3,13 @@
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 
-/** Calls `take` with each JSON line that arrives; one that is not JSON is passed over. */
-export function lines(input: Readable, take: (value: unknown) => void): void {
+/** Calls `onValue` with each JSON line that arrives; lines that are not JSON are skipped. */
+export function readJsonLines(input: Readable, onValue: (value: unknown) => void): void {
   const decoder = new StringDecoder('utf8');
   let rest = '';
   input.on('data', (chunk: Buffer) => {
     const parts = (rest + decoder.write(chunk)).split('\n');
-    // A line that was cut by the writer's death stays here and is never taken.
+    // A line that was cut by the writer's death stays here and is dropped.
     rest = parts.pop() ?? '';
     for (const part of parts) {
       let value: unknown;
@@ -18,7 +18,7 @@ export function lines(input: Readable, take: (value: unknown) => void): void {
       } catch {
         continue;
       }
-      take(value);
+      onValue(value);
     }
   });
 }

@@ -1,96 +1,97 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { connect, type Socket } from 'node:net';
-import type { CallCounter, Order, Report, Rests } from './call-record.js';
-import { lines } from './json-lines.js';
-import type { Connect } from './region-cooldowns.js';
+import { readJsonLines } from './json-lines.js';
+import type { CallCounter, CooldownsMessage, JobCommand, JobReport } from './messages.js';
+import type { ConnectOutcome } from './region-cooldowns.js';
 
-/** Where the main process listens; set by it for the processes that it starts. */
-export const SOCKET_VARIABLE = 'FLEET_SOCKET';
+/** Environment variable with the path of the supervisor's socket; set by the worker for its job processes. */
+export const SUPERVISOR_SOCKET = 'SUPERVISOR_SOCKET';
 
-const ALIVE_EVERY_MS = 1_000;
+const HEARTBEAT_MS = 1_000;
 const MEGABYTE = 1024 * 1024;
 
 /**
- * A call's process telling the main process what happens, as it happens: what was written to the socket is in
- * the system's hands and arrives although this process may be killed the next moment. (Linux holds some 280
- * unread messages; a call makes a few a second.)
+ * A job process's connection to the worker process. Reports are sent as things happen: what was written to the socket
+ * is in the kernel's hands and arrives even if this process is killed the next moment. (Linux holds some 280 unread
+ * messages; a call sends a few a second.)
  */
-export class CallReporter {
+export class SupervisorClient {
   readonly #socket: Socket | undefined;
-  #alive: NodeJS.Timeout | undefined;
-  #onOrder: (order: Order) => void = () => {};
-  #restsUntil: Record<string, number> = {};
+  #heartbeat: NodeJS.Timeout | undefined;
+  #onCommand: (command: JobCommand) => void = () => {};
+  #cooldownUntil: Record<string, number> = {};
   #onLost: () => void = () => process.exit(0);
 
-  /** @param path the main process's socket; without one (a call outside the fleet) nothing is told. */
-  constructor(path = process.env[SOCKET_VARIABLE]) {
+  /** @param path the supervisor's socket; without one (an agent outside our worker) reports are dropped */
+  constructor(path = process.env[SUPERVISOR_SOCKET]) {
     if (!path) return;
     this.#socket = connect(path);
-    lines(this.#socket, (line) => this.#take(line as Order | Rests));
+    readJsonLines(this.#socket, (line) => this.#receive(line as JobCommand | CooldownsMessage));
     this.#socket.on('error', () => {});
     this.#socket.on('close', () => this.#onLost());
-    this.#tell({ type: 'hello', pid: process.pid });
-    this.#alive = setInterval(() => {
-      this.#tell({ type: 'alive', rssMB: process.memoryUsage.rss() / MEGABYTE });
-    }, ALIVE_EVERY_MS);
+    this.#send({ type: 'hello', pid: process.pid });
+    this.#heartbeat = setInterval(() => {
+      this.#send({ type: 'alive', rssMB: process.memoryUsage.rss() / MEGABYTE });
+    }, HEARTBEAT_MS);
   }
 
   /**
-   * This process was given a call.
-   * @param onOrder the main process wants the call to end
-   * @param onLost the main process is gone; a process without a call just exits
+   * Reports that this process was given a call.
+   * @param onCommand called when the worker process wants the call to end
+   * @param onLost called when the worker process is gone; a process without a call exits by itself
    */
-  call(
+  callStarted(
     call: { job: string; room: string; roomSid: string },
-    onOrder: (order: Order) => void,
+    onCommand: (command: JobCommand) => void,
     onLost: () => void,
   ): void {
-    this.#onOrder = onOrder;
+    this.#onCommand = onCommand;
     this.#onLost = onLost;
-    this.#tell({ type: 'call', ...call });
+    this.#send({ type: 'call', ...call });
   }
 
-  add(metric: CallCounter, value = 1, split?: string): void {
-    if (value !== 0) this.#tell({ type: 'add', metric, value, ...(split && { split }) });
+  /** @param split value of the metric's extra dimension */
+  addMetric(metric: CallCounter, value = 1, split?: string): void {
+    if (value !== 0) this.#send({ type: 'add', metric, value, ...(split && { split }) });
   }
 
-  connect(connect: Connect): void {
-    this.#tell({ type: 'connect', ...connect });
+  reportConnect(outcome: ConnectOutcome): void {
+    this.#send({ type: 'connect', ...outcome });
   }
 
-  /** Until when a Region rests, as the calls of this task have found; ms since the epoch. */
-  restsUntil(region: string): number | undefined {
-    return this.#restsUntil[region];
+  /** End of a Region's cooldown, in milliseconds since the epoch; undefined without one. */
+  cooldownUntil(region: string): number | undefined {
+    return this.#cooldownUntil[region];
   }
 
-  stream(id: string, region: string): void {
-    this.#tell({ type: 'stream', id, region });
+  reportStream(id: string, region: string): void {
+    this.#send({ type: 'stream', id, region });
   }
 
-  /** The call is over; the first reason told is the one that counts. `failed`: it was our fault. */
-  ended(reason: string, failed = false): void {
-    this.#tell({ type: 'ended', reason, ...(failed && { failed }) });
+  /** Reports the end of the call; the first reason counts. `failed`: our own code threw. */
+  callEnded(reason: string, failed = false): void {
+    this.#send({ type: 'ended', reason, ...(failed && { failed }) });
   }
 
   close(): void {
-    clearInterval(this.#alive);
+    clearInterval(this.#heartbeat);
     this.#onLost = () => {};
     this.#socket?.end();
   }
 
-  #take(message: Order | Rests): void {
-    if (message.type !== 'rests') {
-      this.#onOrder(message);
+  #receive(message: JobCommand | CooldownsMessage): void {
+    if (message.type !== 'cooldowns') {
+      this.#onCommand(message);
       return;
     }
     const now = Date.now();
-    this.#restsUntil = Object.fromEntries(
+    this.#cooldownUntil = Object.fromEntries(
       Object.entries(message.regions).map(([region, ms]) => [region, now + ms]),
     );
   }
 
-  #tell(report: Report): void {
+  #send(report: JobReport): void {
     this.#socket?.write(`${JSON.stringify(report)}\n`);
   }
 }

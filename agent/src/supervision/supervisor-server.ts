@@ -4,60 +4,60 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Report } from './call-record.js';
-import type { CallLedger } from './call-supervisor.js';
-import { lines } from './json-lines.js';
+import type { CallSupervisor } from './call-supervisor.js';
+import { readJsonLines } from './json-lines.js';
+import type { JobReport } from './messages.js';
 
-/** The socket on which the job processes report to the ledger, in a directory that only we can enter. */
-export class CallChannel {
+/** The socket between the supervisor and the job processes, in a directory that only this user can enter. */
+export class SupervisorServer {
   readonly path: string;
-  readonly #directory = mkdtempSync(join(tmpdir(), 'fleet-'));
+  readonly #directory = mkdtempSync(join(tmpdir(), 'supervisor-'));
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  private constructor(ledger: CallLedger) {
+  private constructor(supervisor: CallSupervisor) {
     this.path = join(this.#directory, 'calls.sock');
     this.#server = createServer((socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
-      serve(socket, ledger);
+      serve(socket, supervisor);
     });
   }
 
-  static async open(ledger: CallLedger): Promise<CallChannel> {
-    const channel = new CallChannel(ledger);
+  static async open(supervisor: CallSupervisor): Promise<SupervisorServer> {
+    const server = new SupervisorServer(supervisor);
     await new Promise<void>((resolve, reject) => {
-      channel.#server.once('error', reject);
-      channel.#server.listen(channel.path, resolve);
+      server.#server.once('error', reject);
+      server.#server.listen(server.path, resolve);
     });
-    channel.#server.unref();
-    return channel;
+    server.#server.unref();
+    return server;
   }
 
-  /** Hangs up on every process: those with a call end it, the others exit. */
-  drop(): void {
+  /** Disconnects every job process: those with a call end it, the others exit. */
+  disconnectAll(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
 
   close(): void {
-    this.drop();
+    this.disconnectAll();
     this.#server.close();
     rmSync(this.#directory, { recursive: true, force: true });
   }
 }
 
-function serve(socket: Socket, ledger: CallLedger): void {
-  const link = ledger.connected({
-    send: (order) => socket.write(`${JSON.stringify(order)}\n`),
+function serve(socket: Socket, supervisor: CallSupervisor): void {
+  const job = supervisor.connected({
+    send: (message) => socket.write(`${JSON.stringify(message)}\n`),
     kill: (pid) => {
       try {
         process.kill(pid, 'SIGKILL');
       } catch {
-        // Gone already.
+        // The process is gone already.
       }
     },
   });
-  lines(socket, (report) => link.report(report as Report));
+  readJsonLines(socket, (report) => job.report(report as JobReport));
   socket.on('error', () => {});
-  socket.on('close', () => link.gone());
+  socket.on('close', () => job.disconnected());
 }

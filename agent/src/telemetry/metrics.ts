@@ -69,7 +69,7 @@ export interface MetricsOptions {
  * driver delivers it, without an API call and without a permission. Values are kept until `flush`, and lines
  * are made by Powertools.
  */
-export class FleetMetrics {
+export class WorkerMetrics {
   readonly #options: Required<MetricsOptions>;
   /** By the value of the extra dimension; '' for metrics that have none. */
   readonly #kept = new Map<

@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 
-const MARK = '"lk.pii.';
+const PII_FIELD = '"lk.pii.';
 
-/** Seven digits or more, with what people write between them. */
-const NUMBER = /\+?\d(?:[-. ()]{0,2}\d){6,}/g;
+/** Seven digits or more, with the usual separators. */
+const PHONE_NUMBER = /\+?\d(?:[-. ()]{0,2}\d){6,}/g;
 
 /**
- * The name of a room as any log may show it. LiveKit names the rooms of telephone calls after the caller's number;
- * what looks like one is made unreadable, and the room is found by its sid.
+ * Masks phone numbers in the name of a room, for logs: LiveKit names the rooms of telephone calls after the caller's
+ * number. Find the room by its sid.
  */
-export function withoutNumbers(room: string): string {
-  return room.replace(NUMBER, '***');
+export function maskPhoneNumbers(room: string): string {
+  return room.replace(PHONE_NUMBER, '***');
 }
 
 /**
- * Takes the `lk.pii.*` fields, which hold what people said and who they are, out of a log line. A line that is
- * not JSON cannot be judged and is passed on: the framework and we log in JSON only.
+ * Removes the `lk.pii.*` fields, which hold what people said and who they are, from log lines. Lines that are not
+ * JSON are not changed: the framework and we log in JSON only.
  */
-export function withoutPii(text: string): string {
-  if (!text.includes(MARK)) return text;
+export function redactPii(text: string): string {
+  if (!text.includes(PII_FIELD)) return text;
   return text
     .split('\n')
-    .map((line) => (line.includes(MARK) ? clean(line) : line))
+    .map((line) => (line.includes(PII_FIELD) ? redactLine(line) : line))
     .join('\n');
 }
 
-function clean(line: string): string {
+function redactLine(line: string): string {
   try {
     return JSON.stringify(
       JSON.parse(line, (key, value) => (key.startsWith('lk.pii.') ? undefined : value)),
@@ -36,11 +36,11 @@ function clean(line: string): string {
 }
 
 /**
- * Keeps `lk.pii.*` fields out of this process's standard output. The framework makes its own loggers, in each
- * job process too, and offers no place for a filter before the stream they all write to.
+ * Removes `lk.pii.*` fields from this process's standard output. The framework creates its own loggers, in each
+ * job process too, and offers no place for a filter before the stream that they all write to.
  */
-export function keepPiiOut(stream: NodeJS.WriteStream = process.stdout): void {
+export function installPiiRedaction(stream: NodeJS.WriteStream = process.stdout): void {
   const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
   stream.write = ((chunk: unknown, ...rest: unknown[]) =>
-    write(typeof chunk === 'string' ? withoutPii(chunk) : chunk, ...rest)) as typeof stream.write;
+    write(typeof chunk === 'string' ? redactPii(chunk) : chunk, ...rest)) as typeof stream.write;
 }

@@ -1,197 +1,131 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { AgentServer, InferenceRunner, type JobRequest, log, ServerOptions } from '@livekit/agents';
-import { RoomServiceClient } from 'livekit-server-sdk';
+import type { AddressInfo } from 'node:net';
+import { AgentServer, type JobRequest, log } from '@livekit/agents';
 import { systemClock } from '../clock.js';
-import type { Settings } from '../config.js';
+import type { WorkerConfig } from '../config.js';
 import { TaskProtection } from '../ecs/task-protection.js';
 import { ecsAgent } from '../ecs/task-protection-endpoint.js';
-import { type CallRecord, naming, summary } from '../supervision/call-record.js';
-import { CallLedger } from '../supervision/call-supervisor.js';
-import { SOCKET_VARIABLE } from '../supervision/supervisor-client.js';
-import { CallChannel } from '../supervision/supervisor-server.js';
-import { FleetMetrics } from '../telemetry/metrics.js';
-import { SessionSlots } from './call-slots.js';
+import { type CallRecord, callFields, callSummary } from '../supervision/call-record.js';
+import { CallSupervisor } from '../supervision/call-supervisor.js';
+import { SUPERVISOR_SOCKET } from '../supervision/supervisor-client.js';
+import { SupervisorServer } from '../supervision/supervisor-server.js';
+import { WorkerMetrics } from '../telemetry/metrics.js';
+import { CallSlots } from './call-slots.js';
+import { availableCores, CpuMonitor } from './cpu.js';
 import { Drain } from './drain.js';
-import { serveHealth } from './health.js';
-import { JobGate } from './job-admission.js';
-import { CpuMeter, cores, load } from './load.js';
+import { serveHealth } from './health-server.js';
+import { JobAdmission } from './job-admission.js';
+import { workerLoad } from './load.js';
 import { LoadReporter } from './load-reporter.js';
+import { removeDeadAgent } from './remove-dead-agent.js';
+import { serverOptions } from './server-options.js';
 import { WarmPool } from './warm-pool.js';
+import { WorkerHealth } from './worker-health.js';
 
-const LOOK_EVERY_MS = 1_000;
+const CHECK_INTERVAL_MS = 1_000;
 /** LiveKit gives up on an assignment after 10 s; after this an accepted job will not come any more. */
-const ASSIGNMENT_MS = 20_000;
-/** The framework's own closing waits for calls that do not end, and for its next try to reach LiveKit. */
-const CLOSE_MS = 4_000;
-/** Failed boots in a row after which a task without calls is not sound. */
-const BOOT_FAILURES = 5;
-/** How far beyond its limit a process may be when the framework, which looks every 5 s, ends it. */
-const MEMORY_TOLERANCE = 1.25;
+const ASSIGNMENT_TIMEOUT_MS = 20_000;
+/** The framework's close() waits for calls that do not end, and for its next attempt to reach LiveKit. */
+const CLOSE_TIMEOUT_MS = 4_000;
+
+/** Why the worker exits: after a drain, or because it failed. */
+type ExitReason = 'drained' | 'failed';
 
 /**
- * A worker that is a good citizen of Fargate: takes calls while it has slots and protection, tells LiveKit and
- * CloudWatch how it is, and leaves when its last call has ended.
+ * The worker process of one Fargate task: takes calls while it has slots and task protection, reports its state to
+ * LiveKit and CloudWatch, and exits when its last call has ended.
  */
-export class FleetWorker {
-  readonly #settings: Settings;
-  readonly #clock = systemClock;
-  readonly #metrics: FleetMetrics;
-  readonly #gate: JobGate;
-  readonly #ledger: CallLedger;
-  readonly #warm: WarmPool;
-  readonly #cpu = new CpuMeter();
-  readonly #drain: Drain;
+export class AgentWorker {
+  readonly #config: WorkerConfig;
   readonly #agentFile: string;
+  readonly #clock = systemClock;
+  readonly #cpu = new CpuMonitor();
+  readonly #metrics: WorkerMetrics;
+  readonly #admission: JobAdmission;
+  readonly #supervisor: CallSupervisor;
+  readonly #warmPool: WarmPool;
+  readonly #drain: Drain;
+  readonly #health: WorkerHealth;
+  /** Undefined until the server runs. */
   #reporter: LoadReporter | undefined;
-  #everRegistered = false;
-  readonly #left: Promise<void>;
-  #leave: () => void = () => {};
-  /** Why the process is not sound, once it is not. */
-  #broken: string | undefined;
+  #exit: (reason: ExitReason) => void = () => {};
+  readonly #exitReason = new Promise<ExitReason>((resolve) => {
+    this.#exit = resolve;
+  });
 
   /** @param agentFile path of the module whose default export is the agent, for the job processes */
-  constructor(settings: Settings, agentFile: string) {
-    this.#settings = settings;
+  constructor(config: WorkerConfig, agentFile: string) {
+    this.#config = config;
     this.#agentFile = agentFile;
-    this.#left = new Promise((resolve) => {
-      this.#leave = resolve;
+    this.#metrics = new WorkerMetrics(config.metrics);
+    this.#admission = this.#createAdmission();
+    this.#warmPool = this.#createWarmPool();
+    this.#supervisor = this.#createSupervisor();
+    this.#drain = this.#createDrain();
+    this.#health = new WorkerHealth({
+      admission: this.#admission,
+      supervisor: this.#supervisor,
+      warmPool: this.#warmPool,
+      registered: () => this.#reporter?.registered ?? false,
     });
-    const { fleet } = settings;
-    const slots = new SessionSlots(settings.callsPerTask);
-    this.#metrics = new FleetMetrics(fleet.metrics);
-    this.#gate = new JobGate(slots, this.#protection(), this.#clock, {
-      onFull: () => this.#reporter?.report(),
+  }
+
+  /** Runs the worker until its last call has ended; resolves with the exit code. */
+  async run(): Promise<number> {
+    const supervisorServer = await SupervisorServer.open(this.#supervisor);
+    process.env[SUPERVISOR_SOCKET] = supervisorServer.path;
+    await this.#serveHealth();
+    if (!(await this.#warmPool.install())) {
+      log().warn('warm pool disabled: unsupported @livekit/agents version');
+    }
+    const server = this.#startServer();
+    const timers = [
+      setInterval(() => this.#check(), CHECK_INTERVAL_MS),
+      setInterval(() => this.#publishMetrics(), this.#config.metrics.intervalMs),
+    ];
+    this.#handleSignals();
+
+    const reason = await this.#exitReason;
+
+    for (const timer of timers) clearInterval(timer);
+    this.#supervisor.closing();
+    this.#admission.protection.stop();
+    this.#warmPool.killInitializing();
+    await Promise.race([server.close().catch(() => {}), delay(CLOSE_TIMEOUT_MS)]);
+    supervisorServer.close();
+    this.#cpu.stop();
+    this.#publishMetrics();
+    log().info('worker ended');
+    return reason === 'failed' ? 1 : 0;
+  }
+
+  /** Handles an unexpected error: takes no more calls and exits when the last one has ended. */
+  failFatally(error: unknown): void {
+    this.#fail('unexpected error', error);
+  }
+
+  #createAdmission(): JobAdmission {
+    const slots = new CallSlots(this.#config.callsPerTask);
+    return new JobAdmission(slots, this.#createProtection(), this.#clock, {
+      onFullChanged: () => this.#reporter?.report(),
       onAccepted: (job) => {
         this.#metrics.add('CallsAccepted');
         log().info({ call_id: job, slots_used: slots.used }, 'call accepted');
       },
-      onRefused: (job, reason) => {
+      onRejected: (job, reason) => {
         this.#metrics.add('CallsRefused', 1, reason);
-        log().info({ call_id: job, reason }, 'call refused');
+        log().info({ call_id: job, reason }, 'call rejected');
       },
     });
-    this.#warm = new WarmPool({
-      wanted: () => (this.#gate.draining ? 0 : slots.free + fleet.spareProcesses),
-      parallel: Math.max(1, Math.floor(cores() / 2)),
-      onBootFailure: (inARow) => log().error({ in_a_row: inARow }, 'a job process failed to start'),
-    });
-    this.#ledger = new CallLedger(
-      this.#clock,
-      this.#metrics,
-      {
-        prices: fleet.prices,
-        hangMs: fleet.hangMs,
-        memoryLimitMB: fleet.memoryLimitMB,
-        maxCallMs: fleet.maxCallMs,
-        goodbyeMs: fleet.goodbye ? fleet.goodbyeMs : 0,
-      },
-      {
-        onBegin: (record) => {
-          log().info(naming(record), 'call began');
-          this.#gate.begin(record.job);
-        },
-        onEnd: (record, now) => this.#callEnded(record, now),
-        onRests: (regions) => log().info({ rest_ms: regions }, 'Regions that rest'),
-      },
-    );
-    this.#drain = new Drain(
-      this.#clock,
-      {
-        stopTaking: () => {
-          this.#gate.drain();
-          this.#reporter?.report();
-          log().info({ calls: slots.used }, 'draining: no new calls, waiting for the last one');
-        },
-        calls: () => slots.used,
-        goodbye: () => this.#ledger.order('goodbye', 'task_stopping'),
-        endCalls: () => this.#ledger.order('end', 'task_stopping'),
-      },
-      { timeoutMs: fleet.drainMs, goodbyeMs: fleet.goodbye ? fleet.goodbyeMs : 0 },
-    );
   }
 
-  /** Runs until the process has left in order; the exit code. */
-  async run(): Promise<number> {
-    const { fleet, livekit } = this.#settings;
-    const channel = await CallChannel.open(this.#ledger);
-    process.env[SOCKET_VARIABLE] = channel.path;
-    await this.#serveHealth();
-    if (!(await this.#warm.install())) {
-      log().warn('this version of @livekit/agents keeps its own number of warm processes');
-    }
-    leaveOutLocalInference();
-    const server = new AgentServer(
-      new ServerOptions({
-        agent: this.#agentFile,
-        wsURL: livekit.url,
-        apiKey: livekit.apiKey,
-        apiSecret: livekit.apiSecret,
-        agentName: livekit.agentName,
-        requestFunc: (request) => this.#answer(request),
-        loadFunc: async () => this.#load(),
-        loadThreshold: 1,
-        numIdleProcesses: this.#settings.callsPerTask,
-        // The ledger ends a call at the limit; this is for a process that is too busy to tell, or has no call.
-        jobMemoryLimitMB: fleet.memoryLimitMB * MEMORY_TOLERANCE,
-        // The framework gives up after 10 tries, which would take the calls with it.
-        maxRetry: Number.MAX_SAFE_INTEGER,
-        logLevel: this.#settings.logLevel,
-        // Its health page is 503 while LiveKit is away: nobody but us may look at it.
-        host: '127.0.0.1',
-      }),
-    );
-    this.#reporter = new LoadReporter(
-      server,
-      () => this.#load(),
-      (registered) => this.#registered(server, registered),
-    );
-    const timers = [
-      setInterval(() => this.#look(), LOOK_EVERY_MS),
-      setInterval(() => this.#publish(), fleet.metrics.intervalMs),
-    ];
-    this.#obeySignals();
-    const failed = server.run().then(
-      () => 'it ended by itself',
-      (error: unknown) => String(error),
-    );
-    const never = this.#neverRegistered();
-    const reason = await Promise.race([this.#left, failed, never]);
-    if (typeof reason === 'string' && !this.#drain.started) {
-      this.#broken = reason;
-      log().fatal({ reason }, 'the worker cannot go on');
-      await this.#untilIdle();
-    } else {
-      await this.#left;
-    }
-    for (const timer of timers) clearInterval(timer);
-    this.#ledger.closing();
-    this.#gate.protection.stop();
-    this.#warm.abandonBoots();
-    await Promise.race([server.close().catch(() => {}), pause(CLOSE_MS)]);
-    channel.close();
-    this.#cpu.stop();
-    this.#publish();
-    log().info('worker ended');
-    return this.#broken ? 1 : 0;
-  }
-
-  /** Something happened that must not: no new calls, and the end when the last one has ended. */
-  unsound(error: unknown): void {
-    log().fatal({ error }, 'unexpected error in the worker: it takes no more calls');
-    this.#broken ??= 'unexpected error';
-    this.#gate.drain();
-    this.#reporter?.report();
-    this.#afterEnd();
-  }
-
-  #protection(): TaskProtection {
-    const { fleet } = this.#settings;
-    if (!fleet.ecsAgentUri) log().info('not on ECS: task protection is off');
-    const agent = fleet.ecsAgentUri ? ecsAgent(fleet.ecsAgentUri) : undefined;
-    return new TaskProtection(agent, this.#clock, {
-      ...fleet.protection,
-      onChange: (confirmed) => log().info({ confirmed }, 'task protection'),
+  #createProtection(): TaskProtection {
+    const { ecsAgentUri, protection } = this.#config;
+    if (!ecsAgentUri) log().info('not on ECS: task protection is off');
+    return new TaskProtection(ecsAgentUri ? ecsAgent(ecsAgentUri) : undefined, this.#clock, {
+      ...protection,
+      onChange: (confirmed) => log().info({ confirmed }, 'task protection changed'),
       onFailure: (what, reason) => {
         this.#metrics.add('ProtectionFailures');
         log().error({ what, reason }, 'ECS did not confirm the task protection');
@@ -199,85 +133,154 @@ export class FleetWorker {
     });
   }
 
-  async #serveHealth(): Promise<void> {
-    const { healthPort, healthPortGiven } = this.#settings.fleet;
-    const state = {
-      notLive: () => this.#notLive(),
-      notReady: () => this.#notReady(),
-      detail: () => ({
-        calls: this.#gate.slots.used,
-        slots: this.#gate.slots.total,
-        warm: this.#ledger.warm,
-        registered: this.#reporter?.registered ?? false,
-        draining: this.#gate.draining,
-        protected: this.#gate.protection.confirmed,
-      }),
-    };
-    const server = await serveHealth(healthPort, state).catch((error) => {
-      if (healthPortGiven) throw error;
-      log().warn('the default health port is in use, taking any free one');
-      return serveHealth(0, state);
+  #createWarmPool(): WarmPool {
+    const { slots } = this.#admission;
+    return new WarmPool({
+      targetSize: () =>
+        this.#admission.draining ? 0 : slots.free + this.#config.extraIdleProcesses,
+      concurrency: Math.max(1, Math.floor(availableCores() / 2)),
+      onInitializeFailure: (inARow) =>
+        log().error({ in_a_row: inARow }, 'job process failed to start'),
     });
-    log().info({ port: (server.address() as { port: number }).port }, 'health');
   }
 
-  /** A task with calls is live: whatever is wrong with it, killing it would end them. */
-  #notLive(): string | undefined {
-    if (this.#gate.slots.used > 0) return undefined;
-    if (this.#broken) return this.#broken;
-    return this.#warm.failures >= BOOT_FAILURES ? 'job processes do not start' : undefined;
+  #createSupervisor(): CallSupervisor {
+    const { endCallInstructions, endCallTimeoutMs, jobMemoryLimitMB, ...config } = this.#config;
+    return new CallSupervisor(
+      this.#clock,
+      this.#metrics,
+      {
+        prices: config.prices,
+        unresponsiveTimeoutMs: config.unresponsiveTimeoutMs,
+        memoryLimitMB: jobMemoryLimitMB,
+        maxCallMs: config.maxCallMs,
+        endCallTimeoutMs: endCallInstructions ? endCallTimeoutMs : 0,
+      },
+      {
+        onCallStarted: (record) => {
+          log().info(callFields(record), 'call started');
+          this.#admission.start(record.job);
+        },
+        onCallEnded: (record, now) => this.#callEnded(record, now),
+        onCooldownsChanged: (regions) =>
+          log().info({ cooldown_ms: regions }, 'region cooldowns changed'),
+      },
+    );
   }
 
-  #notReady(): string | undefined {
-    if (this.#gate.draining) return 'draining';
-    if (!this.#reporter?.registered) return 'not registered with LiveKit';
-    return this.#notLive();
+  #createDrain(): Drain {
+    const { drainTimeoutMs, endCallInstructions, endCallTimeoutMs } = this.#config;
+    const { slots } = this.#admission;
+    return new Drain(
+      this.#clock,
+      {
+        stopAccepting: () => {
+          this.#stopAccepting();
+          log().info({ calls: slots.used }, 'draining: no new calls, waiting for the last one');
+        },
+        calls: () => slots.used,
+        endGracefully: () => this.#supervisor.command('end_gracefully', 'task_stopping'),
+        endNow: () => this.#supervisor.command('end_now', 'task_stopping'),
+      },
+      { timeoutMs: drainTimeoutMs, endCallTimeoutMs: endCallInstructions ? endCallTimeoutMs : 0 },
+    );
+  }
+
+  #startServer(): AgentServer {
+    const load = () => this.#load();
+    const server = new AgentServer(
+      serverOptions(this.#config, this.#agentFile, {
+        requestFunc: (request) => this.#answer(request),
+        load,
+      }),
+    );
+    const stopWaiting = this.#failWithoutRegistration();
+    this.#reporter = new LoadReporter(server, load, {
+      onFirstRegistered: () => {
+        stopWaiting();
+        const { livekit, regions } = this.#config;
+        log().info({ worker: server.id, livekit: livekit.url, regions }, 'ready');
+      },
+      onConnectionLost: () =>
+        log().warn('connection to LiveKit lost: calls continue, reconnecting'),
+    });
+    server.run().then(
+      () => this.#failUnlessDraining('the agent server ended by itself'),
+      (error: unknown) => this.#failUnlessDraining(String(error)),
+    );
+    return server;
+  }
+
+  #failUnlessDraining(reason: string): void {
+    // Once the drain has started, the worker exits when it is done.
+    if (!this.#drain.started) this.#fail(reason);
+  }
+
+  /** Fails a worker that LiveKit never accepts, so that the deployment that brought it fails visibly. */
+  #failWithoutRegistration(): () => void {
+    const { registerTimeoutMs, livekit } = this.#config;
+    if (registerTimeoutMs === 0) return () => {};
+    return this.#clock.after(registerTimeoutMs, () =>
+      this.#failUnlessDraining(
+        `LiveKit at ${livekit.url} did not accept this worker in ${registerTimeoutMs / 1000} s: ` +
+          'check LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET.',
+      ),
+    );
+  }
+
+  #fail(reason: string, error?: unknown): void {
+    log().fatal({ reason, ...(error !== undefined && { error }) }, 'worker failed');
+    this.#health.fail(reason);
+    this.#stopAccepting();
+    this.#slotsChanged();
+  }
+
+  #stopAccepting(): void {
+    this.#admission.drain();
+    this.#reporter?.report();
+  }
+
+  async #serveHealth(): Promise<void> {
+    const { port, explicit } = this.#config.health;
+    const server = await serveHealth(port, this.#health).catch((error) => {
+      if (explicit) throw error;
+      log().warn('default health port is in use, taking any free one');
+      return serveHealth(0, this.#health);
+    });
+    log().info({ port: (server.address() as AddressInfo).port }, 'health server listening');
   }
 
   async #answer(request: JobRequest): Promise<void> {
-    if (await this.#gate.admit(request.id)) await request.accept();
+    if (await this.#admission.admit(request.id)) await request.accept();
     else await request.reject();
   }
 
   #load(): number {
-    const { slots, draining } = this.#gate;
-    const cold = Math.max(0, slots.free - this.#ledger.warm) / slots.total;
-    const { cpuFullAt } = this.#settings.fleet;
-    return load({
-      slotShare: slots.share,
+    const { slots, draining } = this.#admission;
+    return workerLoad({
+      slotUtilization: slots.utilization,
       draining,
-      coldShare: cold,
-      cpu: this.#cpu.used,
-      cpuFullAt,
+      coldSlots: Math.max(0, slots.free - this.#supervisor.warmProcesses) / slots.total,
+      cpuUtilization: this.#cpu.utilization,
+      cpuLoadThreshold: this.#config.cpuLoadThreshold,
     });
   }
 
-  #registered(server: AgentServer, registered: boolean): void {
-    if (!registered) {
-      log().warn('connection to LiveKit lost: calls go on, registering again');
-      return;
+  #check(): void {
+    this.#supervisor.check();
+    for (const job of this.#admission.expire(ASSIGNMENT_TIMEOUT_MS)) {
+      log().warn({ call_id: job }, 'job assignment timed out');
     }
-    if (this.#everRegistered) return;
-    this.#everRegistered = true;
-    const { livekit, regions } = this.#settings;
-    log().info({ worker: server.id, livekit: livekit.url, regions }, 'ready');
-  }
-
-  #look(): void {
-    this.#ledger.look();
-    for (const job of this.#gate.sweep(ASSIGNMENT_MS)) {
-      log().warn({ call_id: job }, 'LiveKit never sent the call that was accepted');
-    }
-    this.#afterEnd();
+    this.#slotsChanged();
     // Also how a lost connection is noticed.
     this.#reporter?.report();
   }
 
-  #publish(): void {
-    const { slots, draining } = this.#gate;
+  #publishMetrics(): void {
+    const { slots, draining } = this.#admission;
     this.#metrics.gauges({
       activeCalls: slots.used,
-      slotShare: slots.share,
+      slotShare: slots.utilization,
       registered: this.#reporter?.registered ?? false,
       draining,
     });
@@ -285,73 +288,38 @@ export class FleetWorker {
   }
 
   #callEnded(record: CallRecord, now: number): void {
-    log().info(summary(record, now), 'call ended');
-    if (!record.ended) void this.#removeDead(record);
-    this.#gate.leave(record.job);
+    log().info(callSummary(record, now), 'call ended');
+    if (!record.ended) void removeDeadAgent(this.#config.livekit, record);
+    this.#admission.release(record.job);
     this.#metrics.flush();
-    this.#afterEnd();
+    this.#slotsChanged();
   }
 
-  /** LiveKit waits some 20 s for a participant whose process died: the caller should know at once. */
-  async #removeDead({ room, job }: CallRecord): Promise<void> {
-    const { url, apiKey, apiSecret } = this.#settings.livekit;
-    const rooms = new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
-    // The identity that JobRequest.accept gives an agent.
-    await rooms
-      .removeParticipant(room, `agent-${job}`)
-      .catch((error) => log().debug({ error, call_id: job }, 'the agent was gone already'));
-  }
-
-  #afterEnd(): void {
-    this.#warm.changed();
+  /** Slots may have become free. */
+  #slotsChanged(): void {
+    this.#warmPool.resize();
     this.#drain.callEnded();
-    if (this.#broken && this.#gate.slots.used === 0) this.#leaveAfterDrain();
+    if (this.#health.fatalReason && this.#admission.slots.used === 0) this.#exit('failed');
   }
 
-  /** SIGTERM, however often, and SIGINT begin to drain. A second SIGINT, from a terminal, ends the calls. */
-  #obeySignals(): void {
-    process.on('SIGTERM', () => this.#leaveAfterDrain());
+  /** SIGTERM and SIGINT start the drain. A second SIGINT, from a terminal, ends the calls. */
+  #handleSignals(): void {
+    process.on('SIGTERM', () => this.#exitAfterDrain());
     process.on('SIGINT', () => {
       if (this.#drain.started) this.#drain.hurry();
-      else this.#leaveAfterDrain();
+      else this.#exitAfterDrain();
     });
   }
 
-  #leaveAfterDrain(): void {
+  #exitAfterDrain(): void {
     if (this.#drain.started) return;
     void this.#drain.start().then((result) => {
       log().info({ result }, 'drained');
-      this.#leave();
-    });
-  }
-
-  /** Keeps the calls that are here, takes no more, and returns when the last has ended. */
-  async #untilIdle(): Promise<void> {
-    this.#gate.drain();
-    while (this.#gate.slots.used > 0) await pause(200);
-  }
-
-  /** A task that LiveKit has never accepted ends, so that the deployment that brought it fails visibly. */
-  #neverRegistered(): Promise<string> {
-    const { registerMs } = this.#settings.fleet;
-    return new Promise((resolve) => {
-      if (registerMs === 0) return;
-      this.#clock.after(registerMs, () => {
-        if (this.#everRegistered) return;
-        resolve(
-          `LiveKit at ${this.#settings.livekit.url} did not accept this worker in ${registerMs / 1000} s: ` +
-            'check LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET.',
-        );
-      });
+      this.#exit(this.#health.fatalReason ? 'failed' : 'drained');
     });
   }
 }
 
-/** The framework starts a 300 MB process for turn detection models, which Nova Sonic has no use for. */
-function leaveOutLocalInference(): void {
-  InferenceRunner.registerRunner = () => {};
-}
-
-function pause(ms: number): Promise<void> {
+function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

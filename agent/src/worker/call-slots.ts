@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Who holds a slot: promised to LiveKit, or talking. */
+/** A slot in use: promised to LiveKit, or with a running call. */
 export interface Slot {
   job: string;
   state: 'accepted' | 'running';
-  /** Clock time at which the slot was taken. */
+  /** Milliseconds of the clock when the slot was taken. */
   since: number;
 }
 
 /**
- * The calls that one task may hold. Taking a slot is one synchronous step, so calls that arrive in the same
- * moment can never take more than there are, whatever is awaited before and after.
+ * The calls that one task may have at once. Taking a slot is one synchronous step, so simultaneous offers can never
+ * take more slots than there are, whatever is awaited before and after.
  */
-export class SessionSlots {
+export class CallSlots {
   readonly #held = new Map<string, Slot>();
 
   /** @param total calls at once, from CALLS_PER_TASK */
@@ -31,11 +31,11 @@ export class SessionSlots {
   }
 
   /** Slots in use, 0 to 1. */
-  get share(): number {
+  get utilization(): number {
     return Math.min(1, this.#held.size / this.total);
   }
 
-  /** Takes a slot for a job; false when none is free. Asking again for the same job takes no second one. */
+  /** Takes a slot for a job; false when none is free. A job that is offered again keeps its slot. */
   take(job: string, now: number): boolean {
     if (this.#held.has(job)) return true;
     if (this.free === 0) return false;
@@ -43,17 +43,17 @@ export class SessionSlots {
     return true;
   }
 
-  /** The job's process has begun. A call that is there counts, even one whose slot was given up as lost. */
-  begin(job: string, now: number): void {
+  /** The call is running. It counts even when its slot had been released as lost. */
+  start(job: string, now: number): void {
     this.#held.set(job, { job, state: 'running', since: now });
   }
 
-  /** Gives the slot back; false when the job held none. */
+  /** Releases the slot; false when the job held none. */
   release(job: string): boolean {
     return this.#held.delete(job);
   }
 
-  /** Jobs that were accepted before `before` and never began: LiveKit gave them to nobody. */
+  /** Jobs that were accepted before `before` and never started: LiveKit did not assign them. */
   overdue(before: number): string[] {
     return [...this.#held.values()]
       .filter((slot) => slot.state === 'accepted' && slot.since < before)

@@ -1,51 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Clock } from '../clock.js';
+import type { MonotonicClock } from '../clock.js';
 
 export interface DrainOptions {
   /** Milliseconds that calls may go on. Default 110 000: Fargate kills at 120 s. */
   timeoutMs?: number;
-  /** Milliseconds before the end at which a call that must be cut is told so. 0: not told. Default 12 000. */
-  goodbyeMs?: number;
-  /** Milliseconds in which calls that were told to end may close their streams. Default 5 000. */
-  closeMs?: number;
+  /** The last part of that time, in which remaining calls are ended gracefully. 0: they are not. Default 12 000. */
+  endCallTimeoutMs?: number;
+  /** Milliseconds in which calls that must end now may close their streams. Default 5 000. */
+  closeTimeoutMs?: number;
 }
 
 export interface DrainActions {
-  /** Refuse jobs from now on, and tell LiveKit. */
-  stopTaking(): void;
+  /** Reject jobs from now on, and report that to LiveKit. */
+  stopAccepting(): void;
   /** Calls that are accepted or running. */
   calls(): number;
-  /** Let the agent say goodbye in each call. */
-  goodbye(): void;
-  /** End each call in order: session closed, stream closed, room left. */
-  endCalls(): void;
+  /** Let the agent give its last reply in each call, then end it. */
+  endGracefully(): void;
+  /** End each call in order: close the session and the stream, leave the room. */
+  endNow(): void;
 }
 
-/** `idle`: every call ended by itself. `told`: the rest ended after their goodbye. `cut`: some were ended by us. */
-export type DrainResult = 'idle' | 'told' | 'cut';
+/** `idle`: every call ended by itself. `ended_gracefully`: the rest had a last reply. `cut`: some ended without. */
+export type DrainResult = 'idle' | 'ended_gracefully' | 'cut';
 
 /**
- * Leaves without dropping anyone: no new jobs, wait for the last call, and only at the deadline end what is
- * left. It never asks the framework to drain: AgentServer.drain() (1.9.0) throws while a job process is queued
- * for its start, which cuts every call, and it closes warm processes that an accepted job may still be given.
+ * Drains the worker without dropping a call: no new jobs, wait for the last call, and only at the deadline end what
+ * is left. It does not use AgentServer.drain(), which (1.9.0) throws while a job process is waiting to be started,
+ * cutting every call, and closes warm processes that an accepted job may still be given.
  */
 export class Drain {
-  readonly #clock: Clock;
+  readonly #clock: MonotonicClock;
   readonly #actions: DrainActions;
   readonly #options: Required<DrainOptions>;
   #running: Promise<DrainResult> | undefined;
   #wake: () => void = () => {};
   #hurried = false;
 
-  constructor(clock: Clock, actions: DrainActions, options: DrainOptions = {}) {
+  constructor(clock: MonotonicClock, actions: DrainActions, options: DrainOptions = {}) {
     this.#clock = clock;
     this.#actions = actions;
     const timeoutMs = options.timeoutMs ?? 110_000;
     this.#options = {
       timeoutMs,
-      goodbyeMs: Math.min(options.goodbyeMs ?? 12_000, timeoutMs),
-      closeMs: options.closeMs ?? 5_000,
+      endCallTimeoutMs: Math.min(options.endCallTimeoutMs ?? 12_000, timeoutMs),
+      closeTimeoutMs: options.closeTimeoutMs ?? 5_000,
     };
   }
 
@@ -53,36 +53,36 @@ export class Drain {
     return this.#running !== undefined;
   }
 
-  /** Begins, or returns the drain that is under way: a second SIGTERM changes nothing. */
+  /** Starts the drain, or returns the one that is under way: a second SIGTERM changes nothing. */
   start(): Promise<DrainResult> {
     this.#running ??= this.#run();
     return this.#running;
   }
 
-  /** Someone is waiting at a terminal: end the calls now. */
+  /** Ends the calls now, for somebody who waits at a terminal. */
   hurry(): void {
     this.#hurried = true;
     this.#wake();
   }
 
-  /** To be called whenever a call has ended. */
+  /** Call it when a call may have ended. */
   callEnded(): void {
     if (this.#actions.calls() === 0) this.#wake();
   }
 
   async #run(): Promise<DrainResult> {
-    const { timeoutMs, goodbyeMs, closeMs } = this.#options;
-    this.#actions.stopTaking();
-    await this.#idleWithin(timeoutMs - goodbyeMs);
+    const { timeoutMs, endCallTimeoutMs, closeTimeoutMs } = this.#options;
+    this.#actions.stopAccepting();
+    await this.#idleWithin(timeoutMs - endCallTimeoutMs);
     if (this.#actions.calls() === 0) return 'idle';
-    if (goodbyeMs > 0 && !this.#hurried) {
-      this.#actions.goodbye();
-      await this.#idleWithin(goodbyeMs);
-      if (this.#actions.calls() === 0) return 'told';
+    if (endCallTimeoutMs > 0 && !this.#hurried) {
+      this.#actions.endGracefully();
+      await this.#idleWithin(endCallTimeoutMs);
+      if (this.#actions.calls() === 0) return 'ended_gracefully';
     }
-    this.#actions.endCalls();
+    this.#actions.endNow();
     this.#hurried = false;
-    await this.#idleWithin(closeMs);
+    await this.#idleWithin(closeTimeoutMs);
     return 'cut';
   }
 

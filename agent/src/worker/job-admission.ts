@@ -1,98 +1,98 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Clock } from '../clock.js';
+import type { MonotonicClock } from '../clock.js';
 import type { TaskProtection } from '../ecs/task-protection.js';
-import type { SessionSlots } from './call-slots.js';
+import type { CallSlots } from './call-slots.js';
 
-/** Why a job was refused: the `reason` dimension of CallsRefused. */
-export type Refusal = 'draining' | 'full' | 'protection';
+/** Why a job was rejected: the `reason` dimension of the metric. */
+export type RejectionReason = 'draining' | 'full' | 'protection';
 
-export interface GateEvents {
+export interface AdmissionEvents {
   /** The last slot was taken (true), or one became free again (false): LiveKit should know at once. */
-  onFull?: (full: boolean) => void;
+  onFullChanged?: (full: boolean) => void;
   onAccepted?: (job: string) => void;
-  onRefused?: (job: string, reason: Refusal) => void;
+  onRejected?: (job: string, reason: RejectionReason) => void;
 }
 
 /**
- * Decides for each job that LiveKit offers: a slot first, because that step cannot be interrupted, then the
- * protection of the task, then the question whether we began to drain meanwhile. A refusal is immediate, so
- * that LiveKit offers the job to another task.
+ * Decides on each job that LiveKit offers: a slot first, because that step cannot be interrupted, then the
+ * protection of the task, then whether the drain started in the meantime. A rejection is immediate, so that LiveKit
+ * offers the job to another task.
  */
-export class JobGate {
+export class JobAdmission {
   #draining = false;
   readonly #protected = new Set<string>();
 
   constructor(
-    readonly slots: SessionSlots,
+    readonly slots: CallSlots,
     readonly protection: TaskProtection,
-    private readonly clock: Clock,
-    private readonly events: GateEvents = {},
+    private readonly clock: MonotonicClock,
+    private readonly events: AdmissionEvents = {},
   ) {}
 
   get draining(): boolean {
     return this.#draining;
   }
 
-  /** From now on every job is refused; the calls that are here go on. */
+  /** Rejects every job from now on; running calls are not affected. */
   drain(): void {
     this.#draining = true;
   }
 
-  /** True: the job has a slot on a protected task, until `leave`. */
+  /** True: the job has a slot on a protected task, until `release`. */
   async admit(job: string): Promise<boolean> {
-    if (this.#draining) return this.#refuse(job, 'draining');
+    if (this.#draining) return this.#reject(job, 'draining');
     const known = this.#protected.has(job);
-    if (!this.slots.take(job, this.clock.now())) return this.#refuse(job, 'full');
-    if (this.slots.free === 0) this.events.onFull?.(true);
+    if (!this.slots.take(job, this.clock.now())) return this.#reject(job, 'full');
+    if (this.slots.free === 0) this.events.onFullChanged?.(true);
     if (!known) {
       if (!(await this.protection.hold())) {
-        this.#free(job);
-        return this.#refuse(job, 'protection');
+        this.#freeSlot(job);
+        return this.#reject(job, 'protection');
       }
       this.#protected.add(job);
     }
     if (this.#draining) {
-      this.leave(job);
-      return this.#refuse(job, 'draining');
+      this.release(job);
+      return this.#reject(job, 'draining');
     }
     this.events.onAccepted?.(job);
     return true;
   }
 
-  /** The process of a job has begun; see SessionSlots.begin for one that nobody expected any more. */
-  begin(job: string): void {
-    this.slots.begin(job, this.clock.now());
+  /** The call of a job is running; CallSlots.start says what happens to one that had expired. */
+  start(job: string): void {
+    this.slots.start(job, this.clock.now());
     if (this.#protected.has(job)) return;
     this.#protected.add(job);
     void this.protection.hold().then((held) => {
-      // The call is here all the same; what remains is to ask again when the next renewal is due.
+      // The call runs all the same. Without a hold there is none to release.
       if (!held) this.#protected.delete(job);
     });
   }
 
-  /** The job is gone, or was never given to us. */
-  leave(job: string): void {
-    this.#free(job);
+  /** The call has ended, or the job was never assigned to us. */
+  release(job: string): void {
+    this.#freeSlot(job);
     if (this.#protected.delete(job)) this.protection.release();
   }
 
-  /** Gives up the jobs that were accepted `ms` ago and have not begun; returns them. */
-  sweep(ms: number): string[] {
-    const lost = this.slots.overdue(this.clock.now() - ms);
-    for (const job of lost) this.leave(job);
-    return lost;
+  /** Releases and returns the jobs that were accepted more than `ms` ago and have not started. */
+  expire(ms: number): string[] {
+    const expired = this.slots.overdue(this.clock.now() - ms);
+    for (const job of expired) this.release(job);
+    return expired;
   }
 
-  #free(job: string): void {
+  #freeSlot(job: string): void {
     const wasFull = this.slots.free === 0;
     if (this.slots.release(job) && wasFull && this.slots.free > 0 && !this.#draining) {
-      this.events.onFull?.(false);
+      this.events.onFullChanged?.(false);
     }
   }
 
-  #refuse(job: string, reason: Refusal): false {
-    this.events.onRefused?.(job, reason);
+  #reject(job: string, reason: RejectionReason): false {
+    this.events.onRejected?.(job, reason);
     return false;
   }
 }

@@ -3,27 +3,35 @@
 import type { AgentServer } from '@livekit/agents';
 import { WorkerMessage, WorkerStatus } from '@livekit/protocol';
 
+export interface RegistrationEvents {
+  /** LiveKit has accepted this worker for the first time. */
+  onFirstRegistered(): void;
+  onConnectionLost(): void;
+}
+
 /**
- * Tells LiveKit the load when it changes, where the framework tells it every 2.5 seconds: a task that has just
- * become full would be offered jobs until then. A message sent before an answer also arrives before it.
+ * Reports the load to LiveKit when it changes. The framework reports it every 2.5 seconds: a task that has just become
+ * full would be offered jobs until then. A message sent before an answer also arrives before it.
  */
 export class LoadReporter {
-  #registered = false;
+  #registration: 'pending' | 'registered' | 'lost' = 'pending';
 
   constructor(
     private readonly server: AgentServer,
     private readonly load: () => number,
-    private readonly onRegistered: (registered: boolean) => void,
+    private readonly events: RegistrationEvents,
   ) {
     server.event.on('worker_registered', () => {
-      this.#set(true);
+      const first = this.#registration === 'pending';
+      this.#registration = 'registered';
+      if (first) events.onFirstRegistered();
       this.report();
     });
   }
 
-  /** Whether LiveKit knows us now. */
+  /** Whether the worker is registered with LiveKit now. */
   get registered(): boolean {
-    return this.#registered;
+    return this.#registration === 'registered';
   }
 
   report(): void {
@@ -33,14 +41,11 @@ export class LoadReporter {
       'worker_msg',
       new WorkerMessage({ message: { case: 'updateWorker', value: { load, status } } }),
     );
-    // The framework listens to these messages on behalf of its connection, and stops with the first one that
-    // it finds the connection closed for: no listener is its only public sign of a lost connection.
-    if (this.server.event.listenerCount('worker_msg') === 0) this.#set(false);
-  }
-
-  #set(registered: boolean): void {
-    if (this.#registered === registered) return;
-    this.#registered = registered;
-    this.onRegistered(registered);
+    // The framework forwards these messages with a listener that it removes when it finds its connection closed:
+    // no listener is its only public sign of a lost connection.
+    if (this.registered && this.server.event.listenerCount('worker_msg') === 0) {
+      this.#registration = 'lost';
+      this.events.onConnectionLost();
+    }
   }
 }

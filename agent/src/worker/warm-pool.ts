@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** What we use of the framework's ProcPool (1.9.0, dist/ipc/proc_pool.js); all of it public members. */
+/** The public members of the framework's ProcPool (1.9.0, dist/ipc/proc_pool.js) that we use. */
 export interface Pool {
   closed: boolean;
   processes: Executor[];
   initMutex: { lock(): Promise<() => void> };
-  warmedProcQueue: { items: Warm[]; put(item: Warm): Promise<void> };
+  warmedProcQueue: { items: WarmProcess[]; put(item: WarmProcess): Promise<void> };
   procWatchTask(unlock: () => void): Promise<void>;
 }
 
@@ -14,8 +14,8 @@ interface Executor {
   proc?: { kill(signal: 'SIGKILL'): unknown };
 }
 
-/** A process that waits for a call; `unlock` says that it waits no more. */
-interface Warm {
+/** A process that waits for a call; `unlock` is called when it no longer does. */
+interface WarmProcess {
   proc: Executor & { isAlive: boolean };
   unlock: () => void;
 }
@@ -25,20 +25,21 @@ interface ProcPool extends Pool {
 }
 
 export interface WarmPoolOptions {
-  /** How many processes should be warm, or on their way, now. */
-  wanted: () => number;
-  /** How many may boot at the same time; booting takes most of a second of one core. */
-  parallel: number;
-  onBootFailure: (inARow: number) => void;
+  /** How many processes should be warm or initializing now. */
+  targetSize: () => number;
+  /** How many may initialize at once; each takes most of a second of one core. */
+  concurrency: number;
+  /** @param inARow failures since the last success */
+  onInitializeFailure: (inARow: number) => void;
 }
 
 const RETRY_MS = [250, 500, 1_000, 2_000, 5_000, 10_000];
 
 /**
- * A warm process for every free slot. The framework keeps a fixed number of idle processes and boots them one
+ * A warm process for every free slot. The framework keeps a fixed number of idle processes and initializes them one
  * after the other: with as many as there are slots, a full task would hold twice the processes it needs and
- * boot them while people are talking; with fewer, the later callers of a burst wait seconds. So its loop is
- * replaced by one that follows the free slots and boots several at once. It also drops a warm process that
+ * initialize them while people are talking; with fewer, the later callers of a burst wait seconds. So its loop is
+ * replaced by one that follows the free slots and initializes several at once. It also drops a warm process that
  * died, which the framework would give to the next call.
  */
 export class WarmPool {
@@ -46,7 +47,7 @@ export class WarmPool {
   #idle = 0;
   #failures = 0;
   /** Processes that have been warm, by their `unlock`. */
-  readonly #booted = new Set<() => void>();
+  readonly #initialized = new Set<() => void>();
   #wake: () => void = () => {};
   readonly #pools = new Set<Pool>();
 
@@ -54,21 +55,21 @@ export class WarmPool {
     this.#options = options;
   }
 
-  /** Processes that failed to boot since the last one that did. */
+  /** Failures to initialize since the last success. */
   get failures(): number {
     return this.#failures;
   }
 
-  /** To be called when the number of free slots may have changed. */
-  changed(): void {
+  /** Call it when the target size may have changed. */
+  resize(): void {
     this.#wake();
   }
 
   /**
-   * Kills the processes that are booting: the framework's closing asks them to end, which a process that does not
-   * listen yet never hears, and waits.
+   * Kills the processes that are initializing: the framework's close() asks them to end and waits, but a process that
+   * does not listen yet never gets the request.
    */
-  abandonBoots(): void {
+  killInitializing(): void {
     for (const pool of this.#pools) {
       const warm = new Set<Executor>(pool.warmedProcQueue.items.map(({ proc }) => proc));
       for (const executor of pool.processes) {
@@ -78,33 +79,33 @@ export class WarmPool {
   }
 
   /**
-   * Takes the place of the framework's loop in every pool made from now on.
-   * @returns false when the framework is not as we know it: then its own loop stays.
+   * Replaces the framework's loop in every pool created from now on.
+   * @returns false for an unsupported version of the framework: then its own loop stays.
    */
   async install(): Promise<boolean> {
     const prototype = await procPoolPrototype();
     if (!prototype) return false;
-    const warm = this;
+    const warmPool = this;
     prototype.run = function (signal) {
-      return warm.keep(this, signal);
+      return warmPool.run(this, signal);
     };
     return true;
   }
 
-  /** Keeps a pool warm until `signal`: what takes the place of the framework's loop. */
-  async keep(pool: Pool, signal: AbortSignal): Promise<void> {
+  /** Keeps a pool warm until `signal` aborts; replaces the framework's loop. */
+  async run(pool: Pool, signal: AbortSignal): Promise<void> {
     this.#pools.add(pool);
-    pool.initMutex = new Gate(this.#options.parallel);
+    pool.initMutex = new Semaphore(this.#options.concurrency);
     const queue = pool.warmedProcQueue;
     const put = queue.put.bind(queue);
     queue.put = (item) => {
-      this.#booted.add(item.unlock);
+      this.#initialized.add(item.unlock);
       this.#failures = 0;
       return put(item);
     };
     signal.addEventListener('abort', () => this.#wake());
     while (!signal.aborted && !pool.closed) {
-      while (this.#idle < this.#options.wanted()) this.#boot(pool);
+      while (this.#idle < this.#options.targetSize()) this.#startProcess(pool);
       const pause = RETRY_MS[Math.min(this.#failures, RETRY_MS.length) - 1];
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -113,7 +114,7 @@ export class WarmPool {
     }
   }
 
-  #boot(pool: Pool): void {
+  #startProcess(pool: Pool): void {
     this.#idle += 1;
     let counted = true;
     const unlock = () => {
@@ -127,9 +128,9 @@ export class WarmPool {
       .catch(() => {})
       .then(() => {
         this.#dropDead(pool);
-        if (!this.#booted.delete(unlock) && !pool.closed) {
+        if (!this.#initialized.delete(unlock) && !pool.closed) {
           this.#failures += 1;
-          this.#options.onBootFailure(this.#failures);
+          this.#options.onInitializeFailure(this.#failures);
         }
         unlock();
       });
@@ -160,8 +161,8 @@ async function procPoolPrototype(): Promise<ProcPool | undefined> {
   }
 }
 
-/** A lock that lets a few in at once; the framework's is of the same shape and lets in one. */
-class Gate {
+/** Like the framework's lock, but for several holders at once. */
+class Semaphore {
   #waiting: (() => void)[] = [];
   #free: number;
 

@@ -5,18 +5,22 @@ import type { Room } from '@livekit/rtc-node';
 import { CallEventPublisher } from '../../../agent/src/call/call-event-publisher.js';
 import { CALL_EVENTS_REPLAY_TOPIC } from '../../../agent/src/call/call-events.js';
 
-type Ask = (reader: { readAll(): Promise<string> }, from: { identity: string }) => Promise<void>;
+type ReplayHandler = (
+  reader: { readAll(): Promise<string> },
+  from: { identity: string },
+) => Promise<void>;
 
-/** A room that keeps what it is told. */
+/** A room that keeps what is sent to it. */
 function room(setAttributes: () => Promise<void> = async () => {}) {
-  const told: { type: string; seq: number; to?: string[] }[] = [];
+  const sent: { type: string; seq: number; to?: string[] }[] = [];
   const attributes: Record<string, string>[] = [];
-  const handlers = new Map<string, Ask>();
+  const handlers = new Map<string, ReplayHandler>();
   const fake = {
-    registerTextStreamHandler: (topic: string, handler: Ask) => handlers.set(topic, handler),
+    registerTextStreamHandler: (topic: string, handler: ReplayHandler) =>
+      handlers.set(topic, handler),
     localParticipant: {
       sendText: async (text: string, { destinationIdentities: to }: Record<string, string[]>) => {
-        told.push({ ...JSON.parse(text), ...(to && { to }) });
+        sent.push({ ...JSON.parse(text), ...(to && { to }) });
       },
       setAttributes: (values: Record<string, string>) => {
         attributes.push(values);
@@ -24,39 +28,47 @@ function room(setAttributes: () => Promise<void> = async () => {}) {
       },
     },
   };
-  const ask = (readAll: () => Promise<string>) =>
+  const requestReplay = (readAll: () => Promise<string>) =>
     handlers.get(CALL_EVENTS_REPLAY_TOPIC)?.({ readAll }, { identity: 'ann' });
-  return { feed: new CallEventPublisher(fake as unknown as Room), told, attributes, ask };
+  return {
+    publisher: new CallEventPublisher(fake as unknown as Room),
+    sent,
+    attributes,
+    requestReplay,
+  };
 }
 
-const short = (told: ReturnType<typeof room>['told']) =>
-  told.map(({ type, seq, to }) => `${seq} ${type}${to ? ` to ${to}` : ''}`);
+const short = (sent: ReturnType<typeof room>['sent']) =>
+  sent.map(({ type, seq, to }) => `${seq} ${type}${to ? ` to ${to}` : ''}`);
 
-describe("the call's feed", () => {
-  it('tells in order, and what was missed again, to who asks', async () => {
-    const { feed, told, ask } = room();
-    for (const state of ['a', 'b']) feed.publish({ type: 'state', who: 'agent', state });
-    await ask(async () => '1');
-    await feed.end('done');
-    expect(short(told)).toEqual(['0 state', '1 state', '1 state to ann', '2 ended']);
+describe('CallEventPublisher', () => {
+  it('publishes in order, and replays missed events on request', async () => {
+    const { publisher, sent, requestReplay } = room();
+    for (const state of ['a', 'b']) publisher.publish({ type: 'state', who: 'agent', state });
+    await requestReplay(async () => '1');
+    await publisher.end('done');
+    expect(short(sent)).toEqual(['0 state', '1 state', '1 state to ann', '2 ended']);
   });
 
-  it('tells nobody who is gone in the middle of asking', async () => {
-    const { feed, told, ask } = room();
-    feed.publish({ type: 'state', who: 'agent', state: 'a' });
-    await ask(() => Promise.reject(new Error('left')));
-    await feed.end('done');
-    expect(short(told)).toEqual(['0 state', '1 ended']);
+  it('ignores a request whose sender leaves before it is complete', async () => {
+    const { publisher, sent, requestReplay } = room();
+    publisher.publish({ type: 'state', who: 'agent', state: 'a' });
+    await requestReplay(() => Promise.reject(new Error('left')));
+    await publisher.end('done');
+    expect(short(sent)).toEqual(['0 state', '1 ended']);
   });
 
   it.each([
     ['is set', async () => {}],
     ['cannot be set', () => Promise.reject(new Error('no connection'))],
     ['hangs', () => new Promise<void>(() => {})],
-  ])('says at the end why, in an attribute too, whether that %s', async (_, set) => {
-    const { feed, told, attributes } = room(set);
-    await feed.end('no access');
-    expect(attributes).toEqual([{ 'nova-sonic.ended': 'no access' }]);
-    expect(told).toMatchObject([{ type: 'ended', reason: 'no access' }]);
-  });
+  ])(
+    'publishes the reason at the end, also as an attribute, even when the attribute %s',
+    async (_, set) => {
+      const { publisher, sent, attributes } = room(set);
+      await publisher.end('no access');
+      expect(attributes).toEqual([{ 'nova-sonic.ended': 'no access' }]);
+      expect(sent).toMatchObject([{ type: 'ended', reason: 'no access' }]);
+    },
+  );
 });

@@ -1,62 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from '@jest/globals';
+import { type CallRecord, callSummary } from '../../../agent/src/supervision/call-record.js';
 import {
-  type CallRecord,
-  type Order,
-  type Rests,
-  summary,
-} from '../../../agent/src/supervision/call-record.js';
-import { CallLedger, type LedgerOptions } from '../../../agent/src/supervision/call-supervisor.js';
-import { FleetMetrics } from '../../../agent/src/telemetry/metrics.js';
+  CallSupervisor,
+  type SupervisorOptions,
+} from '../../../agent/src/supervision/call-supervisor.js';
+import type { CooldownsMessage, JobCommand } from '../../../agent/src/supervision/messages.js';
+import { WorkerMetrics } from '../../../agent/src/telemetry/metrics.js';
 import { emfLines, emfSums } from '../../../local/fleet/emf.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
 const prices = { audioIn: 3, audioOut: 12, textIn: 0.33, textOut: 2.75 };
 
-function setUp(options: Partial<LedgerOptions> = {}) {
+function setUp(options: Partial<SupervisorOptions> = {}) {
   const clock = new ManualClock();
   const log: object[] = [];
-  const metrics = new FleetMetrics({
+  const metrics = new WorkerMetrics({
     namespace: 'n',
     service: 's',
     write: (line) => log.push(JSON.parse(line)),
   });
   const ended: CallRecord[] = [];
-  const begun: string[] = [];
-  const rests: Record<string, number>[] = [];
-  const ledger = new CallLedger(
+  const started: string[] = [];
+  const cooldowns: Record<string, number>[] = [];
+  const supervisor = new CallSupervisor(
     clock,
     metrics,
     { prices, ...options },
     {
-      onBegin: ({ job }) => begun.push(job),
-      onEnd: (record) => ended.push(record),
-      onRests: (regions) => rests.push(regions),
+      onCallStarted: ({ job }) => started.push(job),
+      onCallEnded: (record) => ended.push(record),
+      onCooldownsChanged: (regions) => cooldowns.push(regions),
     },
   );
   let pids = 100;
   const connect = () => {
-    const orders: Order[] = [];
-    const told: Rests['regions'][] = [];
+    const commands: JobCommand[] = [];
+    const received: CooldownsMessage['regions'][] = [];
     const killed: number[] = [];
-    const process = ledger.connected({
+    const process = supervisor.connected({
       send: (message) =>
-        message.type === 'rests' ? told.push(message.regions) : orders.push(message),
+        message.type === 'cooldowns' ? received.push(message.regions) : commands.push(message),
       kill: (pid) => {
         killed.push(pid);
-        process.gone();
+        process.disconnected();
       },
     });
     process.report({ type: 'hello', pid: pids++ });
-    return { ...process, orders, told, killed };
+    return { ...process, commands, received, killed };
   };
   const call = (job = 'AJ_1') => {
     const process = connect();
     process.report({ type: 'call', job, room: 'call-_+15551234567', roomSid: 'RM_1' });
     return process;
   };
-  /** One look a second, as the worker does, with or without a sign of life. */
+  /** One check a second, as in the worker, with or without a heartbeat. */
   const pass = async (
     seconds: number,
     alive?: { report(report: { type: 'alive'; rssMB: number }): void },
@@ -64,19 +63,19 @@ function setUp(options: Partial<LedgerOptions> = {}) {
     for (let i = 0; i < seconds; i++) {
       await clock.pass(1_000);
       alive?.report({ type: 'alive', rssMB: 150 });
-      ledger.look();
+      supervisor.check();
     }
   };
   const sums = () => {
     metrics.flush();
     return emfSums(emfLines(log));
   };
-  return { begun, call, clock, connect, ended, ledger, pass, rests, sums };
+  return { started, call, clock, connect, ended, supervisor, pass, cooldowns, sums };
 }
 
-describe('CallLedger', () => {
-  it('adds up a call as it is told, and ends it with its summary', async () => {
-    const { begun, call, clock, ended, sums } = setUp();
+describe('CallSupervisor', () => {
+  it('adds up the reports of a call, and ends it with its summary', async () => {
+    const { started, call, clock, ended, sums } = setUp();
     const process = call();
     process.report({ type: 'stream', id: 'st1', region: 'us-east-1' });
     process.report({ type: 'add', metric: 'Turns', value: 1 });
@@ -91,9 +90,9 @@ describe('CallLedger', () => {
     await clock.pass(65_000);
     process.report({ type: 'ended', reason: 'participant_disconnected' });
     process.report({ type: 'ended', reason: 'closed' });
-    process.gone();
-    expect(begun).toEqual(['AJ_1']);
-    expect(ended.map((record) => summary(record, clock.now()))).toEqual([
+    process.disconnected();
+    expect(started).toEqual(['AJ_1']);
+    expect(ended.map((record) => callSummary(record, clock.now()))).toEqual([
       {
         call_id: 'AJ_1',
         room: 'call-_***',
@@ -103,7 +102,7 @@ describe('CallLedger', () => {
         seconds: 65,
         turns: 1,
         renewals: 0,
-        fail_overs: 0,
+        failovers: 0,
         regions: ['us-east-1', 'us-west-2'],
         errors: { timeout: 1 },
         tool_errors: 0,
@@ -123,50 +122,52 @@ describe('CallLedger', () => {
     expect(sums()).not.toHaveProperty('JobCrashes');
   });
 
-  it('keeps all that was told by a process that dies without a word, and counts the crash', async () => {
+  it('keeps the reports of a process that dies without reporting an end, and counts the crash', async () => {
     const { call, clock, ended, sums } = setUp();
     const process = call();
     process.report({ type: 'add', metric: 'InputSpeechTokens', value: 40 });
     await clock.pass(3_000);
-    process.gone();
-    process.gone();
+    process.disconnected();
+    process.disconnected();
     expect(ended.map(({ endReason }) => endReason)).toEqual(['crashed']);
     expect(sums()).toMatchObject({ JobCrashes: 1, CallSeconds: 3, InputSpeechTokens: 40 });
   });
 
-  it('counts a call whose own code threw', () => {
+  it('counts a call whose own code threw as a crash', () => {
     const { call, sums } = setUp();
     const process = call();
     process.report({ type: 'ended', reason: 'failed', failed: true });
-    process.gone();
+    process.disconnected();
     expect(sums()).toMatchObject({ JobCrashes: 1 });
   });
 
   it('counts an idle process that dies, but not those that the worker closes', () => {
-    const { connect, ledger, sums } = setUp();
-    connect().gone();
+    const { connect, supervisor, sums } = setUp();
+    connect().disconnected();
     expect(sums().JobCrashes).toBe(1);
     const idle = connect();
-    expect(ledger.warm).toBe(1);
-    ledger.closing();
-    idle.gone();
+    expect(supervisor.warmProcesses).toBe(1);
+    supervisor.closing();
+    idle.disconnected();
     expect(sums().JobCrashes).toBe(1);
   });
 
-  it('kills a process that hangs, and only that one', async () => {
-    const { call, ended, pass, sums } = setUp({ hangMs: 20_000 });
+  it('kills an unresponsive process, and only that one', async () => {
+    const { call, ended, pass, sums } = setUp({ unresponsiveTimeoutMs: 20_000 });
     const frozen = call('frozen');
     const alive = call('alive');
     await pass(20, alive);
     expect(frozen.killed).toEqual([]);
     await pass(1, alive);
     expect(frozen.killed.length).toBe(1);
-    expect(ended.map(({ job, endReason }) => [job, endReason])).toEqual([['frozen', 'hung']]);
+    expect(ended.map(({ job, endReason }) => [job, endReason])).toEqual([
+      ['frozen', 'unresponsive'],
+    ]);
     expect(sums().JobCrashes).toBe(1);
     expect(alive.killed).toEqual([]);
   });
 
-  it('kills a process that takes too much memory, and only that one', async () => {
+  it('kills a process that uses too much memory, and only that one', async () => {
     const { call, ended, pass, sums } = setUp({ memoryLimitMB: 500 });
     const [hungry, other] = [call('hungry'), call('other')];
     hungry.report({ type: 'alive', rssMB: 501 });
@@ -180,30 +181,34 @@ describe('CallLedger', () => {
     expect(sums().JobCrashes).toBe(1);
   });
 
-  it('blames nobody when it was the worker itself that did not run', async () => {
-    const { call, clock, ledger, pass } = setUp({ hangMs: 20_000 });
+  it('kills no process when it was the worker itself that did not run', async () => {
+    const { call, clock, supervisor, pass } = setUp({ unresponsiveTimeoutMs: 20_000 });
     const process = call();
     await clock.pass(60_000);
-    ledger.look();
+    supervisor.check();
     await pass(5, process);
     expect(process.killed).toEqual([]);
   });
 
-  it('ends a call that is too long: goodbye, end, and at last SIGKILL', async () => {
-    const { call, ended, pass } = setUp({ maxCallMs: 60_000, goodbyeMs: 10_000, endMs: 20_000 });
+  it('ends a call that is too long: gracefully, then now, then with SIGKILL', async () => {
+    const { call, ended, pass } = setUp({
+      maxCallMs: 60_000,
+      endCallTimeoutMs: 10_000,
+      killAfterMs: 20_000,
+    });
     const process = call();
     await pass(61, process);
-    expect(process.orders).toEqual([{ type: 'goodbye', reason: 'max_call_length' }]);
+    expect(process.commands).toEqual([{ type: 'end_gracefully', reason: 'max_call_length' }]);
     await pass(11, process);
-    expect(process.orders.at(-1)).toEqual({ type: 'end', reason: 'max_call_length' });
+    expect(process.commands.at(-1)).toEqual({ type: 'end_now', reason: 'max_call_length' });
     expect(process.killed).toEqual([]);
     await pass(21, process);
     expect(process.killed.length).toBe(1);
-    expect(ended[0]?.endReason).toBe('did not end');
+    expect(ended[0]?.endReason).toBe('did_not_end');
   });
 
-  it('does not wait for a process that does not exit after its call', async () => {
-    const { call, ended, pass, sums } = setUp({ closeMs: 8_000 });
+  it('kills a process that does not exit after its call', async () => {
+    const { call, ended, pass, sums } = setUp({ exitTimeoutMs: 8_000 });
     const process = call();
     process.report({ type: 'ended', reason: 'participant_disconnected' });
     await pass(8, process);
@@ -215,28 +220,28 @@ describe('CallLedger', () => {
     expect(sums()).not.toHaveProperty('JobCrashes');
   });
 
-  it('tells every process, also one that comes later, which Regions rest', async () => {
-    const { call, clock, connect, rests } = setUp();
+  it('sends cooldowns to every process, also to one that connects later', async () => {
+    const { call, clock, connect, cooldowns } = setUp();
     const [first, second, idle] = [call('1'), call('2'), connect()];
     first.report({ type: 'connect', region: 'us-east-1', ok: false, ms: 80 });
     second.report({ type: 'connect', region: 'us-west-2', ok: true, ms: 80 });
     for (const process of [first, second, idle]) {
-      expect(process.told.at(-1)).toEqual({ 'us-east-1': 5_000 });
+      expect(process.received.at(-1)).toEqual({ 'us-east-1': 5_000 });
     }
     await clock.pass(2_000);
     const late = connect();
-    expect(late.told).toEqual([{ 'us-east-1': 3_000 }]);
+    expect(late.received).toEqual([{ 'us-east-1': 3_000 }]);
     second.report({ type: 'connect', region: 'us-east-1', ok: true, ms: 80 });
-    expect([first, idle, late].map(({ told }) => told.at(-1))).toEqual([{}, {}, {}]);
-    expect(rests).toEqual([{ 'us-east-1': 5_000 }, {}]);
+    expect([first, idle, late].map(({ received }) => received.at(-1))).toEqual([{}, {}, {}]);
+    expect(cooldowns).toEqual([{ 'us-east-1': 5_000 }, {}]);
   });
 
-  it('gives orders to processes with a call only', () => {
-    const { call, connect, ledger } = setUp();
+  it('sends commands to processes with a call only', () => {
+    const { call, connect, supervisor } = setUp();
     const idle = connect();
     const talking = call();
-    ledger.order('goodbye', 'task_stopping');
-    expect(idle.orders).toEqual([]);
-    expect(talking.orders).toEqual([{ type: 'goodbye', reason: 'task_stopping' }]);
+    supervisor.command('end_gracefully', 'task_stopping');
+    expect(idle.commands).toEqual([]);
+    expect(talking.commands).toEqual([{ type: 'end_gracefully', reason: 'task_stopping' }]);
   });
 });

@@ -7,24 +7,24 @@ import { dirname } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { systemClock } from '../../../agent/src/clock.js';
 import type { CallRecord } from '../../../agent/src/supervision/call-record.js';
-import { CallLedger } from '../../../agent/src/supervision/call-supervisor.js';
-import { CallChannel } from '../../../agent/src/supervision/supervisor-server.js';
-import { FleetMetrics } from '../../../agent/src/telemetry/metrics.js';
+import { CallSupervisor } from '../../../agent/src/supervision/call-supervisor.js';
+import { SupervisorServer } from '../../../agent/src/supervision/supervisor-server.js';
+import { WorkerMetrics } from '../../../agent/src/telemetry/metrics.js';
 import { emfLines, emfSums } from '../../../local/fleet/emf.js';
 
-let channel: CallChannel | undefined;
-afterEach(() => channel?.close());
+let server: SupervisorServer | undefined;
+afterEach(() => server?.close());
 
-/** A process with a call that does `act` when told to say goodbye, and ends when told to. */
+/** A process with a call that runs `act` on `end_gracefully`, and ends on `end_now`. */
 const child = (act: string) => `
-  import { CallReporter } from '${process.cwd()}/agent/src/fleet/call-reporter.ts';
-  const reporter = new CallReporter();
+  import { SupervisorClient } from '${process.cwd()}/agent/src/supervision/supervisor-client.ts';
+  const client = new SupervisorClient();
   const call = { job: 'AJ_1', room: 'Müllers Zimmer', roomSid: 'RM_1' };
-  reporter.call(call, (order) => {
-    if (order.type === 'goodbye') {
+  client.callStarted(call, (command) => {
+    if (command.type === 'end_gracefully') {
       ${act}
     } else {
-      reporter.ended(order.reason);
+      client.callEnded(command.reason);
       process.exit(0);
     }
   }, () => process.exit(7));
@@ -32,30 +32,30 @@ const child = (act: string) => `
 
 async function setUp(act = '') {
   const log: object[] = [];
-  const events = new EventEmitter<{ end: [CallRecord]; begin: [CallRecord] }>();
-  const metrics = new FleetMetrics({
+  const events = new EventEmitter<{ end: [CallRecord]; start: [CallRecord] }>();
+  const metrics = new WorkerMetrics({
     namespace: 'n',
     service: 's',
     write: (line) => log.push(JSON.parse(line)),
   });
   const prices = { audioIn: 0, audioOut: 0, textIn: 0, textOut: 0 };
-  const ledger = new CallLedger(
+  const supervisor = new CallSupervisor(
     systemClock,
     metrics,
     { prices },
     {
-      onBegin: (record) => events.emit('begin', record),
-      onEnd: (record) => events.emit('end', record),
+      onCallStarted: (record) => events.emit('start', record),
+      onCallEnded: (record) => events.emit('end', record),
     },
   );
-  channel = await CallChannel.open(ledger);
+  server = await SupervisorServer.open(supervisor);
   const ended = once(events, 'end') as Promise<[CallRecord]>;
-  const begun = once(events, 'begin');
+  const started = once(events, 'start');
   const job = spawn(
     process.execPath,
     ['--import', 'tsx', '--input-type=module', '-e', child(act)],
     {
-      env: { ...process.env, FLEET_SOCKET: channel.path },
+      env: { ...process.env, SUPERVISOR_SOCKET: server.path },
       stdio: 'inherit',
     },
   );
@@ -64,65 +64,65 @@ async function setUp(act = '') {
     metrics.flush();
     return emfSums(emfLines(log));
   };
-  return { begun, ended, exited, ledger, sums };
+  return { started, ended, exited, supervisor, sums };
 }
 
-describe('CallChannel', () => {
-  it('loses nothing of a process that is killed right after it reported', async () => {
-    const { begun, ended, ledger, sums } = await setUp(`
-      for (let i = 0; i < 200; i++) reporter.add('InputSpeechTokens', 1);
+describe('SupervisorServer', () => {
+  it('loses no report of a process that is killed right after it', async () => {
+    const { started, ended, supervisor, sums } = await setUp(`
+      for (let i = 0; i < 200; i++) client.addMetric('InputSpeechTokens', 1);
       process.kill(process.pid, 'SIGKILL');
     `);
-    await begun;
-    ledger.order('goodbye', 'test');
+    await started;
+    supervisor.command('end_gracefully', 'test');
     const [record] = await ended;
     expect(record).toMatchObject({ room: 'Müllers Zimmer', ended: false });
     expect(sums()).toMatchObject({ InputSpeechTokens: 200, JobCrashes: 1 });
   });
 
-  it('brings orders to the call', async () => {
-    const { begun, ended, exited, ledger } = await setUp();
-    await begun;
-    ledger.order('end', 'task_stopping');
+  it('delivers commands to the call', async () => {
+    const { started, ended, exited, supervisor } = await setUp();
+    await started;
+    supervisor.command('end_now', 'task_stopping');
     expect((await ended)[0]).toMatchObject({ endReason: 'task_stopping', ended: true });
     expect(await exited).toBe(0);
   });
 
-  it('brings which Regions rest, until when on the machine’s clock', async () => {
-    const { begun, ended, exited, ledger } = await setUp(`
+  it('delivers cooldowns, in the time of the machine’s clock', async () => {
+    const { started, ended, exited, supervisor } = await setUp(`
       const before = Date.now();
-      reporter.connect({ region: 'us-east-1', ok: false, ms: 10 });
-      const look = () => {
-        const until = reporter.restsUntil('us-east-1');
-        if (until === undefined) return setImmediate(look);
+      client.reportConnect({ region: 'us-east-1', ok: false, ms: 10 });
+      const check = () => {
+        const until = client.cooldownUntil('us-east-1');
+        if (until === undefined) return setImmediate(check);
         const right = until >= before + 4_900 && until <= Date.now() + 5_000;
-        const other = reporter.restsUntil('us-west-2');
-        reporter.ended('looked');
+        const other = client.cooldownUntil('us-west-2');
+        client.callEnded('checked');
         process.exit(right && other === undefined ? 0 : 8);
       };
-      look();
+      check();
     `);
-    await begun;
-    ledger.order('goodbye', 'test');
+    await started;
+    supervisor.command('end_gracefully', 'test');
     expect((await ended)[0].ended).toBe(true);
     expect(await exited).toBe(0);
   });
 
-  it('tells the call when the worker is gone', async () => {
-    const { begun, exited } = await setUp();
-    await begun;
-    channel?.drop();
+  it('ends the call when the worker is gone', async () => {
+    const { started, exited } = await setUp();
+    await started;
+    server?.disconnectAll();
     expect(await exited).toBe(7);
   });
 
-  it('can be entered by nobody else, and leaves nothing behind', async () => {
-    const { begun, ended, ledger } = await setUp();
-    await begun;
-    ledger.order('end', 'test');
+  it('keeps other users out, and removes its directory', async () => {
+    const { started, ended, supervisor } = await setUp();
+    await started;
+    supervisor.command('end_now', 'test');
     await ended;
-    const directory = dirname(channel?.path ?? '');
+    const directory = dirname(server?.path ?? '');
     expect(statSync(directory).mode & 0o077).toBe(0);
-    channel?.close();
+    server?.close();
     expect(existsSync(directory)).toBe(false);
   });
 });

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from '@jest/globals';
-import { COUNTERS, type Counter, FleetMetrics } from '../../../agent/src/telemetry/metrics.js';
+import { COUNTERS, type Counter, WorkerMetrics } from '../../../agent/src/telemetry/metrics.js';
 import { emfLines, emfSums } from '../../../local/fleet/emf.js';
 import { emfMistake } from './emf-schema.js';
 
 function setUp() {
   const log: object[] = [];
-  const metrics = new FleetMetrics({
+  const metrics = new WorkerMetrics({
     namespace: 'NovaSonicAgent',
     service: 'phones',
     write: (line) => log.push(JSON.parse(line)),
@@ -17,7 +17,7 @@ function setUp() {
 
 const busy = { activeCalls: 3, slotShare: 0.3, registered: true, draining: false };
 
-describe('FleetMetrics', () => {
+describe('WorkerMetrics', () => {
   it('writes every metric as a valid EMF line of one namespace with the dimension service', () => {
     const { metrics, lines } = setUp();
     for (const name of Object.keys(COUNTERS) as Counter[]) metrics.add(name, 2.5, 'x');

@@ -2,31 +2,35 @@
 
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
-import { keepPiiOut, withoutNumbers, withoutPii } from '../../../agent/src/telemetry/redaction.js';
+import {
+  installPiiRedaction,
+  maskPhoneNumbers,
+  redactPii,
+} from '../../../agent/src/telemetry/redaction.js';
 
-describe('log privacy', () => {
-  it('takes out what people said, at any depth, and leaves the rest', () => {
+describe('redaction', () => {
+  it('removes lk.pii fields at any depth, and leaves the rest', () => {
     const line = JSON.stringify({
       level: 30,
       msg: 'received event',
       'lk.pii.event': { text: 'my number is 555' },
       job: { id: 'AJ_1', 'lk.pii.room_name': 'call-+1555' },
     });
-    expect(JSON.parse(withoutPii(line))).toEqual({
+    expect(JSON.parse(redactPii(line))).toEqual({
       level: 30,
       msg: 'received event',
       job: { id: 'AJ_1' },
     });
   });
 
-  it('leaves lines alone that hold nothing of the kind', () => {
+  it('does not change lines without such fields', () => {
     const text = '{"level":30, "msg":"hello"}\nplain text\n';
-    expect(withoutPii(text)).toBe(text);
+    expect(redactPii(text)).toBe(text);
   });
 
-  it('keeps lines apart', () => {
+  it('keeps lines separate', () => {
     const text = '{"a":1,"lk.pii.b":2}\n{"c":3}\n';
-    expect(withoutPii(text)).toBe('{"a":1}\n{"c":3}\n');
+    expect(redactPii(text)).toBe('{"a":1}\n{"c":3}\n');
   });
 
   it.each([
@@ -36,13 +40,13 @@ describe('log privacy', () => {
     ['kitchen', 'kitchen'],
     ['room-123456', 'room-123456'],
     ['1234567', '***'],
-  ])('makes telephone numbers unreadable: %s', (room, shown) => {
-    expect(withoutNumbers(room)).toBe(shown);
+  ])('masks phone numbers: %s', (room, shown) => {
+    expect(maskPhoneNumbers(room)).toBe(shown);
   });
 
   it('works on a stream', () => {
     const stream = new PassThrough();
-    keepPiiOut(stream as unknown as NodeJS.WriteStream);
+    installPiiRedaction(stream as unknown as NodeJS.WriteStream);
     stream.write('{"lk.pii.text":"secret","n":1}\n');
     expect(String(stream.read())).toBe('{"n":1}\n');
   });

@@ -12,10 +12,10 @@ function setUp(calls: number, options: DrainOptions = {}) {
   const drain = new Drain(
     clock,
     {
-      stopTaking: () => note('stop'),
+      stopAccepting: () => note('stop'),
       calls: () => state.calls,
-      goodbye: () => note('goodbye'),
-      endCalls: () => note('end'),
+      endGracefully: () => note('end gracefully'),
+      endNow: () => note('end now'),
     },
     options,
   );
@@ -29,7 +29,7 @@ function setUp(calls: number, options: DrainOptions = {}) {
 }
 
 describe('Drain', () => {
-  it('stops taking jobs at once and is done at once without calls', async () => {
+  it('stops accepting jobs at once and is done at once without calls', async () => {
     const { clock, log, start, result } = setUp(0);
     start();
     await clock.pass(0);
@@ -50,7 +50,7 @@ describe('Drain', () => {
     expect(log).toEqual(['0 stop']);
   });
 
-  it('says goodbye in the last seconds and ends what is left at the deadline', async () => {
+  it('ends calls gracefully in the last seconds and ends the rest at the deadline', async () => {
     const { clock, end, log, start, result } = setUp(2);
     start();
     await clock.pass(97_999);
@@ -58,7 +58,7 @@ describe('Drain', () => {
     await clock.pass(5_000);
     end();
     await clock.pass(7_001);
-    expect(log).toEqual(['0 stop', '98 goodbye', '110 end']);
+    expect(log).toEqual(['0 stop', '98 end gracefully', '110 end now']);
     expect(result()).toBeUndefined();
     end();
     await clock.pass(0);
@@ -72,21 +72,21 @@ describe('Drain', () => {
     expect(result()).toBe('cut');
   });
 
-  it('ends calls without a goodbye when that is off', async () => {
-    const { clock, log, start } = setUp(1, { goodbyeMs: 0, timeoutMs: 20_000 });
+  it('ends calls without a last reply when that is off', async () => {
+    const { clock, log, start } = setUp(1, { endCallTimeoutMs: 0, timeoutMs: 20_000 });
     start();
     await clock.pass(20_000);
-    expect(log).toEqual(['0 stop', '20 end']);
+    expect(log).toEqual(['0 stop', '20 end now']);
   });
 
-  it('has no more time for the goodbye than for the drain', async () => {
-    const { clock, log, start } = setUp(1, { goodbyeMs: 12_000, timeoutMs: 5_000 });
+  it('has no more time for the last reply than for the drain', async () => {
+    const { clock, log, start } = setUp(1, { endCallTimeoutMs: 12_000, timeoutMs: 5_000 });
     start();
     await clock.pass(5_000);
-    expect(log).toEqual(['0 stop', '0 goodbye', '5 end']);
+    expect(log).toEqual(['0 stop', '0 end gracefully', '5 end now']);
   });
 
-  it('takes a second SIGTERM as the first, and hurries only when asked', async () => {
+  it('ignores a second SIGTERM, and hurries only on request', async () => {
     const { clock, drain, end, log, start, result } = setUp(1);
     start();
     await clock.pass(1_000);
@@ -95,7 +95,7 @@ describe('Drain', () => {
     expect(log).toEqual(['0 stop']);
     drain.hurry();
     await clock.pass(0);
-    expect(log).toEqual(['0 stop', '2 end']);
+    expect(log).toEqual(['0 stop', '2 end now']);
     end();
     await clock.pass(0);
     expect(result()).toBe('cut');

@@ -3,98 +3,102 @@
 import { describe, expect, it } from '@jest/globals';
 import { TaskProtection } from '../../../agent/src/ecs/task-protection.js';
 import type { ProtectionAnswer } from '../../../agent/src/ecs/task-protection-endpoint.js';
-import { SessionSlots } from '../../../agent/src/worker/call-slots.js';
-import { JobGate } from '../../../agent/src/worker/job-admission.js';
+import { CallSlots } from '../../../agent/src/worker/call-slots.js';
+import { JobAdmission } from '../../../agent/src/worker/job-admission.js';
 import { ManualClock, settle } from '../../support/manual-clock.js';
 
 function setUp(total: number, answer?: () => Promise<ProtectionAnswer>) {
   const clock = new ManualClock();
   const log: string[] = [];
   const protection = new TaskProtection(answer && { setProtection: answer }, clock);
-  const gate = new JobGate(new SessionSlots(total), protection, clock, {
-    onFull: (full) => log.push(full ? 'full' : 'open'),
+  const admission = new JobAdmission(new CallSlots(total), protection, clock, {
+    onFullChanged: (full) => log.push(full ? 'full' : 'open'),
     onAccepted: (job) => log.push(`+${job}`),
-    onRefused: (job, reason) => log.push(`-${job} ${reason}`),
+    onRejected: (job, reason) => log.push(`-${job} ${reason}`),
   });
-  return { clock, gate, log };
+  return { clock, admission, log };
 }
 
 const jobs = (n: number) => Array.from({ length: n }, (_, i) => `j${i}`);
 
-describe('JobGate', () => {
+describe('JobAdmission', () => {
   it('never admits one more than its slots, however many come at once and however slow ECS is', async () => {
     let finish: (answer: ProtectionAnswer) => void = () => {};
-    const { gate, log } = setUp(10, () => new Promise((resolve) => (finish = resolve)));
-    const answers = jobs(40).map((job) => gate.admit(job));
+    const { admission, log } = setUp(10, () => new Promise((resolve) => (finish = resolve)));
+    const answers = jobs(40).map((job) => admission.admit(job));
     await settle();
-    // The thirty that do not fit are refused while ECS still thinks about the first ten.
+    // The thirty that do not fit are rejected while ECS has not answered for the first ten.
     expect(log.filter((line) => line.endsWith('full')).length).toBe(31);
     finish({ ok: true });
     const admitted = (await Promise.all(answers)).filter(Boolean);
     expect(admitted.length).toBe(10);
-    expect(gate.slots.used).toBe(10);
+    expect(admission.slots.used).toBe(10);
   });
 
-  it('tells LiveKit that it is full before the last answer goes out, and that it is open when a call ends', async () => {
-    const { gate, log } = setUp(2);
-    await gate.admit('a');
-    await gate.admit('b');
+  it('reports that it is full before the last answer goes out, and that it is open when a call ends', async () => {
+    const { admission, log } = setUp(2);
+    await admission.admit('a');
+    await admission.admit('b');
     expect(log).toEqual(['+a', 'full', '+b']);
-    gate.begin('a');
-    gate.leave('a');
+    admission.start('a');
+    admission.release('a');
     expect(log.at(-1)).toBe('open');
-    expect(await gate.admit('c')).toBe(true);
+    expect(await admission.admit('c')).toBe(true);
   });
 
-  it('refuses without protection, and gives the slots back', async () => {
-    const { gate, log } = setUp(2, async () => ({
+  it('rejects without protection, and releases the slots', async () => {
+    const { admission, log } = setUp(2, async () => ({
       ok: false,
       reason: 'DEPLOYMENT_BLOCKED',
       sure: true,
     }));
-    expect(await Promise.all(jobs(3).map((job) => gate.admit(job)))).toEqual([false, false, false]);
+    expect(await Promise.all(jobs(3).map((job) => admission.admit(job)))).toEqual([
+      false,
+      false,
+      false,
+    ]);
     expect(log.filter((line) => line.includes('protection')).length).toBe(2);
-    expect(gate.slots.used).toBe(0);
+    expect(admission.slots.used).toBe(0);
   });
 
-  it('refuses while draining, also a job that was waiting for ECS when the drain began', async () => {
+  it('rejects while draining, also a job that was waiting for ECS when the drain started', async () => {
     let finish: (answer: ProtectionAnswer) => void = () => {};
-    const { gate, log } = setUp(5, () => new Promise((resolve) => (finish = resolve)));
-    const waiting = gate.admit('waiting');
+    const { admission, log } = setUp(5, () => new Promise((resolve) => (finish = resolve)));
+    const waiting = admission.admit('waiting');
     await settle();
-    gate.drain();
-    expect(await gate.admit('late')).toBe(false);
+    admission.drain();
+    expect(await admission.admit('late')).toBe(false);
     finish({ ok: true });
     expect(await waiting).toBe(false);
     expect(log).toEqual(['-late draining', '-waiting draining']);
-    expect(gate.slots.used).toBe(0);
+    expect(admission.slots.used).toBe(0);
   });
 
-  it('protects a call that begins although its job was given up', async () => {
+  it('protects a call that starts after its job expired', async () => {
     let asked = 0;
-    const { clock, gate } = setUp(1, async () => {
+    const { clock, admission } = setUp(1, async () => {
       asked += 1;
       return { ok: true };
     });
-    gate.begin('late');
+    admission.start('late');
     await settle();
-    expect(gate.protection.confirmed).toBe(true);
+    expect(admission.protection.confirmed).toBe(true);
     expect(asked).toBe(1);
     // Held, so renewed, until the call has ended.
     await clock.pass(60 * 60_000);
-    expect(gate.protection.confirmed).toBe(true);
-    gate.leave('late');
+    expect(admission.protection.confirmed).toBe(true);
+    admission.release('late');
     await clock.pass(60_000);
-    expect(gate.protection.confirmed).toBe(false);
+    expect(admission.protection.confirmed).toBe(false);
   });
 
-  it('gives up a job that LiveKit never sends, but not one that is running', async () => {
-    const { clock, gate } = setUp(2);
-    await gate.admit('lost');
-    await gate.admit('there');
-    gate.begin('there');
+  it('expires a job that LiveKit never assigns, but not one that is running', async () => {
+    const { clock, admission } = setUp(2);
+    await admission.admit('lost');
+    await admission.admit('there');
+    admission.start('there');
     await clock.pass(21_000);
-    expect(gate.sweep(20_000)).toEqual(['lost']);
-    expect(gate.slots.used).toBe(1);
+    expect(admission.expire(20_000)).toEqual(['lost']);
+    expect(admission.slots.used).toBe(1);
   });
 });

@@ -27,10 +27,10 @@ class Pool {
   processes: Executor[] = [];
   /** Indices in `processes` of those that were killed. */
   readonly killed: number[] = [];
-  booting = 0;
+  initializing = 0;
   most = 0;
   readonly alive: { item: Item; end: () => void }[] = [];
-  readonly #boots: ((booted: boolean) => void)[] = [];
+  readonly #starts: ((succeeded: boolean) => void)[] = [];
   #waiting: { n: number; resolve: () => void }[] = [];
 
   async procWatchTask(unlock: () => void): Promise<void> {
@@ -38,13 +38,13 @@ class Pool {
     const proc = { isAlive: true, proc: { kill: () => this.killed.push(index) } };
     this.processes.push(proc);
     const free = await this.initMutex.lock();
-    this.booting += 1;
-    this.most = Math.max(this.most, this.booting);
-    this.#tell();
-    const booted = await new Promise<boolean>((resolve) => this.#boots.push(resolve));
-    this.booting -= 1;
+    this.initializing += 1;
+    this.most = Math.max(this.most, this.initializing);
+    this.#notify();
+    const succeeded = await new Promise<boolean>((resolve) => this.#starts.push(resolve));
+    this.initializing -= 1;
     free();
-    if (!booted) {
+    if (!succeeded) {
       unlock();
       return;
     }
@@ -53,22 +53,22 @@ class Pool {
     await new Promise<void>((end) => this.alive.push({ item, end }));
   }
 
-  /** The process that began first has booted, or failed to. */
-  boot(well = true): void {
-    this.#boots.shift()?.(well);
+  /** The process that started first has initialized, or failed to. */
+  finishStart(succeeded = true): void {
+    this.#starts.shift()?.(succeeded);
   }
 
-  /** Resolves when `n` processes are booting at once. */
-  untilBooting(n: number): Promise<void> {
+  /** Resolves when `n` processes are initializing at once. */
+  untilInitializing(n: number): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push({ n, resolve });
-      this.#tell();
+      this.#notify();
     });
   }
 
-  #tell(): void {
+  #notify(): void {
     this.#waiting = this.#waiting.filter(({ n, resolve }) => {
-      if (this.booting < n) return true;
+      if (this.initializing < n) return true;
       resolve();
       return false;
     });
@@ -82,93 +82,97 @@ afterEach(() => {
   stop = new AbortController();
 });
 
-/** Runs our loop on the stand-in, as `install` makes the framework do. */
-function setUp(parallel = 2) {
+/** Runs our loop on the fake pool, as `install` makes the framework do. */
+function setUp(concurrency = 2) {
   const pool = new Pool();
-  const state = { wanted: 3, failures: [] as number[] };
+  const state = { targetSize: 3, failures: [] as number[] };
   const warm = new WarmPool({
-    wanted: () => state.wanted,
-    parallel,
-    onBootFailure: (inARow) => state.failures.push(inARow),
+    targetSize: () => state.targetSize,
+    concurrency,
+    onInitializeFailure: (inARow) => state.failures.push(inARow),
   });
-  void warm.keep(pool, stop.signal);
+  void warm.run(pool, stop.signal);
   return { pool, state, warm };
 }
 
 describe('WarmPool', () => {
-  it('knows the pool of the framework that is installed', async () => {
-    const warm = new WarmPool({ wanted: () => 0, parallel: 1, onBootFailure: () => {} });
+  it('supports the installed version of the framework', async () => {
+    const warm = new WarmPool({
+      targetSize: () => 0,
+      concurrency: 1,
+      onInitializeFailure: () => {},
+    });
     expect(await warm.install()).toBe(true);
   });
 
-  it('boots as many as are wanted, so many at once', async () => {
+  it('initializes as many as needed, with limited concurrency', async () => {
     const { pool } = setUp(2);
-    await pool.untilBooting(2);
-    pool.boot();
-    pool.boot();
+    await pool.untilInitializing(2);
+    pool.finishStart();
+    pool.finishStart();
     await settled();
-    pool.boot();
+    pool.finishStart();
     await settled();
     expect(pool.warmedProcQueue.items.length).toBe(3);
     expect(pool.most).toBe(2);
-    expect(pool.booting).toBe(0);
+    expect(pool.initializing).toBe(0);
   });
 
-  it('boots one when a slot becomes free, and none when a call takes a process', async () => {
+  it('initializes one when a slot becomes free, and none when a call takes a process', async () => {
     const { pool, state, warm } = setUp(3);
-    await pool.untilBooting(3);
-    for (let i = 0; i < 3; i++) pool.boot();
+    await pool.untilInitializing(3);
+    for (let i = 0; i < 3; i++) pool.finishStart();
     await settled();
-    state.wanted = 2;
+    state.targetSize = 2;
     pool.warmedProcQueue.items.shift()?.unlock();
     await settled();
-    expect(pool.booting).toBe(0);
-    state.wanted = 3;
-    warm.changed();
-    await pool.untilBooting(1);
-    expect(pool.booting).toBe(1);
+    expect(pool.initializing).toBe(0);
+    state.targetSize = 3;
+    warm.resize();
+    await pool.untilInitializing(1);
+    expect(pool.initializing).toBe(1);
   });
 
-  it('never leaves a dead process to be given to a call', async () => {
+  it('never offers a dead process to a call', async () => {
     const { pool } = setUp(3);
-    await pool.untilBooting(3);
-    for (let i = 0; i < 3; i++) pool.boot();
+    await pool.untilInitializing(3);
+    for (let i = 0; i < 3; i++) pool.finishStart();
     await settled();
     const [dead] = pool.alive;
     if (!dead) throw new Error('no process');
     dead.item.proc.isAlive = false;
     dead.end();
-    await pool.untilBooting(1);
+    await pool.untilInitializing(1);
     expect(pool.warmedProcQueue.items).not.toContain(dead.item);
     expect(pool.warmedProcQueue.items.length).toBe(2);
   });
 
-  it('kills those that boot when the worker closes, and neither a warm one nor one with a call', async () => {
+  it('kills initializing processes when the worker closes, and neither a warm one nor one with a call', async () => {
     const { pool, warm } = setUp(3);
-    await pool.untilBooting(3);
-    pool.boot();
-    pool.boot();
+    await pool.untilInitializing(3);
+    pool.finishStart();
+    pool.finishStart();
     await settled();
     const taken = pool.warmedProcQueue.items.shift();
     if (!taken) throw new Error('no process');
     taken.proc.runningJob = {};
-    warm.abandonBoots();
+    warm.killInitializing();
     expect(pool.killed).toEqual([2]);
   });
 
-  it('tells of processes that do not boot, and tries again', async () => {
+  it('reports processes that fail to initialize, and tries again', async () => {
     const { pool, state, warm } = setUp(1);
-    await pool.untilBooting(1);
-    pool.boot(false);
+    await pool.untilInitializing(1);
+    pool.finishStart(false);
     await settled();
-    await pool.untilBooting(1);
+    await pool.untilInitializing(1);
     expect(state.failures).toEqual([1]);
-    pool.boot(false);
+    pool.finishStart(false);
     await settled();
-    await pool.untilBooting(1);
+    await pool.untilInitializing(1);
     expect(state.failures).toEqual([1, 2]);
     expect(warm.failures).toBe(2);
-    pool.boot();
+    pool.finishStart();
     await settled();
     expect(warm.failures).toBe(0);
   });

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, test } from '@jest/globals';
-import { enter, newRecord, summary } from '../../../agent/src/supervision/call-record.js';
+import {
+  applyReport,
+  callSummary,
+  newCallRecord,
+} from '../../../agent/src/supervision/call-record.js';
 import { resources, templateWith } from '../synth.js';
 
 const PRICES = { audioIn: 3, audioOut: 12, textIn: 0.33, textOut: 2.75 };
@@ -49,7 +53,7 @@ const TABLE: [string, string[]][] = [
   [
     'calls and their cost',
     [
-      'fields @timestamp, call_id, room, seconds, turns, renewals, fail_overs, tool_errors, cost_usd, end_reason',
+      'fields @timestamp, call_id, room, seconds, turns, renewals, failovers, tool_errors, cost_usd, end_reason',
       'filter msg = "call ended"',
       'sort @timestamp desc',
       'limit 200',
@@ -78,9 +82,9 @@ describe('saved queries', () => {
   });
 
   test('of ended calls name fields that the line has: of an object only its members are fields', () => {
-    const call = newRecord({ job: 'AJ_1', room: 'r', roomSid: 'RM_1' }, 0);
-    enter(call, { type: 'add', metric: 'FirstAudioMs', value: 900 }, PRICES);
-    const fields = fieldsOf(summary(call, 60_000));
+    const call = newCallRecord({ job: 'AJ_1', room: 'r', roomSid: 'RM_1' }, 0);
+    applyReport(call, { type: 'add', metric: 'FirstAudioMs', value: 900 }, PRICES);
+    const fields = fieldsOf(callSummary(call, 60_000));
     const ofCalls = queries().filter(({ QueryString }) =>
       String(QueryString).includes('msg = "call ended"'),
     );

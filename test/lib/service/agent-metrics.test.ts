@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { Duration } from 'aws-cdk-lib/core';
-import { COUNTERS, FleetMetrics } from '../../../agent/src/telemetry/metrics.js';
+import { COUNTERS, WorkerMetrics } from '../../../agent/src/telemetry/metrics.js';
 import { AgentMetrics, runningTasks } from '../../../lib/service/agent-metrics.js';
 import { VoiceAgentService } from '../../../lib/service/voice-agent-service.js';
 import { stackOf } from '../synth.js';
@@ -39,7 +39,7 @@ function published(): Set<string> {
       for (const { Name } of Metrics) names.add(Name);
     }
   };
-  const worker = new FleetMetrics({ namespace: 'n', service: 's', write });
+  const worker = new WorkerMetrics({ namespace: 'n', service: 's', write });
   worker.gauges({ activeCalls: 0, slotShare: 0, registered: true, draining: false });
   return names;
 }

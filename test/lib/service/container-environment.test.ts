@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, test } from '@jest/globals';
-import { readSettings as readWorkerSettings } from '../../../agent/src/config.js';
+import { readWorkerConfig } from '../../../agent/src/config.js';
+import { ENVIRONMENT_VARIABLES } from '../../../agent/src/environment.js';
 import { CREDENTIAL_KEYS } from '../../../lib/access/livekit-credentials.js';
 import { environmentMistakes } from '../../../lib/service/container-environment.js';
 import { environment, templateWith } from '../synth.js';
@@ -20,25 +21,23 @@ function handed(context: Record<string, unknown> = {}): Record<string, string> {
 
 describe('the environment that the template sets', () => {
   test('has what the worker takes, each setting in its place', () => {
-    const settings = readWorkerSettings(
+    const config = readWorkerConfig(
       handed({
         ...{ agentName: 'support', voice: 'tiffany', model: 'amazon.nova-2-5-sonic' },
         ...{ bedrockRegions: 'us-west-2,us-east-1', renewAfterSeconds: 300, maxCallSeconds: 600 },
         ...{ stopTimeoutSeconds: 60, logLevel: 'debug', name: 'desk', metricsNamespace: 'Calls' },
         ...{ priceAudioInPerM: 1, priceAudioOutPerM: 2, priceTextInPerM: 4, priceTextOutPerM: 5 },
-        environment: { GOODBYE_S: 20, PROTECTION_GRACE_S: 45 },
+        environment: { END_CALL_TIMEOUT_S: 20, PROTECTION_GRACE_S: 45 },
       }),
     );
-    expect(settings).toMatchObject({
+    expect(config).toMatchObject({
       livekit: { url: SECRET.LIVEKIT_URL, apiKey: 'k', apiSecret: 's', agentName: 'support' },
       ...{ regions: ['us-west-2', 'us-east-1'], model: 'amazon.nova-2-5-sonic', voice: 'tiffany' },
-      ...{ renewAfter: 300, callsPerTask: 7, logLevel: 'debug' },
-      fleet: {
-        ...{ maxCallMs: 600_000, drainMs: 50_000, goodbyeMs: 20_000, healthPort: 8081 },
-        metrics: { namespace: 'Calls', service: 'desk', intervalMs: 5000 },
-        prices: { audioIn: 1, audioOut: 2, textIn: 4, textOut: 5 },
-        protection: { graceMs: 45_000 },
-      },
+      ...{ renewAfterMs: 300_000, callsPerTask: 7, logLevel: 'debug', health: { port: 8081 } },
+      ...{ maxCallMs: 600_000, drainTimeoutMs: 50_000, endCallTimeoutMs: 20_000 },
+      metrics: { namespace: 'Calls', service: 'desk', intervalMs: 5000 },
+      prices: { audioIn: 1, audioOut: 2, textIn: 4, textOut: 5 },
+      protection: { graceMs: 45_000 },
     });
   });
 
@@ -49,7 +48,7 @@ describe('the environment that the template sets', () => {
       { renewAfterSeconds: 470, maxCallSeconds: 86_400, stopTimeoutSeconds: 120 },
       { callsPerTask: 100, cpu: 8192, memory: 61440 },
     ]) {
-      expect(() => readWorkerSettings(handed(context))).not.toThrow();
+      expect(() => readWorkerConfig(handed(context))).not.toThrow();
     }
   });
 });
@@ -60,17 +59,20 @@ describe('a variable to be added', () => {
     ...Object.keys(
       environment(templateWith({ agentName: 'a', voice: 'tiffany', renewAfterSeconds: 60 })),
     ),
-    ...['AWS_REGION', 'AWS_ACCESS_KEY_ID', 'ECS_AGENT_URI'],
+    ...ENVIRONMENT_VARIABLES.filter(({ setBy }) => setBy !== 'operator').map(({ name }) => name),
+    'AWS_ACCESS_KEY_ID',
   ])('cannot be %s', (name) => {
-    expect(environmentMistakes({ GOODBYE_S: '20', [name]: 'x' })).toEqual([
+    expect(environmentMistakes({ END_CALL_TIMEOUT_S: '20', [name]: 'x' })).toEqual([
       `"environment" cannot have ${name}: it comes from the secret, from ECS or from a setting of its own.`,
     ]);
   });
 
-  test.each(['GOODBYE', 'CPU_FULL_AT', 'LOG_PII', 'MY_TOOL_URL', 'MY_AWS_PROFILE', 'LOG_LEVELS'])(
-    'can be %s',
-    (name) => {
-      expect(environmentMistakes({ [name]: 'x' })).toEqual([]);
-    },
-  );
+  test.each([
+    ...ENVIRONMENT_VARIABLES.filter(({ setBy }) => setBy === 'operator').flatMap(
+      ({ name, formerName }) => [name, ...(formerName ? [formerName] : [])],
+    ),
+    ...['MY_TOOL_URL', 'MY_AWS_PROFILE', 'LOG_LEVELS'],
+  ])('can be %s', (name) => {
+    expect(environmentMistakes({ [name]: 'x' })).toEqual([]);
+  });
 });

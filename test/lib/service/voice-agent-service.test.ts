@@ -210,7 +210,7 @@ describe('the environment of the container', () => {
     [{ metricsNamespace: 'Calls' }, { METRICS_NAMESPACE: 'Calls' }],
     [{ name: 'support' }, { SERVICE_NAME: 'support' }],
     [{ priceAudioOutPerM: '13.6' }, { PRICE_AUDIO_OUT_PER_M: '13.6' }],
-    [{ environment: '{"GOODBYE_S": 20}' }, { GOODBYE_S: '20' }],
+    [{ environment: '{"END_CALL_TIMEOUT_S": 20}' }, { END_CALL_TIMEOUT_S: '20' }],
   ])('%j sets %j and nothing else', (context, expected) => {
     expect(environment(templateWith(context))).toEqual({
       ...environment(templateWith()),

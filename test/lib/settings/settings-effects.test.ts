@@ -105,7 +105,7 @@ const TABLE: [setting: string, change: Context, moves: string[], from?: Context]
   ['logKmsKey', { logKmsKey: KEY }, ['Log.KmsKeyId']],
   ['logLevel', { logLevel: 'debug' }, [ENVIRONMENT]],
   ['containerInsights', { containerInsights: 'on' }, ['AgentCluster.ClusterSettings']],
-  ['environment', { environment: '{"GOODBYE_S":20}' }, [ENVIRONMENT]],
+  ['environment', { environment: '{"END_CALL_TIMEOUT_S":20}' }, [ENVIRONMENT]],
   ['metricsNamespace', { metricsNamespace: 'Calls' }, [...OF_METRICS, ENVIRONMENT]],
   ['priceAudioInPerM', { priceAudioInPerM: 4 }, [ENVIRONMENT]],
   ['priceAudioOutPerM', { priceAudioOutPerM: 4 }, [ENVIRONMENT]],

@@ -73,7 +73,7 @@ describe('a wrong setting', () => {
       (value): [string, unknown, string] => [
         'environment',
         value,
-        'an object like {"GOODBYE_S": "20"} with names in capitals and one value each',
+        'an object like {"END_CALL_TIMEOUT_S": "20"} with names in capitals and one value each',
       ],
     ),
     ['stopTimeoutSeconds', 'long', 'a whole number of seconds, at most 120'],

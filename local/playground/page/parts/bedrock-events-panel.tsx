@@ -92,11 +92,11 @@ function Events({ events, on, deployed, from }: EventsProps) {
         This agent does not tell its wire, since it carries what people say. To see it,{' '}
         {deployed ? (
           <>
-            deploy with <code>{`-c 'environment={"CALL_WIRE":"true"}'`}</code>
+            deploy with <code>{`-c 'environment={"PUBLISH_BEDROCK_EVENTS":"true"}'`}</code>
           </>
         ) : (
           <>
-            start the worker with <code>CALL_WIRE=true</code>
+            start the worker with <code>PUBLISH_BEDROCK_EVENTS=true</code>
           </>
         )}{' '}
         and call again.

@@ -2,20 +2,20 @@
 
 import { createServer, type Server } from 'node:http';
 
-/** What is asked of a probe: undefined when all is well, else what is not, in a few words. */
+/** The answers of the probes. A problem is described in a few words; undefined: no problem. */
 export interface HealthState {
-  /** Is the process sound? Answers ECS, which kills the task and its calls when it is not. */
-  notLive(): string | undefined;
-  /** May calls be sent here? Registered with LiveKit and not draining. */
-  notReady(): string | undefined;
-  /** Extra fields for whoever looks, like the number of calls. */
-  detail(): Record<string, unknown>;
+  /** For ECS, which kills the task and its calls when there is a problem. */
+  livenessProblem(): string | undefined;
+  /** For whoever sends calls: ready means registered with LiveKit and not draining. */
+  readinessProblem(): string | undefined;
+  /** More fields of the response, like the number of calls. */
+  details(): Record<string, unknown>;
 }
 
 /**
- * Serves `GET /live` and `GET /ready` with 200 or 503 and a line of JSON. They are kept apart so that an outage
+ * Serves `GET /live` and `GET /ready` with 200 or 503 and a line of JSON. They are separate so that an outage
  * of LiveKit, which makes every task unready, does not make ECS kill tasks with calls on them.
- * @throws when the port is taken, in one sentence that names HEALTH_PORT.
+ * @throws Error when the port is in use, in one sentence that names HEALTH_PORT.
  */
 export async function serveHealth(port: number, state: HealthState): Promise<Server> {
   const server = createServer((request, response) => {
@@ -24,10 +24,10 @@ export async function serveHealth(port: number, state: HealthState): Promise<Ser
       response.writeHead(404).end();
       return;
     }
-    const problem = path === '/live' ? state.notLive() : state.notReady();
+    const problem = path === '/live' ? state.livenessProblem() : state.readinessProblem();
     response.writeHead(problem ? 503 : 200, { 'content-type': 'application/json' });
     response.end(
-      `${JSON.stringify({ ok: !problem, ...(problem && { problem }), ...state.detail() })}\n`,
+      `${JSON.stringify({ ok: !problem, ...(problem && { problem }), ...state.details() })}\n`,
     );
   });
   // Probes keep no connection: an idle one would hold the process at exit.

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { DEFAULT_TOKEN_PRICES } from 'livekit-plugin-nova-sonic/models';
+import { z } from 'zod';
+
+/** Who sets a variable of a deployed worker. Locally you set all of them. */
+export type VariableSetBy =
+  /** The stack, from the secret, a CloudFormation parameter or a CDK setting. */
+  | 'stack'
+  /** The operator, with the CDK setting `environment`. */
+  | 'operator'
+  /** ECS, for each container. */
+  | 'ecs';
+
+interface VariableDocs {
+  /** What the variable does: one sentence for the documentation. */
+  description: string;
+  /** Completes the error message "set it to …". */
+  allowed: string;
+  setBy: VariableSetBy;
+  /** Deprecated name that still works. */
+  formerName?: string;
+}
+
+const docs = z.registry<VariableDocs>();
+const text = () => z.string().trim().min(1);
+const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const flag = () => z.enum(['true', 'false']).default('false');
+const usdPerMillion = (price: number, tokens: string) =>
+  z.coerce
+    .number()
+    .min(0)
+    .max(10_000)
+    .default(price)
+    .register(docs, {
+      description: `Price of ${tokens}, for the estimated cost in logs and metrics.`,
+      allowed: 'US dollars per million tokens',
+      setBy: 'stack',
+    });
+
+/** The environment variables of a worker: the one place that says what they mean, allow and default to. */
+const environment = z.object({
+  LIVEKIT_URL: z.url({ protocol: /^(wss?|https?)$/ }).register(docs, {
+    description: 'URL of the LiveKit server.',
+    allowed: 'the address of your LiveKit server, like wss://example.livekit.cloud',
+    setBy: 'stack',
+  }),
+  LIVEKIT_API_KEY: text().register(docs, {
+    description: 'API key of the LiveKit server.',
+    allowed: 'the API key of your LiveKit server',
+    setBy: 'stack',
+  }),
+  LIVEKIT_API_SECRET: text().register(docs, {
+    description: 'API secret of the LiveKit server.',
+    allowed: 'the API secret of your LiveKit server',
+    setBy: 'stack',
+  }),
+  LIVEKIT_AGENT_NAME: z.string().trim().default('').register(docs, {
+    description: 'Name for explicit dispatch. Empty: the agent joins every new room.',
+    allowed: 'the agent name of your dispatches',
+    setBy: 'stack',
+  }),
+  BEDROCK_REGIONS: text().optional().register(docs, {
+    description: 'Bedrock Regions in the order in which they are tried. Default: AWS_REGION.',
+    allowed: 'Regions separated by commas, like us-east-1,us-west-2',
+    setBy: 'stack',
+  }),
+  AWS_REGION: text().optional().register(docs, {
+    description: 'Bedrock Region when BEDROCK_REGIONS is not set. Default: AWS_DEFAULT_REGION.',
+    allowed: 'an AWS Region',
+    setBy: 'ecs',
+  }),
+  AWS_DEFAULT_REGION: text().optional().register(docs, {
+    description: 'Bedrock Region when AWS_REGION is not set either. Default: us-east-1.',
+    allowed: 'an AWS Region',
+    setBy: 'ecs',
+  }),
+  NOVA_SONIC_MODEL: text().optional().register(docs, {
+    description: 'Model id or inference profile. Default: Amazon Nova 2 Sonic.',
+    allowed: 'a Nova Sonic model id',
+    setBy: 'stack',
+  }),
+  NOVA_SONIC_VOICE: text().optional().register(docs, {
+    description: 'Voice for calls in which assistant.ts names none. Default: tiffany.',
+    allowed: 'a voice of the model',
+    setBy: 'stack',
+  }),
+  NOVA_SONIC_RENEW_AFTER_S: integer(10, 470).optional().register(docs, {
+    description: "Age at which a Bedrock stream is renewed. Default: the plugin's.",
+    allowed: 'whole seconds from 10 to 470 (Bedrock ends a stream at 480)',
+    setBy: 'stack',
+  }),
+  CALLS_PER_TASK: integer(1, 100).default(10).register(docs, {
+    description: 'Call slots of a task.',
+    allowed: 'a whole number from 1 to 100',
+    setBy: 'stack',
+  }),
+  EXTRA_IDLE_PROCESSES: integer(0, 100).default(2).register(docs, {
+    description: 'Warm job processes beyond one for each free slot.',
+    allowed: 'a whole number from 0 to 100',
+    setBy: 'operator',
+    formerName: 'SPARE_PROCESSES',
+  }),
+  CPU_LOAD_THRESHOLD_PERCENT: integer(0, 100).default(90).register(docs, {
+    description: 'CPU use at which a task takes no more calls. 0 ignores CPU.',
+    allowed: 'a percentage from 1 to 100, or 0 to ignore CPU',
+    setBy: 'operator',
+    formerName: 'CPU_FULL_AT',
+  }),
+  DRAIN_TIMEOUT_S: integer(1, 86_400).default(110).register(docs, {
+    description: 'Seconds from SIGTERM until the last call is ended.',
+    allowed: 'whole seconds from 1 to 86400 (Fargate kills a stopping task at 120)',
+    setBy: 'stack',
+  }),
+  END_CALL_INSTRUCTIONS: z
+    .string()
+    .trim()
+    .default(
+      'Tell the caller in one short sentence that this call has to end now and that they are welcome to call again.',
+    )
+    .register(docs, {
+      description:
+        'Instructions for the last reply of a call that must end early. `off` ends it without a reply.',
+      allowed: 'instructions for the model, or off',
+      setBy: 'operator',
+      formerName: 'GOODBYE',
+    }),
+  END_CALL_TIMEOUT_S: integer(1, 60).default(12).register(docs, {
+    description: 'Seconds for that last reply.',
+    allowed: 'whole seconds from 1 to 60',
+    setBy: 'operator',
+    formerName: 'GOODBYE_S',
+  }),
+  MAX_CALL_S: integer(0, 86_400).default(3600).register(docs, {
+    description: 'Longest call in seconds. 0 disables the limit.',
+    allowed: 'whole seconds from 1 to 86400, or 0 for no limit',
+    setBy: 'stack',
+  }),
+  WAIT_FOR_CALLER_S: integer(0, 86_400).default(60).register(docs, {
+    description:
+      'Seconds to wait for a caller before the agent leaves the room and frees its slot. 0 disables the limit.',
+    allowed: 'whole seconds from 1 to 86400, or 0 for no limit',
+    setBy: 'operator',
+  }),
+  UNRESPONSIVE_TIMEOUT_S: integer(2, 600).default(20).register(docs, {
+    description: 'Seconds without a heartbeat after which the process of a call is killed.',
+    allowed: 'whole seconds from 2 to 600',
+    setBy: 'operator',
+    formerName: 'HANG_TIMEOUT_S',
+  }),
+  JOB_MEMORY_LIMIT_MB: integer(0, 65_536).default(1024).register(docs, {
+    description:
+      'Megabytes above which the process of a call is killed, with the reason `memory_limit`. 0 disables the limit.',
+    allowed: 'whole megabytes from 1 to 65536, or 0 for no limit',
+    setBy: 'operator',
+  }),
+  REGISTER_TIMEOUT_S: integer(0, 86_400).default(180).register(docs, {
+    description:
+      'Seconds after which a worker that never registered with LiveKit exits. 0 disables the limit.',
+    allowed: 'whole seconds from 1 to 86400, or 0 for no limit',
+    setBy: 'operator',
+  }),
+  HEALTH_PORT: integer(0, 65_535).default(8081).register(docs, {
+    description: 'Port of the health server. 0 takes any free port.',
+    allowed: 'a port from 1 to 65535, or 0 for any free one',
+    setBy: 'stack',
+  }),
+  METRICS_NAMESPACE: text().default('NovaSonicAgent').register(docs, {
+    description: 'CloudWatch namespace of the metrics.',
+    allowed: 'a CloudWatch namespace',
+    setBy: 'stack',
+  }),
+  METRICS_INTERVAL_S: integer(1, 60).default(10).register(docs, {
+    description: 'Seconds between two publications of the metrics.',
+    allowed: 'whole seconds from 1 to 60',
+    setBy: 'stack',
+  }),
+  SERVICE_NAME: text().default('nova-sonic-agent').register(docs, {
+    description: 'Value of the dimension `service` of every metric.',
+    allowed: 'the name of the service in the metrics',
+    setBy: 'stack',
+  }),
+  PRICE_AUDIO_IN_PER_M: usdPerMillion(DEFAULT_TOKEN_PRICES.audioIn, 'speech input tokens'),
+  PRICE_AUDIO_OUT_PER_M: usdPerMillion(DEFAULT_TOKEN_PRICES.audioOut, 'speech output tokens'),
+  PRICE_TEXT_IN_PER_M: usdPerMillion(DEFAULT_TOKEN_PRICES.textIn, 'text input tokens'),
+  PRICE_TEXT_OUT_PER_M: usdPerMillion(DEFAULT_TOKEN_PRICES.textOut, 'text output tokens'),
+  ECS_AGENT_URI: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .register(docs, {
+      description: 'Endpoint of the ECS agent, for task protection. Not set: no task protection.',
+      allowed: 'the address that ECS gives (do not set it yourself)',
+      setBy: 'ecs',
+    }),
+  PROTECTION_EXPIRES_MIN: integer(1, 2880).default(5).register(docs, {
+    description: 'Minutes until the task protection of a crashed task expires.',
+    allowed: 'whole minutes from 1 to 2880',
+    setBy: 'operator',
+  }),
+  PROTECTION_GRACE_S: integer(0, 3600).default(30).register(docs, {
+    description: 'Seconds after the last call until task protection is released.',
+    allowed: 'whole seconds from 0 to 3600',
+    setBy: 'operator',
+  }),
+  PUBLISH_BEDROCK_EVENTS: flag().register(docs, {
+    description:
+      'Publish every Bedrock event to the room for the playground. Contains caller speech and prompts.',
+    allowed: 'true or false',
+    setBy: 'operator',
+    formerName: 'CALL_WIRE',
+  }),
+  LOG_PII: flag().register(docs, {
+    description: 'Log what people say (`lk.pii.*` fields).',
+    allowed: 'true or false',
+    setBy: 'operator',
+  }),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
+    .default('info')
+    .register(docs, {
+      description: 'Lowest level that is logged.',
+      allowed: 'trace, debug, info, warn, error or fatal',
+      setBy: 'stack',
+    }),
+});
+
+/** The variables with their types, defaults filled in. */
+export type Environment = z.infer<typeof environment>;
+type Name = keyof Environment;
+
+/** One environment variable, for the documentation. */
+export interface EnvironmentVariable extends VariableDocs {
+  name: string;
+  /** As it would be written in the environment; undefined when there is no fixed default. */
+  default?: string;
+}
+
+/** All variables, in the order of the documentation. */
+export const ENVIRONMENT_VARIABLES: readonly EnvironmentVariable[] = Object.entries(
+  environment.shape,
+).map(([name, schema]) => {
+  const documented = docs.get(schema as (typeof environment.shape)[Name]);
+  if (!documented) throw new Error(`${name} is not documented.`);
+  const value = schema instanceof z.ZodDefault ? schema.def.defaultValue : undefined;
+  return { name, ...documented, ...(value !== undefined && { default: String(value) }) };
+});
+
+const RENAMED = ENVIRONMENT_VARIABLES.flatMap(({ name, formerName }) =>
+  formerName ? [{ name, formerName }] : [],
+);
+
+/** One sentence for each deprecated variable that is set. Empty variables count as not set. */
+export function deprecationWarnings(env: NodeJS.ProcessEnv): string[] {
+  return RENAMED.filter(({ formerName }) => env[formerName]?.trim()).map(({ name, formerName }) =>
+    env[name]?.trim()
+      ? `${formerName} is ignored because ${name} is set: remove ${formerName}, its deprecated name.`
+      : `${formerName} is deprecated: use ${name} instead.`,
+  );
+}
+
+/** Adds a default for each variable that is not set, also not by its deprecated name. */
+export function withDefaults(
+  env: NodeJS.ProcessEnv,
+  defaults: Partial<Record<Name, string>>,
+): NodeJS.ProcessEnv {
+  const isSet = (name: string) =>
+    [name, RENAMED.find((renamed) => renamed.name === name)?.formerName].some(
+      (either) => either && env[either]?.trim(),
+    );
+  return {
+    ...env,
+    ...Object.fromEntries(Object.entries(defaults).filter(([name]) => !isSet(name))),
+  };
+}
+
+/** Parses the variables; otherwise returns one sentence for each that is missing or invalid. */
+export function parseEnvironment(
+  env: NodeJS.ProcessEnv,
+): { values: Environment } | { problems: string[] } {
+  // Many tools write an empty variable for "not set".
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
+  const formerly = new Map<string, string>();
+  for (const { name, formerName } of RENAMED) {
+    if (given[name] !== undefined || given[formerName] === undefined) continue;
+    given[name] = given[formerName];
+    formerly.set(name, formerName);
+  }
+  const parsed = environment.safeParse(given);
+  if (parsed.success) return { values: parsed.data };
+  const invalid = new Set(parsed.error.issues.map((issue) => String(issue.path[0])));
+  const problem = (variable: EnvironmentVariable) =>
+    describeProblem(variable, given[variable.name], formerly.get(variable.name));
+  return { problems: ENVIRONMENT_VARIABLES.filter(({ name }) => invalid.has(name)).map(problem) };
+}
+
+function describeProblem(
+  { name, allowed }: EnvironmentVariable,
+  value: string | undefined,
+  formerName?: string,
+): string {
+  if (value === undefined) return `${name} is not set: set it to ${allowed}.`;
+  // The value of a secret must not reach a log.
+  const shown = name.includes('SECRET') || name.includes('KEY') ? 'its value' : `"${value}"`;
+  const subject = formerName ? `${formerName} (now ${name})` : name;
+  return `${subject} cannot be ${shown}: set it to ${allowed}.`;
+}

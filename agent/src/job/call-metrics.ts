@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { log, type metrics, voice } from '@livekit/agents';
+import type {
+  BargeIn,
+  NovaSonicErrorKind,
+  RealtimeSession,
+  StreamLifecycle,
+  TurnTiming,
+} from 'livekit-plugin-nova-sonic';
+import type { SupervisorClient } from '../supervision/supervisor-client.js';
+
+/** Errors at connect that are the Region's fault, so that other calls should skip it for a while. */
+const REGIONAL_ERRORS = new Set<NovaSonicErrorKind | undefined>([
+  'throttled',
+  'access_denied',
+  'model_not_found',
+  'service',
+  'connection',
+  'no_response',
+]);
+
+/** Measures one call: its tools, turns, interruptions, tokens and Bedrock streams. */
+export class CallMetrics {
+  readonly #callId: string;
+  readonly #supervisor: SupervisorClient;
+  #session: voice.AgentSession | undefined;
+  #bargeInAt: number | undefined;
+  /** When each stream that is being opened was requested, by stream id. */
+  readonly #requestedAt = new Map<string, number>();
+
+  constructor(callId: string, supervisor: SupervisorClient) {
+    this.#callId = callId;
+    this.#supervisor = supervisor;
+  }
+
+  observeSession(session: voice.AgentSession): void {
+    const { AgentSessionEventTypes: Events } = voice;
+    this.#session = session;
+    session.on(Events.FunctionToolsExecuted, ({ functionCalls, functionCallOutputs }) => {
+      functionCalls.forEach((call, index) => {
+        const output = functionCallOutputs[index];
+        if (output) this.#add('ToolMs', Math.max(0, output.createdAt - call.createdAt));
+        if (output?.isError) this.#add('ToolErrors');
+      });
+    });
+    session.on(Events.AgentStateChanged, ({ newState }) => {
+      if (newState !== 'speaking') this.#agentSilent();
+    });
+  }
+
+  observeRealtimeSession(session: RealtimeSession): void {
+    session.on('stream_lifecycle', (stream: StreamLifecycle) => {
+      this.#reportConnect(stream);
+      this.#streamChanged(stream);
+    });
+    session.on('turn_timing', ({ userSpeechEndedAt, firstAudioAt }: TurnTiming) => {
+      this.#add('Turns');
+      if (userSpeechEndedAt === undefined || firstAudioAt === undefined) return;
+      this.#add('FirstAudioMs', Math.max(0, firstAudioAt - userSpeechEndedAt));
+    });
+    session.on('barge_in', ({ at }: BargeIn) => {
+      this.#bargeInAt = at;
+      // The agent may have fallen silent before this event, in the same step.
+      if (this.#session?.agentState !== 'speaking') this.#agentSilent();
+    });
+    session.on('metrics_collected', (usage: metrics.RealtimeModelMetrics) => {
+      const { inputTokenDetails: input, outputTokenDetails: output } = usage;
+      this.#add('InputSpeechTokens', input.audioTokens);
+      this.#add('InputTextTokens', input.textTokens);
+      this.#add('OutputSpeechTokens', output.audioTokens);
+      this.#add('OutputTextTokens', output.textTokens);
+    });
+  }
+
+  #agentSilent(): void {
+    if (this.#bargeInAt === undefined) return;
+    this.#add('BargeInMs', Math.max(1, Date.now() - this.#bargeInAt));
+    this.#bargeInAt = undefined;
+  }
+
+  #streamChanged({ type, streamId, region, reason, kind }: StreamLifecycle): void {
+    const fields = { call_id: this.#callId, stream_id: streamId, region, reason, kind };
+    if (type === 'opened' || type === 'renewed' || type === 'failed_over') {
+      this.#supervisor.reportStream(streamId, region);
+    }
+    if (type === 'renewed') this.#add('StreamRenewals');
+    if (type === 'failed_over') this.#add('FailOvers');
+    if (type === 'throttled') this.#add('Throttles', 1, region);
+    if (type === 'failed') this.#add('StreamErrors', 1, kind ?? 'unknown');
+    const failed = type === 'throttled' || type === 'failed';
+    log()[failed ? 'warn' : 'debug'](fields, `stream ${type}`);
+  }
+
+  /** Only the outcome of connecting counts: a failure later in a stream's life says little about the Region. */
+  #reportConnect({ type, streamId, region, kind, at }: StreamLifecycle): void {
+    if (type === 'opening') {
+      this.#requestedAt.set(streamId, at);
+      return;
+    }
+    const requestedAt = this.#requestedAt.get(streamId);
+    if (requestedAt === undefined) return;
+    this.#requestedAt.delete(streamId);
+    const ok = type === 'opened';
+    if (ok || REGIONAL_ERRORS.has(kind)) {
+      this.#supervisor.reportConnect({ region, ok, ms: Math.max(0, at - requestedAt) });
+    }
+  }
+
+  #add(...args: Parameters<SupervisorClient['addMetric']>): void {
+    this.#supervisor.addMetric(...args);
+  }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { Counter } from '../telemetry/metrics.js';
+import type { ConnectOutcome } from './region-cooldowns.js';
+
+/** What a job process sends to the worker process: one JSON line each, as it happens. */
+export type JobReport =
+  /** The process is warm and waits for a call. */
+  | { type: 'hello'; pid: number }
+  /** The process was given a call. */
+  | { type: 'call'; job: string; room: string; roomSid: string }
+  /** A value to add to a metric; `split` is the value of its extra dimension. */
+  | { type: 'add'; metric: CallCounter; value: number; split?: string }
+  /** The outcome of a request for a Bedrock stream. */
+  | ({ type: 'connect' } & ConnectOutcome)
+  /** The Bedrock stream that the call uses now. */
+  | { type: 'stream'; id: string; region: string }
+  /** A heartbeat, with the memory of the process. */
+  | { type: 'alive'; rssMB: number }
+  /** The call has ended; `failed` when our own code threw. Later reports come from closing. */
+  | { type: 'ended'; reason: string; failed?: boolean };
+
+/** What the worker process sends to a job process with a call. */
+export type JobCommand =
+  /** Give the last reply of END_CALL_INSTRUCTIONS, then end the call. */
+  { type: 'end_gracefully'; reason: string } | { type: 'end_now'; reason: string };
+
+/** What the worker process sends to every job process: for each Region in cooldown the milliseconds left. */
+export interface CooldownsMessage {
+  type: 'cooldowns';
+  regions: Record<string, number>;
+}
+
+/** The metrics that a call adds to. */
+export type CallCounter = Exclude<
+  Counter,
+  'CallsAccepted' | 'CallsRefused' | 'CallSeconds' | 'ProtectionFailures' | 'CostUsd' | 'JobCrashes'
+>;
