@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import type { Stats } from 'nova-sonic-emulator';
+import type { EmulatorStats } from 'nova-sonic-emulator';
 
 /** The most that the timers may be late at the 95th percentile. */
 const LIMIT_MS = 20;
@@ -63,8 +63,8 @@ const url = await new Promise<string>((resolve, reject) => {
   emulator.on('exit', (code) => reject(new Error(`the emulator ended with code ${code}`)));
 });
 
-const control = async (method: string): Promise<Stats> =>
-  (await fetch(`${controlUrl}/stats`, { method })).json() as Promise<Stats>;
+const control = async (method: string): Promise<EmulatorStats> =>
+  (await fetch(`${controlUrl}/stats`, { method })).json() as Promise<EmulatorStats>;
 
 /** Starting takes a while, the more so for all at once; only the steady state is measured. */
 const WARM_UP_S = 8;
@@ -88,7 +88,7 @@ emulator.kill();
 
 const sum = (pick: (one: Done) => number) => done.reduce((total, one) => total + pick(one), 0);
 const cores = (after.cpuSeconds - before.cpuSeconds) / (after.uptimeSeconds - before.uptimeSeconds);
-const { slip } = after;
+const { timerLag } = after;
 const ms = (value: number) => `${value.toFixed(1)} ms`;
 const table = new Table({ head: ['', 'figure'] });
 table.push(
@@ -96,18 +96,18 @@ table.push(
   ['frames of 32 ms sent', sum(({ frames }) => frames)],
   ['turns answered', sum(({ turns }) => turns)],
   ['errors', sum(({ errors }) => errors.length)],
-  ['timers measured', slip.count],
-  ['late, median', ms(slip.p50)],
-  [`late, 95th percentile (at most ${LIMIT_MS} ms)`, ms(slip.p95)],
-  ['late, 99th percentile', ms(slip.p99)],
-  ['late, at most', ms(slip.max)],
+  ['timers measured', timerLag.count],
+  ['late, median', ms(timerLag.p50)],
+  [`late, 95th percentile (at most ${LIMIT_MS} ms)`, ms(timerLag.p95)],
+  ['late, 99th percentile', ms(timerLag.p99)],
+  ['late, at most', ms(timerLag.max)],
   ["emulator's processor time", `${cores.toFixed(2)} cores`],
   ["emulator's memory", `${Math.round(after.rssBytes / 2 ** 20)} MiB`],
 );
 console.log(table.toString());
 const errors = done.flatMap((one) => one.errors);
 for (const error of new Set(errors)) console.error(error);
-const good = errors.length === 0 && slip.p95 <= LIMIT_MS && after.liveSessions === sessions;
+const good = errors.length === 0 && timerLag.p95 <= LIMIT_MS && after.liveSessions === sessions;
 console.log(
   good ? 'good: the emulator keeps its time' : 'bad: the emulator does not keep its time',
 );

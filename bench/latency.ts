@@ -15,7 +15,7 @@ import { initializeLogger, type llm, voice } from '@livekit/agents';
 import { dispose, Room } from '@livekit/rtc-node';
 import { prewarm, RealtimeModel } from 'livekit-plugin-nova-sonic';
 import { AccessToken } from 'livekit-server-sdk';
-import type { Recorded } from 'nova-sonic-emulator';
+import type { EmulatorEvent } from 'nova-sonic-emulator';
 import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
 import { SILENCE } from '../local/audio/wav.js';
 import { CALLER_RATE, Caller, type Line } from '../local/caller/caller.js';
@@ -40,13 +40,13 @@ const median = (list: number[]) =>
   [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
 
 /** A piece of audio as the emulator got it has words in it. */
-function loud(event: Recorded): boolean {
+function loud(event: EmulatorEvent): boolean {
   const pcm = Buffer.from(String(event.event.content), 'base64');
   return loudness(new Uint8Array(pcm)) > WORDS;
 }
 
 /** How much of the model's speech is silence before its first sound, in ms. */
-function breathMs(sounds: readonly Recorded[]): number {
+function breathMs(sounds: readonly EmulatorEvent[]): number {
   const pcm = Buffer.concat(sounds.map((e) => Buffer.from(String(e.event.content), 'base64')));
   let at = 0;
   while (at + 1 < pcm.length && Math.abs(pcm.readInt16LE(at)) <= SILENCE) at += 2;
@@ -61,7 +61,7 @@ interface Start {
 }
 
 /** How the stream that was opened at a time began, by the emulator's record. */
-function began(events: readonly Recorded[], openingAt: number, joinedAt: number): Start {
+function began(events: readonly EmulatorEvent[], openingAt: number, joinedAt: number): Start {
   const mine = events.filter((e) => e.direction === 'in' && e.time >= openingAt);
   const takesAudio = mine.find((e) => e.name === 'contentStart' && e.event.type === 'AUDIO');
   const firstAudio = mine.find((e) => e.name === 'audioInput');
@@ -146,11 +146,11 @@ const other = fork(fileURLToPath(new URL('./emulator-client.ts', import.meta.url
 });
 other.send({ url, sessions: 1, seconds: 3 } satisfies Task);
 await once(other, 'exit');
-const recorded = (): Recorded[] =>
+const recorded = (): EmulatorEvent[] =>
   readFileSync(record, 'utf8')
     .split('\n')
     .filter(Boolean)
-    .map((line) => JSON.parse(line) as Recorded);
+    .map((line) => JSON.parse(line) as EmulatorEvent);
 const synthesizer = new SpeechSynthesizer();
 const words = await synthesizer.say(
   'What time is it in Tokyo?',

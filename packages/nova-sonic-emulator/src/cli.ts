@@ -4,7 +4,7 @@ import pc from 'picocolors';
 import { startEmulator } from './emulator.js';
 import { FAULT_KINDS, type Fault, parseFault } from './faults.js';
 import { LIMIT_DEFAULTS } from './options.js';
-import { RULE_DEFAULTS } from './protocol/rules.js';
+import { RULE_DEFAULTS } from './protocol/input-validator.js';
 import { validateRecording } from './validate.js';
 
 const whole = (text: string): number => {

@@ -8,8 +8,8 @@ export interface Clock {
   after(delayMs: number, fn: () => void): () => void;
 }
 
-/** How late the clock's own timers fired: a test double that stalls makes false findings. */
-export interface Slip {
+/** How late the clock's timers fired: an emulator that stalls makes false findings. */
+export interface TimerLag {
   /** Number of timers measured. */
   count: number;
   /** Milliseconds late: median, 95th and 99th percentile, maximum. */
@@ -41,16 +41,16 @@ export class RealClock implements Clock {
     return () => clearTimeout(timer);
   }
 
-  /** Lateness of the newest 65,536 timers. */
-  slip(): Slip {
+  /** How late the newest 65,536 timers fired. */
+  timerLag(): TimerLag {
     const n = Math.min(this.count, this.late.length);
     const sorted = this.late.slice(0, n).sort();
     const at = (q: number) => sorted[Math.min(n - 1, Math.floor(q * n))] ?? 0;
     return { count: this.count, p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };
   }
 
-  /** Forgets what was measured so far. */
-  resetSlip(): void {
+  /** Restarts the measurement. */
+  resetTimerLag(): void {
     this.count = 0;
   }
 }

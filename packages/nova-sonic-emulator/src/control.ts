@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Slip } from './clock.js';
-import type { Recording } from './event-log.js';
+import type { TimerLag } from './clock.js';
+import type { EventLog } from './event-log.js';
 import type { ActiveFault, Fault } from './faults.js';
 import type { SessionInfo } from './session/session.js';
 
-/** What the control address can see and do. */
-export interface Controlled {
+/** What the control API can see and do. */
+export interface ControlTarget {
   sessions(): SessionInfo[];
   endSession(id: string): boolean;
   faults(): readonly ActiveFault[];
   setFault(fault: Fault): number;
   clearFaults(id?: number): boolean;
-  stats(): Stats;
-  resetSlip(): void;
-  events: Recording;
+  stats(): EmulatorStats;
+  resetTimerLag(): void;
+  events: EventLog;
 }
 
 /** Figures of a running emulator. */
-export interface Stats {
+export interface EmulatorStats {
   /** Seconds since the start. */
   uptimeSeconds: number;
   liveSessions: number;
@@ -26,8 +26,10 @@ export interface Stats {
   sessions: number;
   /** Requests refused before their stream. */
   refused: number;
-  /** Lateness of the emulator's own timers, in milliseconds. */
-  slip: Slip;
+  /** How late the emulator's own timers fired, in milliseconds. */
+  timerLag: TimerLag;
+  /** @deprecated use `timerLag` */
+  readonly slip?: TimerLag;
   rssBytes: number;
   /** Processor time of the emulator's process since its start. */
   cpuSeconds: number;
@@ -35,8 +37,8 @@ export interface Stats {
 
 const MAX_BODY = 64 * 1024;
 
-/** Serves the control address: plain HTTP and JSON, on 127.0.0.1 only. */
-export function controlServer(emulator: Controlled): Server {
+/** Serves the control API: plain HTTP and JSON, on 127.0.0.1 only. */
+export function controlServer(emulator: ControlTarget): Server {
   return createServer((request, response) => {
     handle(emulator, request, response).catch((error: Error) => {
       if (!response.headersSent) reply(response, 400, { message: error.message });
@@ -45,11 +47,11 @@ export function controlServer(emulator: Controlled): Server {
 }
 
 async function handle(
-  emulator: Controlled,
+  emulator: ControlTarget,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  // A web page can reach 127.0.0.1 under a name of its own: only the address itself is served.
+  // A web page can reach 127.0.0.1 under its own host name (DNS rebinding): serve only the address itself.
   const host = (request.headers.host ?? '').replace(/:\d+$/, '');
   if (!['127.0.0.1', 'localhost'].includes(host) || request.headers.origin) {
     return reply(response, 403, { message: `not served under ${host}` });
@@ -75,10 +77,10 @@ async function handle(
         ? reply(response, 200, emulator.faults())
         : reply(response, 404, { message: `there is no fault ${id}` });
     case 'GET /stats':
-      return reply(response, 200, emulator.stats());
+      return reply(response, 200, statsBody(emulator.stats()));
     case 'DELETE /stats':
-      emulator.resetSlip();
-      return reply(response, 200, emulator.stats());
+      emulator.resetTimerLag();
+      return reply(response, 200, statsBody(emulator.stats()));
     case 'GET /events':
       return stream(emulator.events, response);
     default:
@@ -89,8 +91,11 @@ async function handle(
   }
 }
 
+/** The body of /stats; `slip` is the old name of `timerLag`, still sent to clients that read it. */
+const statsBody = (stats: EmulatorStats) => ({ ...stats, slip: stats.timerLag });
+
 /** Live events as JSON lines, until the client goes away. */
-function stream(events: Recording, response: ServerResponse): void {
+function stream(events: EventLog, response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'application/x-ndjson' });
   response.flushHeaders();
   const off = events.on((event) => response.write(`${JSON.stringify(event)}\n`));

@@ -6,23 +6,20 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RealClock } from './clock.js';
-import { type Controlled, controlServer, type Stats } from './control.js';
-import { type EmulatorContext, Endpoint, refuse } from './endpoint.js';
-import { type Recorded, Recording } from './event-log.js';
+import type { EmulatorContext } from './context.js';
+import { type ControlTarget, controlServer, type EmulatorStats } from './control.js';
+import { warnRenamed } from './deprecation.js';
+import { Endpoint } from './endpoint.js';
+import { EventLog } from './event-log.js';
 import { type ActiveFault, type Fault, FaultSet } from './faults.js';
 import { makeCertificate } from './http2/certificate.js';
-import type { Credentials } from './http2/signature.js';
-import { type EmulatorOptions, resolveOptions } from './options.js';
+import { sendHttpError } from './http2/error-response.js';
+import type { EmulatorCredentials } from './http2/signature.js';
+import { type EmulatorOptions, resolveConfig } from './options.js';
 import { checkScenario, loadScenario } from './scenario/scenario-file.js';
 import type { SessionInfo } from './session/session.js';
+import { createSileroVad } from './speech/speech-detector.js';
 import { SpeechSynthesizer } from './speech/speech-synthesizer.js';
-
-export type { Profile } from './dialogue/profile.js';
-export type { Filter, Recorded } from './event-log.js';
-export type { Fault } from './faults.js';
-export type { EmulatorOptions, Limits } from './options.js';
-export type { Scenario, ScenarioTurn } from './scenario/scenario.js';
-export type { SessionInfo } from './session/session.js';
 
 /** A running emulator. */
 export interface Emulator {
@@ -33,27 +30,30 @@ export interface Emulator {
   /** The certificate to trust (PEM). */
   readonly certFile: string;
   /** The only credentials that it accepts. */
-  readonly credentials: Credentials;
-  /** Everything that happened: `next`, `until` and `seen` find events; it is an async iterable of those to come. */
-  readonly events: Recording;
+  readonly credentials: EmulatorCredentials;
+  /** Everything that happened: `next`, `until` and `seen` find events; an async iterable of future ones. */
+  readonly events: EventLog;
   /** The next event that matches; `events.next`. */
-  next: Recording['next'];
-  /** The first event that matches, of the past or yet to come; `events.until`. */
-  until: Recording['until'];
-  /** The control address, HTTP and JSON: README.md. */
+  next: EventLog['next'];
+  /** The first event that matches, past or future; `events.until`. */
+  until: EventLog['until'];
+  /** The control API, HTTP and JSON: README.md. */
   readonly controlUrl: string;
   /** Sets a fault; returns its id. */
   setFault(fault: Fault): number;
   /** Removes one fault, or all; false when there was no such fault. */
   clearFaults(id?: number): boolean;
-  /** Faults that are set and have not struck as often as they may. */
+  /** Faults that are set and may still strike. */
   faults(): readonly ActiveFault[];
   /** Live sessions. */
   sessions(): SessionInfo[];
   /** Ends a session's stream without an error, as a server that goes away; false when there is no such session. */
   endSession(id: string): boolean;
-  /** Figures, among them how late the emulator's own timers were. */
-  stats(): Stats;
+  /** Figures, among them how late the emulator's own timers fired. */
+  stats(): EmulatorStats;
+  /** Restarts the measurement of `stats().timerLag`. */
+  resetTimerLag(): void;
+  /** @deprecated use `resetTimerLag` */
   resetSlip(): void;
   /** Stops at once: connections are cut. */
   close(): Promise<void>;
@@ -61,37 +61,34 @@ export interface Emulator {
 
 /** Starts an emulator of Bedrock's Nova Sonic endpoint on 127.0.0.1. Any number may run in one process. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
-  const settings = resolveOptions(options);
+  const config = resolveConfig(options);
   const scenario =
     typeof options.scenario === 'string'
       ? loadScenario(options.scenario)
       : options.scenario && checkScenario(options.scenario);
   const certificate = await makeCertificate();
-  const recording = new Recording(options.record, settings.recordAudio);
-  const speaker = new SpeechSynthesizer();
-  const clock = new RealClock();
+  const eventLog = new EventLog(options.record, config.recordAudio);
+  const ownSpeaker = options.speaker ? undefined : new SpeechSynthesizer();
+  const realClock = new RealClock();
   const faults = new FaultSet();
-  for (const fault of settings.faults) faults.set(fault);
+  for (const fault of config.faults) faults.set(fault);
   const sockets = new Map<number | undefined, Socket>();
   const startedAt = performance.now();
   let refused = 0;
   const context: EmulatorContext = {
-    settings,
-    clock,
-    speaker,
-    recording,
+    config,
+    clock: options.clock ?? realClock,
+    speaker: options.speaker ?? (ownSpeaker as SpeechSynthesizer),
+    createVad: options.createVad ?? createSileroVad,
+    eventLog,
     faults,
     killSocket: (stream) => sockets.get(stream.session?.socket.remotePort)?.destroy(),
     refuse: (stream, error, requestId) => {
       refused++;
-      settings.log(`refused: ${error.status} ${error.type}: ${error.message} (${error.why})`);
-      recording.add(requestId, performance.now(), 'note', 'refused', {
-        status: error.status,
-        type: error.type,
-        message: error.message,
-        why: error.why,
-      });
-      refuse(stream, error, requestId);
+      const { status, type, message, why } = error;
+      config.log(`refused: ${status} ${type}: ${message} (${why})`);
+      eventLog.add(requestId, 0, 'note', 'refused', { status, type, message, why });
+      sendHttpError(stream, error, requestId);
     },
   };
   const endpoint = new Endpoint(context, scenario);
@@ -116,12 +113,12 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     endpoint.close();
     for (const socket of sockets.values()) socket.destroy();
     await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-    await speaker.close();
-    await recording.close();
+    await ownSpeaker?.close();
+    await eventLog.close();
     if (temporary) rmSync(temporary, { recursive: true, force: true });
   };
 
-  const controlled: Controlled = {
+  const controlTarget: ControlTarget = {
     sessions: () => [...endpoint.sessions.values()].map(({ info }) => info),
     endSession: (id) => {
       const session = endpoint.sessions.get(id);
@@ -131,25 +128,34 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     setFault: (fault) => faults.set(fault),
     clearFaults: (id) => faults.clear(id),
     faults: () => faults.list(),
-    stats: () => ({
-      uptimeSeconds: (performance.now() - startedAt) / 1000,
-      liveSessions: endpoint.sessions.size,
-      sessions: endpoint.count,
-      refused,
-      slip: clock.slip(),
-      rssBytes: process.memoryUsage.rss(),
-      cpuSeconds: (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
-    }),
-    resetSlip: () => clock.resetSlip(),
-    events: recording,
+    stats: () => {
+      const timerLag = realClock.timerLag();
+      const stats = {
+        uptimeSeconds: (performance.now() - startedAt) / 1000,
+        liveSessions: endpoint.sessions.size,
+        sessions: endpoint.count,
+        refused,
+        timerLag,
+        rssBytes: process.memoryUsage.rss(),
+        cpuSeconds: (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
+      };
+      return Object.defineProperty(stats, 'slip', {
+        get: () => {
+          warnRenamed('stats.slip', 'stats.timerLag');
+          return timerLag;
+        },
+      });
+    },
+    resetTimerLag: () => realClock.resetTimerLag(),
+    events: eventLog,
   };
-  const control = controlServer(controlled);
+  const control = controlServer(controlTarget);
   let ports: number[];
   try {
     ports = await Promise.all([
-      listen(plain, settings.port),
-      listen(tls, settings.tlsPort),
-      listen(control, settings.controlPort),
+      listen(plain, config.port),
+      listen(tls, config.tlsPort),
+      listen(control, config.controlPort),
     ]);
   } catch (error) {
     await stop(...[plain, tls, control].filter(({ listening }) => listening));
@@ -158,14 +164,18 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const [port, tlsPort, controlPort] = ports;
 
   return {
-    ...controlled,
+    ...controlTarget,
     url: `http://127.0.0.1:${port}`,
     tlsUrl: `https://127.0.0.1:${tlsPort}`,
     controlUrl: `http://127.0.0.1:${controlPort}`,
     certFile,
-    credentials: settings.credentials,
-    next: (filter, timeoutMs) => recording.next(filter, timeoutMs),
-    until: (filter, timeoutMs) => recording.until(filter, timeoutMs),
+    credentials: config.credentials,
+    next: (filter, timeoutMs) => eventLog.next(filter, timeoutMs),
+    until: (filter, timeoutMs) => eventLog.until(filter, timeoutMs),
+    resetSlip: () => {
+      warnRenamed('resetSlip()', 'resetTimerLag()');
+      realClock.resetTimerLag();
+    },
     close: async () => {
       control.closeAllConnections();
       await stop(plain, tls, control);
@@ -182,5 +192,3 @@ function listen(
     server.listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
   });
 }
-
-export type { Recorded as EmulatorEvent };

@@ -1,32 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
-import { constants } from 'node:http2';
-import type { RealClock } from './clock.js';
-import { Persona } from './dialogue/default-script.js';
-import type { Recording } from './event-log.js';
-import type { FaultSet } from './faults.js';
+import type { Admission, EmulatorContext } from './context.js';
+import { DefaultScript } from './dialogue/default-script.js';
 import { type Authorization, readAuthorization, verifyRequest } from './http2/signature.js';
-import type { Settings } from './options.js';
 import { HttpError, TEXT } from './protocol/errors.js';
 import { findModel } from './protocol/models.js';
-import { Random } from './random.js';
+import { SeededRandom } from './random.js';
 import { type Scenario, ScenarioScript } from './scenario/scenario.js';
-import { type Admission, Session } from './session/session.js';
-import type { Speaker } from './speech/speech-synthesizer.js';
-
-/** What the sessions of one emulator share. */
-export interface EmulatorContext {
-  settings: Settings;
-  clock: RealClock;
-  speaker: Speaker;
-  recording: Recording;
-  faults: FaultSet;
-  /** Answers a request with an HTTP error. */
-  refuse(stream: ServerHttp2Stream, error: HttpError, requestId: string): void;
-  /** Closes the TCP connection under a stream, as a server that dies. */
-  killSocket(stream: ServerHttp2Stream): void;
-}
+import { Session } from './session/session.js';
 
 const PATH = /^\/model\/([^/]+)\/invoke-with-bidirectional-stream$/;
 
@@ -46,18 +28,20 @@ export class Endpoint {
   connected(connection: ServerHttp2Session): void {
     this.connections.add(connection);
     connection.on('close', () => this.connections.delete(connection));
-    // A client that breaks off is its own affair: its streams tell of it.
+    // A broken connection is reported by its streams.
     connection.on('error', () => {});
   }
 
-  /** Takes a request. */
+  /** Starts a session for a request, or answers it with an HTTP error. */
   request(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     try {
       const admission = this.admit(headers);
-      const { seed } = this.context.settings;
-      const random = new Random(seed + this.count++ * 7919);
-      const persona = new Persona(random);
-      const script = this.scenario ? new ScenarioScript(this.scenario, persona) : persona;
+      const { seed } = this.context.config;
+      const random = new SeededRandom(seed + this.count++ * 7919);
+      const defaultScript = new DefaultScript(random);
+      const script = this.scenario
+        ? new ScenarioScript(this.scenario, defaultScript)
+        : defaultScript;
       const session = new Session(this.context, admission, stream, random, script, () =>
         this.sessions.delete(session.id),
       );
@@ -81,25 +65,25 @@ export class Endpoint {
       const what = `${headers[':method']} ${path}`;
       throw new HttpError(404, 'UnknownOperationException', `Unknown operation: ${what}`, what);
     }
-    const { settings, faults } = this.context;
+    const { config, faults } = this.context;
     let authorization: Authorization | undefined;
     try {
       authorization = readAuthorization(headers);
     } catch (error) {
-      if (settings.verifySignatures) throw error;
+      if (config.verifySignatures) throw error;
     }
     const verifier =
-      settings.verifySignatures && authorization
-        ? verifyRequest(headers, authorization, settings.credentials)
+      config.verifySignatures && authorization
+        ? verifyRequest(headers, authorization, config.credentials)
         : undefined;
-    const model = findModel(safeDecode(id), settings.allowEndOfLife);
+    const model = findModel(safeDecode(id), config.allowEndOfLife);
     const fault = faults.atConnect();
     if (fault) throw fault;
     const account = `${authorization?.accessKeyId ?? 'anonymous'}/${authorization?.region ?? '-'}`;
     const live = [...this.sessions.values()].filter(
       ({ admission }) => admission.account === account,
     ).length;
-    if (live >= settings.limits.concurrentStreams) {
+    if (live >= config.limits.concurrentStreams) {
       throw new HttpError(
         429,
         'ThrottlingException',
@@ -107,27 +91,8 @@ export class Endpoint {
         `${live} streams are open for ${account}`,
       );
     }
-    return { account, model, verifier, headers };
+    return { account, model, verifier };
   }
-}
-
-/** Answers with an HTTP error, in Bedrock's form. */
-export function refuse(stream: ServerHttp2Stream, error: HttpError, requestId: string): void {
-  stream.on('error', () => {});
-  if (stream.destroyed || stream.headersSent) return;
-  stream.respond({
-    ':status': error.status,
-    'content-type': 'application/json',
-    'x-amzn-errortype': `${error.type}:http://internal.amazon.com/coral/com.amazon.bedrock/`,
-    'x-amzn-requestid': requestId,
-  });
-  stream.resume();
-  stream.end(JSON.stringify({ message: error.message }), () => {
-    // The client may go on sending its stream: no one reads it.
-    setTimeout(() => {
-      if (!stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
-    }, 100).unref();
-  });
 }
 
 function safeDecode(text: string): string {

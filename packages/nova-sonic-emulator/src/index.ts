@@ -1,4 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-export type { Stats } from './control.js';
-export * from './emulator.js';
-export { validateRecording } from './validate.js';
+export type { Clock, TimerLag } from './clock.js';
+export type { EmulatorStats } from './control.js';
+export type { Profile } from './dialogue/profile.js';
+export { type Emulator, startEmulator } from './emulator.js';
+export type { EmulatorEvent, EventFilter, EventLog } from './event-log.js';
+export type { ActiveFault, Fault, FaultKind } from './faults.js';
+export type { EmulatorCredentials } from './http2/signature.js';
+export { type EmulatorOptions, LIMIT_DEFAULTS, type Limits } from './options.js';
+export type { RuleSettings } from './protocol/input-validator.js';
+export { EMULATED_MODELS, type EmulatedModel, type Voice } from './protocol/models.js';
+export type { ErrorStep, Scenario, ScenarioTurn } from './scenario/scenario.js';
+export type { SessionInfo } from './session/session.js';
+export type { VoiceActivity } from './speech/speech-detector.js';
+export type { Speaker } from './speech/speech-synthesizer.js';
+export { type Finding, type RecordingReport, validateRecording } from './validate.js';

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Clock } from './clock.js';
 import { PROFILES, type Profile } from './dialogue/profile.js';
 import type { Fault } from './faults.js';
-import type { Credentials } from './http2/signature.js';
-import { RULE_DEFAULTS, type RuleSettings } from './protocol/rules.js';
+import type { EmulatorCredentials } from './http2/signature.js';
+import { RULE_DEFAULTS, type RuleSettings } from './protocol/input-validator.js';
 import type { Scenario } from './scenario/scenario.js';
+import type { VoiceActivity } from './speech/speech-detector.js';
+import type { Speaker } from './speech/speech-synthesizer.js';
 
 /** Limits of the service; each a setting, since they have changed before. Seconds of the emulator's clock. */
 export interface Limits {
@@ -30,19 +33,19 @@ export const LIMIT_DEFAULTS: Limits = {
   primingAudioMs: 66,
 };
 
-/** How an emulator is to behave. Every field has a default. */
+/** Options of an emulator. Every field has a default. */
 export interface EmulatorOptions {
   /** Port of HTTP/2 in clear text.  @default 0: any free one */
   port?: number;
   /** Port of HTTP/2 over TLS.  @default 0: any free one */
   tlsPort?: number;
-  /** Port of the control address.  @default 0: any free one */
+  /** Port of the control API.  @default 0: any free one */
   controlPort?: number;
   /** Where the certificate to trust is written (PEM).  @default a temporary file */
   certFile?: string;
-  /** What is said: a scenario, or the file of one.  @default an honest persona */
+  /** What is said: a scenario, or the path of its file.  @default replies that say what the emulator is */
   scenario?: Scenario | string;
-  /** When it is said.  @default 'capture': as the real service did */
+  /** Timing: the real service's, or as fast as possible.  @default 'capture' */
   profile?: 'capture' | 'fast';
   /** Single timings that differ from the profile's. */
   timings?: Partial<Profile>;
@@ -57,23 +60,38 @@ export interface EmulatorOptions {
   /** @default true */
   verifySignatures?: boolean;
   /** @default { accessKeyId: 'emulator', secretAccessKey: 'emulator-secret' } */
-  credentials?: Credentials;
+  credentials?: EmulatorCredentials;
   /** Serve `amazon.nova-sonic-v1:0`, whose life has ended.  @default false */
   allowEndOfLife?: boolean;
   /** File of JSON lines that receives every session's events. */
   record?: string;
-  /** Keep the audio's base64 in the recording, instead of its length.  @default false */
+  /** Keep the audio's base64 in the record file and the event log, instead of its length.  @default false */
   recordAudio?: boolean;
-  /** Told what a developer should know: violations, warnings, faults.  @default nothing */
+  /** Receives what a developer should know: violations, warnings, refused requests.  @default nothing */
   log?: (line: string) => void;
+  /** Time of the sessions. A test can pass a clock that it moves by hand.  @default the machine's */
+  clock?: Clock;
+  /** Makes the replies' speech.  @default espeak-ng in a worker thread (text2wav) */
+  speaker?: Speaker;
+  /** Makes the voice activity detector of a session.  @default Silero VAD (@livekit/local-inference) */
+  createVad?: () => VoiceActivity;
 }
 
 /** Options with every default filled in. */
-export interface Settings
+export interface EmulatorConfig
   extends Required<
     Omit<
       EmulatorOptions,
-      'certFile' | 'scenario' | 'profile' | 'timings' | 'record' | 'limits' | 'rules'
+      | 'certFile'
+      | 'scenario'
+      | 'profile'
+      | 'timings'
+      | 'record'
+      | 'limits'
+      | 'rules'
+      | 'clock'
+      | 'speaker'
+      | 'createVad'
     >
   > {
   profile: Profile;
@@ -82,7 +100,7 @@ export interface Settings
 }
 
 /** @throws Error of one sentence for a value that makes no sense */
-export function resolveOptions(options: EmulatorOptions): Settings {
+export function resolveConfig(options: EmulatorOptions): EmulatorConfig {
   const { profile = 'capture', timings, timeScale = 1 } = options;
   if (!Object.hasOwn(PROFILES, profile)) {
     throw new Error(`profile is ${JSON.stringify(profile)}; it must be "capture" or "fast".`);

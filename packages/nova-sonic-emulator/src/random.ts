@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /** A seeded source of randomness (mulberry32): the same seed gives the same jitter, ids and choices. */
-export class Random {
+export class SeededRandom {
   private state: number;
 
   constructor(seed: number) {

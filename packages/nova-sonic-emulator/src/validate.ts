@@ -2,8 +2,8 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { StreamError } from './protocol/errors.js';
+import { InputValidator, RULE_DEFAULTS, type RuleSettings } from './protocol/input-validator.js';
 import { findModel } from './protocol/models.js';
-import { RULE_DEFAULTS, type RuleSettings, Rules } from './protocol/rules.js';
 
 /** A fault that a client made, as a recording shows it. */
 export interface Finding {
@@ -21,13 +21,13 @@ export interface Finding {
 }
 
 /** What a recording holds. */
-export interface Verdict {
+export interface RecordingReport {
   sessions: number;
   events: number;
   findings: Finding[];
 }
 
-interface Line {
+interface RecordingLine {
   session: string;
   direction: 'in' | 'out' | 'note';
   name: string;
@@ -46,9 +46,9 @@ const MAX_FRAME_BYTES = 48_000;
 export async function validateRecording(
   path: string,
   rules: Partial<RuleSettings> = {},
-): Promise<Verdict> {
-  const sessions = new Map<string, Checker>();
-  const verdict: Verdict = { sessions: 0, events: 0, findings: [] };
+): Promise<RecordingReport> {
+  const sessions = new Map<string, SessionChecker>();
+  const verdict: RecordingReport = { sessions: 0, events: 0, findings: [] };
   let number = 0;
   for await (const text of createInterface({ input: createReadStream(path) })) {
     number++;
@@ -60,7 +60,7 @@ export async function validateRecording(
     if (!checker) {
       const report = (finding: Omit<Finding, 'session'>) =>
         verdict.findings.push({ ...finding, session: line.session });
-      checker = new Checker({ ...RULE_DEFAULTS, ...rules }, report);
+      checker = new SessionChecker({ ...RULE_DEFAULTS, ...rules }, report);
       sessions.set(line.session, checker);
     }
     if (line.direction === 'in') verdict.events++;
@@ -71,8 +71,8 @@ export async function validateRecording(
   return verdict;
 }
 
-function parseLine(text: string, path: string, number: number): Line {
-  let line: Partial<Line>;
+function parseLine(text: string, path: string, number: number): RecordingLine {
+  let line: Partial<RecordingLine>;
   try {
     line = JSON.parse(text);
   } catch {
@@ -82,12 +82,12 @@ function parseLine(text: string, path: string, number: number): Line {
   if (!['in', 'out', 'note'].includes(direction ?? '') || !name || typeof event !== 'object') {
     throw new Error(`${path}:${number}: a line has direction (in, out or note), name and event.`);
   }
-  return { session: '', ...line } as Line;
+  return { session: '', ...line } as RecordingLine;
 }
 
 /** Follows one session. */
-class Checker {
-  private rules?: Rules;
+class SessionChecker {
+  private rules?: InputValidator;
   private line = 0;
   private event = '';
   private dead = false;
@@ -99,7 +99,7 @@ class Checker {
     private readonly report: (finding: Omit<Finding, 'session'>) => void,
   ) {}
 
-  take({ direction, name, event }: Line, number: number): void {
+  take({ direction, name, event }: RecordingLine, number: number): void {
     this.line = number;
     this.event = name;
     if (name === 'open' && direction === 'note') this.start(String(event.model));
@@ -131,7 +131,7 @@ class Checker {
   }
 
   private start(model: string): void {
-    this.rules = new Rules(
+    this.rules = new InputValidator(
       findModel(model, true),
       this.settings,
       (id) => this.calls.delete(id),

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   type Emulator,
-  type Recorded,
+  type EmulatorEvent,
   startEmulator,
-} from '../../../packages/nova-sonic-emulator/src/emulator.js';
+} from '../../../packages/nova-sonic-emulator/src/index.js';
 import { sdkClient, spoken, TestClient } from './support/client.js';
 
 /**
@@ -28,7 +28,7 @@ interface Expected {
   upTo?: number;
 }
 
-const label = ({ name, event }: Recorded): string => {
+const label = ({ name, event }: EmulatorEvent): string => {
   const { type, role, stopReason, content, additionalModelFields } = event as Record<
     string,
     string
@@ -38,15 +38,15 @@ const label = ({ name, event }: Recorded): string => {
   return [name, type, role, stage, text, stopReason].filter(Boolean).join(' ');
 };
 
-const isTurnEnd = ({ event }: Recorded) =>
+const isTurnEnd = ({ event }: EmulatorEvent) =>
   event.stopReason === 'END_TURN' && event.type === 'AUDIO';
 
 let emulator: Emulator;
-let out: Recorded[];
-let frames: Recorded[];
+let out: EmulatorEvent[];
+let frames: EmulatorEvent[];
 
 /** When the sample at an offset was received. */
-const receivedAt = (offsetMs: number) => (frames[Math.ceil(offsetMs / 32) - 1] as Recorded).t;
+const receivedAt = (offsetMs: number) => (frames[Math.ceil(offsetMs / 32) - 1] as EmulatorEvent).t;
 const named = (name: string) => out.filter((event) => event.name === name);
 
 beforeAll(async () => {
@@ -94,7 +94,7 @@ beforeAll(async () => {
   await client.ended;
 
   // What the emulator's own timers were late by is the machine's doing.
-  slack = 3 * emulator.stats().slip.max;
+  slack = 3 * emulator.stats().timerLag.max;
   const recorded = emulator.events.seen({ session });
   out = recorded.filter(({ direction }) => direction === 'out');
   frames = recorded.filter(({ direction, name }) => direction === 'in' && name === 'audioInput');
@@ -107,7 +107,7 @@ describe('the capture, acted out again', () => {
       session: out[0]?.session as string,
       name: 'sessionStart',
     });
-    compare((start[0] as Recorded).t, out.slice(0, 4), [
+    compare((start[0] as EmulatorEvent).t, out.slice(0, 4), [
       { event: 'usageEvent', after: 254 },
       { event: 'usageEvent', after: 30 },
       { event: 'usageEvent', after: 0 },
@@ -122,7 +122,7 @@ describe('the capture, acted out again', () => {
   });
 
   it('tells the start of speech about 370 ms after its first sample', () => {
-    const [start] = named('userSpeechStart') as [Recorded];
+    const [start] = named('userSpeechStart') as [EmulatorEvent];
     const offset = start.event.inputAudioOffsetMs as number;
     expect(offset).toBeGreaterThan(1550);
     expect(offset).toBeLessThan(1900);
@@ -130,7 +130,7 @@ describe('the capture, acted out again', () => {
   });
 
   it('tells the end of speech by a detection 1.6 s after the last voiced sample', () => {
-    const [end] = named('userSpeechEnd') as [Recorded];
+    const [end] = named('userSpeechEnd') as [EmulatorEvent];
     const { inputAudioOffsetMs: offset, inputAudioDetectionOffsetMs: detected } =
       end.event as Record<string, number>;
     expect((detected as number) - (offset as number)).toBe(1600);
@@ -159,21 +159,21 @@ describe('the capture, acted out again', () => {
   });
 
   it('sends its first sound 0.44 s after userSpeechEnd', () => {
-    const [end] = named('userSpeechEnd') as [Recorded];
-    const [sound] = named('audioOutput') as [Recorded];
+    const [end] = named('userSpeechEnd') as [EmulatorEvent];
+    const [sound] = named('audioOutput') as [EmulatorEvent];
     between(sound.t - end.t, 420, 460);
   });
 
   it('sends audio at about five times real time: 3840 bytes every 15.6 ms, up to 9600 at last', () => {
-    const { contentId } = (named('audioOutput')[0] as Recorded).event;
+    const { contentId } = (named('audioOutput')[0] as EmulatorEvent).event;
     const chunks = named('audioOutput').filter(({ event }) => event.contentId === contentId);
     const bytes = chunks.map(({ event }) => Number(/\d+/.exec(event.content as string)));
     expect(new Set(bytes.slice(0, -1))).toEqual(new Set([3840]));
     expect(bytes.at(-1)).toBeLessThanOrEqual(9600);
-    const gaps = chunks.slice(1).map(({ t }, i) => t - (chunks[i] as Recorded).t);
+    const gaps = chunks.slice(1).map(({ t }, i) => t - (chunks[i] as EmulatorEvent).t);
     expect(median(gaps)).toBeGreaterThan(14);
     expect(median(gaps)).toBeLessThan(18);
-    const span = (chunks.at(-1) as Recorded).t - (chunks[0] as Recorded).t;
+    const span = (chunks.at(-1) as EmulatorEvent).t - (chunks[0] as EmulatorEvent).t;
     const audioMs = bytes.reduce((sum, n) => sum + n, 0) / 48;
     expect(audioMs).toBeGreaterThan(2000);
     between(span, (chunks.length - 1) * 15.6, (chunks.length - 1) * 15.6);
@@ -181,20 +181,20 @@ describe('the capture, acted out again', () => {
     const tokens = out.filter(
       ({ name, t, event }) =>
         name === 'usageEvent' &&
-        t >= (chunks[0] as Recorded).t &&
-        t <= (chunks.at(-1) as Recorded).t &&
+        t >= (chunks[0] as EmulatorEvent).t &&
+        t <= (chunks.at(-1) as EmulatorEvent).t &&
         // biome-ignore lint/suspicious/noExplicitAny: the event's shape is what is tested
         (event as any).details.delta.output.speechTokens === 20,
     );
     expect(tokens).toHaveLength(Math.floor(audioMs / 800));
-    if (tokens[1]) between(tokens[1].t - (tokens[0] as Recorded).t, 156, 156);
+    if (tokens[1]) between(tokens[1].t - (tokens[0] as EmulatorEvent).t, 156, 156);
   });
 
   it('closes the audio 21 ms after its last chunk, as END_TURN', () => {
     const end = out.findIndex(({ event }) => event.type === 'AUDIO' && event.stopReason);
-    const last = out.slice(0, end).findLast(({ name }) => name === 'audioOutput') as Recorded;
-    expect(label(out[end] as Recorded)).toBe('contentEnd AUDIO END_TURN');
-    between((out[end] as Recorded).t - last.t, 18, 24);
+    const last = out.slice(0, end).findLast(({ name }) => name === 'audioOutput') as EmulatorEvent;
+    expect(label(out[end] as EmulatorEvent)).toBe('contentEnd AUDIO END_TURN');
+    between((out[end] as EmulatorEvent).t - last.t, 18, 24);
   });
 
   it('shows the barge-in as the burst of the capture, within milliseconds', () => {
@@ -215,18 +215,21 @@ describe('the capture, acted out again', () => {
       'contentEnd',
       'usageEvent',
     ]);
-    expect(label(burst[6] as Recorded)).toBe('contentEnd TEXT PARTIAL_TURN');
-    const spoken = (burst[5] as Recorded).event.content as string;
+    expect(label(burst[6] as EmulatorEvent)).toBe('contentEnd TEXT PARTIAL_TURN');
+    const spoken = (burst[5] as EmulatorEvent).event.content as string;
     expect(REPLY.startsWith(spoken) && spoken !== REPLY).toBe(true);
-    between((burst[7] as Recorded).t - (burst[0] as Recorded).t, 0, 2.6);
+    between((burst[7] as EmulatorEvent).t - (burst[0] as EmulatorEvent).t, 0, 2.6);
   });
 
   it('ends the window of a barge-in after 720 ms, and postpones the reply of a user who goes on', () => {
-    const [, second, third] = named('userSpeechEnd') as Recorded[];
-    const gap = ({ event }: Recorded) =>
+    const [, second, third] = named('userSpeechEnd') as EmulatorEvent[];
+    const gap = ({ event }: EmulatorEvent) =>
       (event.inputAudioDetectionOffsetMs as number) - (event.inputAudioOffsetMs as number);
-    expect(gap(second as Recorded)).toBe(736); // 720 ms, in windows of 32 ms
-    const between = out.slice(out.indexOf(second as Recorded), out.indexOf(third as Recorded));
+    expect(gap(second as EmulatorEvent)).toBe(736); // 720 ms, in windows of 32 ms
+    const between = out.slice(
+      out.indexOf(second as EmulatorEvent),
+      out.indexOf(third as EmulatorEvent),
+    );
     expect(between.filter(({ name }) => name !== 'usageEvent').map(label)).toEqual([
       'userSpeechEnd',
       'contentStart TEXT USER FINAL',
@@ -234,24 +237,24 @@ describe('the capture, acted out again', () => {
       'contentEnd TEXT PARTIAL_TURN',
       'userSpeechStart',
     ]);
-    const after = out.slice(out.indexOf(third as Recorded)).map(label);
+    const after = out.slice(out.indexOf(third as EmulatorEvent)).map(label);
     expect(after).toContain('textOutput USER please.');
     expect(after.filter((text) => text === 'textOutput ASSISTANT Yes.')).toHaveLength(1);
   });
 
   it('ends with completionEnd, once, after promptEnd', () => {
     expect(named('completionEnd')).toHaveLength(1);
-    expect(label(out.at(-1) as Recorded)).toBe('completionEnd END_TURN');
+    expect(label(out.at(-1) as EmulatorEvent)).toBe('completionEnd END_TURN');
     const [end] = emulator.events.seen({ session: out[0]?.session as string, name: 'promptEnd' });
-    expect((out.at(-1) as Recorded).t).toBeGreaterThan((end as Recorded).t);
+    expect((out.at(-1) as EmulatorEvent).t).toBeGreaterThan((end as EmulatorEvent).t);
   });
 });
 
-function compare(start: number | undefined, events: Recorded[], expected: Expected[]): void {
+function compare(start: number | undefined, events: EmulatorEvent[], expected: Expected[]): void {
   expect(events.map(label)).toEqual(expected.map(({ event }) => event));
   let before = start;
   for (const [i, { after, upTo }] of expected.entries()) {
-    const { t } = events[i] as Recorded;
+    const { t } = events[i] as EmulatorEvent;
     if (after !== undefined && before !== undefined) between(t - before, after, upTo ?? after);
     before = t;
   }

@@ -2,10 +2,7 @@
 
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  type Emulator,
-  startEmulator,
-} from '../../../packages/nova-sonic-emulator/src/emulator.js';
+import { type Emulator, startEmulator } from '../../../packages/nova-sonic-emulator/src/index.js';
 import { sdkClient, TestClient } from './support/client.js';
 
 let emulator: Emulator;

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  type Emulator,
-  startEmulator,
-} from '../../../packages/nova-sonic-emulator/src/emulator.js';
+import { type Emulator, startEmulator } from '../../../packages/nova-sonic-emulator/src/index.js';
 import { findModel } from '../../../packages/nova-sonic-emulator/src/protocol/models.js';
 import { sdkClient, spoken, TestClient } from './support/client.js';
 import { RawClient } from './support/raw-client.js';

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import {
-  type Emulator,
-  startEmulator,
-} from '../../../packages/nova-sonic-emulator/src/emulator.js';
-import {
   checkFault,
   FAULT_KINDS,
   type Fault,
   parseFault,
 } from '../../../packages/nova-sonic-emulator/src/faults.js';
+import { type Emulator, startEmulator } from '../../../packages/nova-sonic-emulator/src/index.js';
 import { sdkClient, spoken, TestClient } from './support/client.js';
 
 /** Each fault, once, with the real SDK: what it then shows is in README.md. */

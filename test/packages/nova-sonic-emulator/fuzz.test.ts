@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import {
-  type Emulator,
-  startEmulator,
-} from '../../../packages/nova-sonic-emulator/src/emulator.js';
-import { Random } from '../../../packages/nova-sonic-emulator/src/random.js';
+import { type Emulator, startEmulator } from '../../../packages/nova-sonic-emulator/src/index.js';
+import { SeededRandom } from '../../../packages/nova-sonic-emulator/src/random.js';
 import { sdkClient, TestClient } from './support/client.js';
 import {
   chunk,
@@ -37,7 +34,7 @@ const EVENTS: Record<string, object> = {
 };
 
 /** Anything that JSON can say. */
-function anything(random: Random, depth = 0): unknown {
+function anything(random: SeededRandom, depth = 0): unknown {
   const kinds = depth > 3 ? 6 : 8;
   switch (random.whole(0, kinds - 1)) {
     case 0:
@@ -72,7 +69,7 @@ function anything(random: Random, depth = 0): unknown {
 }
 
 /** An event with one field changed, so that it must be refused. */
-function spoilt(random: Random): object {
+function spoilt(random: SeededRandom): object {
   const name = random.pick(Object.keys(EVENTS).filter((event) => event !== 'sessionStart'));
   const body = structuredClone(EVENTS[name]) as Record<string, unknown>;
   const field = random.pick(Object.keys(body));
@@ -82,9 +79,9 @@ function spoilt(random: Random): object {
   return { event: { [name]: body } };
 }
 
-type Attack = (client: RawClient, random: Random) => void;
+type Attack = (client: RawClient, random: SeededRandom) => void;
 
-const bytes = (random: Random, length: number) =>
+const bytes = (random: SeededRandom, length: number) =>
   Uint8Array.from({ length }, () => random.whole(0, 255));
 
 const ATTACKS: Record<string, Attack> = {
@@ -145,12 +142,12 @@ it(`${CASES} broken inputs are each refused, and a session beside them holds its
   bystander.start();
   bystander.openAudio();
 
-  const random = new Random(20_261_123);
+  const random = new SeededRandom(20_261_123);
   const names = Object.keys(ATTACKS);
   const failures: string[] = [];
   let done = 0;
   const attack = async (seed: number) => {
-    const own = new Random(seed);
+    const own = new SeededRandom(seed);
     const name = names[seed % names.length] as string;
     const client = new RawClient({ url: emulator.url, credentials: emulator.credentials });
     // Half of them strike a session that is under way.

@@ -4,7 +4,7 @@ import {
   type Emulator,
   type EmulatorOptions,
   startEmulator,
-} from '../../../packages/nova-sonic-emulator/src/emulator.js';
+} from '../../../packages/nova-sonic-emulator/src/index.js';
 import { LIMIT_DEFAULTS } from '../../../packages/nova-sonic-emulator/src/options.js';
 import { SessionLimits } from '../../../packages/nova-sonic-emulator/src/session/session-limits.js';
 import { sdkClient, TestClient } from './support/client.js';

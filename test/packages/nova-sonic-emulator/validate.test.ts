@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
-  type Recorded,
+  type EmulatorEvent,
   startEmulator,
-} from '../../../packages/nova-sonic-emulator/src/emulator.js';
+} from '../../../packages/nova-sonic-emulator/src/index.js';
 import { validateRecording } from '../../../packages/nova-sonic-emulator/src/validate.js';
 import { RULES } from './protocol/rule-table.js';
 import { sdkClient, TestClient } from './support/client.js';
@@ -37,7 +37,7 @@ const lines = (file: string) =>
   readFileSync(file, 'utf8')
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line) as Recorded);
+    .map((line) => JSON.parse(line) as EmulatorEvent);
 
 async function dialogue(client: TestClient, answer = true): Promise<void> {
   client.start({ tools: ['clock'] });
@@ -67,7 +67,7 @@ describe('a recording', () => {
     });
     const times = recorded.map(({ t }) => t);
     expect([...times].sort((a, b) => a - b)).toEqual(times);
-    expect(Math.abs((recorded[0] as Recorded).time - Date.now())).toBeLessThan(60_000);
+    expect(Math.abs((recorded[0] as EmulatorEvent).time - Date.now())).toBeLessThan(60_000);
   });
 
   it('keeps the audio where asked to', async () => {

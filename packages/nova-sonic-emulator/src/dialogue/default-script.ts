@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Random } from '../random.js';
-import { type Script, sentences, type Turn, unheard } from './script.js';
+import type { SeededRandom } from '../random.js';
+import { placeholderTranscript, type Script, type ScriptTurn, sentences } from './script.js';
 
 const WHO = 'I am an emulator of Amazon Nova Sonic, not a language model.';
 
@@ -24,18 +24,18 @@ const GREETINGS = [
   `Welcome! ${WHO} What can I pretend to do for you?`,
 ];
 
-/** The emulator without a scenario: it says what it is, and what it cannot do. */
-export class Persona implements Script {
+/** The emulator without a scenario: it says what it is and what it cannot do. */
+export class DefaultScript implements Script {
   private turns = 0;
 
-  constructor(private readonly random: Random) {}
+  constructor(private readonly random: SeededRandom) {}
 
-  take(kind: 'speech' | 'text', text = ''): Turn {
+  take(kind: 'speech' | 'text', text = ''): ScriptTurn {
     const reply = kind === 'speech' ? this.spoken() : this.typed(text);
     return {
       kind,
       user: text,
-      transcript: (_, speechMs) => unheard(speechMs),
+      transcript: (_, speechMs) => placeholderTranscript(speechMs),
       steps: sentences(reply).map((say) => ({ say })),
       locale: 'en-US',
     };

@@ -1,99 +1,73 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Clock } from '../clock.js';
 import { StreamError, TEXT } from '../protocol/errors.js';
-import type { Model, Voice } from '../protocol/models.js';
-import type { Random } from '../random.js';
-import type { EndpointTimings, Heard } from '../speech/speech-detector.js';
+import type { Sensitivity } from '../protocol/events.js';
+import type { SeededRandom } from '../random.js';
+import type { EndpointingTimings, SpeechEvent } from '../speech/speech-detector.js';
 import type { Speaker } from '../speech/speech-synthesizer.js';
+import { type EventSink, OutputEvents } from './output-events.js';
 import { Playback } from './playback.js';
-import { type Delay, draw, type Profile, type Sensitivity } from './profile.js';
-import { Job, runJob } from './reply.js';
-import type { Script, Turn } from './script.js';
-import { SPEECH_TOKENS_PER_SECOND, textTokens, Usage, type UsageDelta } from './usage.js';
+import { type Delay, draw, type Profile, type Quirks } from './profile.js';
+import { type PromptSettings, Reply, type ReplyHost, ReplyPlayer } from './reply.js';
+import type { Script, ScriptTurn } from './script.js';
+import { SPEECH_TOKENS_PER_SECOND, textTokens } from './usage.js';
 
-/** Where a conversation's events go. */
-export interface Outlet {
-  /** Sends an output event; the ids of session and prompt are added. */
-  emit(name: string, body: Record<string, unknown>): void;
-  /** Records something that is not sent. */
-  note(name: string, detail?: Record<string, unknown>): void;
-  /** Ends the stream with an exception. */
-  fail(error: StreamError): void;
-}
-
-/** Deviations that the real service shows at times. */
-export interface Quirks {
-  /** The USER text arrives before userSpeechEnd. */
-  textBeforeSpeechEnd: boolean;
-  /** A barge-in shows as userSpeechStart alone, without the interrupted texts. */
-  bareBargeIn: boolean;
-  /** FINAL texts of the assistant are never sent. */
-  noFinalText: boolean;
-}
-
-export interface ConversationOptions {
+export interface DialogueOptions {
   clock: Clock;
-  random: Random;
+  random: SeededRandom;
   profile: Profile;
   speaker: Speaker;
   script: Script;
-  outlet: Outlet;
+  sink: EventSink;
   quirks: () => Quirks;
 }
 
-/** What promptStart settled. */
-export interface PromptSettings {
-  model: Model;
-  voice: Voice;
-  sampleRate: number;
-  toolNames: ReadonlySet<string>;
+interface ToolGroup {
+  /** toolUseId -> name of the tool, for the calls without a result. */
+  open: Map<string, string>;
+  reply: Reply;
 }
 
-/** The dialogue of one session: takes what the user does, sends what the model would send, when it would. */
-export class Conversation {
+/** The dialogue of one session: receives what the user does and sends what the model would send, when it would. */
+export class Dialogue implements ReplyHost {
   readonly playback: Playback;
-  private readonly usage = new Usage();
-  private readonly completionId: string;
-  private prompt?: PromptSettings;
-  private completionStarted = false;
+  private readonly output: OutputEvents;
+  private replyPlayer?: ReplyPlayer;
   private closed = false;
 
   private userSpeaking = false;
   private bargedIn = false;
-  /** A spoken turn that is not answered yet: a user who goes on speaking extends it. */
-  private turn?: { turn: Turn; windows: number };
-  private active?: Job;
-  private queue: Job[] = [];
+  /** A spoken turn without an answer so far: further speech of the user extends it. */
+  private turn?: { turn: ScriptTurn; windows: number };
+  private active?: Reply;
+  private queue: Reply[] = [];
   private userEvents: Promise<void> = Promise.resolve();
   private readonly timers = new Set<() => void>();
   /** Tool calls that wait for results: the group each belongs to. */
   private readonly pendingCalls = new Map<string, ToolGroup>();
 
-  constructor(readonly options: ConversationOptions) {
-    this.completionId = options.random.uuid();
-    this.playback = new Playback(options.clock, this);
+  constructor(private readonly options: DialogueOptions) {
+    const { clock, profile, quirks, random, sink } = options;
+    this.output = new OutputEvents(sink, random);
+    this.playback = new Playback(clock, this.output, profile, random, quirks);
   }
 
-  /** The prompt is open: usage events follow without any speech. */
+  /** The prompt is open: usage events follow, even without speech. */
   async start(prompt: PromptSettings): Promise<void> {
-    this.prompt = prompt;
+    const { output, playback } = this;
+    this.replyPlayer = new ReplyPlayer({ ...this.options, output, playback }, prompt, this);
     const { firstUsage, nextUsage } = this.options.profile;
     await this.sleep(firstUsage);
-    this.sendUsage({ input: { textTokens: 22 } });
+    output.sendUsage({ input: { textTokens: 22 } });
     await this.sleep(nextUsage[0]);
-    this.sendUsage({ input: { speechTokens: 157 } });
-    this.sendUsage({ input: { textTokens: 1 } });
+    output.sendUsage({ input: { speechTokens: 157 } });
+    output.sendUsage({ input: { textTokens: 1 } });
     await this.sleep(nextUsage[1]);
-    this.sendUsage({ input: { textTokens: 43 } });
+    output.sendUsage({ input: { textTokens: 43 } });
   }
 
-  get settings(): PromptSettings {
-    if (!this.prompt) throw new Error('the prompt has not started');
-    return this.prompt;
-  }
-
-  /** How the user's speech is found now: it depends on whose turn it is. */
-  endpointing(sensitivity: Sensitivity): EndpointTimings {
+  /** How the user's speech is detected now: it depends on whose turn it is. */
+  endpointing(sensitivity: Sensitivity): EndpointingTimings {
     const { bargeInPause, pause, speechResume, speechStart } = this.options.profile;
     return {
       startMs: this.turn ? speechResume : speechStart,
@@ -102,67 +76,71 @@ export class Conversation {
   }
 
   /** Speech began or ended; events keep their order however fast the audio came. */
-  heard(event: Heard): void {
+  speechEvent(event: SpeechEvent): void {
     this.userEvents = this.userEvents
-      .then(() => (event.kind === 'start' ? this.speechStart(event) : this.speechEnd(event)))
-      .catch((error) => this.broken(error));
+      .then(() =>
+        event.kind === 'start' ? this.userSpeechStarted(event) : this.userSpeechEnded(event),
+      )
+      .catch((error) => this.internalError(error));
   }
 
-  private async speechStart(event: Heard & { kind: 'start' }): Promise<void> {
+  private async userSpeechStarted(event: SpeechEvent & { kind: 'start' }): Promise<void> {
     await this.sleep(this.options.profile.speechStartLag);
     if (this.closed) return;
-    this.emit('userSpeechStart', { inputAudioOffsetMs: event.offsetMs });
-    this.startCompletion();
+    this.output.emit('userSpeechStart', { inputAudioOffsetMs: event.offsetMs });
+    this.output.startCompletion();
     this.userSpeaking = true;
     this.bargedIn = false;
     if (this.active && !this.active.speaking) this.postpone(this.active);
-    // A spoken turn is answered once the user has really ended; anything else keeps its place.
+    // A spoken turn is answered once the user has really finished; other replies keep their place.
     const open = this.turn?.turn;
-    this.queue = this.queue.filter((job) => job.turn !== open);
+    this.queue = this.queue.filter((reply) => reply.turn !== open);
     this.bargedIn = this.interrupt('speech');
     if (!this.bargedIn) this.playback.sendFinalTexts();
   }
 
-  private async speechEnd(event: Heard & { kind: 'end' }): Promise<void> {
-    const lag = draw(this.options.profile.speechEndLag, this.options.random);
+  private async userSpeechEnded(event: SpeechEvent & { kind: 'end' }): Promise<void> {
+    const { profile, quirks, random } = this.options;
+    const lag = draw(profile.speechEndLag, random);
     // The capture shows the window's tokens some 64 ms before the end of speech.
     await this.sleep(Math.max(0, lag - 64));
     const seconds = (event.detectedMs - event.offsetMs + event.speechMs) / 1000;
     if (this.closed) return;
-    this.sendUsage({ input: { speechTokens: Math.round(seconds * SPEECH_TOKENS_PER_SECOND) } });
+    const speechTokens = Math.round(seconds * SPEECH_TOKENS_PER_SECOND);
+    this.output.sendUsage({ input: { speechTokens } });
     await this.sleep(Math.min(64, lag));
     if (this.closed) return;
-    this.turn ??= { turn: this.take('speech'), windows: 0 };
+    this.turn ??= { turn: this.takeTurn('speech'), windows: 0 };
     const { turn } = this.turn;
     const text = turn.transcript(this.turn.windows++, event.speechMs);
     turn.user = turn.user ? `${turn.user} ${text}` : text;
     const end = () =>
-      this.emit('userSpeechEnd', {
+      this.output.emit('userSpeechEnd', {
         inputAudioOffsetMs: event.offsetMs,
         inputAudioDetectionOffsetMs: event.detectedMs,
       });
-    const early = this.options.quirks().textBeforeSpeechEnd;
+    const early = quirks().textBeforeSpeechEnd;
     if (!early) {
       end();
-      await this.sleep(this.options.profile.transcript);
+      await this.sleep(profile.transcript);
       if (this.closed) return;
     }
-    this.sendText('USER', 'FINAL', text, 'PARTIAL_TURN');
+    this.output.sendText('USER', 'FINAL', text, 'PARTIAL_TURN');
     if (early) end();
-    this.sendUsage({ input: { textTokens: 270 + textTokens(text) } });
+    this.output.sendUsage({ input: { textTokens: 270 + textTokens(text) } });
     this.userSpeaking = false;
     this.bargedIn = false;
-    this.enqueue(new Job(turn, turn.steps, this.options.profile.think));
+    this.enqueue(new Reply(turn, turn.steps, profile.think));
   }
 
   /** The user typed: interactive text. It is answered like speech. */
-  typed(text: string): void {
+  typedText(text: string): void {
     if (this.closed) return;
     this.interrupt('text');
-    const turn = this.take('text', text);
-    const job = new Job(turn, turn.steps, this.options.profile.thinkTyped);
-    job.inputTokens = textTokens(text);
-    this.enqueue(job);
+    const turn = this.takeTurn('text', text);
+    const reply = new Reply(turn, turn.steps, this.options.profile.thinkTyped);
+    reply.inputTokens = textTokens(text);
+    this.enqueue(reply);
   }
 
   /** True for a call that waits for its result. */
@@ -177,92 +155,60 @@ export class Conversation {
     this.pendingCalls.delete(toolUseId);
     const name = group.open.get(toolUseId) as string;
     group.open.delete(toolUseId);
-    group.job.results.set(name, result).set('tool', result);
-    this.sendUsage({ input: { textTokens: textTokens(JSON.stringify(result)) } });
-    if (group.open.size === 0) this.enqueue(group.job);
+    group.reply.results.set(name, result).set('tool', result);
+    this.output.sendUsage({ input: { textTokens: textTokens(JSON.stringify(result)) } });
+    if (group.open.size === 0) this.enqueue(group.reply);
   }
 
-  /** Registers calls whose results `continuation` waits for. */
-  expect(calls: Map<string, string>, continuation: Job): void {
-    const group: ToolGroup = { open: calls, job: continuation };
-    for (const id of calls.keys()) this.pendingCalls.set(id, group);
-  }
-
-  /** The client ended the prompt: whatever was being said stops; completionEnd follows. */
+  /** The client ended the prompt: the reply stops; completionEnd follows. */
   async promptEnd(): Promise<void> {
-    this.stop();
-    this.closed = true;
+    this.close();
     const { clock, profile, random } = this.options;
     await new Promise<void>((done) => clock.after(draw(profile.completionEnd, random), done));
-    if (this.completionStarted) this.emit('completionEnd', { stopReason: 'END_TURN' });
+    this.output.endCompletion();
   }
 
   /** Stops every timer. */
   close(): void {
-    this.stop();
+    this.active?.cancel();
+    this.active = undefined;
+    this.queue = [];
+    this.playback.clear();
+    for (const stop of this.timers) stop();
+    this.timers.clear();
+    this.output.close();
     this.closed = true;
   }
 
-  /** Acts as though the user had interrupted; false when nothing was being said. */
+  commit(reply: Reply): void {
+    reply.speaking = true;
+    if (this.turn?.turn === reply.turn) this.turn = undefined;
+  }
+
+  expect(calls: Map<string, string>, continuation: Reply): void {
+    const group: ToolGroup = { open: calls, reply: continuation };
+    for (const id of calls.keys()) this.pendingCalls.set(id, group);
+  }
+
   interrupt(cause: 'speech' | 'text' | 'scenario'): boolean {
-    const job = this.active?.speaking ? this.active : undefined;
-    if (!job && !this.playback.playing) return false;
-    job?.cancel();
-    if (job === this.active) this.active = undefined;
-    this.options.outlet.note('bargeIn', { cause });
-    job?.closeAudio?.();
+    const reply = this.active?.speaking ? this.active : undefined;
+    if (!reply && !this.playback.playing) return false;
+    reply?.cancel();
+    if (reply === this.active) this.active = undefined;
+    this.options.sink.note('bargeIn', { cause });
+    reply?.closeAudio?.();
     if (this.options.quirks().bareBargeIn) {
-      this.playback.forget();
+      this.playback.clear();
     } else {
-      this.sendText('ASSISTANT', 'FINAL', '{ "interrupted" : true }', 'INTERRUPTED');
+      this.output.sendText('ASSISTANT', 'FINAL', '{ "interrupted" : true }', 'INTERRUPTED');
       this.playback.sendSpokenTexts();
-      this.sendUsage({ input: { textTokens: 1 } });
+      this.output.sendUsage({ input: { textTokens: 1 } });
     }
-    this.pump();
+    this.startNext();
     return true;
   }
 
-  // What follows is used by reply.ts and playback.ts.
-
-  /** Sends an event with the completion's id. */
-  emit(name: string, body: Record<string, unknown>): void {
-    // userSpeechStart and userSpeechEnd belong to no completion.
-    const { completionId } = this;
-    const ids = name.startsWith('userSpeech') ? {} : { completionId };
-    this.options.outlet.emit(name, { ...ids, ...body });
-  }
-
-  sendUsage(delta: UsageDelta): void {
-    if (!this.closed) this.emit('usageEvent', this.usage.add(delta));
-  }
-
-  /** A whole TEXT block. */
-  sendText(
-    role: 'USER' | 'ASSISTANT',
-    stage: 'SPECULATIVE' | 'FINAL',
-    content: string,
-    stopReason: 'PARTIAL_TURN' | 'END_TURN' | 'INTERRUPTED',
-  ): void {
-    const contentId = this.options.random.uuid();
-    this.emit('contentStart', {
-      additionalModelFields: JSON.stringify({ generationStage: stage }),
-      contentId,
-      role,
-      textOutputConfiguration: { mediaType: 'text/plain' },
-      type: 'TEXT',
-    });
-    this.emit('textOutput', { content, contentId, role });
-    this.emit('contentEnd', { contentId, stopReason, type: 'TEXT' });
-  }
-
-  /** completionStart comes once a session. */
-  startCompletion(): void {
-    if (this.completionStarted) return;
-    this.completionStarted = true;
-    this.emit('completionStart', {});
-  }
-
-  /** Waits unless the session closes, which leaves the promise unresolved and its timer cancelled. */
+  /** Waits; if the dialogue closes, its timer is cancelled and the promise never settles. */
   private sleep(delay: Delay): Promise<void> {
     const ms = draw(delay, this.options.random);
     if (ms <= 0) return Promise.resolve();
@@ -275,62 +221,47 @@ export class Conversation {
     });
   }
 
-  private take(kind: 'speech' | 'text', text?: string): Turn {
+  private takeTurn(kind: 'speech' | 'text', text?: string): ScriptTurn {
     const turn = this.options.script.take(kind, text);
     if (!turn) throw new Error('the script has no turn');
     return turn;
   }
 
-  private enqueue(job: Job): void {
-    this.queue.push(job);
-    this.pump();
+  private enqueue(reply: Reply): void {
+    this.queue.push(reply);
+    this.startNext();
   }
 
-  /** Puts back a reply that had not begun: the user speaks again. */
-  private postpone(job: Job): void {
-    job.cancel();
+  /** Puts back a reply that had not started: the user speaks again. */
+  private postpone(reply: Reply): void {
+    reply.cancel();
     this.active = undefined;
-    this.queue.unshift(job.again());
+    this.queue.unshift(reply.restarted());
   }
 
-  private pump(): void {
+  private startNext(): void {
     if (this.active || this.userSpeaking || this.closed) return;
-    const job = this.queue.shift();
-    if (!job) return;
-    this.active = job;
-    runJob(this, job)
-      .catch((error) => this.broken(error))
+    const reply = this.queue.shift();
+    if (!reply) return;
+    this.active = reply;
+    this.player
+      .play(reply)
+      .catch((error) => this.internalError(error))
       .finally(() => {
-        if (this.active !== job) return;
+        if (this.active !== reply) return;
         this.active = undefined;
-        this.pump();
+        this.startNext();
       });
   }
 
-  /** A fault of the emulator itself ends the session as one of the service's would. */
-  private broken(error: unknown): void {
+  private get player(): ReplyPlayer {
+    if (!this.replyPlayer) throw new Error('the prompt has not started');
+    return this.replyPlayer;
+  }
+
+  /** An internal error of the emulator ends the session as one of the service's would. */
+  private internalError(error: unknown): void {
     const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.options.outlet.fail(new StreamError('internalServerException', TEXT.internal, why));
+    this.options.sink.fail(new StreamError('internalServerException', TEXT.internal, why));
   }
-
-  /** The reply begins: its turn is no longer extended by further speech. */
-  commit(job: Job): void {
-    job.speaking = true;
-    if (this.turn?.turn === job.turn) this.turn = undefined;
-  }
-
-  private stop(): void {
-    this.active?.cancel();
-    this.active = undefined;
-    this.queue = [];
-    this.playback.close();
-    for (const stop of this.timers) stop();
-    this.timers.clear();
-  }
-}
-
-interface ToolGroup {
-  /** toolUseId -> name of the tool, of the calls without a result. */
-  open: Map<string, string>;
-  job: Job;
 }

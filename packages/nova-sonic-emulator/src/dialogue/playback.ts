@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Clock } from '../clock.js';
-import type { Conversation } from './dialogue.js';
-import { draw } from './profile.js';
+import type { SeededRandom } from '../random.js';
+import type { OutputEvents } from './output-events.js';
+import { draw, type Profile, type Quirks } from './profile.js';
 
 interface Sentence {
   text: string;
-  /** When the listener hears it begin, and for how long; milliseconds of the clock. */
+  /** When the listener starts to hear it, and for how long; milliseconds of the clock. */
   from: number;
   durationMs: number;
 }
 
 /**
- * What the listener has heard so far. Audio is sent faster than real time, so the emulator keeps its own account
- * of the playback: it decides what counts as interrupted, and what the FINAL texts say was really spoken.
+ * What the listener has heard so far. Audio is sent faster than real time, so the emulator models the playback: it
+ * decides what counts as interrupted, and which words the FINAL texts contain.
  */
 export class Playback {
   private sentences: Sentence[] = [];
@@ -21,7 +22,10 @@ export class Playback {
 
   constructor(
     private readonly clock: Clock,
-    private readonly conversation: Conversation,
+    private readonly output: OutputEvents,
+    private readonly profile: Profile,
+    private readonly random: SeededRandom,
+    private readonly quirks: () => Quirks,
   ) {}
 
   /** True while the listener still hears something. */
@@ -29,7 +33,7 @@ export class Playback {
     return this.clock.now() < this.end;
   }
 
-  /** A sentence's audio begins to be sent: it is heard at once, or after what is still playing. */
+  /** Adds a sentence whose audio is about to be sent: it plays now, or after what is still playing. */
   add(text: string, durationMs: number): void {
     const from = Math.max(this.clock.now(), this.end);
     this.sentences.push({ text, from, durationMs });
@@ -38,21 +42,20 @@ export class Playback {
     this.cancelFinal = undefined;
   }
 
-  /** The reply is generated: its FINAL texts come some time after the listener has heard it. */
+  /** The reply is generated: its FINAL texts are due some time after the listener has heard it. */
   scheduleFinalTexts(): void {
-    const { profile, random } = this.conversation.options;
     const now = this.clock.now();
-    const due = Math.max(this.end, now + draw(profile.finalText, random));
+    const due = Math.max(this.end, now + draw(this.profile.finalText, this.random));
     this.cancelFinal?.();
     this.cancelFinal = this.clock.after(due - now, () => this.sendFinalTexts());
   }
 
-  /** What was heard whole; nothing when it was already sent. */
+  /** Sends every sentence as FINAL text; nothing if that was done already. */
   sendFinalTexts(): void {
     this.send(this.sentences.map(({ text }) => text));
   }
 
-  /** After an interruption: what was heard up to now. */
+  /** After an interruption: sends the words that were heard until now. */
   sendSpokenTexts(): void {
     const now = this.clock.now();
     const spoken = this.sentences.map(({ text, from, durationMs }) =>
@@ -61,24 +64,20 @@ export class Playback {
     this.send(spoken.filter(Boolean), 'PARTIAL_TURN');
   }
 
-  /** Drops the account: nothing plays any more. */
-  forget(): void {
+  /** Forgets all sentences: nothing plays any more. */
+  clear(): void {
     this.cancelFinal?.();
     this.cancelFinal = undefined;
     this.sentences = [];
     this.end = 0;
   }
 
-  close(): void {
-    this.forget();
-  }
-
   private send(texts: string[], first: 'END_TURN' | 'PARTIAL_TURN' = 'END_TURN'): void {
-    this.forget();
-    if (this.conversation.options.quirks().noFinalText) return;
+    this.clear();
+    if (this.quirks().noFinalText) return;
     // END_TURN on the first block, PARTIAL_TURN on the rest: the capture's order, which delimits nothing.
     texts.forEach((text, i) => {
-      this.conversation.sendText('ASSISTANT', 'FINAL', text, i === 0 ? first : 'PARTIAL_TURN');
+      this.output.sendText('ASSISTANT', 'FINAL', text, i === 0 ? first : 'PARTIAL_TURN');
     });
   }
 }

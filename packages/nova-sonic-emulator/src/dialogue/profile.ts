@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Random } from '../random.js';
-
-/** `endpointingSensitivity` of sessionStart. */
-export type Sensitivity = 'HIGH' | 'MEDIUM' | 'LOW';
+import type { Sensitivity } from '../protocol/events.js';
+import type { SeededRandom } from '../random.js';
 
 /** A delay in milliseconds: fixed, or drawn from [low, high) with the seed. */
 export type Delay = number | readonly [low: number, high: number];
+
+/** Deviations that the real service shows at times. */
+export interface Quirks {
+  /** The USER text arrives before userSpeechEnd. */
+  textBeforeSpeechEnd: boolean;
+  /** A barge-in shows as userSpeechStart alone, without the interrupted texts. */
+  bareBargeIn: boolean;
+  /** The assistant's FINAL texts are never sent. */
+  noFinalText: boolean;
+}
 
 /**
  * When the emulator does what. Defaults (`capture`) from the real capture (README.md, source C);
@@ -18,11 +26,11 @@ export interface Profile {
   nextUsage: readonly [Delay, Delay];
   /** Audio from the first voiced sample until the start of speech is detected. */
   speechStart: number;
-  /** The same for a user who goes on before the reply has begun (capture: 87 ms). */
+  /** The same for a user who speaks again before the reply has started (capture: 87 ms). */
   speechResume: number;
   /** Start detected -> userSpeechStart sent. */
   speechStartLag: Delay;
-  /** Audio of silence that ends a turn, per sensitivity: the documented pause less the lag below. */
+  /** Audio of silence that ends a turn, per sensitivity: the documented pause minus the lag below. */
   pause: Record<Sensitivity, number>;
   /** The same for a turn that began as a barge-in. */
   bargeInPause: number;
@@ -89,5 +97,5 @@ export const PROFILES: Record<'capture' | 'fast', Profile> = {
 };
 
 /** The value of a delay, drawn where it is a range. */
-export const draw = (delay: Delay, random: Random): number =>
+export const draw = (delay: Delay, random: SeededRandom): number =>
   typeof delay === 'number' ? delay : random.between(delay[0], delay[1]);

@@ -1,26 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Clock } from '../clock.js';
 import { StreamError } from '../protocol/errors.js';
-import type { Conversation } from './dialogue.js';
-import { type Delay, draw } from './profile.js';
-import { type Context, fill, fillAll, type ScriptedCall, type Step, type Turn } from './script.js';
+import type { Voice } from '../protocol/models.js';
+import type { SeededRandom } from '../random.js';
+import type { Speaker } from '../speech/speech-synthesizer.js';
+import type { EventSink, OutputEvents } from './output-events.js';
+import type { Playback } from './playback.js';
+import { type Delay, draw, type Profile } from './profile.js';
+import {
+  fill,
+  fillAll,
+  type PlaceholderValues,
+  type ScriptedCall,
+  type ScriptStep,
+  type ScriptTurn,
+} from './script.js';
 import { SPEECH_TOKENS_PER_SECOND, textTokens } from './usage.js';
 
 /** 20 speech tokens for every 800 ms of output (capture). */
 const USAGE_EVERY_MS = 800;
 const USAGE_TOKENS = 20;
-/** The tokens of a text are told some 13 ms before the text (capture). */
+/** The usageEvent of a text comes some 13 ms before the text (capture). */
 const USAGE_LEAD_MS = 13;
 
 /** A reply, or the rest of one that waited for tools. */
-export class Job {
+export class Reply {
   /** The first text or tool call was sent. */
   speaking = false;
   /** Results of tools so far, by name. */
   readonly results = new Map<string, unknown>();
-  /** Tokens of typed text, told with the reply's first usage. */
+  /** Tokens of typed text, sent with the reply's first usageEvent. */
   inputTokens = 0;
-  /** Milliseconds of audio sent whose tokens no usageEvent has told yet. */
-  unpaidMs = 0;
+  /** Milliseconds of audio sent that no usageEvent has counted yet. */
+  unreportedAudioMs = 0;
   /** When the scenario interrupts the reply, counted from its first sound. */
   interruptAfterMs?: number;
   /** Closes an open AUDIO block when the reply is interrupted. */
@@ -29,8 +41,8 @@ export class Job {
   private wake?: () => void;
 
   constructor(
-    readonly turn: Turn,
-    readonly steps: readonly Step[],
+    readonly turn: ScriptTurn,
+    readonly steps: readonly ScriptStep[],
     readonly delay: Delay,
   ) {}
 
@@ -38,16 +50,16 @@ export class Job {
     return this.over;
   }
 
-  get context(): Context {
+  get placeholders(): PlaceholderValues {
     return { user: this.turn.user, results: this.results };
   }
 
-  /** The same, from the beginning. */
-  again(): Job {
-    const job = new Job(this.turn, this.steps, this.delay);
-    for (const [name, result] of this.results) job.results.set(name, result);
-    job.inputTokens = this.inputTokens;
-    return job;
+  /** A copy that starts from the beginning. */
+  restarted(): Reply {
+    const reply = new Reply(this.turn, this.steps, this.delay);
+    for (const [name, result] of this.results) reply.results.set(name, result);
+    reply.inputTokens = this.inputTokens;
+    return reply;
   }
 
   cancel(): void {
@@ -55,12 +67,12 @@ export class Job {
     this.wake?.();
   }
 
-  /** False when the job was cancelled meanwhile. */
-  wait(conversation: Conversation, ms: number): Promise<boolean> {
+  /** Resolves to false when the reply was cancelled meanwhile. */
+  wait(clock: Clock, ms: number): Promise<boolean> {
     if (this.over) return Promise.resolve(false);
     if (ms <= 0) return Promise.resolve(true);
     return new Promise((resolve) => {
-      const stop = conversation.options.clock.after(ms, () => {
+      const stop = clock.after(ms, () => {
         this.wake = undefined;
         resolve(!this.over);
       });
@@ -72,167 +84,219 @@ export class Job {
   }
 }
 
-/** Carries out a reply's steps; returns early when it is interrupted. */
-export async function runJob(conversation: Conversation, job: Job): Promise<void> {
-  const { outlet, random } = conversation.options;
-  prefetch(conversation, job);
-  let delay = draw(job.delay, random);
-  for (const [i, step] of job.steps.entries()) {
-    if ('pauseMs' in step) {
-      delay += step.pauseMs;
-    } else if ('interruptAfterMs' in step) {
-      job.interruptAfterMs = step.interruptAfterMs;
-    } else if ('error' in step) {
-      if (!(await job.wait(conversation, delay))) return;
-      const { type, message } = step.error;
-      outlet.fail(new StreamError(type, message, 'the scenario says so'));
-      return;
-    } else if ('tools' in step) {
-      if (!(await job.wait(conversation, delay))) return;
-      conversation.startCompletion();
-      conversation.commit(job);
-      const missing = step.tools.find(({ name }) => !conversation.settings.toolNames.has(name));
-      if (missing) {
-        await sayMissing(conversation, job, missing.name);
+/** What a reply asks of its dialogue. */
+export interface ReplyHost {
+  /** The reply starts: further speech no longer extends its turn. */
+  commit(reply: Reply): void;
+  /** Registers calls (toolUseId -> name) whose results `continuation` waits for. */
+  expect(calls: Map<string, string>, continuation: Reply): void;
+  /** Acts as though the user had interrupted; false when nothing was being said. */
+  interrupt(cause: 'scenario'): boolean;
+}
+
+/** What promptStart settled. */
+export interface PromptSettings {
+  voice: Voice;
+  /** Of the output, in Hz. */
+  sampleRate: number;
+  toolNames: ReadonlySet<string>;
+}
+
+/** What a reply is played with. */
+export interface ReplyContext {
+  clock: Clock;
+  random: SeededRandom;
+  profile: Profile;
+  speaker: Speaker;
+  sink: EventSink;
+  output: OutputEvents;
+  playback: Playback;
+}
+
+/** Plays replies: texts, audio and tool calls, at the profile's pace. */
+export class ReplyPlayer {
+  constructor(
+    private readonly context: ReplyContext,
+    private readonly prompt: PromptSettings,
+    private readonly host: ReplyHost,
+  ) {}
+
+  /** Carries out a reply's steps; resolves early when it is interrupted. */
+  async play(reply: Reply): Promise<void> {
+    const { clock, output, random, sink } = this.context;
+    this.prefetch(reply);
+    let delay = draw(reply.delay, random);
+    for (const [i, step] of reply.steps.entries()) {
+      if ('pauseMs' in step) {
+        delay += step.pauseMs;
+      } else if ('interruptAfterMs' in step) {
+        reply.interruptAfterMs = step.interruptAfterMs;
+      } else if ('error' in step) {
+        if (!(await reply.wait(clock, delay))) return;
+        const { type, message } = step.error;
+        sink.fail(new StreamError(type, message, 'an error step of the scenario'));
         return;
+      } else if ('tools' in step) {
+        if (!(await reply.wait(clock, delay))) return;
+        output.startCompletion();
+        this.host.commit(reply);
+        const undeclared = step.tools.find(({ name }) => !this.prompt.toolNames.has(name));
+        if (undeclared) await this.sayUndeclared(reply, undeclared.name);
+        else this.callTools(reply, step.tools, reply.steps.slice(i + 1));
+        return;
+      } else {
+        const text = fill(step.say, reply.placeholders, this.unknownPlaceholder);
+        const last = !reply.steps.slice(i + 1).some((later) => 'say' in later || 'tools' in later);
+        if (!(await this.say(reply, text, delay, last))) return;
+        delay = 0;
       }
-      callTools(conversation, job, step.tools, job.steps.slice(i + 1));
-      return;
-    } else {
-      const text = fill(step.say, job.context, missing(conversation));
-      const last = !job.steps.slice(i + 1).some((later) => 'say' in later || 'tools' in later);
-      if (!(await say(conversation, job, text, delay, last))) return;
-      delay = 0;
+    }
+    await reply.wait(clock, delay);
+  }
+
+  /** Sentences without placeholders are synthesised before they are due. */
+  private prefetch(reply: Reply): void {
+    for (const step of reply.steps) {
+      if ('say' in step && !step.say.includes('{{')) {
+        void this.synthesize(reply, step.say).catch(() => {});
+      }
     }
   }
-  await job.wait(conversation, delay);
-}
 
-/** Sentences without placeholders can be synthesised before they are due. */
-function prefetch(conversation: Conversation, job: Job): void {
-  for (const step of job.steps) {
-    if ('say' in step && !step.say.includes('{{')) {
-      void synthesize(conversation, job, step.say).catch(() => {});
-    }
+  private synthesize(reply: Reply, text: string): Promise<Int16Array> {
+    const { voice, sampleRate } = this.prompt;
+    const { locale } = reply.turn;
+    return this.context.speaker.say(text, locale ? { ...voice, locale } : voice, sampleRate);
   }
-}
 
-function synthesize(conversation: Conversation, job: Job, text: string): Promise<Int16Array> {
-  const { voice, sampleRate } = conversation.settings;
-  const spoken = job.turn.locale ? { ...voice, locale: job.turn.locale } : voice;
-  return conversation.options.speaker.say(text, spoken, sampleRate);
-}
-
-/** Stands in for a placeholder that refers to nothing, and tells of it. */
-const missing = (conversation: Conversation) => (path: string) => {
-  conversation.options.outlet.note('warning', {
-    text: `scenario: nothing is known of {{${path}}}`,
-  });
-  return `(no ${path})`;
-};
-
-async function sayMissing(conversation: Conversation, job: Job, name: string): Promise<void> {
-  conversation.options.outlet.note('warning', {
-    text: `the scenario calls the tool ${name}, which promptStart does not declare`,
-  });
-  await say(conversation, job, `I would call the tool ${name}, but it is not declared.`, 0, true);
-}
-
-/** One sentence: SPECULATIVE text, then its audio. False when interrupted. */
-async function say(
-  conversation: Conversation,
-  job: Job,
-  text: string,
-  delay: number,
-  last: boolean,
-): Promise<boolean> {
-  const { clock, outlet, profile, random } = conversation.options;
-  const speech = synthesize(conversation, job, text);
-  speech.catch(() => {});
-  if (!(await job.wait(conversation, delay - USAGE_LEAD_MS))) return false;
-  const input = { textTokens: job.inputTokens };
-  job.inputTokens = 0;
-  conversation.sendUsage({ input, output: { textTokens: textTokens(text) } });
-  if (!(await job.wait(conversation, Math.min(delay, USAGE_LEAD_MS)))) return false;
-  conversation.startCompletion();
-  conversation.commit(job);
-  conversation.sendText('ASSISTANT', 'SPECULATIVE', text, 'PARTIAL_TURN');
-  const due = clock.now() + draw(profile.textToAudio, random);
-  let samples: Int16Array;
-  try {
-    samples = await speech;
-  } catch (error) {
-    if (job.cancelled) return false;
-    outlet.note('warning', { text: `no speech for ${JSON.stringify(text)}: ${error}` });
-    samples = new Int16Array(conversation.settings.sampleRate);
-  }
-  if (job.cancelled || !(await job.wait(conversation, due - clock.now()))) return false;
-  return sendAudio(conversation, job, text, samples, last);
-}
-
-async function sendAudio(
-  conversation: Conversation,
-  job: Job,
-  text: string,
-  samples: Int16Array,
-  last: boolean,
-): Promise<boolean> {
-  const { clock, profile, random } = conversation.options;
-  const { sampleRate } = conversation.settings;
-  const contentId = random.uuid();
-  const end = (stopReason: string) => {
-    job.closeAudio = undefined;
-    conversation.emit('contentEnd', { contentId, stopReason, type: 'AUDIO' });
+  /** Warns of a placeholder without a value and returns the text that stands in for it. */
+  private readonly unknownPlaceholder = (path: string): string => {
+    this.context.sink.note('warning', { text: `scenario: {{${path}}} has no value` });
+    return `(no ${path})`;
   };
-  conversation.emit('contentStart', {
-    audioOutputConfiguration: {
-      channelCount: 1,
-      encoding: 'base64',
-      mediaType: 'audio/lpcm',
-      sampleRateHertz: sampleRate,
-      sampleSizeBits: 16,
-    },
-    contentId,
-    role: 'ASSISTANT',
-    type: 'AUDIO',
-  });
-  job.closeAudio = () => end('INTERRUPTED');
-  conversation.playback.add(text, (samples.length / sampleRate) * 1000);
-  if (job.interruptAfterMs !== undefined) {
-    clock.after(job.interruptAfterMs, () => conversation.interrupt('scenario'));
-    job.interruptAfterMs = undefined;
+
+  private async sayUndeclared(reply: Reply, name: string): Promise<void> {
+    this.context.sink.note('warning', {
+      text: `the scenario calls the tool ${name}, which promptStart does not declare`,
+    });
+    await this.say(reply, `I would call the tool ${name}, but it is not declared.`, 0, true);
   }
 
-  const pcm = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
-  const started = clock.now();
-  let chunks = 0;
-  for (const bytes of cut(pcm.length, sampleRate, random)) {
-    // Deadlines are absolute, so that a late timer does not slow the whole reply down.
-    const due = started + chunks * profile.chunkInterval;
-    if (!(await job.wait(conversation, due - clock.now()))) return false;
-    chunks++;
-    const content = pcm.subarray(bytes.from, bytes.to).toString('base64');
-    conversation.emit('audioOutput', { content, contentId, role: 'ASSISTANT' });
-    job.unpaidMs += ((bytes.to - bytes.from) / 2 / sampleRate) * 1000;
-    if (job.unpaidMs >= USAGE_EVERY_MS) {
-      job.unpaidMs -= USAGE_EVERY_MS;
-      conversation.sendUsage({ output: { speechTokens: USAGE_TOKENS } });
+  /** One sentence: SPECULATIVE text, then its audio. Resolves to false when interrupted. */
+  private async say(reply: Reply, text: string, delay: number, last: boolean): Promise<boolean> {
+    const { clock, output, profile, random, sink } = this.context;
+    const speech = this.synthesize(reply, text);
+    speech.catch(() => {});
+    if (!(await reply.wait(clock, delay - USAGE_LEAD_MS))) return false;
+    const input = { textTokens: reply.inputTokens };
+    reply.inputTokens = 0;
+    output.sendUsage({ input, output: { textTokens: textTokens(text) } });
+    if (!(await reply.wait(clock, Math.min(delay, USAGE_LEAD_MS)))) return false;
+    output.startCompletion();
+    this.host.commit(reply);
+    output.sendText('ASSISTANT', 'SPECULATIVE', text, 'PARTIAL_TURN');
+    const due = clock.now() + draw(profile.textToAudio, random);
+    let samples: Int16Array;
+    try {
+      samples = await speech;
+    } catch (error) {
+      if (reply.cancelled) return false;
+      sink.note('warning', { text: `no speech for ${JSON.stringify(text)}: ${error}` });
+      samples = new Int16Array(this.prompt.sampleRate);
     }
+    if (reply.cancelled || !(await reply.wait(clock, due - clock.now()))) return false;
+    return this.sendAudio(reply, text, samples, last);
   }
-  if (!(await job.wait(conversation, draw(profile.audioEnd, random)))) return false;
-  end(last ? 'END_TURN' : 'PARTIAL_TURN');
-  if (!last) return true;
-  const speechTokens = Math.round((job.unpaidMs / 1000) * SPEECH_TOKENS_PER_SECOND);
-  if (speechTokens) conversation.sendUsage({ output: { speechTokens } });
-  conversation.playback.scheduleFinalTexts();
-  return true;
+
+  private async sendAudio(
+    reply: Reply,
+    text: string,
+    samples: Int16Array,
+    last: boolean,
+  ): Promise<boolean> {
+    const { clock, output, playback, profile, random } = this.context;
+    const { sampleRate } = this.prompt;
+    const contentId = random.uuid();
+    const end = (stopReason: string) => {
+      reply.closeAudio = undefined;
+      output.emit('contentEnd', { contentId, stopReason, type: 'AUDIO' });
+    };
+    output.emit('contentStart', {
+      audioOutputConfiguration: {
+        channelCount: 1,
+        encoding: 'base64',
+        mediaType: 'audio/lpcm',
+        sampleRateHertz: sampleRate,
+        sampleSizeBits: 16,
+      },
+      contentId,
+      role: 'ASSISTANT',
+      type: 'AUDIO',
+    });
+    reply.closeAudio = () => end('INTERRUPTED');
+    playback.add(text, (samples.length / sampleRate) * 1000);
+    if (reply.interruptAfterMs !== undefined) {
+      clock.after(reply.interruptAfterMs, () => this.host.interrupt('scenario'));
+      reply.interruptAfterMs = undefined;
+    }
+
+    const pcm = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
+    const started = clock.now();
+    let chunks = 0;
+    for (const bytes of audioChunks(pcm.length, sampleRate, random)) {
+      // Deadlines are absolute, so that a late timer does not slow the whole reply down.
+      const due = started + chunks * profile.chunkInterval;
+      if (!(await reply.wait(clock, due - clock.now()))) return false;
+      chunks++;
+      const content = pcm.subarray(bytes.from, bytes.to).toString('base64');
+      output.emit('audioOutput', { content, contentId, role: 'ASSISTANT' });
+      reply.unreportedAudioMs += ((bytes.to - bytes.from) / 2 / sampleRate) * 1000;
+      if (reply.unreportedAudioMs >= USAGE_EVERY_MS) {
+        reply.unreportedAudioMs -= USAGE_EVERY_MS;
+        output.sendUsage({ output: { speechTokens: USAGE_TOKENS } });
+      }
+    }
+    if (!(await reply.wait(clock, draw(profile.audioEnd, random)))) return false;
+    end(last ? 'END_TURN' : 'PARTIAL_TURN');
+    if (!last) return true;
+    const speechTokens = Math.round((reply.unreportedAudioMs / 1000) * SPEECH_TOKENS_PER_SECOND);
+    if (speechTokens) output.sendUsage({ output: { speechTokens } });
+    playback.scheduleFinalTexts();
+    return true;
+  }
+
+  private callTools(
+    reply: Reply,
+    calls: readonly ScriptedCall[],
+    rest: readonly ScriptStep[],
+  ): void {
+    const { output, profile, random } = this.context;
+    const ids = new Map<string, string>();
+    for (const { name, args } of calls) {
+      const contentId = random.uuid();
+      const toolUseId = random.uuid();
+      ids.set(toolUseId, name);
+      const content = JSON.stringify(fillAll(args, reply.placeholders, this.unknownPlaceholder));
+      output.emit('contentStart', {
+        contentId,
+        role: 'TOOL',
+        toolUseOutputConfiguration: { mediaType: 'application/json' },
+        type: 'TOOL',
+      });
+      output.emit('toolUse', { content, contentId, role: 'TOOL', toolName: name, toolUseId });
+      output.emit('contentEnd', { contentId, stopReason: 'TOOL_USE', type: 'TOOL' });
+    }
+    const continuation = new Reply(reply.turn, rest, profile.thinkTyped);
+    for (const [name, result] of reply.results) continuation.results.set(name, result);
+    this.host.expect(ids, continuation);
+  }
 }
 
-/** Chunks of 80 ms, the last of up to 200 ms; at 16 kHz of irregular size (the capture). */
-function* cut(
+/** Chunks of 80 ms, the last of up to 200 ms; at 16 kHz of irregular size (capture). */
+function* audioChunks(
   length: number,
   sampleRate: number,
-  random: { whole(low: number, high: number): number },
+  random: SeededRandom,
 ): Generator<{ from: number; to: number }> {
   const even = sampleRate * 0.08 * 2;
   const rest = sampleRate * 0.2 * 2;
@@ -242,31 +306,4 @@ function* cut(
     yield { from, to };
     from = to;
   }
-}
-
-function callTools(
-  conversation: Conversation,
-  job: Job,
-  calls: readonly ScriptedCall[],
-  rest: readonly Step[],
-): void {
-  const { random, profile } = conversation.options;
-  const ids = new Map<string, string>();
-  for (const { name, args } of calls) {
-    const contentId = random.uuid();
-    const toolUseId = random.uuid();
-    ids.set(toolUseId, name);
-    const content = JSON.stringify(fillAll(args, job.context, missing(conversation)));
-    conversation.emit('contentStart', {
-      contentId,
-      role: 'TOOL',
-      toolUseOutputConfiguration: { mediaType: 'application/json' },
-      type: 'TOOL',
-    });
-    conversation.emit('toolUse', { content, contentId, role: 'TOOL', toolName: name, toolUseId });
-    conversation.emit('contentEnd', { contentId, stopReason: 'TOOL_USE', type: 'TOOL' });
-  }
-  const continuation = new Job(job.turn, rest, profile.thinkTyped);
-  for (const [name, result] of job.results) continuation.results.set(name, result);
-  conversation.expect(ids, continuation);
 }

@@ -7,39 +7,39 @@ export interface ScriptedCall {
   args: Record<string, unknown>;
 }
 
-/** What the emulator does in a turn, one after the other. */
-export type Step =
+/** What the emulator does in a turn, in order. */
+export type ScriptStep =
   | { say: string }
   | { pauseMs: number }
   | { tools: ScriptedCall[] }
   | { error: { type: StreamException; message: string } }
-  /** Interrupts the reply so long after its first sound, as though the user had spoken. */
+  /** Interrupts the reply this long after its first sound, as though the user had spoken. */
   | { interruptAfterMs: number };
 
-/** One turn: what the user said or typed, and what is done about it. */
-export interface Turn {
+/** One turn: what the user said or typed, and how it is answered. */
+export interface ScriptTurn {
   kind: 'speech' | 'text';
   /** Typed text, or the transcripts sent so far. */
   user: string;
   /** Transcript of the nth stretch of speech of this turn (0 = first); speech in milliseconds. */
   transcript(window: number, speechMs: number): string;
-  steps: readonly Step[];
+  steps: readonly ScriptStep[];
   /** Locale that the reply is spoken in.  @default that of the session's voice */
   locale?: string;
 }
 
-/** Decides what is said: a scenario, or the default persona. One per session. */
+/** Decides what is said: a scenario, or the default replies. One per session. */
 export interface Script {
   /** The turn for something that the user said (`text` undefined) or typed; undefined to pass it on. */
-  take(kind: 'speech' | 'text', text?: string): Turn | undefined;
+  take(kind: 'speech' | 'text', text?: string): ScriptTurn | undefined;
 }
 
-/** Honest: the emulator cannot recognise words. */
-export const unheard = (speechMs: number): string =>
+/** The transcript of speech for which the script has none: the emulator cannot recognise words. */
+export const placeholderTranscript = (speechMs: number): string =>
   `[${(speechMs / 1000).toFixed(1)} s of speech]`;
 
 /** What placeholders may refer to. */
-export interface Context {
+export interface PlaceholderValues {
   /** What the user said or typed in this turn. */
   user: string;
   /** Results by tool name; `tool` is the last one. */
@@ -49,11 +49,11 @@ export interface Context {
 /**
  * Replaces `{{user}}`, `{{tool.field}}` and `{{name_of_a_tool.field.inner}}`.
  *
- * @param missing stands in for a tool or a field that does not exist
+ * @param missing returns the text for a tool or a field that does not exist
  */
 export function fill(
   template: string,
-  context: Context,
+  context: PlaceholderValues,
   missing: (path: string) => string,
 ): string {
   return template.replace(/\{\{\s*([^{}\s]+)\s*\}\}/g, (_, path: string) => {
@@ -69,8 +69,12 @@ export function fill(
   });
 }
 
-/** The same for every string inside a value. */
-export function fillAll<T>(value: T, context: Context, missing: (path: string) => string): T {
+/** Does the same for every string inside a value. */
+export function fillAll<T>(
+  value: T,
+  context: PlaceholderValues,
+  missing: (path: string) => string,
+): T {
   if (typeof value === 'string') return fill(value, context, missing) as T;
   if (Array.isArray(value)) return value.map((item) => fillAll(item, context, missing)) as T;
   if (value !== null && typeof value === 'object') {
@@ -81,7 +85,7 @@ export function fillAll<T>(value: T, context: Context, missing: (path: string) =
   return value;
 }
 
-/** Cuts a reply into sentences, as the model generates it. */
+/** Splits a reply into sentences, as the model generates it. */
 export function sentences(text: string): string[] {
   return (text.match(/\S.*?(?:[.!?…]+["”')\]]*(?=\s|$)|[。！？]|$)/gs) ?? [])
     .map((sentence) => sentence.trim())

@@ -5,7 +5,7 @@ import { HttpError, TEXT } from '../protocol/errors.js';
 import { codec, FrameError, type Message } from './frames.js';
 
 /** Credentials that the emulator accepts. */
-export interface Credentials {
+export interface EmulatorCredentials {
   accessKeyId: string;
   secretAccessKey: string;
 }
@@ -100,7 +100,7 @@ function headerValue(headers: IncomingHttpHeaders, name: string): string | undef
 export function verifyRequest(
   headers: IncomingHttpHeaders,
   authorization: Authorization,
-  credentials: Credentials,
+  credentials: EmulatorCredentials,
   now = Date.now(),
 ): ChunkVerifier {
   const { accessKeyId, date, region, service, signedHeaders, signature } = authorization;

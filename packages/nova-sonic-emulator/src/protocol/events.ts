@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
-import type { Sensitivity } from '../dialogue/profile.js';
 import { invalid, TEXT } from './errors.js';
 import type { Model } from './models.js';
 
-/** Shapes of the input events (AWS's user guide of Nova 2 Sonic, input events). Unknown fields are refused, as Bedrock does. */
+/** `endpointingSensitivity` of sessionStart. */
+export type Sensitivity = 'HIGH' | 'MEDIUM' | 'LOW';
+
+/** Shapes of the input events (AWS's user guide of Nova 2 Sonic, input events). Unknown fields are rejected, as Bedrock does. */
 const id = z.string().min(1);
 const rate = z.union([z.literal(8000), z.literal(16000), z.literal(24000)]);
 const lpcm = {
@@ -99,7 +101,7 @@ const contentStart = z.discriminatedUnion('type', [
 ]);
 const content = z.strictObject({ ...block, content: z.string() });
 
-/** The events that a model takes, by name. */
+/** The input events that a model accepts, by name. */
 export function inputSchemas(model: Model, objectSchemas: boolean) {
   return {
     sessionStart: sessionStart(model),

@@ -54,39 +54,48 @@ const NOVA_1_VOICES: ReadonlyMap<string, Voice> = new Map([
   ['greta', voice('de-DE', 'feminine')],
 ]);
 
+/** A model's facts that the wire shows. */
+export interface EmulatedModel {
+  generation: Model['generation'];
+  voices: ReadonlyMap<string, Voice>;
+  /** The day (ISO 8601) after which AWS no longer serves it. */
+  endOfLife?: string;
+}
+
+/** The models that the emulator serves, by id. */
+export const EMULATED_MODELS: Readonly<Record<string, EmulatedModel>> = {
+  'amazon.nova-2-sonic-v1:0': { generation: '2', voices: NOVA_2_VOICES },
+  'amazon.nova-2-5-sonic': { generation: '2.5', voices: NOVA_2_VOICES },
+  'amazon.nova-sonic-v1:0': { generation: '1', voices: NOVA_1_VOICES, endOfLife: '2026-09-14' },
+};
+
 /** `us.`, `eu.`, `apac.`, `global.` …: a cross-Region inference profile's prefix. */
 const PROFILE_PREFIX = /^[a-z]{2,8}\./;
+/** Nova 2 and later answer to their id with and without this suffix. */
+const VERSION = /-v1:0$/;
 
 /**
  * Finds a model by the id of the request: a model id, an inference profile's id or the ARN of either.
  *
- * @param allowEndOfLife lets `amazon.nova-sonic-v1:0` through, whose end of life was 2026-09-14.
- * @throws HttpError 400 for an unknown id, 404 for a model past its end of life.
+ * @param allowEndOfLife serves a model past its end of life
+ * @throws HttpError 400 for an unknown id, 404 for a model past its end of life
  */
 export function findModel(id: string, allowEndOfLife: boolean): Model {
   const name = id.startsWith('arn:') ? id.slice(id.lastIndexOf('/') + 1) : id;
   const bare = name.startsWith('amazon.') ? name : name.replace(PROFILE_PREFIX, '');
-  if (/^amazon\.nova-2-sonic(-v1:0)?$/.test(bare)) {
-    return { id, generation: '2', voices: NOVA_2_VOICES };
-  }
-  if (/^amazon\.nova-2-5-sonic(-v1:0)?$/.test(bare)) {
-    return { id, generation: '2.5', voices: NOVA_2_VOICES };
-  }
-  if (bare === 'amazon.nova-sonic-v1:0') {
-    if (!allowEndOfLife) {
-      throw new HttpError(
-        404,
-        'ResourceNotFoundException',
-        TEXT.endOfLife,
-        'amazon.nova-sonic-v1:0 ended on 2026-09-14; --allow-end-of-life lets it through here',
-      );
-    }
-    return { id, generation: '1', voices: NOVA_1_VOICES };
-  }
-  throw new HttpError(
-    400,
-    'ValidationException',
-    TEXT.modelId,
-    `no Nova Sonic model has the id ${JSON.stringify(id)}`,
+  const known = Object.entries(EMULATED_MODELS).find(
+    ([known, { generation }]) =>
+      known === bare ||
+      (generation !== '1' && known.replace(VERSION, '') === bare.replace(VERSION, '')),
   );
+  if (!known) {
+    const why = `no Nova Sonic model has the id ${JSON.stringify(id)}`;
+    throw new HttpError(400, 'ValidationException', TEXT.modelId, why);
+  }
+  const [modelId, { endOfLife, generation, voices }] = known;
+  if (endOfLife && !allowEndOfLife) {
+    const why = `${modelId} reached its end of life on ${endOfLife}; --allow-end-of-life serves it here`;
+    throw new HttpError(404, 'ResourceNotFoundException', TEXT.endOfLife, why);
+  }
+  return { id, generation, voices };
 }

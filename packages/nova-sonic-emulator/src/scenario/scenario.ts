@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import {
+  placeholderTranscript,
   type Script,
   type ScriptedCall,
-  type Step,
+  type ScriptStep,
+  type ScriptTurn,
   sentences,
-  type Turn,
-  unheard,
 } from '../dialogue/script.js';
 import { DEFAULT_MESSAGE, type StreamException } from '../protocol/errors.js';
 
@@ -41,7 +41,7 @@ export interface ScenarioTurn {
   /** Interrupts the reply so many milliseconds after its first sound. */
   interrupt?: number;
   /** Ends the stream with an exception after the reply. */
-  error?: ScenarioError;
+  error?: ErrorStep;
   /** Instead of tools, reply, interrupt and error: any order of them. */
   steps?: ScenarioStep[];
 }
@@ -54,7 +54,7 @@ export interface ScenarioCall {
 }
 
 /** An exception inside the stream. */
-export interface ScenarioError {
+export interface ErrorStep {
   exception: StreamException;
   message?: string;
 }
@@ -65,7 +65,7 @@ export type ScenarioStep =
   | { pause: number }
   | { tools: ScenarioCall[] }
   | { interrupt: number }
-  | { error: ScenarioError };
+  | { error: ErrorStep };
 
 /** Plays a scenario's turns in order; what no turn is for goes to `otherwise`. */
 export class ScenarioScript implements Script {
@@ -80,7 +80,7 @@ export class ScenarioScript implements Script {
     );
   }
 
-  take(kind: 'speech' | 'text', text?: string): Turn | undefined {
+  take(kind: 'speech' | 'text', text?: string): ScriptTurn | undefined {
     const index = this.scenario.turns.findIndex(
       (turn, i) => (this.left[i] as number) > 0 && fits(turn, kind, text),
     );
@@ -91,7 +91,7 @@ export class ScenarioScript implements Script {
     return {
       kind,
       user: text ?? '',
-      transcript: (window, speechMs) => said[window] ?? unheard(speechMs),
+      transcript: (window, speechMs) => said[window] ?? placeholderTranscript(speechMs),
       steps: compile(turn),
       locale: this.scenario.language,
     };
@@ -103,8 +103,8 @@ function fits(turn: ScenarioTurn, kind: 'speech' | 'text', text = ''): boolean {
   return !turn.match || new RegExp(turn.match, 'i').test(text);
 }
 
-function compile(turn: ScenarioTurn): Step[] {
-  const steps: Step[] = [];
+function compile(turn: ScenarioTurn): ScriptStep[] {
+  const steps: ScriptStep[] = [];
   if (turn.delay) steps.push({ pauseMs: turn.delay });
   if (turn.steps) return [...steps, ...turn.steps.flatMap(compileStep)];
   if (turn.tools?.length) steps.push({ tools: turn.tools.map(call) });
@@ -114,7 +114,7 @@ function compile(turn: ScenarioTurn): Step[] {
   return steps;
 }
 
-function compileStep(step: ScenarioStep): Step[] {
+function compileStep(step: ScenarioStep): ScriptStep[] {
   if ('say' in step) return say(step.say);
   if ('pause' in step) return [{ pauseMs: step.pause }];
   if ('tools' in step) return [{ tools: step.tools.map(call) }];
@@ -124,4 +124,4 @@ function compileStep(step: ScenarioStep): Step[] {
 }
 
 const call = ({ name, args = {} }: ScenarioCall): ScriptedCall => ({ name, args });
-const say = (text: string): Step[] => sentences(text).map((sentence) => ({ say: sentence }));
+const say = (text: string): ScriptStep[] => sentences(text).map((sentence) => ({ say: sentence }));

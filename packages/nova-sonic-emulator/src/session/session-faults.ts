@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Quirks } from '../dialogue/dialogue.js';
+import type { ServerHttp2Stream } from 'node:http2';
+import type { Clock } from '../clock.js';
+import type { Quirks } from '../dialogue/profile.js';
 import {
   type ActiveFault,
   exceptionOf,
@@ -10,7 +12,7 @@ import {
 } from '../faults.js';
 import { encodeChunk } from '../http2/frames.js';
 import { StreamError, type StreamException } from '../protocol/errors.js';
-import type { Session } from './session.js';
+import type { OutputGate } from './stream-transport.js';
 
 /** Kinds that hold for the rest of a session instead of striking once. */
 const LASTING: readonly FaultKind[] = [
@@ -22,27 +24,40 @@ const LASTING: readonly FaultKind[] = [
 ];
 const AT_CONNECT: readonly FaultKind[] = ['throttle', 'access-denied', 'model-not-ready', 'http'];
 
-type Body = Record<string, unknown>;
+/** The session that faults strike. */
+export interface FaultTarget {
+  readonly id: string;
+  readonly stream: ServerHttp2Stream;
+  /** Sends an output event. */
+  emit(name: string, body: Record<string, unknown>): void;
+  /** Sends bytes as they are. */
+  write(bytes: Uint8Array): void;
+  /** Ends the stream with an exception. */
+  fail(error: StreamError): void;
+  /** Logs something that is not sent. */
+  note(name: string, detail: Record<string, unknown>): void;
+  sendHeaders(): void;
+}
 
 /** Applies the faults that are set to one session. */
-export class SessionFaults {
-  /** Nothing is sent any more. */
+export class SessionFaults implements OutputGate {
   silent = false;
   private readonly counts = new Map<string, number>();
   private readonly struck = new Set<ActiveFault>();
   private headersHeld = false;
-  private headersTimer?: NodeJS.Timeout;
+  private stopHeadersTimer?: () => void;
 
-  /** @param killSocket cuts the TCP connection under the session's stream */
+  /** @param killSocket closes the TCP connection under the session's stream */
   constructor(
     private readonly set: FaultSet,
-    private readonly session: Session,
+    private readonly target: FaultTarget,
+    private readonly clock: Clock,
     private readonly killSocket: () => void,
   ) {}
 
-  /** The request was admitted: faults without `after` that need no event to strike. */
+  /** The request was admitted: faults without `after` that need no event strike now. */
   begin(): void {
-    for (const entry of this.mine()) {
+    for (const entry of this.applicable()) {
       const { fault } = entry;
       if (fault.kind === 'silent' && fault.after === undefined) this.strike(entry);
       if (fault.kind === 'slow-reader' && fault.after === undefined) this.strike(entry);
@@ -50,14 +65,13 @@ export class SessionFaults {
     const late = this.lasting('late-headers');
     if (late) {
       this.headersHeld = true;
-      this.headersTimer = setTimeout(() => {
+      this.stopHeadersTimer = this.clock.after(late.delayMs, () => {
         this.headersHeld = false;
-        this.session.sendHeaders();
-      }, late.delayMs);
+        this.target.sendHeaders();
+      });
     }
   }
 
-  /** Response headers may not be sent yet. */
   holdHeaders(): boolean {
     return this.silent || this.headersHeld;
   }
@@ -70,18 +84,18 @@ export class SessionFaults {
     };
   }
 
-  /** How often an output event is sent. */
+  /** How many times an output event is sent. */
   copies(name: string): number {
     const duplicate = this.lasting('duplicate', (fault) => fault.event === name);
     return duplicate ? 2 : 1;
   }
 
-  /** An event was received or sent: faults whose moment has come strike. */
-  seen(direction: 'in' | 'out', name: string): void {
+  /** An event was received or sent: faults that waited for it strike. */
+  onEvent(direction: 'in' | 'out', name: string): void {
     for (const key of [name, `${direction}:${name}`, direction]) {
       this.counts.set(key, (this.counts.get(key) ?? 0) + 1);
     }
-    for (const entry of this.mine()) {
+    for (const entry of this.applicable()) {
       const { fault } = entry;
       if (LASTING.includes(fault.kind) || AT_CONNECT.includes(fault.kind)) continue;
       if (this.reached('after' in fault ? fault.after : undefined)) this.strike(entry);
@@ -89,13 +103,14 @@ export class SessionFaults {
   }
 
   close(): void {
-    clearTimeout(this.headersTimer);
+    this.stopHeadersTimer?.();
   }
 
-  private mine(): ActiveFault[] {
+  /** Faults that are set for this session and have not struck it. */
+  private applicable(): ActiveFault[] {
     return this.set.list().filter((entry) => {
       const { session } = entry.fault;
-      return !this.struck.has(entry) && (!session || session === this.session.id);
+      return !this.struck.has(entry) && (!session || session === this.target.id);
     });
   }
 
@@ -113,7 +128,7 @@ export class SessionFaults {
   ): Extract<Fault, { kind: Kind }> | undefined {
     const fits = ({ fault }: ActiveFault) =>
       fault.kind === kind && matches(fault as Extract<Fault, { kind: Kind }>);
-    const entry = [...this.struck].find(fits) ?? this.mine().find(fits);
+    const entry = [...this.struck].find(fits) ?? this.applicable().find(fits);
     if (!entry) return undefined;
     if (!this.struck.has(entry)) this.count(entry);
     return entry.fault as Extract<Fault, { kind: Kind }>;
@@ -122,17 +137,17 @@ export class SessionFaults {
   private count(entry: ActiveFault): void {
     this.struck.add(entry);
     this.set.strike(entry);
-    this.session.note('fault', { ...entry.fault });
+    this.target.note('fault', { ...entry.fault });
   }
 
   private strike(entry: ActiveFault): void {
     this.count(entry);
     const { fault } = entry;
-    const { stream } = this.session;
+    const { stream } = this.target;
     switch (fault.kind) {
       case 'exception': {
         const { type, message } = exceptionOf(fault);
-        this.session.fail(new StreamError(type as StreamException, message, 'fault exception'));
+        this.target.fail(new StreamError(type as StreamException, message, 'fault exception'));
         break;
       }
       case 'reset':
@@ -148,10 +163,10 @@ export class SessionFaults {
         this.silent = true;
         break;
       case 'malformed':
-        this.session.write(malformed(fault.form ?? 'json'));
+        this.target.write(malformed(fault.form ?? 'json'));
         break;
       case 'unknown-event':
-        this.session.emit('somethingNew', { content: 'an event that no client knows' });
+        this.target.emit('somethingNew', { content: 'an event that no client knows' });
         break;
       case 'slow-reader':
         this.readSlowly(fault.bytesPerSecond ?? SLOW_BYTES_PER_SECOND);
@@ -162,10 +177,10 @@ export class SessionFaults {
   }
 
   private readSlowly(bytesPerSecond: number): void {
-    const { stream } = this.session;
+    const { stream } = this.target;
     stream.on('data', (bytes: Buffer) => {
       stream.pause();
-      setTimeout(() => stream.resume(), (bytes.length / bytesPerSecond) * 1000).unref();
+      this.clock.after((bytes.length / bytesPerSecond) * 1000, () => stream.resume());
     });
   }
 }
@@ -173,7 +188,7 @@ export class SessionFaults {
 function malformed(form: 'json' | 'empty' | 'checksum'): Uint8Array {
   if (form === 'empty') return encodeChunk('{}');
   if (form === 'json') return encodeChunk('{"event":{"textOutput":');
-  const frame = encodeChunk(JSON.stringify({ event: { usageEvent: {} } satisfies Body }));
+  const frame = encodeChunk(JSON.stringify({ event: { usageEvent: {} } }));
   frame[frame.length - 1] = (frame[frame.length - 1] as number) ^ 0xff;
   return frame;
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.js';
 import type { Limits } from '../options.js';
 import { invalid, StreamError, TEXT } from '../protocol/errors.js';
 
-/** The clocks of one session: the longest connection and the two idle rules. */
+/** The time limits of one session: the longest connection and the two idle rules. */
 export class SessionLimits {
   private readonly stops: (() => void)[];
   private closed = false;
@@ -55,7 +55,7 @@ export class SessionLimits {
     for (const stop of this.stops) stop();
   }
 
-  /** One timer that is moved on when it fires: cheaper than one restarted at every frame of audio. */
+  /** One timer that is rearmed when it fires: cheaper than restarting one at every frame of audio. */
   private watch(seconds: number, last: () => number, why: string): void {
     const slot = this.stops.length;
     const arm = () => {

@@ -6,30 +6,33 @@ export interface VoiceActivity {
   predict(samples: Int16Array): Promise<number>;
 }
 
-/** When speech counts as begun and ended, in milliseconds of audio. */
-export interface EndpointTimings {
-  /** From the first voiced sample until the start is told (capture: 370 ms). */
+/** The default detector: Silero, as @livekit/local-inference ships it. */
+export const createSileroVad = (): VoiceActivity => inference.createVad();
+
+/** When speech counts as started and ended, in milliseconds of audio. */
+export interface EndpointingTimings {
+  /** From the first voiced sample until the start is reported (capture: 370 ms). */
   startMs: number;
-  /** From the last voiced sample until the end is told. */
+  /** From the last voiced sample until the end is reported. */
   pauseMs: number;
 }
 
-/** What was heard; offsets are milliseconds of audio since the session's first sample. */
-export type Heard =
+/** Speech started or ended; offsets are milliseconds of audio since the session's first sample. */
+export type SpeechEvent =
   | { kind: 'start'; offsetMs: number }
   | { kind: 'end'; offsetMs: number; detectedMs: number; speechMs: number };
 
 const WINDOW = 512;
 const WINDOW_MS = 32;
 const VAD_RATE = 16_000;
-/** Silero's usual thresholds: one to begin, a lower one to go on. */
+/** Silero's usual thresholds: one to start, a lower one to continue. */
 const VOICED = 0.5;
 const STILL_VOICED = 0.35;
-/** A click or a cough is no speech: less voice than this in the first `startMs` is dropped. */
+/** A click or a cough is not speech: less voice than this in the first `startMs` is dropped. */
 const MIN_VOICED_MS = 128;
 
-/** Listens to one session's audio: finds where speech begins and ends. */
-export class Ears {
+/** Finds where speech starts and ends in one session's audio. */
+export class SpeechDetector {
   private readonly samples = new Int16Array(WINDOW);
   private filled = 0;
   private position = 0;
@@ -44,19 +47,19 @@ export class Ears {
   private speaking = false;
 
   /**
-   * @param sampleRate of the input, Hz: 8,000, 16,000 or 24,000
+   * @param sampleRate of the input, in Hz: 8,000, 16,000 or 24,000
    * @param timings read at every window: they may change with the dialogue
-   * @param failed is told when the detector itself fails
+   * @param onError receives the error when the detector itself fails
    */
   constructor(
     private readonly sampleRate: number,
-    private readonly timings: () => EndpointTimings,
-    private readonly heard: (event: Heard) => void,
-    private readonly failed: (error: unknown) => void,
-    private readonly vad: VoiceActivity = inference.createVad(),
+    private readonly timings: () => EndpointingTimings,
+    private readonly onSpeech: (event: SpeechEvent) => void,
+    private readonly onError: (error: unknown) => void,
+    private readonly vad: VoiceActivity = createSileroVad(),
   ) {}
 
-  /** Milliseconds of audio judged so far. */
+  /** Milliseconds of audio processed so far. */
   get offsetMs(): number {
     return this.windows * WINDOW_MS;
   }
@@ -75,7 +78,7 @@ export class Ears {
       this.position -= 1;
       this.previous = sample;
     }
-    if (!this.busy && this.queue.length) this.judge().catch(this.failed);
+    if (!this.busy && this.queue.length) this.detect().catch(this.onError);
   }
 
   private add(sample: number): void {
@@ -86,7 +89,7 @@ export class Ears {
     }
   }
 
-  private async judge(): Promise<void> {
+  private async detect(): Promise<void> {
     this.busy = true;
     try {
       for (let window = this.queue.shift(); window; window = this.queue.shift()) {
@@ -112,20 +115,20 @@ export class Ears {
     if (!this.speaking && now - this.voicedFrom >= startMs) {
       if (this.voicedMs >= Math.min(MIN_VOICED_MS, startMs)) {
         this.speaking = true;
-        this.heard({ kind: 'start', offsetMs: this.voicedFrom });
+        this.onSpeech({ kind: 'start', offsetMs: this.voicedFrom });
       } else if (!voiced) {
-        this.forget();
+        this.reset();
       }
     }
     if (this.speaking && now - this.voicedTo >= pauseMs) {
       const speechMs = this.voicedTo - (this.voicedFrom ?? this.voicedTo);
       this.speaking = false;
-      this.heard({ kind: 'end', offsetMs: this.voicedTo, detectedMs: now, speechMs });
-      this.forget();
+      this.onSpeech({ kind: 'end', offsetMs: this.voicedTo, detectedMs: now, speechMs });
+      this.reset();
     }
   }
 
-  private forget(): void {
+  private reset(): void {
     this.voicedFrom = undefined;
     this.voicedMs = 0;
   }

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { Persona } from '../../../../packages/nova-sonic-emulator/src/dialogue/default-script.js';
+import { DefaultScript } from '../../../../packages/nova-sonic-emulator/src/dialogue/default-script.js';
 import {
-  Conversation,
-  type ConversationOptions,
-  type Quirks,
+  Dialogue,
+  type DialogueOptions,
 } from '../../../../packages/nova-sonic-emulator/src/dialogue/dialogue.js';
-import { PROFILES } from '../../../../packages/nova-sonic-emulator/src/dialogue/profile.js';
+import {
+  PROFILES,
+  type Quirks,
+} from '../../../../packages/nova-sonic-emulator/src/dialogue/profile.js';
 import type { StreamError } from '../../../../packages/nova-sonic-emulator/src/protocol/errors.js';
-import { findModel } from '../../../../packages/nova-sonic-emulator/src/protocol/models.js';
-import { Random } from '../../../../packages/nova-sonic-emulator/src/random.js';
+import { SeededRandom } from '../../../../packages/nova-sonic-emulator/src/random.js';
 import {
   ScenarioScript,
   type ScenarioTurn,
 } from '../../../../packages/nova-sonic-emulator/src/scenario/scenario.js';
 import { ManualClock } from '../support/manual-clock.js';
 
-export interface Sent {
+export interface SentEvent {
   t: number;
   name: string;
   // biome-ignore lint/suspicious/noExplicitAny: tests look into every field
@@ -27,31 +28,31 @@ export interface Sent {
 export const RATE = 8_000;
 const lengthMs = (text: string) => (text.includes(',') ? 2000 : 1000);
 
-/** A conversation on a clock of its own, with a user who speaks when told. */
-export class Stage {
+/** A dialogue on a manual clock, with a user who speaks on request. */
+export class DialogueHarness {
   readonly clock = new ManualClock();
-  readonly sent: Sent[] = [];
-  readonly notes: Sent[] = [];
+  readonly sent: SentEvent[] = [];
+  readonly notes: SentEvent[] = [];
   readonly failures: StreamError[] = [];
   readonly quirks: Quirks = {
     textBeforeSpeechEnd: false,
     bareBargeIn: false,
     noFinalText: false,
   };
-  readonly conversation: Conversation;
+  readonly dialogue: Dialogue;
   private offset = 0;
 
-  constructor(turns: ScenarioTurn[], options: Partial<ConversationOptions> = {}) {
-    const random = new Random(7);
-    this.conversation = new Conversation({
+  constructor(turns: ScenarioTurn[], options: Partial<DialogueOptions> = {}) {
+    const random = new SeededRandom(7);
+    this.dialogue = new Dialogue({
       clock: this.clock,
       random,
       profile: PROFILES.capture,
       speaker: {
         say: async (text, _, sampleRate) => new Int16Array((sampleRate * lengthMs(text)) / 1000),
       },
-      script: new ScenarioScript({ turns }, new Persona(random)),
-      outlet: {
+      script: new ScenarioScript({ turns }, new DefaultScript(random)),
+      sink: {
         emit: (name, body) => this.sent.push({ t: this.clock.now(), name, body }),
         note: (name, body) => this.notes.push({ t: this.clock.now(), name, body }),
         fail: (error) => this.failures.push(error),
@@ -59,9 +60,7 @@ export class Stage {
       quirks: () => this.quirks,
       ...options,
     });
-    const model = findModel('amazon.nova-2-sonic-v1:0', false);
-    void this.conversation.start({
-      model,
+    void this.dialogue.start({
       voice: { locale: 'en-US', register: 'feminine' },
       sampleRate: RATE,
       toolNames: new Set(['clock', 'calendar']),
@@ -76,14 +75,14 @@ export class Stage {
 
   async begin(): Promise<void> {
     this.offset = this.clock.now();
-    this.conversation.heard({ kind: 'start', offsetMs: this.offset });
+    this.dialogue.speechEvent({ kind: 'start', offsetMs: this.offset });
     await this.clock.advance(1000);
   }
 
   async finish(pauseMs = 1600): Promise<void> {
     const offsetMs = this.clock.now();
     await this.clock.advance(pauseMs);
-    this.conversation.heard({
+    this.dialogue.speechEvent({
       kind: 'end',
       offsetMs,
       detectedMs: offsetMs + pauseMs,
@@ -102,11 +101,11 @@ export class Stage {
       .map(({ body }) => body.content);
   }
 
-  of(name: string): Sent[] {
+  of(name: string): SentEvent[] {
     return this.sent.filter((event) => event.name === name);
   }
 
-  /** Names and the telling field of the events since a moment, without usage and audio. */
+  /** Names and the distinguishing field of the events since a time, without usage and audio. */
   outline(since = 0): string[] {
     return this.sent
       .filter(({ t, name }) => t >= since && name !== 'usageEvent' && name !== 'audioOutput')

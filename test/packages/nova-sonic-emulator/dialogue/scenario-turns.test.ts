@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { AUDIO, Stage } from './dialogue-harness.js';
+import { AUDIO, DialogueHarness } from './dialogue-harness.js';
 
-let stage: Stage;
+let harness: DialogueHarness;
 beforeEach(() => {
-  stage = new Stage([
+  harness = new DialogueHarness([
     { user: 'What is a clock?', reply: 'A clock tells time. It has hands, mostly.' },
     { user: 'And a watch?', reply: 'A watch is a small clock.' },
   ]);
@@ -12,40 +12,42 @@ beforeEach(() => {
 
 describe('what a scenario may do besides', () => {
   it('pauses before a reply', async () => {
-    stage = new Stage([{ user: 'A', delay: 3000, reply: 'B.' }]);
-    await stage.speak();
-    await stage.clock.advance(3200);
-    expect(stage.texts('ASSISTANT', 'SPECULATIVE')).toEqual([]);
-    await stage.clock.advance(1000);
-    expect(stage.texts('ASSISTANT', 'SPECULATIVE')).toEqual(['B.']);
+    harness = new DialogueHarness([{ user: 'A', delay: 3000, reply: 'B.' }]);
+    await harness.speak();
+    await harness.clock.advance(3200);
+    expect(harness.texts('ASSISTANT', 'SPECULATIVE')).toEqual([]);
+    await harness.clock.advance(1000);
+    expect(harness.texts('ASSISTANT', 'SPECULATIVE')).toEqual(['B.']);
   });
 
   it('interrupts itself', async () => {
-    stage = new Stage([{ user: 'A', interrupt: 500, reply: 'One, two. Three.' }]);
-    await stage.speak();
-    await stage.clock.advance(5000);
-    expect(stage.notes.filter(({ name }) => name === 'bargeIn').map(({ body }) => body)).toEqual([
+    harness = new DialogueHarness([{ user: 'A', interrupt: 500, reply: 'One, two. Three.' }]);
+    await harness.speak();
+    await harness.clock.advance(5000);
+    expect(harness.notes.filter(({ name }) => name === 'bargeIn').map(({ body }) => body)).toEqual([
       { cause: 'scenario' },
     ]);
-    expect(stage.texts('ASSISTANT', 'FINAL')).toEqual(['{ "interrupted" : true }']);
+    expect(harness.texts('ASSISTANT', 'FINAL')).toEqual(['{ "interrupted" : true }']);
   });
 
   it('ends the stream with an exception, after what it says first', async () => {
-    stage = new Stage([
+    harness = new DialogueHarness([
       {
         user: 'A',
         reply: 'One.',
         error: { exception: 'modelStreamErrorException', message: 'gone' },
       },
     ]);
-    await stage.speak();
-    await stage.clock.advance(5000);
-    expect(stage.texts('ASSISTANT', 'SPECULATIVE')).toEqual(['One.']);
-    expect(stage.failures).toMatchObject([{ type: 'modelStreamErrorException', message: 'gone' }]);
+    await harness.speak();
+    await harness.clock.advance(5000);
+    expect(harness.texts('ASSISTANT', 'SPECULATIVE')).toEqual(['One.']);
+    expect(harness.failures).toMatchObject([
+      { type: 'modelStreamErrorException', message: 'gone' },
+    ]);
   });
 
   it('speaks before and after a tool', async () => {
-    stage = new Stage([
+    harness = new DialogueHarness([
       {
         user: 'A',
         steps: [
@@ -56,13 +58,13 @@ describe('what a scenario may do besides', () => {
         ],
       },
     ]);
-    await stage.speak();
-    await stage.clock.advance(4000);
-    const [use] = stage.of('toolUse');
-    stage.conversation.toolResult(use?.body.toolUseId, { time: 'noon' });
-    await stage.clock.advance(5000);
+    await harness.speak();
+    await harness.clock.advance(4000);
+    const [use] = harness.of('toolUse');
+    harness.dialogue.toolResult(use?.body.toolUseId, { time: 'noon' });
+    await harness.clock.advance(5000);
     expect(
-      stage
+      harness
         .outline()
         .filter((line) => /AUDIO|TOOL_USE|textOutput/.test(line))
         .slice(1, 8),
@@ -76,19 +78,19 @@ describe('what a scenario may do besides', () => {
   });
 
   it('sends the USER text before userSpeechEnd where asked to', async () => {
-    stage.quirks.textBeforeSpeechEnd = true;
-    await stage.speak();
-    await stage.clock.advance(1000);
-    const outline = stage.outline();
+    harness.quirks.textBeforeSpeechEnd = true;
+    await harness.speak();
+    await harness.clock.advance(1000);
+    const outline = harness.outline();
     expect(outline.indexOf('userSpeechEnd')).toBeGreaterThan(
       outline.indexOf('contentEnd TEXT PARTIAL_TURN'),
     );
   });
 
   it('sends no FINAL texts where asked not to', async () => {
-    stage.quirks.noFinalText = true;
-    await stage.speak();
-    await stage.clock.advance(30_000);
-    expect(stage.texts('ASSISTANT', 'FINAL')).toEqual([]);
+    harness.quirks.noFinalText = true;
+    await harness.speak();
+    await harness.clock.advance(30_000);
+    expect(harness.texts('ASSISTANT', 'FINAL')).toEqual([]);
   });
 });

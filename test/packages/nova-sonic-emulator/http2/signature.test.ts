@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   type Emulator,
   startEmulator,
-} from '../../../../packages/nova-sonic-emulator/src/emulator.js';
+} from '../../../../packages/nova-sonic-emulator/src/index.js';
 import { sdkClient, TestClient } from '../support/client.js';
 import {
   chunk,

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { Persona } from '../../../../packages/nova-sonic-emulator/src/dialogue/default-script.js';
+import { DefaultScript } from '../../../../packages/nova-sonic-emulator/src/dialogue/default-script.js';
 import { fill, sentences } from '../../../../packages/nova-sonic-emulator/src/dialogue/script.js';
-import { Random } from '../../../../packages/nova-sonic-emulator/src/random.js';
+import { SeededRandom } from '../../../../packages/nova-sonic-emulator/src/random.js';
 import {
   ScenarioScript,
   type ScenarioTurn,
@@ -148,7 +148,7 @@ describe('the examples', () => {
 
 describe('turns', () => {
   const script = (...turns: ScenarioTurn[]) =>
-    new ScenarioScript({ turns }, new Persona(new Random(1)));
+    new ScenarioScript({ turns }, new DefaultScript(new SeededRandom(1)));
   const said = (taken: ReturnType<ScenarioScript['take']>) =>
     taken?.steps.map((step) => ('say' in step ? step.say : Object.keys(step)[0])).join(' ');
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
-  Ears,
-  type EndpointTimings,
-  type Heard,
+  type EndpointingTimings,
+  SpeechDetector,
+  type SpeechEvent,
   type VoiceActivity,
 } from '../../../../packages/nova-sonic-emulator/src/speech/speech-detector.js';
 import { spoken } from '../support/client.js';
 import { settle } from '../support/manual-clock.js';
 
 const RATE = 16_000;
-const TIMINGS: EndpointTimings = { startMs: 352, pauseMs: 1600 };
+const TIMINGS: EndpointingTimings = { startMs: 352, pauseMs: 1600 };
 const window = (count: number) => Buffer.alloc(count * 1024);
 
 const fail = (error: unknown) => {
@@ -19,10 +19,10 @@ const fail = (error: unknown) => {
 
 /** Hears what it is told: one probability a window. */
 function scripted(probabilities: number[], timings = TIMINGS) {
-  const heard: Heard[] = [];
+  const heard: SpeechEvent[] = [];
   let i = 0;
   const vad: VoiceActivity = { predict: async () => probabilities[i++] ?? 0 };
-  const ears = new Ears(
+  const ears = new SpeechDetector(
     RATE,
     () => timings,
     (event) => heard.push(event),
@@ -32,7 +32,7 @@ function scripted(probabilities: number[], timings = TIMINGS) {
   return { ears, heard };
 }
 
-async function hear(probabilities: number[], timings = TIMINGS): Promise<Heard[]> {
+async function hear(probabilities: number[], timings = TIMINGS): Promise<SpeechEvent[]> {
   const { ears, heard } = scripted(probabilities, timings);
   ears.push(window(probabilities.length));
   for (let i = 0; i < 5; i++) await settle();
@@ -102,7 +102,7 @@ it('a voice that fades is still a voice', async () => {
 
 describe('audio of any rate and length', () => {
   it.each([8000, 16_000, 24_000])('%i Hz is counted in the same milliseconds', async (rate) => {
-    const ears = new Ears(
+    const ears = new SpeechDetector(
       rate,
       () => TIMINGS,
       () => {},
@@ -119,7 +119,7 @@ describe('audio of any rate and length', () => {
 it('a detector that fails is told of', async () => {
   const failures: unknown[] = [];
   const vad = { predict: () => Promise.reject(new Error('no model')) };
-  const ears = new Ears(
+  const ears = new SpeechDetector(
     RATE,
     () => TIMINGS,
     () => {},
@@ -137,10 +137,10 @@ describe('with the real detector', () => {
     speech = await spoken('What time is it in Tokyo?');
   });
 
-  const listen = async (parts: Int16Array[]): Promise<Heard[]> => {
-    const heard: Heard[] = [];
+  const listen = async (parts: Int16Array[]): Promise<SpeechEvent[]> => {
+    const heard: SpeechEvent[] = [];
     const done = new Promise<void>((resolve, reject) => {
-      const ears = new Ears(
+      const ears = new SpeechDetector(
         RATE,
         () => TIMINGS,
         (event) => {

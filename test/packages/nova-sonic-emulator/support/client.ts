@@ -3,7 +3,7 @@ import {
   BedrockRuntimeClient,
   InvokeModelWithBidirectionalStreamCommand,
 } from '@aws-sdk/client-bedrock-runtime';
-import type { Emulator } from '../../../../packages/nova-sonic-emulator/src/emulator.js';
+import type { Emulator } from '../../../../packages/nova-sonic-emulator/src/index.js';
 import { SpeechSynthesizer } from '../../../../packages/nova-sonic-emulator/src/speech/speech-synthesizer.js';
 
 export interface Output {

@@ -7,7 +7,7 @@ import {
   header,
   type Message,
 } from '../../../../packages/nova-sonic-emulator/src/http2/frames.js';
-import type { Credentials } from '../../../../packages/nova-sonic-emulator/src/http2/signature.js';
+import type { EmulatorCredentials } from '../../../../packages/nova-sonic-emulator/src/http2/signature.js';
 
 const hex = (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex');
 const hmac = (key: string | Buffer, data: string) =>
@@ -15,7 +15,7 @@ const hmac = (key: string | Buffer, data: string) =>
 
 export interface RawOptions {
   url: string;
-  credentials: Credentials;
+  credentials: EmulatorCredentials;
   /** The header that is signed for the host: JavaScript signs `:authority`, Python `host`.  @default ':authority' */
   hostHeader?: ':authority' | 'host';
   path?: string;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-
 import { invalid, TEXT } from './errors.js';
 import {
   type ContentStart,
@@ -8,6 +7,7 @@ import {
   inputSchemas,
   type PromptStart,
   parseObject,
+  type Sensitivity,
 } from './events.js';
 import type { Model } from './models.js';
 
@@ -17,7 +17,7 @@ export interface RuleSettings {
   historyTextBytes: number;
   /** UTF-8 bytes of the whole history.  @default 204,800 (docs since 2026-06-22; 40,960 before) */
   historyTotalBytes: number;
-  /** Accept a tool's inputSchema.json as an object.  @default false: live reports say it is refused */
+  /** Accept a tool's inputSchema.json as an object.  @default false: live reports say it is rejected */
   objectSchemas: boolean;
 }
 
@@ -29,7 +29,7 @@ export const RULE_DEFAULTS: RuleSettings = {
 
 /** What a valid event means to the session. */
 export type Action =
-  | { do: 'session'; sensitivity: 'HIGH' | 'MEDIUM' | 'LOW' }
+  | { do: 'session'; sensitivity: Sensitivity }
   | { do: 'prompt'; prompt: PromptStart }
   | { do: 'audioStart'; sampleRate: number }
   | { do: 'audio'; pcm: Buffer }
@@ -52,7 +52,7 @@ const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
  * The order and state of a session's input: pure, no clock and no socket. Each violation is the service's own
  * text, with an explanation for the developer beside it.
  */
-export class Rules {
+export class InputValidator {
   private readonly schemas;
   private phase: 'new' | 'session' | 'prompt' | 'promptEnded' | 'ended' = 'new';
   private promptName = '';
@@ -65,8 +65,8 @@ export class Rules {
   private audioSeen = false;
 
   /**
-   * @param awaits tells whether a toolUseId waits for its result
-   * @param warn is told what is doubtful but not refused
+   * @param awaits returns whether a toolUseId waits for its result
+   * @param warn receives what is doubtful but accepted
    */
   constructor(
     private readonly model: Model,
@@ -88,8 +88,8 @@ export class Rules {
       this.expect(this.phase === 'new', 'sessionStart comes once, as the first event');
       this.phase = 'session';
       const body = event.body as {
-        turnDetectionConfiguration?: { endpointingSensitivity: 'HIGH' | 'MEDIUM' | 'LOW' };
-        endpointingSensitivity?: 'HIGH' | 'MEDIUM' | 'LOW';
+        turnDetectionConfiguration?: { endpointingSensitivity: Sensitivity };
+        endpointingSensitivity?: Sensitivity;
       };
       const sensitivity =
         body.turnDetectionConfiguration?.endpointingSensitivity ?? body.endpointingSensitivity;

@@ -3,13 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   type Emulator,
   startEmulator,
-} from '../../../../packages/nova-sonic-emulator/src/emulator.js';
+} from '../../../../packages/nova-sonic-emulator/src/index.js';
 import { StreamError } from '../../../../packages/nova-sonic-emulator/src/protocol/errors.js';
-import { findModel } from '../../../../packages/nova-sonic-emulator/src/protocol/models.js';
 import {
+  InputValidator,
   RULE_DEFAULTS,
-  Rules,
-} from '../../../../packages/nova-sonic-emulator/src/protocol/rules.js';
+} from '../../../../packages/nova-sonic-emulator/src/protocol/input-validator.js';
+import { findModel } from '../../../../packages/nova-sonic-emulator/src/protocol/models.js';
 import { sdkClient, TestClient } from '../support/client.js';
 import type { Input } from './inputs.js';
 import { INVALID, PARSE, RULES, type Rule } from './rule-table.js';
@@ -20,7 +20,7 @@ const NOVA_2 = 'amazon.nova-2-sonic-v1:0';
 function refusal(rule: Pick<Rule, 'model' | 'pendingCall'>, inputs: Input[], settings = {}) {
   const model = findModel(rule.model ?? NOVA_2, true);
   const awaits = (id: string) => rule.pendingCall === true && id === 'call-1';
-  const rules = new Rules(model, { ...RULE_DEFAULTS, ...settings }, awaits);
+  const rules = new InputValidator(model, { ...RULE_DEFAULTS, ...settings }, awaits);
   for (const [i, [name, body]] of inputs.entries()) {
     try {
       rules.accept({ event: { [name]: body } });
@@ -50,7 +50,7 @@ describe.each(RULES)('$rule', (rule) => {
 
 describe('the form of an event', () => {
   const take = (chunk: unknown) => () =>
-    new Rules(findModel(NOVA_2, true), RULE_DEFAULTS, () => false).accept(chunk);
+    new InputValidator(findModel(NOVA_2, true), RULE_DEFAULTS, () => false).accept(chunk);
 
   it.each([
     ['nothing', undefined],
