@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// The constructs, for use in your own stack; see examples/.
+export { DEFAULT_TOKEN_PRICES, type TokenPrices } from 'livekit-plugin-nova-sonic/models';
 export * from './access/livekit-credentials.js';
 export * from './access/nova-sonic-access.js';
+export * from './deprecated-names.js';
 export * from './image/agent-image.js';
-// The constructs, for a stack of your own; examples/ show how.
 export * from './monitoring/agent-alarms.js';
 export * from './monitoring/agent-dashboard.js';
 export * from './monitoring/logs-insights-queries.js';
@@ -12,7 +14,7 @@ export * from './monitoring/voice-agent-monitoring.js';
 export * from './network/agent-network.js';
 export * from './scaling/call-scaling.js';
 export * from './service/agent-metrics.js';
-export { DEFAULT_PRICES, type TokenPrices } from './service/container-environment.js';
 export * from './service/voice-agent-service.js';
-export * from './settings/settings.js';
+export * from './settings/read-settings.js';
+export { SETTING_NAMES, type Settings } from './settings/settings.js';
 export * from './voice-agent-stack.js';

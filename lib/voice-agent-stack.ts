@@ -20,8 +20,8 @@ import { AgentImage } from './image/agent-image.js';
 import { RANGES, streamQuotaWarning } from './limits.js';
 import { VoiceAgentMonitoring } from './monitoring/voice-agent-monitoring.js';
 import { AgentNetwork, type AgentNetworkProps, importVpc } from './network/agent-network.js';
-import { SessionScaling } from './scaling/call-scaling.js';
-import { mostCalls } from './service/task-size.js';
+import { CallScaling } from './scaling/call-scaling.js';
+import { maxCalls } from './service/task-size.js';
 import { VoiceAgentService } from './service/voice-agent-service.js';
 import type { Settings } from './settings/settings.js';
 
@@ -39,7 +39,7 @@ const INSIGHTS = {
 /** The whole service: network, tasks, scaling, monitoring; with parameters to turn and outputs to go on with. */
 export class VoiceAgentStack extends Stack {
   public readonly agent: VoiceAgentService;
-  public readonly scaling: SessionScaling;
+  public readonly scaling: CallScaling;
   public readonly monitoring: VoiceAgentMonitoring;
 
   constructor(scope: Construct, id: string, props: VoiceAgentStackProps) {
@@ -53,7 +53,7 @@ export class VoiceAgentStack extends Stack {
       settings.architecture === 'x86_64' ? CpuArchitecture.X86_64 : CpuArchitecture.ARM64;
 
     const credentials = new LiveKitCredentials(this, 'LiveKit', {
-      secret: settings.secret,
+      secret: settings.liveKitSecret,
       encryptionKeyArn: settings.secretKmsKey,
     });
 
@@ -94,12 +94,12 @@ export class VoiceAgentStack extends Stack {
         textOut: settings.priceTextOutPerM,
       },
     });
-    this.scaling = new SessionScaling(this, 'Scaling', {
+    this.scaling = new CallScaling(this, 'Scaling', {
       service: this.agent.service,
       metrics: this.agent.metrics,
       minTasks: parameters.minTasks.valueAsNumber,
       maxTasks: parameters.maxTasks.valueAsNumber,
-      targetSlotShare: parameters.targetSlotShare.valueAsNumber,
+      targetSlotUtilization: parameters.targetSlotUtilization.valueAsNumber,
       schedules: settings.schedules,
     });
     this.monitoring = new VoiceAgentMonitoring(this, 'Monitoring', {
@@ -114,7 +114,7 @@ export class VoiceAgentStack extends Stack {
   /** What an operator turns without the source. The settings of the same names are the defaults. */
   private parameters(settings: Settings) {
     const parameter = (
-      name: 'minTasks' | 'maxTasks' | 'callsPerTask' | 'targetSlotShare',
+      name: 'minTasks' | 'maxTasks' | 'callsPerTask' | 'targetSlotUtilization',
       description: string,
       most: number = RANGES[name][1],
     ) =>
@@ -136,11 +136,11 @@ export class VoiceAgentStack extends Stack {
       ),
       callsPerTask: parameter(
         'callsPerTask',
-        `Calls that one task takes at a time. A change replaces the tasks, without cutting calls. At most ${mostCalls(settings.memory)} fit into ${settings.memory} MiB.`,
-        Math.min(RANGES.callsPerTask[1], mostCalls(settings.memory)),
+        `Calls that one task takes at a time. A change replaces the tasks, without cutting calls. At most ${maxCalls(settings.memory)} fit into ${settings.memory} MiB.`,
+        Math.min(RANGES.callsPerTask[1], maxCalls(settings.memory)),
       ),
-      targetSlotShare: parameter(
-        'targetSlotShare',
+      targetSlotUtilization: parameter(
+        'targetSlotUtilization',
         'Percent of call slots in use at which the number of tasks is held. Lower is readier for bursts and dearer.',
       ),
     };

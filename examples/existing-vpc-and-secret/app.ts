@@ -4,9 +4,9 @@ import { Table } from 'aws-cdk-lib/aws-dynamodb';
 import { App, Stack } from 'aws-cdk-lib/core';
 import {
   AgentNetwork,
+  CallScaling,
   importVpc,
   LiveKitCredentials,
-  SessionScaling,
   VoiceAgentMonitoring,
   VoiceAgentService,
 } from '../../lib/index.js';
@@ -25,7 +25,7 @@ const agent = new VoiceAgentService(stack, 'Agent', {
     secret: 'arn:aws:secretsmanager:us-east-1:111122223333:secret:team/livekit-AbCdEf',
   }),
 });
-new SessionScaling(stack, 'Scaling', {
+new CallScaling(stack, 'Scaling', {
   service: agent.service,
   metrics: agent.metrics,
   minTasks: 2,

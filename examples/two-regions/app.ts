@@ -2,8 +2,8 @@
 
 import { App, Stack } from 'aws-cdk-lib/core';
 import {
+  CallScaling,
   NovaSonicAccess,
-  SessionScaling,
   VoiceAgentMonitoring,
   VoiceAgentService,
 } from '../../lib/index.js';
@@ -16,7 +16,7 @@ const novaSonic = new NovaSonicAccess(stack, 'NovaSonic', { regions: ['us-east-1
 const agent = new VoiceAgentService(stack, 'Agent', { novaSonic, callsPerTask: 10 });
 
 const maxTasks = novaSonic.streamQuota / agent.callsPerTask;
-new SessionScaling(stack, 'Scaling', {
+new CallScaling(stack, 'Scaling', {
   service: agent.service,
   metrics: agent.metrics,
   maxTasks,

@@ -15,49 +15,49 @@ export const DEFAULT_SECRET = 'nova-sonic-agent/livekit';
 const COMPLETE_ARN = /^arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-\w{6}$/;
 const NAME = /^[\w/+=.@-]{1,512}$/;
 
-/** What is wrong with a secret's name or ARN. @returns one sentence, or nothing. */
-export function secretMistake(nameOrArn: string): string | undefined {
+/** Checks a secret's name or ARN. @returns one sentence about a problem, else undefined */
+export function validateSecret(nameOrArn: string, prop = 'secret'): string | undefined {
   if (nameOrArn.startsWith('arn:')) {
     return COMPLETE_ARN.test(nameOrArn)
       ? undefined
-      : `"secret" cannot be "${nameOrArn}": the ARN of a secret ends in a hyphen and six characters, as "aws secretsmanager create-secret" prints it.`;
+      : `"${prop}" cannot be "${nameOrArn}": the ARN of a secret ends in a hyphen and six characters, as "aws secretsmanager create-secret" prints it.`;
   }
   if (!NAME.test(nameOrArn)) {
-    return `"secret" cannot be "${nameOrArn}": give the name or the complete ARN of a secret in Secrets Manager.`;
+    return `"${prop}" cannot be "${nameOrArn}": give the name or the complete ARN of a secret in Secrets Manager.`;
   }
   // Secrets Manager would take the six characters for the random suffix of an ARN and look for another secret.
   return /-\w{6}$/.test(nameOrArn)
-    ? `"secret" cannot be the name "${nameOrArn}", which ends in a hyphen and six characters like an ARN's suffix: give its complete ARN.`
+    ? `"${prop}" cannot be the name "${nameOrArn}", which ends in a hyphen and six characters like an ARN's suffix: give its complete ARN.`
     : undefined;
 }
 
 export interface LiveKitCredentialsProps {
   /**
    * Name or complete ARN of a Secrets Manager secret with the JSON keys LIVEKIT_URL, LIVEKIT_API_KEY and
-   * LIVEKIT_API_SECRET, in the Region of the stack. It must exist before the deploy. The complete ARN is the surer way.
+   * LIVEKIT_API_SECRET, in the Region of the stack. It must exist before the first deployment. Prefer the complete ARN to the name.
    * @default 'nova-sonic-agent/livekit'
    */
   readonly secret?: string;
 
   /**
-   * ARN of the customer-managed KMS key that encrypts the secret. Without it, a secret under such a key cannot be read.
-   * @default - the secret is under the AWS-managed key
+   * ARN of the customer-managed KMS key that encrypts the secret. Without it, ECS cannot decrypt such a secret.
+   * @default - the secret is encrypted with the AWS-managed key
    */
   readonly encryptionKeyArn?: string;
 }
 
-/** How the LiveKit server is reached: one secret, injected into the container by ECS; its values are never in the template. */
+/** Address and keys of the LiveKit server: one secret, injected into the container by ECS; its values are never in the template. */
 export class LiveKitCredentials extends Construct {
   public readonly secret: ISecret;
   private readonly encryptionKeyArn: string | undefined;
   private readonly policyArn: string;
 
-  /** @throws Error with one sentence when the secret cannot be one. */
+  /** @throws Error with one sentence when the name or ARN is invalid */
   constructor(scope: Construct, id: string, props: LiveKitCredentialsProps = {}) {
     super(scope, id);
     const nameOrArn = props.secret ?? DEFAULT_SECRET;
-    const mistake = secretMistake(nameOrArn);
-    if (mistake) throw new Error(mistake);
+    const problem = validateSecret(nameOrArn);
+    if (problem) throw new Error(problem);
     this.encryptionKeyArn = props.encryptionKeyArn;
 
     if (nameOrArn.startsWith('arn:')) {
@@ -79,7 +79,7 @@ export class LiveKitCredentials extends Construct {
     );
   }
 
-  /** What ECS needs to inject the values: to read this secret, and to decrypt with its key if it has one. */
+  /** The permissions that ECS needs to inject the values: read this secret, and decrypt with its key if it has one. */
   public readStatements(): PolicyStatement[] {
     const read = new PolicyStatement({
       actions: ['secretsmanager:GetSecretValue'],

@@ -4,7 +4,7 @@ import { Stack } from 'aws-cdk-lib/core';
 import type { IConstruct } from 'constructs';
 
 /** cdk-nag's name of one wildcard resource: `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:…]`. */
-export function wildcardFinding(scope: IConstruct, arn: string): string {
+export function wildcardFindingId(scope: IConstruct, arn: string): string {
   return `AwsSolutions-IAM5[Resource::${flatten(Stack.of(scope).resolve(arn))}]`;
 }
 

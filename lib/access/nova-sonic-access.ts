@@ -5,12 +5,10 @@ import { Stack } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import {
   DEFAULT_MODEL,
-  DEFAULT_REGIONS,
   DEFAULT_STREAM_QUOTA,
-  modelMistakes,
-  modelRegions,
-  splitModelId,
-} from './nova-sonic-models.js';
+  parseModelId,
+} from 'livekit-plugin-nova-sonic/models';
+import { DEFAULT_REGIONS, modelRegions, validateModel } from './nova-sonic-models.js';
 
 export interface NovaSonicAccessProps {
   /**
@@ -27,33 +25,33 @@ export interface NovaSonicAccessProps {
   readonly regions?: readonly string[];
 
   /**
-   * Concurrent streams that your account may have in one Region; calls at once cannot exceed this times the Regions.
+   * Concurrent streams that your account may have in one Region. Concurrent calls cannot exceed this times the Regions.
    * @default 20, the quota of Nova 2 Sonic
    */
   readonly streamQuotaPerRegion?: number;
 
   /**
-   * Accept a model or a Region that is not known here, or one past its end of life.
+   * Accept a model or a Region that is unknown to this version, or a model past its end of life.
    * @default false
    */
   readonly forceModel?: boolean;
 }
 
-/** Which model is called in which Regions, and the permission to do so: `bedrock:InvokeModel` on nothing else. */
+/** The model, its Regions, and the permission to call it: `bedrock:InvokeModel` on nothing else. */
 export class NovaSonicAccess extends Construct {
   public readonly model: string;
   public readonly regions: readonly string[];
   public readonly streamQuotaPerRegion: number;
 
-  /** @throws Error with one sentence for each model or Region that cannot be used. */
+  /** @throws Error with one sentence for each model or Region that cannot be used */
   constructor(scope: Construct, id: string, props: NovaSonicAccessProps = {}) {
     super(scope, id);
     this.model = props.model ?? DEFAULT_MODEL;
     this.regions = props.regions ?? DEFAULT_REGIONS;
     this.streamQuotaPerRegion = props.streamQuotaPerRegion ?? DEFAULT_STREAM_QUOTA;
     if (this.regions.length === 0) throw new Error('"regions" cannot be empty: name a Region.');
-    const mistakes = props.forceModel ? [] : modelMistakes(this.model, this.regions);
-    if (mistakes.length > 0) throw new Error(mistakes.join('\n'));
+    const problems = props.forceModel ? [] : validateModel(this.model, this.regions);
+    if (problems.length > 0) throw new Error(problems.join('\n'));
   }
 
   /** Streams that may be open at once in all Regions together. */
@@ -62,8 +60,8 @@ export class NovaSonicAccess extends Construct {
   }
 
   /**
-   * Exactly the model in exactly the Regions. Bedrock's bidirectional stream is authorised by `bedrock:InvokeModel`;
-   * an action named after the operation does not exist.
+   * Grants calls of exactly this model in exactly these Regions. Bedrock's bidirectional stream is authorised by
+   * `bedrock:InvokeModel`; an action named after the operation does not exist.
    */
   public grantInvoke(grantee: IGrantable): Grant {
     return Grant.addToPrincipal({
@@ -75,7 +73,7 @@ export class NovaSonicAccess extends Construct {
 
   /** The ARNs of the model, and of the inference profile when one is used. */
   public resourceArns(): string[] {
-    const { foundationModel, profile } = splitModelId(this.model);
+    const { foundationModel, profile } = parseModelId(this.model);
     const stack = Stack.of(this);
     // A foundation model belongs to no account: its ARN has an empty one.
     const modelIn = (region: string) =>
@@ -89,7 +87,7 @@ export class NovaSonicAccess extends Construct {
     const models = modelRegions(this.model, this.regions).map(modelIn);
     if (!profile) return models;
 
-    // A profile is in the Region and account that call it, and needs the model behind it as well.
+    // A profile belongs to the calling Region and account, and needs permission for the model behind it as well.
     const profiles = this.regions.map((region) =>
       stack.formatArn({
         service: 'bedrock',

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { BUILD_TOOLS, shippedPackages } from './prune-lockfile.js';
+import { BUILD_TOOLS, pruneLockfile } from './prune-lockfile.js';
 
 /** The workspaces that ship. */
 const SHIPPED_WORKSPACES = ['agent', 'packages/livekit-plugin-nova-sonic'];
@@ -84,7 +84,7 @@ function imageFiles(root: string): [path: string, content: Buffer][] {
   const files: [string, Buffer][] = [
     ...paths.map((path): [string, Buffer] => [path, readFileSync(join(root, path))]),
     ['package.json', json(shippedManifest)],
-    ['package-lock.json', json(shippedPackages(lock, shippedManifest))],
+    ['package-lock.json', json(pruneLockfile(lock, shippedManifest))],
     ['tsconfig.json', json({ compilerOptions: { ...compilerOptions, types: ['node'] } })],
   ];
   return files.sort(([a], [b]) => (a < b ? -1 : 1));

@@ -29,7 +29,7 @@ export interface Manifest {
  * The part of a lock file (npm's version 3) that the workspaces and the build tools need: the same versions and
  * checksums, without the packages that only the rest of the repository uses.
  */
-export function shippedPackages(lock: LockFile, manifest: Manifest): LockFile {
+export function pruneLockfile(lock: LockFile, manifest: Manifest): LockFile {
   const kept = new Set<string>();
   const visit = (path: string) => {
     const found = lock.packages[path];

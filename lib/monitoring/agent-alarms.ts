@@ -21,17 +21,17 @@ export interface AlarmThresholds {
    * Share of all slots in percent, for longer than it takes to start a task.
    * @default 90
    */
-  readonly slotSharePercent?: number;
+  readonly slotUtilizationPercent?: number;
   /**
    * Refused calls in five minutes.
    * @default 5
    */
-  readonly callsRefused?: number;
+  readonly callsRejected?: number;
   /**
    * Milliseconds to the first sound of a reply that one caller in ten waits longer than.
    * @default 2500
    */
-  readonly firstAudioP90Ms?: number;
+  readonly timeToFirstAudioP90Ms?: number;
   /**
    * Failed Bedrock streams in five minutes.
    * @default 5
@@ -88,7 +88,7 @@ interface AlarmSpec {
   /** Default: at or above the threshold is bad. */
   readonly below?: boolean;
   /** Whether no data at all is bad. */
-  readonly silenceIsBad?: boolean;
+  readonly missingIsBreaching?: boolean;
   /** What it means and what to do first: the alarm's description, read at night on a phone. */
   readonly runbook: string;
 }
@@ -112,7 +112,7 @@ export class AgentAlarms extends Construct {
         comparisonOperator: spec.below
           ? ComparisonOperator.LESS_THAN_THRESHOLD
           : ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        treatMissingData: spec.silenceIsBad
+        treatMissingData: spec.missingIsBreaching
           ? TreatMissingData.BREACHING
           : TreatMissingData.NOT_BREACHING,
         alarmDescription: spec.runbook,
@@ -129,25 +129,25 @@ export class AgentAlarms extends Construct {
   private capacity(props: AgentAlarmsProps): Record<string, AlarmSpec> {
     const { metrics, service, streamQuota } = props;
     const {
-      slotSharePercent = 90,
-      callsRefused = 5,
+      slotUtilizationPercent = 90,
+      callsRejected: callsRefused = 5,
       streamQuotaPercent = 80,
     } = props.thresholds ?? {};
     return {
-      SlotsNearlyFull: {
-        metric: metrics.slotShare(),
-        threshold: slotSharePercent,
+      SlotUtilizationHigh: {
+        metric: metrics.slotUtilization(),
+        threshold: slotUtilizationPercent,
         // New tasks relieve the others within two or three minutes, unless they may not or do not start.
         periods: 5,
-        runbook: `For five minutes ${slotSharePercent} percent of the slots were taken and no new task has helped: if the service is at its maximum of tasks, raise it (cdk deploy --parameters MaxTasks=..., or maxTasks of the schedule) and mind the stream quota; if not, read the service events in the ECS console.`,
+        runbook: `For five minutes ${slotUtilizationPercent} percent of the slots were taken and no new task has helped: if the service is at its maximum of tasks, raise it (cdk deploy --parameters MaxTasks=..., or maxTasks of the schedule) and mind the stream quota; if not, read the service events in the ECS console.`,
       },
-      CallsRefused: {
-        metric: metrics.callsRefused({ period: FIVE_MINUTES }),
+      CallsRejected: {
+        metric: metrics.callsRejected({ period: FIVE_MINUTES }),
         threshold: callsRefused,
         runbook:
-          'Tasks refuse calls: see "Calls refused by reason" on the dashboard; "full" wants more MinTasks or a lower TargetSlotShare, "protection" is an ECS matter, "draining" is normal during a deploy.',
+          'Tasks refuse calls: see "Calls refused by reason" on the dashboard; "full" wants more MinTasks or a lower TargetSlotUtilization, "protection" is an ECS matter, "draining" is normal during a deploy.',
       },
-      StreamQuotaNearlyUsed: {
+      StreamQuotaUtilizationHigh: {
         metric: new MathExpression({
           expression: `100 * calls * tasks / ${streamQuota}`,
           usingMetrics: { tasks: runningTasks(service), calls: metrics.activeCalls() },
@@ -164,10 +164,14 @@ export class AgentAlarms extends Construct {
   /** Are calls good? */
   private quality(props: AgentAlarmsProps): Record<string, AlarmSpec> {
     const { metrics } = props;
-    const { firstAudioP90Ms = 2500, streamErrors = 5, throttles = 1 } = props.thresholds ?? {};
+    const {
+      timeToFirstAudioP90Ms: firstAudioP90Ms = 2500,
+      streamErrors = 5,
+      throttles = 1,
+    } = props.thresholds ?? {};
     return {
-      RepliesSlow: {
-        metric: metrics.firstAudioMs(Stats.p(90), { period: FIVE_MINUTES }),
+      ReplyLatencyHigh: {
+        metric: metrics.timeToFirstAudio(Stats.p(90), { period: FIVE_MINUTES }),
         threshold: firstAudioP90Ms,
         periods: 3,
         runbook: `One reply in ten takes longer than ${firstAudioP90Ms} ms to its first sound: compare CPU on the dashboard (near 100 percent: fewer calls per task) with the saved query "slowest replies" (one Region only: put another first).`,
@@ -184,7 +188,7 @@ export class AgentAlarms extends Construct {
         runbook:
           'Bedrock turned streams away because the quota of a Region is used up: add a Region to bedrockRegions, or ask AWS for more streams.',
       },
-      CallsCrashed: {
+      JobCrashes: {
         metric: metrics.jobCrashes({ period: FIVE_MINUTES }),
         threshold: 1,
         runbook:
@@ -203,12 +207,12 @@ export class AgentAlarms extends Construct {
         threshold: 1,
         periods: 3,
         below: true,
-        silenceIsBad: true,
+        missingIsBreaching: true,
         runbook:
           'No task runs, so no call is answered: read the service events in the ECS console and the task crash log; a missing secret or image is the usual reason after a deploy.',
       },
       NoTaskRegistered: {
-        metric: metrics.registered(),
+        metric: metrics.workersRegistered(),
         threshold: 1,
         periods: 3,
         below: true,
@@ -216,12 +220,12 @@ export class AgentAlarms extends Construct {
         runbook:
           'Tasks run but none is registered with LiveKit, so no call is answered: check that the LiveKit server is up and that the secret has its address and keys; after a change of the secret start new tasks.',
       },
-      MetricsSilent: {
-        metric: metrics.slotShare({ statistic: Stats.SAMPLE_COUNT }),
+      MetricsMissing: {
+        metric: metrics.slotUtilization({ statistic: Stats.SAMPLE_COUNT }),
         threshold: 1,
         periods: 5,
         below: true,
-        silenceIsBad: true,
+        missingIsBreaching: true,
         runbook:
           'The tasks publish nothing, so scaling is blind: if tasks run, see whether their log still gets lines (rights on the log group, log driver) and restart them.',
       },

@@ -88,12 +88,12 @@ function answered(props: AgentDashboardProps): IWidget[] {
           label: 'Running tasks',
           period: MINUTE,
         }),
-        metrics.slotShare({ label: 'Slots in use (%)' }),
+        metrics.slotUtilization({ label: 'Slots in use (%)' }),
       ],
     }),
     graph('Calls accepted and refused', 9, [
       metrics.callsAccepted({ label: 'accepted' }),
-      metrics.callsRefused({ label: 'refused (offered elsewhere)' }),
+      metrics.callsRejected({ label: 'refused (offered elsewhere)' }),
     ]),
   ];
 }
@@ -103,17 +103,17 @@ function speed(metrics: AgentMetrics): IWidget[] {
     graph(
       'First sound of a reply (ms)',
       12,
-      percentiles((p) => metrics.firstAudioMs(p, { label: p })),
+      percentiles((p) => metrics.timeToFirstAudio(p, { label: p })),
     ),
     graph(
       'Silence after an interruption (ms)',
       6,
-      percentiles((p) => metrics.bargeInMs(p, { label: p })),
+      percentiles((p) => metrics.interruptionLatency(p, { label: p })),
     ),
     graph(
       'Tools (ms)',
       6,
-      percentiles((p) => metrics.toolMs(p, { label: p })),
+      percentiles((p) => metrics.toolDuration(p, { label: p })),
     ),
   ];
 }
@@ -125,8 +125,8 @@ function volume(props: AgentDashboardProps): IWidget[] {
       leftAnnotations: [{ value: streamQuota, label: 'Bedrock stream quota' }],
     }),
     graph('Slots in use (%)', 8, [
-      metrics.slotShare({ label: 'mean of the tasks' }),
-      metrics.slotShare({ label: 'fullest task', statistic: Stats.MAXIMUM }),
+      metrics.slotUtilization({ label: 'mean of the tasks' }),
+      metrics.slotUtilization({ label: 'fullest task', statistic: Stats.MAXIMUM }),
     ]),
     graph('Tasks, CPU and memory', 8, [runningTasks(service, { label: 'running tasks' })], {
       right: [
@@ -142,13 +142,13 @@ function failures({ metrics, logGroup, regions }: AgentDashboardProps): IWidget[
   return [
     graph('Streams', 8, [
       metrics.streamErrors({ label: 'errors' }),
-      metrics.failOvers({ label: 'fail-overs to another Region' }),
+      metrics.failovers({ label: 'fail-overs to another Region' }),
       metrics.streamRenewals({ label: 'renewals (normal)' }),
       ...regions.map((region) =>
         metrics.throttles({ label: `throttles ${region}`, dimensionsMap: { region } }),
       ),
     ]),
-    graph('Calls refused by reason', 8, [byDimension(metrics, 'CallsRefused', 'reason')]),
+    graph('Calls refused by reason', 8, [byDimension(metrics, 'CallsRejected', 'reason')]),
     graph('Tasks and tools', 8, [
       metrics.jobCrashes({ label: 'calls crashed' }),
       metrics.protectionFailures({ label: 'protection refused' }),
@@ -171,13 +171,14 @@ function failures({ metrics, logGroup, regions }: AgentDashboardProps): IWidget[
 
 function cost(metrics: AgentMetrics): IWidget[] {
   const kinds = ['InputSpeech', 'OutputSpeech', 'InputText', 'OutputText'] as const;
-  const usd = (label?: string) => metrics.costUsd({ period: HOUR, ...(label && { label }) });
+  const usd = (label?: string) =>
+    metrics.estimatedCostUsd({ period: HOUR, ...(label && { label }) });
   return [
     graph('Bedrock (USD an hour)', 8, [usd('USD')]),
     graph('Bedrock (USD a call-minute)', 8, [
       new MathExpression({
         expression: '60 * usd / seconds',
-        usingMetrics: { usd: usd(), seconds: metrics.callSeconds({ period: HOUR }) },
+        usingMetrics: { usd: usd(), seconds: metrics.callDuration({ period: HOUR }) },
         label: 'USD a call-minute',
         period: HOUR,
       }),

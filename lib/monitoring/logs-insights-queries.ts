@@ -51,7 +51,7 @@ const QUERIES: Readonly<Record<string, ConstructorParameters<typeof QueryString>
   },
 };
 
-export interface SavedQueriesProps {
+export interface LogsInsightsQueriesProps {
   /** The log that the queries read. */
   readonly logGroup: ILogGroup;
   /** The folder in the console under which they are listed. */
@@ -59,8 +59,8 @@ export interface SavedQueriesProps {
 }
 
 /** The queries, saved in CloudWatch under the service's name. */
-export class SavedQueries extends Construct {
-  constructor(scope: Construct, id: string, props: SavedQueriesProps) {
+export class LogsInsightsQueries extends Construct {
+  constructor(scope: Construct, id: string, props: LogsInsightsQueriesProps) {
     super(scope, id);
     for (const [name, query] of Object.entries(QUERIES)) {
       new QueryDefinition(this, name.replaceAll(' ', ''), {

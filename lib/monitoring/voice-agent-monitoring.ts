@@ -9,7 +9,7 @@ import { Construct } from 'constructs';
 import type { VoiceAgentService } from '../service/voice-agent-service.js';
 import { AgentAlarms, type AlarmThresholds } from './agent-alarms.js';
 import { AgentDashboard } from './agent-dashboard.js';
-import { SavedQueries } from './logs-insights-queries.js';
+import { LogsInsightsQueries } from './logs-insights-queries.js';
 import { TaskCrashLog } from './task-crash-log.js';
 
 export interface VoiceAgentMonitoringProps {
@@ -77,7 +77,7 @@ export class VoiceAgentMonitoring extends Construct {
       streamQuota: novaSonic.streamQuota,
       regions: novaSonic.regions,
     });
-    new SavedQueries(this, 'Queries', { logGroup, serviceName: metrics.serviceName });
+    new LogsInsightsQueries(this, 'Queries', { logGroup, serviceName: metrics.serviceName });
   }
 
   private ownTopic(): Topic {

@@ -18,7 +18,7 @@ import {
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Annotations, Fn, RemovalPolicy } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
-import { RANGES, rangeMistake, ZONES } from '../limits.js';
+import { RANGES, validateRange, ZONES } from '../limits.js';
 
 /** AWS services that a task calls, for those who keep that traffic off the internet. */
 const INTERFACE_ENDPOINTS: Readonly<Record<string, InterfaceVpcEndpointAwsService>> = {
@@ -97,7 +97,7 @@ export class AgentNetwork extends Construct {
     if (props.subnets && !props.vpc) {
       throw new Error('"subnets" needs "vpc": an own VPC has subnets of its own.');
     }
-    const mistake = rangeMistake('natGateways', natGateways, RANGES.natGateways);
+    const mistake = validateRange('natGateways', natGateways, RANGES.natGateways);
     if (mistake) throw new Error(mistake);
     if (!props.vpc && natGateways === 0 && props.assignPublicIp === false) {
       throw new Error(

@@ -8,11 +8,12 @@ import {
 import type { FargateService, ScalableTaskCount } from 'aws-cdk-lib/aws-ecs';
 import { Duration, TimeZone, Token } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
-import { BURST_SLOT_SHARE, RANGES, taskCountMistake } from '../limits.js';
+import { warnRenamed } from '../deprecation.js';
+import { BURST_SLOT_UTILIZATION, RANGES, validateTaskCounts } from '../limits.js';
 import type { AgentMetrics } from '../service/agent-metrics.js';
 import { isCron } from './cron.js';
 
-/** Bounds of the number of tasks from a time on, until the next schedule changes them. */
+/** Minimum and maximum number of tasks from a time on, until the next schedule changes them. */
 export interface TaskSchedule {
   /** When: minute, hour, day of month, month, day of week, as in `0 8 ? * MON-FRI`. */
   readonly cron: string;
@@ -21,69 +22,76 @@ export interface TaskSchedule {
    * @default 'UTC'
    */
   readonly timeZone?: string;
-  /** Least tasks from then on. Raise it before the first callers of the day come. */
+  /** Minimum number of tasks. Raise it before the first callers of the day arrive. */
   readonly minTasks: number;
-  /** Most tasks from then on. */
+  /** Maximum number of tasks. */
   readonly maxTasks: number;
 }
 
-export interface SessionScalingProps {
-  /** The service to scale. It must have no desired count of its own. */
+export interface CallScalingProps {
+  /** The service to scale. It must not set a desired count. */
   readonly service: FargateService;
 
   /** Metrics that its tasks publish. */
   readonly metrics: AgentMetrics;
 
   /**
-   * Least tasks. They are paid for idle, and their free slots take the first callers of a burst.
+   * Minimum number of tasks. They cost money when idle, and their free slots take the first callers of a burst.
    * @default 1
    */
   readonly minTasks?: number;
 
   /**
-   * Most tasks: the bound of what a flood of calls can cost.
+   * Maximum number of tasks; limits what a flood of calls can cost.
    * @default 2
    */
   readonly maxTasks?: number;
 
   /**
-   * Share of call slots in percent at which the number of tasks is held. Lower leaves more free slots for a burst and
-   * costs more idle; must stay below the 85 percent at which the fast step-out starts.
+   * Percentage of call slots in use that scaling aims for. A lower value leaves more free slots for a burst and costs
+   * more when idle; it must stay below the 85 percent at which the fast step-out starts.
    * @default 60
    */
+  readonly targetSlotUtilization?: number;
+
+  /** @deprecated Use `targetSlotUtilization`. */
   readonly targetSlotShare?: number;
 
   /**
-   * Times at which the bounds change, such as business hours.
+   * Times at which the minimum and maximum change, such as business hours.
    * @default - none
    */
   readonly schedules?: readonly TaskSchedule[];
 }
 
 /**
- * Scales on the one thing that fills up: call slots. CPU says little about calls that mostly wait for speech.
+ * Scales on call slots in use. CPU says little about calls that mostly wait for speech.
  *
- * Three policies: target tracking on the share of slots in use; a step-out that acts within half a minute on a burst;
- * and scale-in one task at a time, after 15 quiet minutes. A task with calls on it is protected from scale-in.
+ * Three policies: target tracking on slot utilization; a step-out that reacts to a burst within half a minute; and
+ * scale-in, one task at a time, after 15 minutes below the target. A task with calls is protected from scale-in.
  */
-export class SessionScaling extends Construct {
+export class CallScaling extends Construct {
   public readonly target: ScalableTaskCount;
 
-  /** @throws Error with one sentence when the bounds or the target cannot be. */
-  constructor(scope: Construct, id: string, props: SessionScalingProps) {
+  /** @throws Error with one sentence when a limit or the target is invalid */
+  constructor(scope: Construct, id: string, props: CallScalingProps) {
     super(scope, id);
-    const { minTasks = 1, maxTasks = 2, targetSlotShare = 60 } = props;
-    if (!Token.isUnresolved(minTasks) && !Token.isUnresolved(maxTasks)) {
-      const mistake = taskCountMistake(minTasks, maxTasks);
-      if (mistake) throw new Error(mistake);
+    const { minTasks = 1, maxTasks = 2 } = props;
+    if (props.targetSlotShare !== undefined) {
+      warnRenamed(this, 'targetSlotShare', 'targetSlotUtilization');
     }
-    const [least, most] = RANGES.targetSlotShare;
+    const targetSlotUtilization = props.targetSlotUtilization ?? props.targetSlotShare ?? 60;
+    if (!Token.isUnresolved(minTasks) && !Token.isUnresolved(maxTasks)) {
+      const problem = validateTaskCounts(minTasks, maxTasks);
+      if (problem) throw new Error(problem);
+    }
+    const [min, max] = RANGES.targetSlotUtilization;
     if (
-      !Token.isUnresolved(targetSlotShare) &&
-      (targetSlotShare < least || targetSlotShare > most)
+      !Token.isUnresolved(targetSlotUtilization) &&
+      (targetSlotUtilization < min || targetSlotUtilization > max)
     ) {
       throw new Error(
-        `"targetSlotShare" cannot be ${targetSlotShare}: it is a percentage from ${least} to ${most}.`,
+        `"targetSlotUtilization" cannot be ${targetSlotUtilization}: it is a percentage from ${min} to ${max}.`,
       );
     }
 
@@ -91,23 +99,23 @@ export class SessionScaling extends Construct {
       minCapacity: minTasks,
       maxCapacity: maxTasks,
     });
-    this.target.scaleToTrackCustomMetric('SlotShare', {
-      metric: props.metrics.slotShare(),
-      targetValue: targetSlotShare,
+    this.target.scaleToTrackCustomMetric('SlotUtilization', {
+      metric: props.metrics.slotUtilization(),
+      targetValue: targetSlotUtilization,
       scaleOutCooldown: Duration.seconds(60),
-      // Application Auto Scaling also waits for 15 minutes below the target before it takes a task away.
+      // Application Auto Scaling also waits for 15 minutes below the target before it removes a task.
       scaleInCooldown: Duration.minutes(5),
     });
     this.target.scaleOnMetric('Burst', {
-      // Ten-second periods, which the tasks' high-resolution metric allows: two of them, then tasks start.
-      metric: props.metrics.slotShare({ period: Duration.seconds(10) }),
+      // The metric is high-resolution: two ten-second periods above the limit start new tasks.
+      metric: props.metrics.slotUtilization({ period: Duration.seconds(10) }),
       evaluationPeriods: 2,
       metricAggregationType: MetricAggregationType.AVERAGE,
       adjustmentType: AdjustmentType.PERCENT_CHANGE_IN_CAPACITY,
       minAdjustmentMagnitude: 1,
       cooldown: Duration.seconds(60),
       scalingSteps: [
-        { lower: BURST_SLOT_SHARE, change: 50 },
+        { lower: BURST_SLOT_UTILIZATION, change: 50 },
         { lower: 95, change: 100 },
       ],
     });
@@ -117,8 +125,8 @@ export class SessionScaling extends Construct {
   }
 
   /**
-   * Changes the bounds from a time on, until another schedule does.
-   * @throws Error with one sentence when the bounds cannot be.
+   * Changes minimum and maximum from a time on, until another schedule does.
+   * @throws Error with one sentence when the schedule is invalid
    */
   public addSchedule(id: string, schedule: TaskSchedule): void {
     if (!isCron(schedule.cron)) {
@@ -126,8 +134,8 @@ export class SessionScaling extends Construct {
         `"cron" cannot be "${schedule.cron}": it has five fields with a ? for the day of the month or of the week, as in "0 8 ? * MON-FRI".`,
       );
     }
-    const mistake = taskCountMistake(schedule.minTasks, schedule.maxTasks);
-    if (mistake) throw new Error(`In the schedule "${schedule.cron}", ${mistake}`);
+    const problem = validateTaskCounts(schedule.minTasks, schedule.maxTasks);
+    if (problem) throw new Error(`In the schedule "${schedule.cron}", ${problem}`);
     this.target.scaleOnSchedule(id, {
       schedule: Schedule.expression(`cron(${schedule.cron} *)`),
       timeZone: TimeZone.of(schedule.timeZone ?? 'Etc/UTC'),

@@ -4,7 +4,7 @@ import { Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { FargateService } from 'aws-cdk-lib/aws-ecs';
 import { Duration } from 'aws-cdk-lib/core';
 
-/** The namespace into which the workers publish unless told otherwise. */
+/** The CloudWatch namespace into which workers publish by default. */
 export const DEFAULT_NAMESPACE = 'NovaSonicAgent';
 
 export interface AgentMetricsProps {
@@ -38,13 +38,13 @@ export class AgentMetrics {
   }
 
   /** Share of a task's call slots in use, 0 to 100 percent, zeros included; published every few seconds. */
-  public slotShare(options: MetricOptions = {}): Metric {
-    return this.metric('SlotShare', Stats.AVERAGE, options);
+  public slotUtilization(options: MetricOptions = {}): Metric {
+    return this.metric('SlotUtilization', Stats.AVERAGE, options);
   }
 
   /** 1 while a task is registered with LiveKit, else 0. */
-  public registered(options: MetricOptions = {}): Metric {
-    return this.metric('Registered', Stats.MAXIMUM, options);
+  public workersRegistered(options: MetricOptions = {}): Metric {
+    return this.metric('WorkersRegistered', Stats.MAXIMUM, options);
   }
 
   public callsAccepted(options: MetricOptions = {}): Metric {
@@ -52,23 +52,23 @@ export class AgentMetrics {
   }
 
   /** Calls that a task turned down; LiveKit then offers them to another task. */
-  public callsRefused(options: MetricOptions = {}): Metric {
-    return this.count('CallsRefused', options);
+  public callsRejected(options: MetricOptions = {}): Metric {
+    return this.count('CallsRejected', options);
   }
 
   /** Length of the calls that ended. */
-  public callSeconds(options: MetricOptions = {}): Metric {
-    return this.metric('CallSeconds', Stats.SUM, options);
+  public callDuration(options: MetricOptions = {}): Metric {
+    return this.metric('CallDuration', Stats.SUM, options);
   }
 
   /** From the end of the caller's speech to the first sound of the reply. */
-  public firstAudioMs(statistic: string, options: MetricOptions = {}): Metric {
-    return this.metric('FirstAudioMs', statistic, options);
+  public timeToFirstAudio(statistic: string, options: MetricOptions = {}): Metric {
+    return this.metric('TimeToFirstAudio', statistic, options);
   }
 
   /** From the caller's interruption to silence. */
-  public bargeInMs(statistic: string, options: MetricOptions = {}): Metric {
-    return this.metric('BargeInMs', statistic, options);
+  public interruptionLatency(statistic: string, options: MetricOptions = {}): Metric {
+    return this.metric('InterruptionLatency', statistic, options);
   }
 
   public streamRenewals(options: MetricOptions = {}): Metric {
@@ -85,8 +85,8 @@ export class AgentMetrics {
   }
 
   /** Streams that had to be opened in another Region than the first. */
-  public failOvers(options: MetricOptions = {}): Metric {
-    return this.count('FailOvers', options);
+  public failovers(options: MetricOptions = {}): Metric {
+    return this.count('Failovers', options);
   }
 
   /** Requests for task protection that ECS did not grant. */
@@ -99,8 +99,8 @@ export class AgentMetrics {
     return this.count('JobCrashes', options);
   }
 
-  public toolMs(statistic: string, options: MetricOptions = {}): Metric {
-    return this.metric('ToolMs', statistic, options);
+  public toolDuration(statistic: string, options: MetricOptions = {}): Metric {
+    return this.metric('ToolDuration', statistic, options);
   }
 
   public toolErrors(options: MetricOptions = {}): Metric {
@@ -116,8 +116,8 @@ export class AgentMetrics {
   }
 
   /** Bedrock's part of the bill: tokens by the prices that the worker was given. */
-  public costUsd(options: MetricOptions = {}): Metric {
-    return this.metric('CostUsd', Stats.SUM, options);
+  public estimatedCostUsd(options: MetricOptions = {}): Metric {
+    return this.metric('EstimatedCostUsd', Stats.SUM, options);
   }
 
   private count(metricName: string, options: MetricOptions): Metric {

@@ -7,7 +7,7 @@ import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import { Stack, Validations } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import type { LiveKitCredentials } from '../access/livekit-credentials.js';
-import { wildcardFinding } from '../access/nag-suppressions.js';
+import { wildcardFindingId } from '../access/nag-suppressions.js';
 import type { NovaSonicAccess } from '../access/nova-sonic-access.js';
 
 export interface TaskRolesProps {
@@ -77,7 +77,7 @@ export class TaskRoles extends Construct {
       }),
     );
     Validations.of(this.task).acknowledge({
-      id: wildcardFinding(this, tasks),
+      id: wildcardFindingId(this, tasks),
       reason:
         'The ID of a task is made when it starts; the cluster is named in the ARN and in a condition.',
     });

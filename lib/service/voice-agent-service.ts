@@ -30,20 +30,17 @@ import {
   Validations,
 } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
+import type { TokenPrices } from 'livekit-plugin-nova-sonic/models';
 import { LiveKitCredentials } from '../access/livekit-credentials.js';
 import { NovaSonicAccess } from '../access/nova-sonic-access.js';
 import { AgentImage } from '../image/agent-image.js';
-import { MOST_STOP_SECONDS, RANGES, rangeMistake, stopTimeoutMistake } from '../limits.js';
+import { MAX_STOP_SECONDS, RANGES, validateRange, validateStopTimeout } from '../limits.js';
 import { AgentNetwork } from '../network/agent-network.js';
 import { AgentMetrics } from './agent-metrics.js';
-import {
-  containerEnvironment,
-  environmentMistakes,
-  type TokenPrices,
-} from './container-environment.js';
+import { containerEnvironment, validateEnvironment } from './container-environment.js';
 import { healthCheck } from './health-check.js';
 import { TaskRoles } from './task-roles.js';
-import { callsMistake, sizeMistake } from './task-size.js';
+import { validateCallsPerTask, validateTaskSize } from './task-size.js';
 
 export interface VoiceAgentServiceProps {
   /**
@@ -172,8 +169,8 @@ export interface VoiceAgentServiceProps {
   readonly metricsNamespace?: string;
 
   /**
-   * Prices by which the workers turn tokens into CostUsd.
-   * @default DEFAULT_PRICES
+   * Prices for the metric EstimatedCostUsd, in USD per million tokens.
+   * @default DEFAULT_TOKEN_PRICES
    */
   readonly prices?: TokenPrices;
 
@@ -216,22 +213,27 @@ export class VoiceAgentService extends Construct implements IGrantable {
   constructor(scope: Construct, id: string, props: VoiceAgentServiceProps = {}) {
     super(scope, id);
     const { cpu = 2048, memory = 4096, callsPerTask = 10 } = props;
-    const stopTimeout = props.stopTimeout ?? Duration.seconds(MOST_STOP_SECONDS);
+    const stopTimeout = props.stopTimeout ?? Duration.seconds(MAX_STOP_SECONDS);
     const maxCallLength = props.maxCallLength ?? Duration.hours(1);
     const architecture = props.architecture ?? props.image?.architecture ?? CpuArchitecture.ARM64;
     const mistake =
-      sizeMistake(cpu, memory) ??
-      (Token.isUnresolved(callsPerTask) ? undefined : callsMistake(callsPerTask, memory)) ??
-      stopTimeoutMistake(stopTimeout.toSeconds(), 'stopTimeout') ??
-      rangeMistake('maxCallLength', maxCallLength.toSeconds(), RANGES.maxCallSeconds, ' seconds') ??
+      validateTaskSize(cpu, memory) ??
+      (Token.isUnresolved(callsPerTask) ? undefined : validateCallsPerTask(callsPerTask, memory)) ??
+      validateStopTimeout(stopTimeout.toSeconds(), 'stopTimeout') ??
+      validateRange(
+        'maxCallLength',
+        maxCallLength.toSeconds(),
+        RANGES.maxCallSeconds,
+        ' seconds',
+      ) ??
       (props.renewAfter &&
-        rangeMistake(
+        validateRange(
           'renewAfter',
           props.renewAfter.toSeconds(),
           RANGES.renewAfterSeconds,
           ' seconds',
         )) ??
-      environmentMistakes(props.environment ?? {})[0] ??
+      validateEnvironment(props.environment ?? {})[0] ??
       contradiction(props);
     if (mistake) throw new Error(mistake);
 

@@ -1,87 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { distance } from 'fastest-levenshtein';
-import { z } from 'zod';
-import { DEFAULT_SECRET, secretMistake } from '../access/livekit-credentials.js';
+// All settings of the CDK app: what each may be, its default, what it means and what a change does. The tables in
+// docs/operations are generated from here (npm run docs:generate).
+
 import {
   DEFAULT_MODEL,
-  DEFAULT_REGIONS,
   DEFAULT_STREAM_QUOTA,
-  modelMistakes,
-  VOICES,
-} from '../access/nova-sonic-models.js';
-import { RANGES, stopTimeoutMistake, taskCountMistake } from '../limits.js';
+  DEFAULT_TOKEN_PRICES,
+  NOVA_SONIC_2_VOICES,
+} from 'livekit-plugin-nova-sonic/models';
+import { z } from 'zod';
+import { DEFAULT_SECRET } from '../access/livekit-credentials.js';
+import { DEFAULT_REGIONS } from '../access/nova-sonic-models.js';
+import { RANGES } from '../limits.js';
 import { isCron } from '../scaling/cron.js';
-import { environmentMistakes } from '../service/container-environment.js';
-import { CPU_UNITS, callsMistake, sizeMistake } from '../service/task-size.js';
+import { DEFAULT_NAMESPACE } from '../service/agent-metrics.js';
+import { CPU_UNITS } from '../service/task-size.js';
+import {
+  choice,
+  flag,
+  json,
+  list,
+  number,
+  oneOf,
+  RETENTION,
+  text,
+  usd,
+  value,
+  whole,
+} from './value-schemas.js';
 
-// Each schema's description is what its value must be; it ends the sentence that a wrong one gets.
+/** What deploying a changed value does to a running service, in the words of the documentation. */
+export const CHANGES = {
+  inPlace: 'In place; tasks keep running',
+  replacesTasks: 'Replaces tasks; live calls finish on the old ones',
+  replacesService: 'Replaces the service; **ends live calls**',
+  firstDeploy: 'Default of the parameter, for the first deploy only',
+  synthOnly: 'Nothing; checked at synth only',
+  newStack: 'Creates a second stack',
+} as const;
 
-/** `-c name=5` arrives as text. */
-const number = (schema: z.ZodType<number, number>, description: string) =>
-  z
-    .union([
-      z.number(),
-      z
-        .string()
-        .trim()
-        .regex(/^-?\d+(\.\d+)?$/)
-        .transform(Number),
-    ])
-    .pipe(schema)
-    .describe(description);
+/** What the documentation says about a setting. */
+export interface SettingDetails {
+  /** What it is for, as Markdown. */
+  readonly meaning: string;
+  /** What a change does. */
+  readonly change: keyof typeof CHANGES;
+  /** What holds when it is not set, for a setting without a default value. */
+  readonly unset?: string;
+}
 
-const whole = ([least, most]: readonly [number, number], unit = '') =>
-  number(z.number().int().min(least).max(most), `a whole number from ${least} to ${most}${unit}`);
-
-const usd = number(
-  z.number().min(0).max(10_000),
-  'a price in USD per million tokens, from 0 to 10000',
-);
-
-const oneOf = (numbers: readonly number[], unit: string) =>
-  number(
-    z.number().refine((value) => numbers.includes(value)),
-    `one of ${numbers.join(', ')}${unit}`,
-  );
-
-const flag = z
-  .union([z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')])
-  .describe('true or false');
-
-const text = (pattern: RegExp, description: string) =>
-  z.string().trim().regex(pattern).describe(description);
-
-const choice = <T extends string>(values: readonly [T, ...T[]]) =>
-  z.enum(values).describe(`one of ${values.join(', ')}`);
-
-const list = (item: RegExp, description: string) =>
-  z
-    .union([
-      z.array(z.string()),
-      z.string().transform((value) => value.split(',').map((part) => part.trim())),
-    ])
-    .pipe(z.array(z.string().regex(item)).min(1))
-    .refine((items) => new Set(items).size === items.length)
-    .describe(`${description}, as a list or separated by commas, each once`);
-
-const json = (value: unknown) => {
-  if (typeof value !== 'string') return value;
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
-  }
-};
-
-/** CloudWatch Logs keeps a log for one of these numbers of days. */
-const RETENTION = Object.values(RetentionDays).filter(
-  (days): days is RetentionDays => typeof days === 'number' && days < RetentionDays.INFINITE,
-);
-
-/** The value of an environment variable, as JSON has it. */
-const value = z.union([z.string(), z.number().transform(String), z.boolean().transform(String)]);
+const details = z.registry<SettingDetails>();
 
 const KMS_KEY = /^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/;
 const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/;
@@ -96,174 +65,253 @@ const schedule = z.strictObject({
   maxTasks: z.number().int(),
 });
 
-const schema = z.strictObject({
+export const settingsSchema = z.strictObject({
   name: text(
     /^[A-Za-z][A-Za-z0-9-]{0,49}$/,
     'letters, digits and hyphens, a letter first, at most 50',
-  ).default('voice-agent'),
-  agentName: text(
-    /^[\w.-]{1,100}$/,
-    'letters, digits, dots, hyphens and underscores, at most 100',
-  ).optional(),
+  )
+    .default('voice-agent')
+    .register(details, {
+      meaning: 'Name of the stack, and of the service in metrics and logs.',
+      change: 'newStack',
+    }),
+  agentName: text(/^[\w.-]{1,100}$/, 'letters, digits, dots, hyphens and underscores, at most 100')
+    .optional()
+    .register(details, {
+      meaning:
+        'LiveKit agent name. With a name, the agent joins only rooms that dispatch to it explicitly; without one, it joins every new room.',
+      change: 'replacesTasks',
+      unset: 'none',
+    }),
 
-  model: text(/^[\w.:-]+$/, 'the ID of a Nova Sonic model').default(DEFAULT_MODEL),
-  bedrockRegions: list(REGION, 'AWS Regions in the order of their use').default([
-    ...DEFAULT_REGIONS,
-  ]),
-  streamQuotaPerRegion: whole([1, 100_000], ' streams').default(DEFAULT_STREAM_QUOTA),
-  forceModel: flag.default(false),
-  voice: choice(VOICES as [string, ...string[]]).optional(),
-  renewAfterSeconds: whole(RANGES.renewAfterSeconds, ' seconds').optional(),
-  maxCallSeconds: whole(RANGES.maxCallSeconds, ' seconds').default(3600),
+  model: text(/^[\w.:-]+$/, 'the ID of a Nova Sonic model')
+    .default(DEFAULT_MODEL)
+    .register(details, {
+      meaning:
+        'Model ID, or an inference profile like `us.amazon.nova-2-sonic-v1:0`. Also updates the IAM permission.',
+      change: 'replacesTasks',
+    }),
+  bedrockRegions: list(REGION, 'AWS Regions in the order of their use')
+    .default([...DEFAULT_REGIONS])
+    .register(details, {
+      meaning:
+        "Bedrock Regions, in order: a call uses the next one when one throttles or fails. Callers' speech is processed there. Also updates the IAM permission, the quota alarm and the dashboard.",
+      change: 'replacesTasks',
+    }),
+  streamQuotaPerRegion: whole([1, 100_000], ' streams')
+    .default(DEFAULT_STREAM_QUOTA)
+    .register(details, {
+      meaning:
+        'Concurrent streams that AWS grants your account in one Region; used by the warning at synth, the quota alarm and the dashboard.',
+      change: 'inPlace',
+    }),
+  forceModel: flag.default(false).register(details, {
+    meaning: 'Accept a model or Region that is unknown to this version, or past its end of life.',
+    change: 'synthOnly',
+  }),
+  voice: choice(Object.keys(NOVA_SONIC_2_VOICES) as [string, ...string[]])
+    .optional()
+    .register(details, {
+      meaning: 'Voice for all calls; overrides `assistant.ts`.',
+      change: 'replacesTasks',
+      unset: 'the one in `assistant.ts`',
+    }),
+  renewAfterSeconds: whole(RANGES.renewAfterSeconds, ' seconds').optional().register(details, {
+    meaning: 'Age at which a Bedrock stream is renewed. Bedrock ends a stream at 480 s.',
+    change: 'replacesTasks',
+    unset: "the plugin's",
+  }),
+  maxCallSeconds: whole(RANGES.maxCallSeconds, ' seconds').default(3600).register(details, {
+    meaning: 'Longest call. When it is reached, the agent says goodbye and ends the call.',
+    change: 'replacesTasks',
+  }),
 
-  secret: z.string().trim().describe('the name or ARN of a secret').default(DEFAULT_SECRET),
-  secretKmsKey: text(KMS_KEY, 'the ARN of a KMS key').optional(),
+  liveKitSecret: z
+    .string()
+    .trim()
+    .describe('the name or ARN of a secret')
+    .default(DEFAULT_SECRET)
+    .register(details, {
+      meaning:
+        'Secret with the address and keys of the LiveKit server. Prefer the full ARN; a name must not end in a hyphen and six characters.',
+      change: 'replacesTasks',
+    }),
+  secretKmsKey: text(KMS_KEY, 'the ARN of a KMS key').optional().register(details, {
+    meaning:
+      'Customer-managed key that encrypts `liveKitSecret`; grants the permission to decrypt with it.',
+    change: 'inPlace',
+    unset: 'the AWS-managed key',
+  }),
 
-  vpcId: text(/^vpc-[0-9a-f]{8,17}$/, 'the ID of a VPC').optional(),
-  subnetIds: list(/^subnet-[0-9a-f]{8,17}$/, 'IDs of subnets').optional(),
-  publicIp: flag.optional(),
-  natGateways: whole(RANGES.natGateways).default(0),
-  vpcEndpoints: flag.default(false),
+  vpcId: text(/^vpc-[0-9a-f]{8,17}$/, 'the ID of a VPC')
+    .optional()
+    .register(details, {
+      meaning: 'Existing VPC to use. **Moves the service to new subnets.**',
+      change: 'replacesTasks',
+      unset: 'a new VPC',
+    }),
+  subnetIds: list(/^subnet-[0-9a-f]{8,17}$/, 'IDs of subnets')
+    .optional()
+    .register(details, {
+      meaning:
+        'Subnets of `vpcId`. Without them, synth looks up the private subnets (public ones with `publicIp`), which needs AWS credentials.',
+      change: 'replacesTasks',
+      unset: 'looked up',
+    }),
+  publicIp: flag.optional().register(details, {
+    meaning:
+      'Public IP addresses for tasks. Set `true` when `subnetIds` are public. No inbound port is open in either case.',
+    change: 'replacesTasks',
+    unset: '`true` in a new VPC without NAT gateways, else `false`',
+  }),
+  natGateways: whole(RANGES.natGateways).default(0).register(details, {
+    meaning:
+      'NAT gateways of a new VPC, one per Availability Zone. With any, tasks run in private subnets. Each costs about 33 USD a month, and media may need a relay behind its symmetric NAT.',
+    change: 'replacesTasks',
+  }),
+  vpcEndpoints: flag.default(false).register(details, {
+    meaning:
+      'Interface endpoints for ECR, Logs, Secrets Manager and Bedrock, each about 7 USD a month and zone. LiveKit is still reached over the internet.',
+    change: 'inPlace',
+  }),
 
-  architecture: choice(['arm64', 'x86_64']).default('arm64'),
-  cpu: oneOf(CPU_UNITS, ' CPU units').default(2048),
-  memory: whole([512, 122_880], ' MiB').default(4096),
-  baseImage: text(
-    /^(?!.*(alpine|musl))\S+$/,
-    'the name of a container image with glibc',
-  ).optional(),
-  spot: flag.default(false),
-  stopTimeoutSeconds: number(z.number().int(), 'a whole number of seconds, at most 120').default(
-    120,
-  ),
+  architecture: choice(['arm64', 'x86_64']).default('arm64').register(details, {
+    meaning: 'Processor of the tasks and of the image. `x86_64` costs about a quarter more.',
+    change: 'replacesTasks',
+  }),
+  cpu: oneOf(CPU_UNITS, ' CPU units').default(2048).register(details, {
+    meaning: 'CPU units per task; 1024 are one virtual CPU.',
+    change: 'replacesTasks',
+  }),
+  memory: whole([512, 122_880], ' MiB').default(4096).register(details, {
+    meaning:
+      'MiB of memory per task. A call takes 200 MiB and the task itself 700, which limits `CallsPerTask`.',
+    change: 'replacesTasks',
+  }),
+  baseImage: text(/^(?!.*(alpine|musl))\S+$/, 'the name of a container image with glibc')
+    .optional()
+    .register(details, {
+      meaning: 'Base image: glibc, Node 24, a user with ID 1000.',
+      change: 'replacesTasks',
+      unset: 'the one in `agent/Dockerfile`',
+    }),
+  spot: flag.default(false).register(details, {
+    meaning:
+      "Run on Fargate Spot. **Cuts calls** with two minutes' notice, regardless of task protection.",
+    change: 'replacesService',
+  }),
+  stopTimeoutSeconds: number(z.number().int(), 'a whole number of seconds, at most 120')
+    .default(120)
+    .register(details, {
+      meaning:
+        'Seconds between SIGTERM and SIGKILL, 20 to 120. The worker drains until 10 s before.',
+      change: 'replacesTasks',
+    }),
 
-  minTasks: whole(RANGES.minTasks).default(1),
-  maxTasks: whole(RANGES.maxTasks).default(2),
-  callsPerTask: whole(RANGES.callsPerTask).default(10),
-  targetSlotShare: whole(RANGES.targetSlotShare, ' percent').default(60),
+  minTasks: whole(RANGES.minTasks).default(1).register(details, {
+    meaning: 'Minimum number of tasks: default of the parameter `MinTasks`.',
+    change: 'firstDeploy',
+  }),
+  maxTasks: whole(RANGES.maxTasks).default(2).register(details, {
+    meaning: 'Maximum number of tasks: default of the parameter `MaxTasks`.',
+    change: 'firstDeploy',
+  }),
+  callsPerTask: whole(RANGES.callsPerTask).default(10).register(details, {
+    meaning: 'Call slots per task: default of the parameter `CallsPerTask`.',
+    change: 'firstDeploy',
+  }),
+  targetSlotUtilization: whole(RANGES.targetSlotUtilization, ' percent')
+    .default(60)
+    .register(details, {
+      meaning:
+        'Target percentage of call slots in use: default of the parameter `TargetSlotUtilization`.',
+      change: 'firstDeploy',
+    }),
   schedules: z
     .preprocess(json, z.array(schedule))
     .describe(
       'a list like [{"cron": "0 8 ? * MON-FRI", "timeZone": "Europe/Berlin", "minTasks": 4, "maxTasks": 20}], where cron has five fields with a ? for the day of the month or of the week',
     )
-    .default([]),
+    .default([])
+    .register(details, {
+      meaning: 'Other task limits at certain times, such as business hours.',
+      change: 'inPlace',
+    }),
 
-  alarmEmail: z.email().describe('an e-mail address').optional(),
-  logRetentionDays: oneOf(RETENTION, ' days').default(30),
-  logKmsKey: text(KMS_KEY, 'the ARN of a KMS key').optional(),
-  logLevel: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
-  containerInsights: choice(['off', 'on', 'enhanced']).default('off'),
+  alarmEmail: z.email().describe('an e-mail address').optional().register(details, {
+    meaning: 'Address that receives alarms. AWS asks it to confirm once.',
+    change: 'inPlace',
+    unset: 'none',
+  }),
+  logRetentionDays: oneOf(RETENTION, ' days').default(30).register(details, {
+    meaning: 'Days for which all logs of the stack are kept.',
+    change: 'inPlace',
+  }),
+  logKmsKey: text(KMS_KEY, 'the ARN of a KMS key').optional().register(details, {
+    meaning: "Key for the workers' log; its policy must let CloudWatch Logs of the Region use it.",
+    change: 'inPlace',
+    unset: 'none',
+  }),
+  logLevel: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
+    .default('info')
+    .register(details, { meaning: 'Lowest level that is logged.', change: 'replacesTasks' }),
+  containerInsights: choice(['off', 'on', 'enhanced']).default('off').register(details, {
+    meaning: 'CloudWatch Container Insights. Billed per metric; nothing here depends on it.',
+    change: 'inPlace',
+  }),
   environment: z
     .preprocess(json, z.record(z.string().regex(/^[A-Z][A-Z0-9_]*$/), value))
     .describe(
       'an object like {"END_CALL_TIMEOUT_S": "20"} with names in capitals and one value each',
     )
-    .default({}),
+    .default({})
+    .register(details, {
+      meaning: 'More environment variables for the container, as JSON.',
+      change: 'replacesTasks',
+    }),
   metricsNamespace: text(/^[\w./#-]{1,100}$/, 'letters, digits and ./#-_, at most 100')
     .refine((namespace) => !namespace.startsWith('AWS/'))
-    .default('NovaSonicAgent'),
-  priceAudioInPerM: usd.default(3),
-  priceAudioOutPerM: usd.default(12),
-  priceTextInPerM: usd.default(0.33),
-  priceTextOutPerM: usd.default(2.75),
+    .default(DEFAULT_NAMESPACE)
+    .register(details, {
+      meaning: 'CloudWatch namespace. Alarms, scaling and the dashboard follow.',
+      change: 'replacesTasks',
+    }),
+  priceAudioInPerM: usd.default(DEFAULT_TOKEN_PRICES.audioIn).register(details, {
+    meaning: 'USD per million input speech tokens, for the metric `EstimatedCostUsd`.',
+    change: 'replacesTasks',
+  }),
+  priceAudioOutPerM: usd.default(DEFAULT_TOKEN_PRICES.audioOut).register(details, {
+    meaning: 'USD per million output speech tokens.',
+    change: 'replacesTasks',
+  }),
+  priceTextInPerM: usd.default(DEFAULT_TOKEN_PRICES.textIn).register(details, {
+    meaning: 'USD per million input text tokens.',
+    change: 'replacesTasks',
+  }),
+  priceTextOutPerM: usd.default(DEFAULT_TOKEN_PRICES.textOut).register(details, {
+    meaning: 'USD per million output text tokens.',
+    change: 'replacesTasks',
+  }),
 });
 
-/** All settings, checked. docs/operations/configuration.md says what each does. */
-export type Settings = z.output<typeof schema>;
+/** All settings, validated. */
+export type Settings = z.output<typeof settingsSchema>;
 
-export const SETTING_NAMES = Object.keys(schema.shape) as (keyof Settings)[];
+export const SETTING_NAMES = Object.keys(settingsSchema.shape) as (keyof Settings)[];
 
-/** Settings that are wrong: one sentence a line. */
-export class SettingsError extends Error {
-  override name = 'SettingsError';
-}
-
-/**
- * Reads the settings from the CDK's context: cdk.json, cdk.context.json, and `-c name=value`, which wins.
- * @throws SettingsError with one sentence for each value that is wrong, and for each that does not fit another.
- */
-export function readSettings(context: Readonly<Record<string, unknown>>): Settings {
-  // The CDK keeps its own entries in the context too; theirs all have a colon, a slash or a hyphen.
-  const given = Object.fromEntries(
-    Object.entries(context).filter(
-      ([name, value]) => (/^\w+$/.test(name) || isHyphenated(name)) && value !== undefined,
-    ),
-  );
-  const parsed = schema.safeParse(given);
-  const mistakes = parsed.success
-    ? combinations(parsed.data)
-    : [...new Set(parsed.error.issues.flatMap((issue) => sentences(issue, given)))];
-  if (mistakes.length > 0) throw new SettingsError(mistakes.join('\n'));
-  return parsed.data as Settings;
-}
-
-/** `max-tasks`: the spelling of most command lines, which would else be passed over in silence. */
-function isHyphenated(name: string): boolean {
-  const letters = name.replaceAll('-', '').toLowerCase();
-  return SETTING_NAMES.some((known) => known.toLowerCase() === letters);
-}
-
-function sentences(issue: z.core.$ZodIssue, given: Record<string, unknown>): string[] {
-  if (issue.code === 'unrecognized_keys' && issue.path.length === 0) return issue.keys.map(unknown);
-  const name = String(issue.path[0]) as keyof Settings;
-  const field = schema.shape[name];
-  return [
-    `The setting "${name}" cannot be ${JSON.stringify(given[name])}: it must be ${describe(field)}.`,
-  ];
-}
+/** What a value of a setting must be; it ends the sentence about an invalid one. */
+export const allowedValues = (name: keyof Settings): string =>
+  descriptionOf(settingsSchema.shape[name]);
 
 /** The description of a schema, which `default` and `optional` wrap. */
-function describe(field: z.ZodType): string {
+function descriptionOf(field: z.ZodType): string {
   const inner = (field.def as { innerType?: z.ZodType }).innerType;
-  return field.description ?? (inner ? describe(inner) : 'another value');
+  return field.description ?? (inner ? descriptionOf(inner) : 'another value');
 }
 
-function unknown(name: string): string {
-  const edits = (known: string) => distance(name.toLowerCase(), known.toLowerCase());
-  const [closest] = SETTING_NAMES.toSorted((a, b) => edits(a) - edits(b));
-  const hint =
-    closest && edits(closest) <= Math.min(4, name.length / 2)
-      ? `did you mean "${closest}"?`
-      : 'docs/operations/configuration.md lists all settings.';
-  return `The setting "${name}" is not known: ${hint}`;
-}
-
-/** A secret is encrypted with a key of its own Region. */
-function keyRegionMistake({ secret, secretKmsKey }: Settings): string | undefined {
-  const regionOf = (arn: string) => arn.split(':')[3];
-  if (!secretKmsKey || !secret.startsWith('arn:')) return undefined;
-  if (regionOf(secret) === regionOf(secretKmsKey)) return undefined;
-  return `"secretKmsKey" is in ${regionOf(secretKmsKey)} and "secret" in ${regionOf(secret)}: a secret is encrypted with a key of its own Region.`;
-}
-
-/** What is wrong with values that are fine each by itself. */
-function combinations(settings: Settings): string[] {
-  const { cpu, memory, callsPerTask, minTasks, maxTasks, vpcId, natGateways } = settings;
-  const size = sizeMistake(cpu, memory);
-  const mistakes = [
-    ...(settings.forceModel ? [] : modelMistakes(settings.model, settings.bedrockRegions)),
-    size ?? callsMistake(callsPerTask, memory),
-    stopTimeoutMistake(settings.stopTimeoutSeconds),
-    taskCountMistake(minTasks, maxTasks),
-    secretMistake(settings.secret),
-    ...settings.schedules.map((entry) => {
-      const mistake = taskCountMistake(entry.minTasks, entry.maxTasks);
-      return mistake && `In the schedule "${entry.cron}", ${mistake}`;
-    }),
-    ...environmentMistakes(settings.environment),
-    keyRegionMistake(settings),
-    settings.subnetIds && !vpcId && '"subnetIds" needs "vpcId": subnets belong to a VPC.',
-    vpcId &&
-      natGateways > 0 &&
-      '"natGateways" is for an own VPC and cannot be given with "vpcId": that VPC has its own way out.',
-    !vpcId &&
-      natGateways === 0 &&
-      settings.publicIp === false &&
-      '"publicIp" cannot be false with 0 "natGateways": the tasks could not reach LiveKit.',
-    !vpcId &&
-      natGateways > 0 &&
-      settings.publicIp === true &&
-      '"publicIp" cannot be true with "natGateways": the tasks are then in private subnets.',
-  ];
-  return mistakes.filter((mistake): mistake is string => Boolean(mistake));
+/** What the documentation says about a setting. */
+export function settingDetails(name: keyof Settings): SettingDetails {
+  const found = details.get(settingsSchema.shape[name]);
+  if (!found) throw new Error(`The setting "${name}" has no details.`);
+  return found;
 }

@@ -67,7 +67,7 @@ export function workerTable(workers: WorkerProcess[]): string {
       worker.name,
       mostCalls(worker),
       sums.CallsAccepted ?? 0,
-      sums.CallsRefused ?? 0,
+      sums.CallsRejected ?? 0,
       worker.lines('call ended').length,
       sums.JobCrashes ?? 0,
       unprotected(worker),
@@ -143,10 +143,11 @@ export function metricTable(workers: WorkerProcess[], calls: CallResult[]): stri
   const row = (name: string, seen: string | number = '') =>
     table.push([name, round(sums[name] ?? 0), seen]);
   row('CallsAccepted', calls.length);
-  row('CallsRefused');
-  row('CallSeconds', `${round(seconds)} (from the offer)`);
+  row('CallsRejected');
+  row('CallDuration', `${round(seconds)} (from the offer)`);
   row('Turns', heard);
-  for (const name of ['Throttles', 'FailOvers', 'StreamErrors', 'JobCrashes', 'CostUsd']) row(name);
+  for (const name of ['Throttles', 'Failovers', 'StreamErrors', 'JobCrashes', 'EstimatedCostUsd'])
+    row(name);
   return table.toString();
 }
 

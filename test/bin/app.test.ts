@@ -70,17 +70,27 @@ describe('the app', () => {
       code: 1,
       stdout: '',
       lines: [
-        'The setting "maxTask" is not known: did you mean "maxTasks"?',
+        'The setting "maxTask" is unknown: did you mean "maxTasks"?',
         'The setting "spot" cannot be "maybe": it must be true or false.',
       ],
     });
+  }, 60_000);
+
+  test('warns once about a deprecated setting, naming the new one', async () => {
+    const { code, stderr } = await synth({ secret: 'team/livekit' });
+    expect([code, stderr.trim().split('\n')]).toEqual([
+      0,
+      [
+        '[Warning at /voice-agent] "secret" is deprecated and will be removed: use "liveKitSecret". [ack: nova-sonic-livekit:renamed-setting]',
+      ],
+    ]);
   }, 60_000);
 
   test('says what a lookup of subnets needs when nobody is signed in', async () => {
     const { code, stderr } = await synth({ vpcId: 'vpc-01234567' });
     expect([code, stderr]).toEqual([
       1,
-      '"vpcId" without "subnetIds" looks the subnets up in the account, which needs AWS credentials and a Region: give "subnetIds", or sign in.\n',
+      '"vpcId" without "subnetIds" looks the subnets up in the account, which needs AWS credentials and a Region: set "subnetIds", or sign in.\n',
     ]);
   }, 60_000);
 

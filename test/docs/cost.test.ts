@@ -7,7 +7,7 @@ import {
   DEFAULT_TOKEN_PRICES,
   NOVA_SONIC_REGIONS,
 } from 'livekit-plugin-nova-sonic/models';
-import { readSettings } from '../../lib/settings/settings.js';
+import { readSettings } from '../../lib/settings/read-settings.js';
 import { resources, templateWith } from '../lib/synth.js';
 
 const TEXT = readFileSync(new URL('../../docs/cost.md', import.meta.url), 'utf8');
@@ -140,9 +140,9 @@ describe('docs/cost.md', () => {
     }
     const bedrock = rows.reduce((total, { tokens, price }) => total + (tokens * price) / 1e6, 0);
     holds(/^Bedrock +([\d.]+)$/m, bedrock);
-    const share = (SETTINGS.callsPerTask * SETTINGS.targetSlotShare) / 100;
+    const share = (SETTINGS.callsPerTask * SETTINGS.targetSlotUtilization) / 100;
     expect(numbers(/60 min \/ \((\d+) slots x (\d+) %\)/)).toEqual([
-      ...[SETTINGS.callsPerTask, SETTINGS.targetSlotShare],
+      ...[SETTINGS.callsPerTask, SETTINGS.targetSlotUtilization],
     ]);
     const fargate = idleHour / 60 / share;
     const data = (((48 / 8) * 60) / 1e6) * internetGb;
@@ -155,7 +155,7 @@ describe('docs/cost.md', () => {
 
   test.each([10, 100, 1000])('adds up an hour of %i calls at once', (calls) => {
     const bedrockMinute = written(/^Bedrock +([\d.]+)$/m).value;
-    const tasks = Math.ceil(calls / ((SETTINGS.callsPerTask * SETTINGS.targetSlotShare) / 100));
+    const tasks = Math.ceil(calls / ((SETTINGS.callsPerTask * SETTINGS.targetSlotUtilization) / 100));
     const name = calls.toLocaleString('en-US');
     const row = new RegExp(`^\\| ${name} \\| (.*) \\|$`, 'm').exec(TEXT)?.[1]?.split(' | ') ?? [];
     const [shownTasks, fargate = '', bedrock = '', hour, regions = ''] = row;

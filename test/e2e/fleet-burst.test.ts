@@ -50,7 +50,7 @@ describe('one task', () => {
       await fleet.hangUp();
       await untilCalls([worker], 0);
     }
-    expect(metricSums([worker]).CallsRefused ?? 0).toBe(0);
+    expect(metricSums([worker]).CallsRejected ?? 0).toBe(0);
   }, 180_000);
 
   it('is unprotected again after the grace period, and not before', async () => {

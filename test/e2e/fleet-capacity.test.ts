@@ -113,7 +113,7 @@ describe('a fleet that is offered more than it can take', () => {
     expect(sums.CallsAccepted).toBe(ALL);
     expect(ended.length).toBe(ALL);
     expect(sums.Turns ?? 0).toBe(total('turns'));
-    expect(sums.CallSeconds).toBeCloseTo(total('seconds'), -1);
+    expect(sums.CallDuration).toBeCloseTo(total('seconds'), -1);
     const throttled = fleet.workers.flatMap((worker) => worker.lines('stream throttled'));
     expect(throttled.length).toBeGreaterThan(0);
     expect(sums['Throttles{region=us-east-1}']).toBe(throttled.length);

@@ -177,11 +177,11 @@ describe('when something breaks, the rest goes on', () => {
     expect(sums.OutputSpeechTokens).toBe(tokens('output_speech'));
     expect(sums.InputTextTokens).toBe(tokens('input_text'));
     expect(sums.OutputTextTokens).toBe(tokens('output_text'));
-    expect(sums.CostUsd).toBeCloseTo(
+    expect(sums.EstimatedCostUsd).toBeCloseTo(
       total((line) => line.cost_usd),
       4,
     );
-    expect(Math.abs((sums.CallSeconds ?? 0) - total((line) => line.seconds))).toBeLessThan(1);
+    expect(Math.abs((sums.CallDuration ?? 0) - total((line) => line.seconds))).toBeLessThan(1);
     expectGoodCitizens([worker], 4);
   }, 60_000);
 

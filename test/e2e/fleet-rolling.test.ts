@@ -92,7 +92,7 @@ describe('a deployment under load', () => {
       expect(worker.lines('drained').map((line) => line.result)).toEqual(['idle']);
       // Its share of slots in use would hold back the scaling: a task on its way out says nothing.
       const drained = worker.log.findIndex((line) => String(line.msg).startsWith('draining'));
-      expect(worker.log.slice(drained).some((line) => 'SlotShare' in line)).toBe(false);
+      expect(worker.log.slice(drained).some((line) => 'SlotUtilization' in line)).toBe(false);
     }
   }, 120_000);
 

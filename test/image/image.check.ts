@@ -163,7 +163,7 @@ test('a call', async (context) => {
       assert.ok(field in summary, `"call ended" has no ${field}: ${ended}`);
     }
     assert.ok(
-      lines.some((line) => line.includes('"SlotShare"')),
+      lines.some((line) => line.includes('"SlotUtilization"')),
       'no metric was published',
     );
   });

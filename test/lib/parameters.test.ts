@@ -34,7 +34,7 @@ describe('a parameter', () => {
       /^Most tasks; .* MaxTasks x CallsPerTask .* stream quota of all Regions\.$/,
     ],
     ['CallsPerTask', 10, 1, 16, /^Calls that one task takes .* At most 16 fit into 4096 MiB\.$/],
-    ['TargetSlotShare', 60, 10, 80, /^Percent of call slots in use .* dearer\.$/],
+    ['TargetSlotUtilization', 60, 10, 80, /^Percent of call slots in use .* dearer\.$/],
   ])('%s has a description, a default and a range', (name, Default, MinValue, MaxValue, text) => {
     const { Description, ...parameter } = templateWith().toJSON().Parameters[name];
     expect(parameter).toEqual({ Type: 'Number', Default, MinValue, MaxValue });
@@ -43,12 +43,12 @@ describe('a parameter', () => {
 
   test('has the default of the setting of the same name', () => {
     const { Parameters } = templateWith({
-      ...{ minTasks: 2, maxTasks: 4, callsPerTask: 5, targetSlotShare: 40 },
+      ...{ minTasks: 2, maxTasks: 4, callsPerTask: 5, targetSlotUtilization: 40 },
     }).toJSON();
     expect(Parameters.MinTasks.Default).toBe(2);
     expect(Parameters.MaxTasks.Default).toBe(4);
     expect(Parameters.CallsPerTask.Default).toBe(5);
-    expect(Parameters.TargetSlotShare.Default).toBe(40);
+    expect(Parameters.TargetSlotUtilization.Default).toBe(40);
   });
 
   test('CallsPerTask cannot be more than the memory holds', () => {
@@ -61,7 +61,7 @@ describe('a parameter', () => {
   test('there are no others', () => {
     const names = Object.keys(templateWith().toJSON().Parameters);
     expect(names.filter((name) => name !== 'BootstrapVersion').sort()).toEqual([
-      ...['CallsPerTask', 'MaxTasks', 'MinTasks', 'TargetSlotShare'],
+      ...['CallsPerTask', 'MaxTasks', 'MinTasks', 'TargetSlotUtilization'],
     ]);
   });
 });
@@ -75,7 +75,7 @@ describe('changing', () => {
       'Resources AWS::ECS::TaskDefinition Properties ContainerDefinitions Agent Environment CALLS_PER_TASK Value',
     ],
     [
-      'TargetSlotShare',
+      'TargetSlotUtilization',
       'Resources AWS::ApplicationAutoScaling::ScalingPolicy Properties TargetTrackingScalingPolicyConfiguration TargetValue',
     ],
   ])('%s moves one thing: %s', (parameter, use) => {
@@ -90,7 +90,7 @@ describe('more calls than Bedrock has streams', () => {
     annotationsOf(stackWith(context)).hasWarning(
       '*',
       Match.stringLikeRegexp(
-        '5 tasks x 10 calls = 50 calls at once, but 2 Bedrock Regions x 20 streams = 40.*ack: nova-sonic-livekit:stream-quota.$',
+        '5 tasks x 10 calls = 50 concurrent calls, but 2 Bedrock Regions x 20 streams = 40.*ack: nova-sonic-livekit:stream-quota.$',
       ),
     );
   });
@@ -98,19 +98,19 @@ describe('more calls than Bedrock has streams', () => {
   test('are told in one sentence, whatever the number of Regions', () => {
     const calls = { maxTasks: 3, callsPerTask: 10, quotaPerRegion: 20 };
     const advice =
-      'the calls above that fail, so add Regions to "bedrockRegions", lower "maxTasks" or "callsPerTask", or set "streamQuotaPerRegion" to what AWS granted you.';
+      'calls above that fail, so add Regions to "bedrockRegions", lower "maxTasks" or "callsPerTask", or set "streamQuotaPerRegion" to what AWS granted you.';
     expect(streamQuotaWarning({ ...calls, regions: 1 })).toBe(
-      `3 tasks x 10 calls = 30 calls at once, but 1 Bedrock Region x 20 streams = 20: ${advice}`,
+      `3 tasks x 10 calls = 30 concurrent calls, but 1 Bedrock Region x 20 streams = 20: ${advice}`,
     );
     expect(streamQuotaWarning({ ...calls, maxTasks: 5, regions: 2 })).toBe(
-      `5 tasks x 10 calls = 50 calls at once, but 2 Bedrock Regions x 20 streams = 40: ${advice}`,
+      `5 tasks x 10 calls = 50 concurrent calls, but 2 Bedrock Regions x 20 streams = 40: ${advice}`,
     );
     expect(streamQuotaWarning({ ...calls, maxTasks: 4, regions: 2 })).toBeUndefined();
   });
 
   test('are none when AWS granted more', () => {
     const granted = stackWith({ ...context, streamQuotaPerRegion: 25 });
-    annotationsOf(granted).hasNoWarning('*', Match.stringLikeRegexp('calls at once'));
+    annotationsOf(granted).hasNoWarning('*', Match.stringLikeRegexp('concurrent calls'));
   });
 
   test('are none by default', () => {

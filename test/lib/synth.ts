@@ -7,7 +7,7 @@ import { afterAll, jest } from '@jest/globals';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { App, Stack } from 'aws-cdk-lib/core';
 import type { Construct } from 'constructs';
-import { readSettings } from '../../lib/settings/settings.js';
+import { readSettings } from '../../lib/settings/read-settings.js';
 import { VoiceAgentStack } from '../../lib/voice-agent-stack.js';
 
 /** The feature flags of cdk.json, without its settings. */

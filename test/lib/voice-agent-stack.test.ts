@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { type Stack, Validations } from 'aws-cdk-lib/core';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { readSettings } from '../../lib/settings/settings.js';
+import { readSettings } from '../../lib/settings/read-settings.js';
 import { VoiceAgentStack } from '../../lib/voice-agent-stack.js';
 import { environment, flat, newApp, only, templateOf, templateWith } from './synth.js';
 

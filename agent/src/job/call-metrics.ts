@@ -40,7 +40,7 @@ export class CallMetrics {
     session.on(Events.FunctionToolsExecuted, ({ functionCalls, functionCallOutputs }) => {
       functionCalls.forEach((call, index) => {
         const output = functionCallOutputs[index];
-        if (output) this.#add('ToolMs', Math.max(0, output.createdAt - call.createdAt));
+        if (output) this.#add('ToolDuration', Math.max(0, output.createdAt - call.createdAt));
         if (output?.isError) this.#add('ToolErrors');
       });
     });
@@ -57,7 +57,7 @@ export class CallMetrics {
     session.on('turn_timing', ({ userSpeechEndedAt, firstAudioAt }: TurnTiming) => {
       this.#add('Turns');
       if (userSpeechEndedAt === undefined || firstAudioAt === undefined) return;
-      this.#add('FirstAudioMs', Math.max(0, firstAudioAt - userSpeechEndedAt));
+      this.#add('TimeToFirstAudio', Math.max(0, firstAudioAt - userSpeechEndedAt));
     });
     session.on('barge_in', ({ at }: BargeIn) => {
       this.#bargeInAt = at;
@@ -75,7 +75,7 @@ export class CallMetrics {
 
   #agentSilent(): void {
     if (this.#bargeInAt === undefined) return;
-    this.#add('BargeInMs', Math.max(1, Date.now() - this.#bargeInAt));
+    this.#add('InterruptionLatency', Math.max(1, Date.now() - this.#bargeInAt));
     this.#bargeInAt = undefined;
   }
 
@@ -85,7 +85,7 @@ export class CallMetrics {
       this.#supervisor.reportStream(streamId, region);
     }
     if (type === 'renewed') this.#add('StreamRenewals');
-    if (type === 'failed_over') this.#add('FailOvers');
+    if (type === 'failed_over') this.#add('Failovers');
     if (type === 'throttled') this.#add('Throttles', 1, region);
     if (type === 'failed') this.#add('StreamErrors', 1, kind ?? 'unknown');
     const failed = type === 'throttled' || type === 'failed';

@@ -67,7 +67,7 @@ export function applyReport(record: CallRecord, report: JobReport, prices: Token
       const { metric, value } = report;
       record.sums[metric] = (record.sums[metric] ?? 0) + value;
       record.costUsd += costUsd(metric, value, prices);
-      if (metric === 'FirstAudioMs') record.firstAudioMs.push(value);
+      if (metric === 'TimeToFirstAudio') record.firstAudioMs.push(value);
       if (metric === 'StreamErrors') {
         const kind = report.split ?? 'unknown';
         record.errors[kind] = (record.errors[kind] ?? 0) + value;
@@ -110,7 +110,7 @@ export function callSummary(record: CallRecord, now: number): Record<string, unk
     seconds: Math.round((now - record.startedAt) / 100) / 10,
     turns: sum('Turns'),
     renewals: sum('StreamRenewals'),
-    failovers: sum('FailOvers'),
+    failovers: sum('Failovers'),
     regions: record.regions,
     errors: record.errors,
     tool_errors: sum('ToolErrors'),

@@ -220,7 +220,7 @@ export class CallSupervisor {
     if (report.type !== 'add') return;
     this.#metrics.add(report.metric, report.value, report.split);
     const cost = costUsd(report.metric, report.value, prices);
-    if (cost > 0) this.#metrics.add('CostUsd', cost);
+    if (cost > 0) this.#metrics.add('EstimatedCostUsd', cost);
   }
 
   #disconnected(job: TrackedProcess): void {
@@ -234,7 +234,7 @@ export class CallSupervisor {
     // A command to end is a reason, yet a process that then dies without reporting the end has crashed all the same.
     if (!record.ended || record.failed) this.#metrics.add('JobCrashes');
     record.endReason ??= 'crashed';
-    this.#metrics.add('CallSeconds', (now - record.startedAt) / 1000);
+    this.#metrics.add('CallDuration', (now - record.startedAt) / 1000);
     this.#events.onCallEnded?.(record, now);
   }
 }

@@ -34,5 +34,5 @@ export interface CooldownsMessage {
 /** The metrics that a call adds to. */
 export type CallCounter = Exclude<
   Counter,
-  'CallsAccepted' | 'CallsRefused' | 'CallSeconds' | 'ProtectionFailures' | 'CostUsd' | 'JobCrashes'
+  'CallsAccepted' | 'CallsRejected' | 'CallDuration' | 'ProtectionFailures' | 'EstimatedCostUsd' | 'JobCrashes'
 >;

@@ -7,27 +7,27 @@ type Unit = (typeof MetricUnit)[keyof typeof MetricUnit];
 /** Counted: each value is added to the sum of its period. */
 export const COUNTERS = {
   CallsAccepted: MetricUnit.Count,
-  CallsRefused: MetricUnit.Count,
+  CallsRejected: MetricUnit.Count,
   /** Seconds that each call lasted, once for each call, also for one whose process died. */
-  CallSeconds: MetricUnit.Seconds,
+  CallDuration: MetricUnit.Seconds,
   /** Answers of the model. */
   Turns: MetricUnit.Count,
   /** From the end of the caller's speech to the first sound of the answer. */
-  FirstAudioMs: MetricUnit.Milliseconds,
+  TimeToFirstAudio: MetricUnit.Milliseconds,
   /** From the caller's interruption to the agent's silence. */
-  BargeInMs: MetricUnit.Milliseconds,
+  InterruptionLatency: MetricUnit.Milliseconds,
   StreamRenewals: MetricUnit.Count,
   StreamErrors: MetricUnit.Count,
   Throttles: MetricUnit.Count,
-  FailOvers: MetricUnit.Count,
+  Failovers: MetricUnit.Count,
   ProtectionFailures: MetricUnit.Count,
   InputSpeechTokens: MetricUnit.Count,
   OutputSpeechTokens: MetricUnit.Count,
   InputTextTokens: MetricUnit.Count,
   OutputTextTokens: MetricUnit.Count,
   /** US dollars; CloudWatch has no unit for money. */
-  CostUsd: MetricUnit.NoUnit,
-  ToolMs: MetricUnit.Milliseconds,
+  EstimatedCostUsd: MetricUnit.NoUnit,
+  ToolDuration: MetricUnit.Milliseconds,
   ToolErrors: MetricUnit.Count,
   /** Job processes that ended without saying so: killed, crashed, or hung and ended by us. */
   JobCrashes: MetricUnit.Count,
@@ -39,7 +39,7 @@ export type Counter = keyof typeof COUNTERS;
 export interface Gauges {
   activeCalls: number;
   /** Slots in use, 0 to 1. */
-  slotShare: number;
+  slotUtilization: number;
   registered: boolean;
   /** A task on its way out would pull the average down while new tasks are needed: it says nothing. */
   draining: boolean;
@@ -47,7 +47,7 @@ export interface Gauges {
 
 /** Metrics with an extra dimension beside the total: `reason`, `kind` or `region`. */
 const SPLIT_BY: Partial<Record<Counter, string>> = {
-  CallsRefused: 'reason',
+  CallsRejected: 'reason',
   StreamErrors: 'kind',
   Throttles: 'region',
 };
@@ -117,9 +117,14 @@ export class WorkerMetrics {
   gauges(now: Gauges): void {
     const line = this.#line();
     line.addMetric('ActiveCalls', MetricUnit.Count, now.activeCalls);
-    line.addMetric('Registered', MetricUnit.Count, now.registered ? 1 : 0);
+    line.addMetric('WorkersRegistered', MetricUnit.Count, now.registered ? 1 : 0);
     if (!now.draining) {
-      line.addMetric('SlotShare', MetricUnit.Percent, now.slotShare * 100, MetricResolution.High);
+      line.addMetric(
+        'SlotUtilization',
+        MetricUnit.Percent,
+        now.slotUtilization * 100,
+        MetricResolution.High,
+      );
     }
     this.#write(line);
   }

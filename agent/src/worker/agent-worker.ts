@@ -114,7 +114,7 @@ export class AgentWorker {
         log().info({ call_id: job, slots_used: slots.used }, 'call accepted');
       },
       onRejected: (job, reason) => {
-        this.#metrics.add('CallsRefused', 1, reason);
+        this.#metrics.add('CallsRejected', 1, reason);
         log().info({ call_id: job, reason }, 'call rejected');
       },
     });
@@ -280,7 +280,7 @@ export class AgentWorker {
     const { slots, draining } = this.#admission;
     this.#metrics.gauges({
       activeCalls: slots.used,
-      slotShare: slots.utilization,
+      slotUtilization: slots.utilization,
       registered: this.#reporter?.registered ?? false,
       draining,
     });

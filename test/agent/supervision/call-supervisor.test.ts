@@ -79,8 +79,8 @@ describe('CallSupervisor', () => {
     const process = call();
     process.report({ type: 'stream', id: 'st1', region: 'us-east-1' });
     process.report({ type: 'add', metric: 'Turns', value: 1 });
-    process.report({ type: 'add', metric: 'FirstAudioMs', value: 900 });
-    process.report({ type: 'add', metric: 'FirstAudioMs', value: 700 });
+    process.report({ type: 'add', metric: 'TimeToFirstAudio', value: 900 });
+    process.report({ type: 'add', metric: 'TimeToFirstAudio', value: 700 });
     process.report({ type: 'add', metric: 'OutputSpeechTokens', value: 1_000_000 });
     process.report({ type: 'add', metric: 'InputTextTokens', value: 1_000_000 });
     process.report({ type: 'add', metric: 'StreamErrors', value: 1, split: 'timeout' });
@@ -118,7 +118,12 @@ describe('CallSupervisor', () => {
         end_reason: 'participant_disconnected',
       },
     ]);
-    expect(sums()).toMatchObject({ CallSeconds: 65, Turns: 1, FirstAudioMs: 1600, CostUsd: 12.33 });
+    expect(sums()).toMatchObject({
+      CallDuration: 65,
+      Turns: 1,
+      TimeToFirstAudio: 1600,
+      EstimatedCostUsd: 12.33,
+    });
     expect(sums()).not.toHaveProperty('JobCrashes');
   });
 
@@ -130,7 +135,7 @@ describe('CallSupervisor', () => {
     process.disconnected();
     process.disconnected();
     expect(ended.map(({ endReason }) => endReason)).toEqual(['crashed']);
-    expect(sums()).toMatchObject({ JobCrashes: 1, CallSeconds: 3, InputSpeechTokens: 40 });
+    expect(sums()).toMatchObject({ JobCrashes: 1, CallDuration: 3, InputSpeechTokens: 40 });
   });
 
   it('counts a call whose own code threw as a crash', () => {

@@ -15,7 +15,7 @@ function setUp() {
   return { metrics, lines: () => emfLines(log) };
 }
 
-const busy = { activeCalls: 3, slotShare: 0.3, registered: true, draining: false };
+const busy = { activeCalls: 3, slotUtilization: 0.3, registered: true, draining: false };
 
 describe('WorkerMetrics', () => {
   it('writes every metric as a valid EMF line of one namespace with the dimension service', () => {
@@ -37,16 +37,16 @@ describe('WorkerMetrics', () => {
 
   it('publishes a split metric with its dimension and in total', () => {
     const { metrics, lines } = setUp();
-    metrics.add('CallsRefused', 1, 'full');
-    metrics.add('CallsRefused', 1, 'full');
-    metrics.add('CallsRefused', 1, 'draining');
+    metrics.add('CallsRejected', 1, 'full');
+    metrics.add('CallsRejected', 1, 'full');
+    metrics.add('CallsRejected', 1, 'draining');
     metrics.add('Throttles', 1, 'us-east-1');
     metrics.add('StreamErrors', 1, '');
     metrics.flush();
     expect(emfSums(lines())).toEqual({
-      CallsRefused: 3,
-      'CallsRefused{reason=full}': 2,
-      'CallsRefused{reason=draining}': 1,
+      CallsRejected: 3,
+      'CallsRejected{reason=full}': 2,
+      'CallsRejected{reason=draining}': 1,
       Throttles: 1,
       'Throttles{region=us-east-1}': 1,
       StreamErrors: 1,
@@ -56,35 +56,35 @@ describe('WorkerMetrics', () => {
 
   it('loses no value of hundreds, and writes nothing twice', () => {
     const { metrics, lines } = setUp();
-    for (let i = 1; i <= 250; i++) metrics.add('FirstAudioMs', i);
+    for (let i = 1; i <= 250; i++) metrics.add('TimeToFirstAudio', i);
     metrics.flush();
     metrics.flush();
-    expect(emfSums(lines())).toEqual({ FirstAudioMs: (250 * 251) / 2 });
+    expect(emfSums(lines())).toEqual({ TimeToFirstAudio: (250 * 251) / 2 });
     expect(lines().map(emfMistake).filter(Boolean)).toEqual([]);
   });
 
   it('leaves out what is not a number', () => {
     const { metrics, lines } = setUp();
-    metrics.add('ToolMs', Number.NaN);
+    metrics.add('ToolDuration', Number.NaN);
     metrics.flush();
     expect(lines()).toEqual([]);
   });
 
   it('publishes the slots in per cent at high resolution, zeros included', () => {
     const { metrics, lines } = setUp();
-    metrics.gauges({ ...busy, activeCalls: 0, slotShare: 0 });
-    expect(emfSums(lines())).toEqual({ ActiveCalls: 0, SlotShare: 0, Registered: 1 });
+    metrics.gauges({ ...busy, activeCalls: 0, slotUtilization: 0 });
+    expect(emfSums(lines())).toEqual({ ActiveCalls: 0, SlotUtilization: 0, WorkersRegistered: 1 });
     const metric = lines()[0]?._aws.CloudWatchMetrics[0]?.Metrics.find(
-      (m) => m.Name === 'SlotShare',
+      (m) => m.Name === 'SlotUtilization',
     );
-    expect(metric).toEqual({ Name: 'SlotShare', Unit: 'Percent', StorageResolution: 1 });
+    expect(metric).toEqual({ Name: 'SlotUtilization', Unit: 'Percent', StorageResolution: 1 });
     metrics.gauges(busy);
-    expect(emfSums(lines()).SlotShare).toBe(30);
+    expect(emfSums(lines()).SlotUtilization).toBe(30);
   });
 
   it('says nothing of the slots of a draining task', () => {
     const { metrics, lines } = setUp();
     metrics.gauges({ ...busy, draining: true });
-    expect(emfSums(lines())).toEqual({ ActiveCalls: 3, Registered: 1 });
+    expect(emfSums(lines())).toEqual({ ActiveCalls: 3, WorkersRegistered: 1 });
   });
 });

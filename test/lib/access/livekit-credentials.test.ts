@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, test } from '@jest/globals';
-import { LiveKitCredentials, secretMistake } from '../../../lib/access/livekit-credentials.js';
+import { LiveKitCredentials, validateSecret } from '../../../lib/access/livekit-credentials.js';
 import { container, flat, stackOf, templateWith } from '../synth.js';
 
 const ARN = 'arn:aws:secretsmanager:eu-north-1:111122223333:secret:team/livekit-AbCdEf';
@@ -62,11 +62,11 @@ describe('the secret', () => {
   ])('%s', (secret, sentence) => {
     const made = () => stackOf((scope) => new LiveKitCredentials(scope, 'LiveKit', { secret }));
     if (!sentence) {
-      expect(secretMistake(secret)).toBeUndefined();
+      expect(validateSecret(secret)).toBeUndefined();
       expect(made).not.toThrow();
       return;
     }
-    expect(secretMistake(secret)).toBe(sentence(secret));
+    expect(validateSecret(secret)).toBe(sentence(secret));
     expect(made).toThrow(new Error(sentence(secret)));
   });
 });

@@ -3,7 +3,7 @@
 import { expect, test } from '@jest/globals';
 import { Cluster } from 'aws-cdk-lib/aws-ecs';
 import { Fn, Stack } from 'aws-cdk-lib/core';
-import { wildcardFinding } from '../../../lib/access/nag-suppressions.js';
+import { wildcardFindingId } from '../../../lib/access/nag-suppressions.js';
 import { newApp } from '../synth.js';
 
 test('a wildcard is named as cdk-nag names it: references in angle brackets, what it does not know as JSON', () => {
@@ -13,12 +13,14 @@ test('a wildcard is named as cdk-nag names it: references in angle brackets, wha
   const tasks = stack.formatArn({
     ...{ service: 'ecs', resource: 'task', resourceName: `${cluster.clusterName}/*` },
   });
-  expect(wildcardFinding(stack, tasks)).toBe(
+  expect(wildcardFindingId(stack, tasks)).toBe(
     `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:task/<${id}>/*]`,
   );
-  expect(wildcardFinding(stack, `${cluster.clusterArn}/*`)).toBe(
+  expect(wildcardFindingId(stack, `${cluster.clusterArn}/*`)).toBe(
     `AwsSolutions-IAM5[Resource::<${id}.Arn>/*]`,
   );
-  expect(wildcardFinding(stack, '*')).toBe('AwsSolutions-IAM5[Resource::*]');
-  expect(wildcardFinding(stack, Fn.select(0, Fn.getAzs()))).toMatch(/\[Resource::\{"Fn::Select":/);
+  expect(wildcardFindingId(stack, '*')).toBe('AwsSolutions-IAM5[Resource::*]');
+  expect(wildcardFindingId(stack, Fn.select(0, Fn.getAzs()))).toMatch(
+    /\[Resource::\{"Fn::Select":/,
+  );
 });

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, test } from '@jest/globals';
-import {
-  modelMistakes,
-  modelRegions,
-  splitModelId,
-} from '../../../lib/access/nova-sonic-models.js';
+import { parseModelId } from 'livekit-plugin-nova-sonic/models';
+import { modelRegions, validateModel } from '../../../lib/access/nova-sonic-models.js';
 
 const FOUR = ['us-east-1', 'us-west-2', 'eu-north-1', 'ap-northeast-1'];
 const NOVA_2 = 'amazon.nova-2-sonic-v1:0';
 
 describe('a model', () => {
   test.each([NOVA_2, 'amazon.nova-2-5-sonic'])('%s is in four Regions', (model) => {
-    expect(modelMistakes(model, FOUR)).toEqual([]);
-    expect(modelMistakes(model, ['us-east-2', 'us-east-1'])).toEqual([
+    expect(validateModel(model, FOUR)).toEqual([]);
+    expect(validateModel(model, ['us-east-2', 'us-east-1'])).toEqual([
       `The Bedrock Region "us-east-2" does not offer ${model}: use some of ${FOUR.join(', ')}, or set "forceModel" to true if it does by now.`,
     ]);
   });
@@ -28,14 +25,14 @@ describe('an inference profile', () => {
     ['global', FOUR],
   ])('%s. is called from, and routes to, %j', (prefix, regions) => {
     const model = `${prefix}.${NOVA_2}`;
-    expect(splitModelId(model)).toEqual({ foundationModel: NOVA_2, profile: prefix });
-    expect(FOUR.filter((region) => modelMistakes(model, [region]).length === 0)).toEqual(regions);
+    expect(parseModelId(model)).toEqual({ foundationModel: NOVA_2, profile: prefix });
+    expect(FOUR.filter((region) => validateModel(model, [region]).length === 0)).toEqual(regions);
     expect(modelRegions(model, regions.slice(0, 1)).sort()).toEqual([...regions].sort());
   });
 
   test('that nobody knows is a model of that name', () => {
-    expect(splitModelId(`mars.${NOVA_2}`)).toEqual({ foundationModel: `mars.${NOVA_2}` });
-    expect(splitModelId('us.')).toEqual({ foundationModel: 'us.' });
+    expect(parseModelId(`mars.${NOVA_2}`)).toEqual({ foundationModel: `mars.${NOVA_2}` });
+    expect(parseModelId('us.')).toEqual({ foundationModel: 'us.' });
   });
 
   test('also may be called from a Region that was forced', () => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { expect, test } from '@jest/globals';
-import { BUILD_TOOLS, type LockFile, shippedPackages } from '../../../lib/image/prune-lockfile.js';
+import { BUILD_TOOLS, type LockFile, pruneLockfile } from '../../../lib/image/prune-lockfile.js';
 
 const manifest = {
   name: 'root',
@@ -47,7 +47,7 @@ const lock: LockFile = {
 };
 
 test('what ships is found as Node finds it: the nearest copy, through links, with what builds it', () => {
-  const shipped = shippedPackages(lock, manifest);
+  const shipped = pruneLockfile(lock, manifest);
   expect(shipped.lockfileVersion).toBe(3);
   expect(shipped.packages['']).toEqual(manifest);
   expect(Object.keys(shipped.packages)).toEqual([

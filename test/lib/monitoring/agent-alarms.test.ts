@@ -28,19 +28,23 @@ const DOWN = 'LessThanThreshold';
 /** Each alarm: what it watches, then for how long, from which value on, and what silence means to it. */
 const TABLE: [string, object, object][] = [
   [
-    'SlotsNearlyFull',
-    { ...OURS, MetricName: 'SlotShare', Statistic: 'Average', Period: 60 },
+    'SlotUtilizationHigh',
+    { ...OURS, MetricName: 'SlotUtilization', Statistic: 'Average', Period: 60 },
     { EvaluationPeriods: 5, Threshold: 90, ComparisonOperator: UP },
   ],
   [
-    'CallsRefused',
-    { ...OURS, MetricName: 'CallsRefused', Statistic: 'Sum', Period: 300 },
+    'CallsRejected',
+    { ...OURS, MetricName: 'CallsRejected', Statistic: 'Sum', Period: 300 },
     { EvaluationPeriods: 1, Threshold: 5, ComparisonOperator: UP },
   ],
-  ['StreamQuotaNearlyUsed', {}, { EvaluationPeriods: 2, Threshold: 80, ComparisonOperator: UP }],
   [
-    'RepliesSlow',
-    { ...OURS, MetricName: 'FirstAudioMs', ExtendedStatistic: 'p90', Period: 300 },
+    'StreamQuotaUtilizationHigh',
+    {},
+    { EvaluationPeriods: 2, Threshold: 80, ComparisonOperator: UP },
+  ],
+  [
+    'ReplyLatencyHigh',
+    { ...OURS, MetricName: 'TimeToFirstAudio', ExtendedStatistic: 'p90', Period: 300 },
     { EvaluationPeriods: 3, Threshold: 2500, ComparisonOperator: UP },
   ],
   [
@@ -54,7 +58,7 @@ const TABLE: [string, object, object][] = [
     { EvaluationPeriods: 1, Threshold: 1, ComparisonOperator: UP },
   ],
   [
-    'CallsCrashed',
+    'JobCrashes',
     { ...OURS, MetricName: 'JobCrashes', Statistic: 'Sum', Period: 300 },
     { EvaluationPeriods: 1, Threshold: 1, ComparisonOperator: UP },
   ],
@@ -77,12 +81,12 @@ const TABLE: [string, object, object][] = [
   ],
   [
     'NoTaskRegistered',
-    { ...OURS, MetricName: 'Registered', Statistic: 'Maximum', Period: 60 },
+    { ...OURS, MetricName: 'WorkersRegistered', Statistic: 'Maximum', Period: 60 },
     { EvaluationPeriods: 3, Threshold: 1, ComparisonOperator: DOWN },
   ],
   [
-    'MetricsSilent',
-    { ...OURS, MetricName: 'SlotShare', Statistic: 'SampleCount', Period: 60 },
+    'MetricsMissing',
+    { ...OURS, MetricName: 'SlotUtilization', Statistic: 'SampleCount', Period: 60 },
     {
       ...{ EvaluationPeriods: 5, Threshold: 1, ComparisonOperator: DOWN },
       TreatMissingData: 'breaching',
@@ -121,7 +125,7 @@ describe('an alarm', () => {
   });
 
   test('counts live calls against the streams of all Regions together', () => {
-    const { Metrics } = alarmsOf(templateWith()).StreamQuotaNearlyUsed;
+    const { Metrics } = alarmsOf(templateWith()).StreamQuotaUtilizationHigh;
     const expression = { Expression: '100 * calls * tasks / 20', ReturnData: true };
     const label = { Label: 'Bedrock streams in use (percent of the quota)' };
     expect(Metrics).toEqual([
@@ -136,7 +140,7 @@ describe('an alarm', () => {
       ...{ Metric: { MetricName: 'ActiveCalls' }, Period: 60, Stat: 'Average' },
     });
     const wider = { bedrockRegions: 'us-east-1,us-west-2', streamQuotaPerRegion: 30 };
-    const other = alarmsOf(templateWith(wider)).StreamQuotaNearlyUsed;
+    const other = alarmsOf(templateWith(wider)).StreamQuotaUtilizationHigh;
     expect(flat(other.Metrics[0].Expression)).toBe('100 * calls * tasks / 60');
     expect(other.AlarmDescription).toMatch(/^Calls use 80 percent of the 60 streams that/);
   });
@@ -158,12 +162,12 @@ describe('alone in another stack', () => {
     );
 
   test.each<[keyof AlarmThresholds, string, RegExp?]>([
-    ['slotSharePercent', 'SlotsNearlyFull', /^For five minutes 7 percent of the slots/],
-    ['callsRefused', 'CallsRefused'],
-    ['firstAudioP90Ms', 'RepliesSlow', /takes longer than 7 ms to its/],
+    ['slotUtilizationPercent', 'SlotUtilizationHigh', /^For five minutes 7 percent of the slots/],
+    ['callsRejected', 'CallsRejected'],
+    ['timeToFirstAudioP90Ms', 'ReplyLatencyHigh', /takes longer than 7 ms to its/],
     ['streamErrors', 'StreamErrors'],
     ['throttles', 'Throttles'],
-    ['streamQuotaPercent', 'StreamQuotaNearlyUsed', /^Calls use 7 percent of the 20 streams/],
+    ['streamQuotaPercent', 'StreamQuotaUtilizationHigh', /^Calls use 7 percent of the 20 streams/],
     ['protectionFailures', 'ProtectionFailures'],
     ['taskCrashes', 'CrashLoop'],
   ])('the threshold "%s" moves %s and nothing else', (threshold, name, sentence = /./) => {

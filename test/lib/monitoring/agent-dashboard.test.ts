@@ -90,23 +90,26 @@ describe('the dashboard', () => {
       [
         'calls * tasks/60 Live calls',
         'running/60 Running tasks',
-        `SlotShare${OURS} Average/60 Slots in use (%)`,
+        `SlotUtilization${OURS} Average/60 Slots in use (%)`,
       ],
     ],
     [
       'Calls accepted and refused',
       [
         `CallsAccepted${OURS} Sum/60 accepted`,
-        `CallsRefused${OURS} Sum/60 refused (offered elsewhere)`,
+        `CallsRejected${OURS} Sum/60 refused (offered elsewhere)`,
       ],
     ],
-    ['First sound of a reply (ms)', percentiles('FirstAudioMs')],
-    ['Silence after an interruption (ms)', percentiles('BargeInMs')],
-    ['Tools (ms)', percentiles('ToolMs')],
+    ['First sound of a reply (ms)', percentiles('TimeToFirstAudio')],
+    ['Silence after an interruption (ms)', percentiles('InterruptionLatency')],
+    ['Tools (ms)', percentiles('ToolDuration')],
     ['Live calls', ['calls * tasks/60 calls']],
     [
       'Slots in use (%)',
-      [`SlotShare${OURS} Average/60 mean of the tasks`, `SlotShare${OURS} Maximum/60 fullest task`],
+      [
+        `SlotUtilization${OURS} Average/60 mean of the tasks`,
+        `SlotUtilization${OURS} Maximum/60 fullest task`,
+      ],
     ],
     [
       'Tasks, CPU and memory',
@@ -120,7 +123,7 @@ describe('the dashboard', () => {
       'Streams',
       [
         `StreamErrors${OURS} Sum/60 errors`,
-        `FailOvers${OURS} Sum/60 fail-overs to another Region`,
+        `Failovers${OURS} Sum/60 fail-overs to another Region`,
         `StreamRenewals${OURS} Sum/60 renewals (normal)`,
         'Throttles[region,us-east-1,service,voice-agent] Sum/60 throttles us-east-1',
       ],
@@ -128,7 +131,7 @@ describe('the dashboard', () => {
     [
       'Calls refused by reason',
       [
-        `SEARCH('{NovaSonicAgent,service,reason} MetricName="CallsRefused" service="voice-agent"', 'Sum', 60)/60`,
+        `SEARCH('{NovaSonicAgent,service,reason} MetricName="CallsRejected" service="voice-agent"', 'Sum', 60)/60`,
       ],
     ],
     [
@@ -139,7 +142,7 @@ describe('the dashboard', () => {
         `ToolErrors${OURS} Sum/60 tools failed`,
       ],
     ],
-    ['Bedrock (USD an hour)', [`CostUsd${OURS} Sum/3600 USD`]],
+    ['Bedrock (USD an hour)', [`EstimatedCostUsd${OURS} Sum/3600 USD`]],
     ['Bedrock (USD a call-minute)', ['60 * usd / seconds/3600 USD a call-minute']],
     [
       'Tokens an hour',
@@ -156,7 +159,7 @@ describe('the dashboard', () => {
     ['Live calls', { calls: ['ActiveCalls', 60], tasks: ['CPUUtilization', 60, 'SampleCount'] }],
     [
       'Bedrock (USD a call-minute)',
-      { usd: ['CostUsd', 3600, 'Sum'], seconds: ['CallSeconds', 3600, 'Sum'] },
+      { usd: ['EstimatedCostUsd', 3600, 'Sum'], seconds: ['CallDuration', 3600, 'Sum'] },
     ],
   ])('reckons "%s" from the right metrics', (title, expected) => {
     const used = Object.fromEntries(

@@ -2,9 +2,17 @@
 
 import { describe, expect, test } from '@jest/globals';
 import { Token } from 'aws-cdk-lib/core';
-import { SessionScaling, type SessionScalingProps } from '../../../lib/scaling/call-scaling.js';
+import { CallScaling, type CallScalingProps } from '../../../lib/scaling/call-scaling.js';
 import { VoiceAgentService } from '../../../lib/service/voice-agent-service.js';
-import { only, resources, stackOf, templateOf, templateWith } from '../synth.js';
+import {
+  annotationsOf,
+  Match,
+  only,
+  resources,
+  stackOf,
+  templateOf,
+  templateWith,
+} from '../synth.js';
 
 const policies = () =>
   resources(templateWith(), 'AWS::ApplicationAutoScaling::ScalingPolicy').map(
@@ -24,10 +32,10 @@ describe('the number of tasks', () => {
 
   test('follows the mean share of slots in use, slowly down', () => {
     expect(tracking()?.TargetTrackingScalingPolicyConfiguration).toEqual({
-      TargetValue: { Ref: 'TargetSlotShare' },
+      TargetValue: { Ref: 'TargetSlotUtilization' },
       CustomizedMetricSpecification: {
         Namespace: 'NovaSonicAgent',
-        MetricName: 'SlotShare',
+        MetricName: 'SlotUtilization',
         Statistic: 'Average',
         Dimensions: [{ Name: 'service', Value: 'voice-agent' }],
       },
@@ -51,7 +59,7 @@ describe('the number of tasks', () => {
       resources(templateWith(), 'AWS::CloudWatch::Alarm').find(([id]) => id.includes('Burst')) ??
       [];
     expect(alarm?.Properties).toMatchObject({
-      MetricName: 'SlotShare',
+      MetricName: 'SlotUtilization',
       Period: 10,
       EvaluationPeriods: 2,
       Threshold: 85,
@@ -93,10 +101,10 @@ describe('the number of tasks', () => {
 });
 
 describe('alone in another stack', () => {
-  const scaling = (props: Partial<SessionScalingProps>) => () =>
+  const scaling = (props: Partial<CallScalingProps>) => () =>
     stackOf((scope) => {
       const { service, metrics } = new VoiceAgentService(scope, 'Agent');
-      new SessionScaling(scope, 'Scaling', { service, metrics, ...props });
+      new CallScaling(scope, 'Scaling', { service, metrics, ...props });
     });
 
   test('scales from 1 to 2 tasks at 60 percent', () => {
@@ -108,9 +116,18 @@ describe('alone in another stack', () => {
     expect(JSON.stringify(template.toJSON())).toContain('"TargetValue":60');
   });
 
-  test.each<[string, Partial<SessionScalingProps>]>([
-    ['the lowest target', { targetSlotShare: 10 }],
-    ['the highest target', { targetSlotShare: 80 }],
+  test('takes the deprecated "targetSlotShare", with one warning', () => {
+    const stack = scaling({ targetSlotShare: 40 })();
+    expect(JSON.stringify(templateOf(stack).toJSON())).toContain('"TargetValue":40');
+    annotationsOf(stack).hasWarning(
+      '/elsewhere/Scaling',
+      Match.stringLikeRegexp('"targetSlotShare" is deprecated.*use "targetSlotUtilization"'),
+    );
+  });
+
+  test.each<[string, Partial<CallScalingProps>]>([
+    ['the lowest target', { targetSlotUtilization: 10 }],
+    ['the highest target', { targetSlotUtilization: 80 }],
     ['a least that is known at deploy only', { minTasks: Token.asNumber({ Ref: 'Least' }) }],
     [
       'a most that is known at deploy only',
@@ -120,14 +137,20 @@ describe('alone in another stack', () => {
     expect(scaling(props)).not.toThrow();
   });
 
-  test.each<[Partial<SessionScalingProps>, string]>([
+  test.each<[Partial<CallScalingProps>, string]>([
     [{ minTasks: 3, maxTasks: 2 }, '"minTasks" (3) cannot be above "maxTasks" (2).'],
     [
       { minTasks: 0 },
       '"minTasks" cannot be 0: with no task nothing publishes the metric that starts the first one.',
     ],
-    [{ targetSlotShare: 90 }, '"targetSlotShare" cannot be 90: it is a percentage from 10 to 80.'],
-    [{ targetSlotShare: 9 }, '"targetSlotShare" cannot be 9: it is a percentage from 10 to 80.'],
+    [
+      { targetSlotUtilization: 90 },
+      '"targetSlotUtilization" cannot be 90: it is a percentage from 10 to 80.',
+    ],
+    [
+      { targetSlotUtilization: 9 },
+      '"targetSlotUtilization" cannot be 9: it is a percentage from 10 to 80.',
+    ],
     [
       { schedules: [{ cron: '0 8 * * *', minTasks: 1, maxTasks: 2 }] },
       '"cron" cannot be "0 8 * * *": it has five fields with a ? for the day of the month or of the week, as in "0 8 ? * MON-FRI".',

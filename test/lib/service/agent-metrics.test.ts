@@ -12,23 +12,23 @@ const metrics = new AgentMetrics({ serviceName: 'support' });
 
 const TABLE: [Metric, name: string, statistic: string][] = [
   [metrics.activeCalls(), 'ActiveCalls', 'Average'],
-  [metrics.slotShare(), 'SlotShare', 'Average'],
-  [metrics.registered(), 'Registered', 'Maximum'],
+  [metrics.slotUtilization(), 'SlotUtilization', 'Average'],
+  [metrics.workersRegistered(), 'WorkersRegistered', 'Maximum'],
   [metrics.callsAccepted(), 'CallsAccepted', 'Sum'],
-  [metrics.callsRefused(), 'CallsRefused', 'Sum'],
-  [metrics.callSeconds(), 'CallSeconds', 'Sum'],
-  [metrics.firstAudioMs('p90'), 'FirstAudioMs', 'p90'],
-  [metrics.bargeInMs('p50'), 'BargeInMs', 'p50'],
+  [metrics.callsRejected(), 'CallsRejected', 'Sum'],
+  [metrics.callDuration(), 'CallDuration', 'Sum'],
+  [metrics.timeToFirstAudio('p90'), 'TimeToFirstAudio', 'p90'],
+  [metrics.interruptionLatency('p50'), 'InterruptionLatency', 'p50'],
   [metrics.streamRenewals(), 'StreamRenewals', 'Sum'],
   [metrics.streamErrors(), 'StreamErrors', 'Sum'],
   [metrics.throttles(), 'Throttles', 'Sum'],
-  [metrics.failOvers(), 'FailOvers', 'Sum'],
+  [metrics.failovers(), 'Failovers', 'Sum'],
   [metrics.protectionFailures(), 'ProtectionFailures', 'Sum'],
   [metrics.jobCrashes(), 'JobCrashes', 'Sum'],
-  [metrics.toolMs('p99'), 'ToolMs', 'p99'],
+  [metrics.toolDuration('p99'), 'ToolDuration', 'p99'],
   [metrics.toolErrors(), 'ToolErrors', 'Sum'],
   [metrics.tokens('OutputSpeech'), 'OutputSpeechTokens', 'Sum'],
-  [metrics.costUsd(), 'CostUsd', 'Sum'],
+  [metrics.estimatedCostUsd(), 'EstimatedCostUsd', 'Sum'],
 ];
 
 /** The names that a worker prints. */
@@ -40,7 +40,7 @@ function published(): Set<string> {
     }
   };
   const worker = new WorkerMetrics({ namespace: 'n', service: 's', write });
-  worker.gauges({ activeCalls: 0, slotShare: 0, registered: true, draining: false });
+  worker.gauges({ activeCalls: 0, slotUtilization: 0, registered: true, draining: false });
   return names;
 }
 
@@ -74,7 +74,7 @@ describe('a metric', () => {
 
   test('is in the namespace that is set', () => {
     const elsewhere = new AgentMetrics({ serviceName: 'support', namespace: 'Calls' });
-    expect(elsewhere.registered().namespace).toBe('Calls');
+    expect(elsewhere.workersRegistered().namespace).toBe('Calls');
   });
 
   test('of ECS counts the running tasks: one sample a task and minute', () => {

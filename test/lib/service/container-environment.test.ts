@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { readWorkerConfig } from '../../../agent/src/config.js';
 import { ENVIRONMENT_VARIABLES } from '../../../agent/src/environment.js';
 import { CREDENTIAL_KEYS } from '../../../lib/access/livekit-credentials.js';
-import { environmentMistakes } from '../../../lib/service/container-environment.js';
+import { validateEnvironment } from '../../../lib/service/container-environment.js';
 import { environment, templateWith } from '../synth.js';
 
 const SECRET = { LIVEKIT_URL: 'wss://livekit.test', LIVEKIT_API_KEY: 'k', LIVEKIT_API_SECRET: 's' };
@@ -62,8 +62,8 @@ describe('a variable to be added', () => {
     ...ENVIRONMENT_VARIABLES.filter(({ setBy }) => setBy !== 'operator').map(({ name }) => name),
     'AWS_ACCESS_KEY_ID',
   ])('cannot be %s', (name) => {
-    expect(environmentMistakes({ END_CALL_TIMEOUT_S: '20', [name]: 'x' })).toEqual([
-      `"environment" cannot have ${name}: it comes from the secret, from ECS or from a setting of its own.`,
+    expect(validateEnvironment({ END_CALL_TIMEOUT_S: '20', [name]: 'x' })).toEqual([
+      `"environment" cannot have ${name}: it comes from the secret, from ECS or from another setting.`,
     ]);
   });
 
@@ -73,6 +73,6 @@ describe('a variable to be added', () => {
     ),
     ...['MY_TOOL_URL', 'MY_AWS_PROFILE', 'LOG_LEVELS'],
   ])('can be %s', (name) => {
-    expect(environmentMistakes({ [name]: 'x' })).toEqual([]);
+    expect(validateEnvironment({ [name]: 'x' })).toEqual([]);
   });
 });

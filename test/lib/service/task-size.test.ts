@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, test } from '@jest/globals';
-import { CPU_UNITS, callsMistake, mostCalls, sizeMistake } from '../../../lib/service/task-size.js';
+import {
+  CPU_UNITS,
+  maxCalls,
+  validateCallsPerTask,
+  validateTaskSize,
+} from '../../../lib/service/task-size.js';
 
 /** AWS's table of Fargate sizes: CPU units, then memory in MiB from, to, in steps of. */
 const FARGATE: [cpu: number, least: number, most: number, step: number][] = [
@@ -16,26 +21,26 @@ const FARGATE: [cpu: number, least: number, most: number, step: number][] = [
 describe('a size of a task', () => {
   test.each(FARGATE)('with %i CPU units is what Fargate has', (cpu, least, most, step) => {
     const told = (memory: number) =>
-      `"memory" cannot be ${memory} with "cpu" ${cpu}: Fargate has ${least} to ${most} MiB in steps of ${step} there.`;
+      `"memory" cannot be ${memory} with "cpu" ${cpu}: Fargate offers ${least} to ${most} MiB in steps of ${step} with it.`;
     for (let memory = least; memory <= most; memory += step) {
-      expect([memory, sizeMistake(cpu, memory)]).toEqual([memory, undefined]);
+      expect([memory, validateTaskSize(cpu, memory)]).toEqual([memory, undefined]);
     }
     for (const memory of [least - step, least - 1, least + 1, least + step / 2, most + step]) {
-      expect(sizeMistake(cpu, memory)).toBe(told(memory));
+      expect(validateTaskSize(cpu, memory)).toBe(told(memory));
     }
   });
 
   test('with 256 CPU units has three memories', () => {
     const fits = [256, 512, 768, 1024, 1536, 2048, 2560].filter(
-      (memory) => !sizeMistake(256, memory),
+      (memory) => !validateTaskSize(256, memory),
     );
     expect(fits).toEqual([512, 1024, 2048]);
   });
 
   test('with other CPU units is none', () => {
     expect(CPU_UNITS).toEqual([256, ...FARGATE.map(([cpu]) => cpu)]);
-    expect(sizeMistake(3000, 4096)).toBe(
-      '"cpu" cannot be 3000: Fargate has 256, 512, 1024, 2048, 4096, 8192, 16384 CPU units.',
+    expect(validateTaskSize(3000, 4096)).toBe(
+      '"cpu" cannot be 3000: Fargate offers 256, 512, 1024, 2048, 4096, 8192, 16384 CPU units.',
     );
   });
 });
@@ -50,13 +55,13 @@ describe('the calls of a task', () => {
     [4096, 16],
     [122_880, 610],
   ])('in %i MiB are at most %i', (memory, most) => {
-    expect(mostCalls(memory)).toBe(most);
+    expect(maxCalls(memory)).toBe(most);
   });
 
   test('are refused when there are more', () => {
-    expect(callsMistake(16, 4096)).toBeUndefined();
-    expect(callsMistake(17, 4096)).toBe(
-      '"callsPerTask" cannot be 17 with "memory" 4096: 17 calls take 700 + 17 x 200 = 4100 MiB, so have at most 16 calls or more memory.',
+    expect(validateCallsPerTask(16, 4096)).toBeUndefined();
+    expect(validateCallsPerTask(17, 4096)).toBe(
+      '"callsPerTask" cannot be 17 with "memory" 4096: 17 calls take 700 + 17 x 200 = 4100 MiB, so lower it to 16 or raise "memory".',
     );
   });
 });

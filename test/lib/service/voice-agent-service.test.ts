@@ -284,17 +284,17 @@ describe('alone in another stack', () => {
     [
       'a size that Fargate lacks',
       { cpu: 1024, memory: 16384 },
-      '"memory" cannot be 16384 with "cpu" 1024: Fargate has 2048 to 8192 MiB in steps of 1024 there.',
+      '"memory" cannot be 16384 with "cpu" 1024: Fargate offers 2048 to 8192 MiB in steps of 1024 with it.',
     ],
     [
       'an odd size',
       { cpu: 1000 },
-      '"cpu" cannot be 1000: Fargate has 256, 512, 1024, 2048, 4096, 8192, 16384 CPU units.',
+      '"cpu" cannot be 1000: Fargate offers 256, 512, 1024, 2048, 4096, 8192, 16384 CPU units.',
     ],
     [
       'more calls than fit',
       { callsPerTask: 50 },
-      '"callsPerTask" cannot be 50 with "memory" 4096: 50 calls take 700 + 50 x 200 = 10700 MiB, so have at most 16 calls or more memory.',
+      '"callsPerTask" cannot be 50 with "memory" 4096: 50 calls take 700 + 50 x 200 = 10700 MiB, so lower it to 16 or raise "memory".',
     ],
     ...[0, 2.5, 101].map((callsPerTask): [string, VoiceAgentServiceProps, string] => [
       `${callsPerTask} calls`,
@@ -319,7 +319,7 @@ describe('alone in another stack', () => {
     [
       'variables that come from elsewhere',
       { environment: { LIVEKIT_API_KEY: 'key' } },
-      '"environment" cannot have LIVEKIT_API_KEY: it comes from the secret, from ECS or from a setting of its own.',
+      '"environment" cannot have LIVEKIT_API_KEY: it comes from the secret, from ECS or from another setting.',
     ],
   ])('refuses %s', (_what, props, sentence) => {
     expect(() => alone(props)).toThrow(sentence);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, test } from '@jest/globals';
-import { readSettings, type Settings, SettingsError } from '../../../lib/settings/settings.js';
+import { readSettings, SettingsError } from '../../../lib/settings/read-settings.js';
+import type { Settings } from '../../../lib/settings/settings.js';
 
 type Context = Record<string, unknown>;
 
@@ -28,7 +29,7 @@ const TAKEN: [keyof Settings, given: unknown, becomes?: unknown, others?: Contex
   ['renewAfterSeconds', 470],
   ['maxCallSeconds', 60],
   ['maxCallSeconds', ' 86400 ', 86_400],
-  ['secret', ' team/livekit ', 'team/livekit'],
+  ['liveKitSecret', ' team/livekit ', 'team/livekit'],
   ['secretKmsKey', KEY],
   ['vpcId', 'vpc-0123456789abcdef0'],
   ['vpcId', 'vpc-01234567'],
@@ -41,8 +42,8 @@ const TAKEN: [keyof Settings, given: unknown, becomes?: unknown, others?: Contex
   ['maxTasks', 1],
   ['callsPerTask', 1],
   ['callsPerTask', 100, undefined, LARGE],
-  ['targetSlotShare', 10],
-  ['targetSlotShare', 80],
+  ['targetSlotUtilization', 10],
+  ['targetSlotUtilization', 80],
   ['schedules', at({ timeZone: 'UTC' })],
   ['schedules', at({ timeZone: 'Asia/Tokyo' })],
   ['schedules', at({})],
@@ -96,9 +97,9 @@ const REFUSED: [keyof Settings, unknown][] = [
   ['maxTasks', 501],
   ['maxTasks', '0x10'],
   ['callsPerTask', 101],
-  ['targetSlotShare', 9],
-  ['targetSlotShare', 81],
-  ['targetSlotShare', 60.5],
+  ['targetSlotUtilization', 9],
+  ['targetSlotUtilization', 81],
+  ['targetSlotUtilization', 60.5],
   ['schedules', at({ minTasks: 0.5 })],
   ['schedules', at({ maxTasks: 2.5 })],
   ['schedules', at({ timeZone: 'Mars/Olympus' })],
@@ -140,10 +141,10 @@ describe('a setting does not take', () => {
     },
   );
 
-  test('is told by an error of its own kind', () => {
-    const told = () => readSettings({ maxTasks: 'many' });
-    expect(told).toThrow(SettingsError);
-    expect(told).toThrow(expect.objectContaining({ name: 'SettingsError' }));
+  test('throws a SettingsError', () => {
+    const read = () => readSettings({ maxTasks: 'many' });
+    expect(read).toThrow(SettingsError);
+    expect(read).toThrow(expect.objectContaining({ name: 'SettingsError' }));
   });
 });
 
@@ -161,9 +162,9 @@ describe('a misspelt name', () => {
     ['MAXTASKSXXXX', 'maxTasks'],
     ['XXXXmaxTasks', 'maxTasks'],
     ['scheduleFour', 'schedules'],
-  ])('%s is told as %s', (name, meant) => {
+  ])('%s suggests %s', (name, meant) => {
     expect(() => readSettings({ [name]: 1 })).toThrow(
-      new SettingsError(`The setting "${name}" is not known: did you mean "${meant}"?`),
+      new SettingsError(`The setting "${name}" is unknown: did you mean "${meant}"?`),
     );
   });
 
@@ -172,7 +173,7 @@ describe('a misspelt name', () => {
     (name) => {
       expect(() => readSettings({ [name]: 1 })).toThrow(
         new SettingsError(
-          `The setting "${name}" is not known: docs/operations/configuration.md lists all settings.`,
+          `The setting "${name}" is unknown: docs/operations/configuration.md lists all settings.`,
         ),
       );
     },

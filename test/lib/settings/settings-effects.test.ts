@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { readFileSync } from 'node:fs';
-import { describe, expect, test } from '@jest/globals';
-import { SETTING_NAMES } from '../../../lib/settings/settings.js';
+import { expect, test } from '@jest/globals';
+import { SETTING_NAMES, type Settings, settingDetails } from '../../../lib/settings/settings.js';
 import { templateWith } from '../synth.js';
 
 type Context = Record<string, unknown>;
@@ -12,7 +11,7 @@ const THEIRS = { vpcId: 'vpc-01234567', subnetIds: 'subnet-01234567' };
 const ENVIRONMENT = 'AgentTask.Environment';
 const OF_METRICS = [
   'AgentServiceTaskCountTargetBurstUpperAlarm',
-  'AgentServiceTaskCountTargetSlotShare',
+  'AgentServiceTaskCountTargetSlotUtilization',
   'Alarms',
   'MonitoringDashboard',
 ];
@@ -40,8 +39,8 @@ const TABLE: [setting: string, change: Context, moves: string[], from?: Context]
   ['renewAfterSeconds', { renewAfterSeconds: 300 }, [ENVIRONMENT]],
   ['maxCallSeconds', { maxCallSeconds: 600 }, [ENVIRONMENT]],
   [
-    'secret',
-    { secret: 'other/livekit' },
+    'liveKitSecret',
+    { liveKitSecret: 'other/livekit' },
     ['AgentRolesExecution.Policies', 'AgentTask.Secrets', 'Outputs.LiveKitSecret.Value'],
   ],
   ['secretKmsKey', { secretKmsKey: KEY }, ['AgentRolesExecution.Policies']],
@@ -87,7 +86,11 @@ const TABLE: [setting: string, change: Context, moves: string[], from?: Context]
   ['minTasks', { minTasks: 2 }, ['Parameters.MinTasks.Default']],
   ['maxTasks', { maxTasks: 1 }, ['Parameters.MaxTasks.Default']],
   ['callsPerTask', { callsPerTask: 5 }, ['Parameters.CallsPerTask.Default']],
-  ['targetSlotShare', { targetSlotShare: 50 }, ['Parameters.TargetSlotShare.Default']],
+  [
+    'targetSlotUtilization',
+    { targetSlotUtilization: 50 },
+    ['Parameters.TargetSlotUtilization.Default'],
+  ],
   [
     'schedules',
     { schedules: [{ cron: '0 8 ? * *', minTasks: 1, maxTasks: 2 }] },
@@ -137,7 +140,10 @@ function short(name: string): string {
   return name
     .replace(/^MonitoringAlarms\w+\..*/, 'Alarms')
     .replace(/^([+-]Network|[+-]MonitoringAlarmTopic|MonitoringQueries)\w+.*/, '$1')
-    .replace(/^(MonitoringDashboard|AgentServiceTaskCountTarget(?:Burst|SlotShare)\w*)\..*/, '$1');
+    .replace(
+      /^(MonitoringDashboard|AgentServiceTaskCountTarget(?:Burst|SlotUtilization)\w*)\..*/,
+      '$1',
+    );
 }
 
 function changes(from: Context, to: Context): string[] {
@@ -160,19 +166,12 @@ test('every setting is in the table', () => {
   expect(TABLE.map(([setting]) => setting).sort()).toEqual([...SETTING_NAMES].sort());
 });
 
-describe('docs/operations/configuration.md', () => {
-  const text = readFileSync(
-    new URL('../../../docs/operations/configuration.md', import.meta.url),
-    'utf8',
-  );
-
-  // Another name is another stack; turning Spot on or off has words of its own.
-  test.each(TABLE.filter(([setting]) => setting !== 'name' && setting !== 'spot'))(
-    'says of %s whether a change replaces tasks',
-    (setting, _change, moves) => {
-      const row = new RegExp(`^\\| \`${setting}\` \\|.*$`, 'm').exec(text)?.[0];
-      const replaces = moves.some((name) => /^Agent(Task|Service)\./.test(name));
-      expect([setting, /Replaces tasks/.test(row ?? '')]).toEqual([setting, replaces]);
-    },
-  );
-});
+// Another name is another stack; turning Spot on or off replaces the service itself.
+test.each(TABLE.filter(([setting]) => setting !== 'name' && setting !== 'spot'))(
+  '%s is documented as replacing tasks if it does',
+  (setting, _change, moves) => {
+    const replaces = moves.some((name) => /^Agent(Task|Service)\./.test(name));
+    const { change } = settingDetails(setting as keyof Settings);
+    expect([setting, change === 'replacesTasks']).toEqual([setting, replaces]);
+  },
+);

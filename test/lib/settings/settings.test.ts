@@ -2,9 +2,11 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { readSettings, SETTING_NAMES, SettingsError } from '../../../lib/settings/settings.js';
+import { readSettings, SettingsError } from '../../../lib/settings/read-settings.js';
+import { SETTING_NAMES, settingDetails } from '../../../lib/settings/settings.js';
 
-const read = (name: string) => readFileSync(new URL(`../../../${name}`, import.meta.url), 'utf8');
+const readText = (name: string) =>
+  readFileSync(new URL(`../../../${name}`, import.meta.url), 'utf8');
 
 const mistakes = (context: Record<string, unknown>): string[] => {
   try {
@@ -58,7 +60,7 @@ describe('a wrong setting', () => {
     ['minTasks', 0, 'a whole number from 1 to 500'],
     ['maxTasks', 'many', 'a whole number from 1 to 500'],
     ['callsPerTask', 0, 'a whole number from 1 to 100'],
-    ['targetSlotShare', 95, 'a whole number from 10 to 80 percent'],
+    ['targetSlotUtilization', 95, 'a whole number from 10 to 80 percent'],
     ['alarmEmail', 'me', 'an e-mail address'],
     [
       'logRetentionDays',
@@ -80,7 +82,7 @@ describe('a wrong setting', () => {
     ['baseImage', 'node:24-alpine', 'the name of a container image with glibc'],
     ['baseImage', 'my image', 'the name of a container image with glibc'],
     ['model', 'nova sonic', 'the ID of a Nova Sonic model'],
-    ['secret', 5, 'the name or ARN of a secret'],
+    ['liveKitSecret', 5, 'the name or ARN of a secret'],
     ['logKmsKey', 'my-key', 'the ARN of a KMS key'],
     ['publicIp', 1, 'true or false'],
     ['vpcEndpoints', 'on', 'true or false'],
@@ -89,7 +91,7 @@ describe('a wrong setting', () => {
     ['subnetIds', [], 'IDs of subnets, as a list or separated by commas, each once'],
     ['alarmEmail', 'a@example.com,b@example.com', 'an e-mail address'],
     ['metricsNamespace', 'two words', 'letters, digits and ./#-_, at most 100'],
-    ['targetSlotShare', '60%', 'a whole number from 10 to 80 percent'],
+    ['targetSlotUtilization', '60%', 'a whole number from 10 to 80 percent'],
     ['cpu', '2 vCPU', 'one of 256, 512, 1024, 2048, 4096, 8192, 16384 CPU units'],
     ...(['priceAudioOutPerM', 'priceTextInPerM', 'priceTextOutPerM'] as const).map(
       (name): [string, unknown, string] => [
@@ -121,20 +123,20 @@ describe('a wrong setting', () => {
 
   test('that is misspelt is told with the closest name', () => {
     expect(mistakes({ maxTask: 5 })).toEqual([
-      'The setting "maxTask" is not known: did you mean "maxTasks"?',
+      'The setting "maxTask" is unknown: did you mean "maxTasks"?',
     ]);
     expect(mistakes({ bedrockregion: 'us-east-1' })).toEqual([
-      'The setting "bedrockregion" is not known: did you mean "bedrockRegions"?',
+      'The setting "bedrockregion" is unknown: did you mean "bedrockRegions"?',
     ]);
     expect(mistakes({ somethingElseAltogether: 1 })).toEqual([
-      'The setting "somethingElseAltogether" is not known: docs/operations/configuration.md lists all settings.',
+      'The setting "somethingElseAltogether" is unknown: docs/operations/configuration.md lists all settings.',
     ]);
   });
 
   test('with hyphens is no setting, rather than passed over', () => {
     expect(mistakes({ 'max-tasks': 5, 'Alarm-Email': 'ops@example.com' })).toEqual([
-      'The setting "max-tasks" is not known: did you mean "maxTasks"?',
-      'The setting "Alarm-Email" is not known: did you mean "alarmEmail"?',
+      'The setting "max-tasks" is unknown: did you mean "maxTasks"?',
+      'The setting "Alarm-Email" is unknown: did you mean "alarmEmail"?',
     ]);
   });
 
@@ -148,7 +150,7 @@ describe('settings that do not fit each other', () => {
     [{ minTasks: 5, maxTasks: 4 }, '"minTasks" (5) cannot be above "maxTasks" (4).'],
     [
       { stopTimeoutSeconds: 600 },
-      '"stopTimeoutSeconds" cannot be 600: Fargate kills a container 120 s after SIGTERM, and neither CDK nor CloudFormation would say so; longer calls are kept by task protection, not by this.',
+      '"stopTimeoutSeconds" cannot be 600: Fargate kills a container 120 s after SIGTERM, and neither CDK nor CloudFormation rejects more; task protection keeps longer calls alive, not this.',
     ],
     [
       { stopTimeoutSeconds: 0 },
@@ -168,38 +170,38 @@ describe('settings that do not fit each other', () => {
     ],
     [
       { model: 'amazon.nova-3-sonic' },
-      'The model "amazon.nova-3-sonic" is not known here: use amazon.nova-2-sonic-v1:0 or amazon.nova-2-5-sonic, or set "forceModel" to true if Bedrock has it.',
+      'The model "amazon.nova-3-sonic" is unknown: use amazon.nova-2-sonic-v1:0 or amazon.nova-2-5-sonic, or set "forceModel" to true if Bedrock has it.',
     ],
     [
       { cpu: 1024, memory: 16384 },
-      '"memory" cannot be 16384 with "cpu" 1024: Fargate has 2048 to 8192 MiB in steps of 1024 there.',
+      '"memory" cannot be 16384 with "cpu" 1024: Fargate offers 2048 to 8192 MiB in steps of 1024 with it.',
     ],
     [
       { cpu: 256, memory: 1536, callsPerTask: 1 },
-      '"memory" cannot be 1536 with "cpu" 256: Fargate has 512 to 2048 MiB in steps of 512 there.',
+      '"memory" cannot be 1536 with "cpu" 256: Fargate offers 512 to 2048 MiB in steps of 512 with it.',
     ],
     [
       { callsPerTask: 17 },
-      '"callsPerTask" cannot be 17 with "memory" 4096: 17 calls take 700 + 17 x 200 = 4100 MiB, so have at most 16 calls or more memory.',
+      '"callsPerTask" cannot be 17 with "memory" 4096: 17 calls take 700 + 17 x 200 = 4100 MiB, so lower it to 16 or raise "memory".',
     ],
     [
       { schedules: [{ cron: '0 8 ? * MON-FRI', minTasks: 9, maxTasks: 3 }] },
       'In the schedule "0 8 ? * MON-FRI", "minTasks" (9) cannot be above "maxTasks" (3).',
     ],
     [
-      { secret: 'prod-secret' },
-      '"secret" cannot be the name "prod-secret", which ends in a hyphen and six characters like an ARN\'s suffix: give its complete ARN.',
+      { liveKitSecret: 'prod-secret' },
+      '"liveKitSecret" cannot be the name "prod-secret", which ends in a hyphen and six characters like an ARN\'s suffix: give its complete ARN.',
     ],
     [
       {
-        secret: 'arn:aws:secretsmanager:eu-north-1:111122223333:secret:team/livekit-AbCdEf',
+        liveKitSecret: 'arn:aws:secretsmanager:eu-north-1:111122223333:secret:team/livekit-AbCdEf',
         secretKmsKey: 'arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555',
       },
-      '"secretKmsKey" is in us-east-1 and "secret" in eu-north-1: a secret is encrypted with a key of its own Region.',
+      '"secretKmsKey" is in us-east-1 and "liveKitSecret" in eu-north-1: a secret is encrypted with a key of its own Region.',
     ],
     [
-      { secret: '' },
-      '"secret" cannot be "": give the name or the complete ARN of a secret in Secrets Manager.',
+      { liveKitSecret: '' },
+      '"liveKitSecret" cannot be "": give the name or the complete ARN of a secret in Secrets Manager.',
     ],
     [
       { model: 'eu.amazon.nova-2-sonic-v1:0' },
@@ -207,12 +209,12 @@ describe('settings that do not fit each other', () => {
     ],
     [
       { cpu: 512, memory: 1536, callsPerTask: 1 },
-      '"memory" cannot be 1536 with "cpu" 512: Fargate has 1024 to 4096 MiB in steps of 1024 there.',
+      '"memory" cannot be 1536 with "cpu" 512: Fargate offers 1024 to 4096 MiB in steps of 1024 with it.',
     ],
     [{ subnetIds: 'subnet-01234567' }, '"subnetIds" needs "vpcId": subnets belong to a VPC.'],
     [
       { vpcId: 'vpc-01234567', natGateways: 1 },
-      '"natGateways" is for an own VPC and cannot be given with "vpcId": that VPC has its own way out.',
+      '"natGateways" is for a new VPC and cannot be set with "vpcId": an existing VPC has its own routes to the internet.',
     ],
     [
       { publicIp: false },
@@ -224,7 +226,7 @@ describe('settings that do not fit each other', () => {
     ],
     [
       { environment: { LIVEKIT_API_SECRET: 'x' } },
-      '"environment" cannot have LIVEKIT_API_SECRET: it comes from the secret, from ECS or from a setting of its own.',
+      '"environment" cannot have LIVEKIT_API_SECRET: it comes from the secret, from ECS or from another setting.',
     ],
   ])('%j', (context, sentence) => {
     expect(mistakes(context)).toEqual([sentence]);
@@ -238,7 +240,7 @@ describe('settings that do not fit each other', () => {
     [
       'a key in the Region of the secret',
       {
-        secret: 'arn:aws:secretsmanager:us-east-1:111122223333:secret:team/livekit-AbCdEf',
+        liveKitSecret: 'arn:aws:secretsmanager:us-east-1:111122223333:secret:team/livekit-AbCdEf',
         secretKmsKey: 'arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555',
       },
     ],
@@ -257,17 +259,46 @@ describe('settings that do not fit each other', () => {
   });
 });
 
+describe('a deprecated name', () => {
+  const read = (context: Record<string, unknown>) => {
+    const warnings: string[] = [];
+    return { settings: readSettings(context, (warning) => warnings.push(warning)), warnings };
+  };
+
+  test.each([
+    ['secret', 'liveKitSecret', 'team/livekit', 'team/livekit'],
+    ['targetSlotShare', 'targetSlotUtilization', '50', 50],
+  ] as const)('"%s" still sets "%s", with one warning', (oldName, newName, given, becomes) => {
+    const { settings, warnings } = read({ [oldName]: given });
+    expect(settings).toEqual({ ...readSettings({}), [newName]: becomes });
+    expect(warnings).toEqual([`"${oldName}" is deprecated and will be removed: use "${newName}".`]);
+  });
+
+  test('wins over the default that cdk.json gives the new name', () => {
+    const { context } = JSON.parse(readText('cdk.json'));
+    expect(read({ ...context, secret: 'team/livekit' }).settings.liveKitSecret).toBe(
+      'team/livekit',
+    );
+  });
+
+  test('beside another value of the new name is an error', () => {
+    expect(mistakes({ secret: 'team/one', liveKitSecret: 'team/two' })).toEqual([
+      '"secret" is the deprecated name of "liveKitSecret", and both are set: remove "secret".',
+    ]);
+  });
+});
+
 describe('settings', () => {
   test('are read the same from cdk.json and from -c, which gives text', () => {
     expect(
       readSettings({
-        ...{ maxTasks: '7', spot: 'true', targetSlotShare: '50', priceTextInPerM: '0.5' },
+        ...{ maxTasks: '7', spot: 'true', targetSlotUtilization: '50', priceTextInPerM: '0.5' },
         bedrockRegions: 'us-west-2, us-east-1',
         schedules: '[{"cron": "0 8 ? * *", "minTasks": 1, "maxTasks": 2}]',
       }),
     ).toEqual(
       readSettings({
-        ...{ maxTasks: 7, spot: true, targetSlotShare: 50, priceTextInPerM: 0.5 },
+        ...{ maxTasks: 7, spot: true, targetSlotUtilization: 50, priceTextInPerM: 0.5 },
         bedrockRegions: ['us-west-2', 'us-east-1'],
         schedules: [{ cron: '0 8 ? * *', minTasks: 1, maxTasks: 2 }],
       }),
@@ -285,24 +316,16 @@ describe('settings', () => {
   });
 
   test('in cdk.json are the defaults, so that the file does not lie', () => {
-    const { context } = JSON.parse(read('cdk.json'));
+    const { context } = JSON.parse(readText('cdk.json'));
     expect(readSettings(context)).toEqual(readSettings({}));
   });
 
-  test('are all described in docs/operations/configuration.md, with their defaults', () => {
-    const text = read('docs/operations/configuration.md');
+  test('are all documented, and say what holds when they have no default', () => {
     const defaults: Record<string, unknown> = readSettings({});
     for (const name of SETTING_NAMES) {
-      const [, shown] = new RegExp(`^\\| \`${name}\` \\| ([^|]+) \\|`, 'm').exec(text) ?? [];
-      const value = JSON.stringify(defaults[name]) ?? 'none';
-      // What has no default may say in words what happens then.
-      const expected = /^(none|\[\]|\{\})$/.test(value)
-        ? /^[\w :`.,'/]+$/
-        : value.replace(/[[\]"]/g, '');
-      expect([name, shown?.replaceAll('`', '')]).toEqual([
-        name,
-        typeof expected === 'string' ? expected : expect.stringMatching(expected),
-      ]);
+      const { meaning, unset } = settingDetails(name);
+      expect(meaning).toMatch(/^[A-Z`].+[.*]$/);
+      expect([name, unset === undefined]).toEqual([name, defaults[name] !== undefined]);
     }
   });
 });

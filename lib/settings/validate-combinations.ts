@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { validateSecret } from '../access/livekit-credentials.js';
+import { validateModel } from '../access/nova-sonic-models.js';
+import { validateStopTimeout, validateTaskCounts } from '../limits.js';
+import { validateEnvironment } from '../service/container-environment.js';
+import { validateCallsPerTask, validateTaskSize } from '../service/task-size.js';
+import type { Settings } from './settings.js';
+
+/** Checks values that are each valid by themselves. @returns one sentence for each problem */
+export function validateCombinations(settings: Settings): string[] {
+  const { cpu, memory, callsPerTask, minTasks, maxTasks, vpcId, natGateways } = settings;
+  const size = validateTaskSize(cpu, memory);
+  const problems = [
+    ...(settings.forceModel ? [] : validateModel(settings.model, settings.bedrockRegions)),
+    size ?? validateCallsPerTask(callsPerTask, memory),
+    validateStopTimeout(settings.stopTimeoutSeconds),
+    validateTaskCounts(minTasks, maxTasks),
+    validateSecret(settings.liveKitSecret, 'liveKitSecret'),
+    ...settings.schedules.map((entry) => {
+      const problem = validateTaskCounts(entry.minTasks, entry.maxTasks);
+      return problem && `In the schedule "${entry.cron}", ${problem}`;
+    }),
+    ...validateEnvironment(settings.environment),
+    validateKeyRegion(settings),
+    settings.subnetIds && !vpcId && '"subnetIds" needs "vpcId": subnets belong to a VPC.',
+    vpcId &&
+      natGateways > 0 &&
+      '"natGateways" is for a new VPC and cannot be set with "vpcId": an existing VPC has its own routes to the internet.',
+    !vpcId &&
+      natGateways === 0 &&
+      settings.publicIp === false &&
+      '"publicIp" cannot be false with 0 "natGateways": the tasks could not reach LiveKit.',
+    !vpcId &&
+      natGateways > 0 &&
+      settings.publicIp === true &&
+      '"publicIp" cannot be true with "natGateways": the tasks are then in private subnets.',
+  ];
+  return problems.filter((problem): problem is string => Boolean(problem));
+}
+
+function validateKeyRegion({ liveKitSecret, secretKmsKey }: Settings): string | undefined {
+  const regionOf = (arn: string) => arn.split(':')[3];
+  if (!secretKmsKey || !liveKitSecret.startsWith('arn:')) return undefined;
+  if (regionOf(liveKitSecret) === regionOf(secretKmsKey)) return undefined;
+  return `"secretKmsKey" is in ${regionOf(secretKmsKey)} and "liveKitSecret" in ${regionOf(liveKitSecret)}: a secret is encrypted with a key of its own Region.`;
+}
