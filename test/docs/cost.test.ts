@@ -155,7 +155,9 @@ describe('docs/cost.md', () => {
 
   test.each([10, 100, 1000])('adds up an hour of %i calls at once', (calls) => {
     const bedrockMinute = written(/^Bedrock +([\d.]+)$/m).value;
-    const tasks = Math.ceil(calls / ((SETTINGS.callsPerTask * SETTINGS.targetSlotUtilization) / 100));
+    const tasks = Math.ceil(
+      calls / ((SETTINGS.callsPerTask * SETTINGS.targetSlotUtilization) / 100),
+    );
     const name = calls.toLocaleString('en-US');
     const row = new RegExp(`^\\| ${name} \\| (.*) \\|$`, 'm').exec(TEXT)?.[1]?.split(' | ') ?? [];
     const [shownTasks, fargate = '', bedrock = '', hour, regions = ''] = row;
