@@ -7,7 +7,7 @@ import { llm } from '@livekit/agents';
 import { convert, type Unit } from 'convert';
 import { z } from 'zod';
 
-/** What is known about a call before the first word. */
+/** What is known about a call before it starts. */
 export interface Call {
   /** Name of the LiveKit room. */
   room: string;
@@ -19,17 +19,17 @@ export interface Call {
     attributes: Record<string, string>;
     metadata: string;
   };
-  /** What the dispatch of this agent carried: parsed JSON, else the text itself, '' when nothing. */
+  /** Metadata of the dispatch: parsed JSON, or the text itself if it is not JSON; '' without metadata. */
   metadata: unknown;
 }
 
 /** How the agent behaves in one call. */
 export interface Assistant {
-  /** The system prompt. Spoken language wants short sentences. */
+  /** The system prompt. Ask for short sentences: the replies are spoken. */
   instructions: string;
   /** A voice of the model, like tiffany or matthew. Default: NOVA_SONIC_VOICE, else tiffany. */
   voice?: string;
-  /** What the agent is asked to do first. Without it the caller speaks first. */
+  /** Instructions for the agent's first reply. Without them the caller speaks first. */
   greeting?: string;
   tools?: llm.ToolContextLike;
 }
@@ -56,7 +56,7 @@ const currentTime = llm.tool({
     const timeZone = Intl.supportedValuesOf('timeZone').find(
       (zone) => zone.split('/').at(-1)?.toLowerCase() === wanted,
     );
-    // The model tells the caller; an exception would only say that something failed.
+    // The model explains the error to the caller; of an exception it would only learn that something failed.
     if (!timeZone) return { error: `No time zone is named after ${city}; try the next big city.` };
     const format = (options: Intl.DateTimeFormatOptions) =>
       new Intl.DateTimeFormat('en-US', { timeZone, ...options }).format(new Date());

@@ -18,12 +18,12 @@ async function use(
 ): Promise<Record<string, unknown>> {
   const tools = llm.toToolContext(assistant(call).tools);
   const found = tools?.flatten().find((tool) => llm.isFunctionTool(tool) && tool.name === name);
-  if (!found || !llm.isFunctionTool(found)) throw new Error(`there is no tool ${name}`);
+  if (!found || !llm.isFunctionTool(found)) throw new Error(`There is no tool ${name}.`);
   return (await found.execute(args, {} as never)) as Record<string, unknown>;
 }
 
-describe('the assistant', () => {
-  it('differs from call to call: it knows the caller by name', () => {
+describe('assistant', () => {
+  it('knows the caller by name', () => {
     const named = { ...call, caller: { ...call.caller, name: 'Ada' } };
     expect(assistant(named).instructions).toContain('Ada');
     expect(assistant(call).instructions).not.toContain('Ada');
@@ -41,7 +41,7 @@ describe('the assistant', () => {
     expect([tokyo.format(new Date()), tokyo.format(minuteAgo)]).toContain(time);
   });
 
-  it('finds cities of two words, and says so when it knows none of a name', async () => {
+  it('finds cities of two words, and returns an error for an unknown city', async () => {
     expect(await use('get_current_time', { city: 'New York' })).toMatchObject({
       timeZone: 'America/New_York',
     });
@@ -58,7 +58,7 @@ describe('the assistant', () => {
     expect((await use('convert_units', { amount, from, to })).result).toBeCloseTo(result, 3);
   });
 
-  it('says so when units do not fit', async () => {
+  it('returns an error for units that do not match', async () => {
     expect(await use('convert_units', { amount: 1, from: 'kg', to: 'second' })).toEqual({
       error: 'I cannot convert kg to second.',
     });

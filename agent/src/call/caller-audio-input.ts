@@ -9,17 +9,17 @@ import {
   TrackSource,
 } from '@livekit/rtc-node';
 
-/** Sonic's input rate, 16 kHz: frames arrive at it, so no resampler adds its 33 ms bursts. */
+/** Sonic's input rate in Hz: frames that arrive at it need no resampler, which would add bursts of 33 ms. */
 const SAMPLE_RATE = 16_000;
-/** Also of what Sonic is sent at once (32 ms in real captures): each frame costs CPU at every step on its way. */
+/** Also the length of the chunks sent to Sonic (32 ms in real captures): each frame costs CPU at every step. */
 export const FRAME_MS = 30;
 
 /**
  * The caller's microphone as input of an `AgentSession`: `session.input.audio = new CallerAudio(room, identity)`, before
  * it is started with `inputOptions: { audioEnabled: false }`. 16 kHz, mono, frames of 30 ms.
  *
- * Why not the framework's own: that one has frames of 10 ms, without a setting (agents 1.9.0, `room_io/_input.ts`), with
- * which a call took 0.21 of a core instead of 0.14 (Linux on x86).
+ * The framework's own input has frames of 10 ms, without a setting (agents 1.9.0, `room_io/_input.ts`): a call took
+ * 0.21 of a core instead of 0.14 (Linux on x86).
  */
 export class CallerAudioInput extends voice.AudioInput {
   readonly #room: Room;
@@ -27,7 +27,7 @@ export class CallerAudioInput extends voice.AudioInput {
   #attached = false;
   #source: { track: RemoteTrack; frames: AudioStream; input: string } | undefined;
 
-  /** @param identity of the caller: nobody else in the room is heard */
+  /** @param identity identity of the caller; audio of other participants is ignored */
   constructor(room: Room, identity: string) {
     super();
     this.#room = room;
@@ -48,7 +48,7 @@ export class CallerAudioInput extends voice.AudioInput {
     await super.close();
   }
 
-  /** Listens to the newest microphone that there is, as after a reload of the caller's page. */
+  /** Switches to the caller's newest microphone, as after a reload of the caller's page. */
   readonly #updateSource = (): void => {
     const track = this.#attached ? this.#newestMicrophone() : undefined;
     if (track === this.#source?.track) return;
@@ -56,8 +56,8 @@ export class CallerAudioInput extends voice.AudioInput {
     try {
       if (track) this.#openSource(track);
     } catch (error) {
-      // The room's other listeners go on, and the next change is followed again.
-      log().error({ error }, 'the caller’s microphone could not be opened');
+      // Thrown here it would stop the room's other listeners. The next change tries again.
+      log().error({ error }, 'failed to open caller audio');
     }
   };
 
@@ -84,6 +84,6 @@ export class CallerAudioInput extends voice.AudioInput {
     this.multiStream
       .removeInputStream(input)
       .then(() => frames.cancel())
-      .catch((error) => log().warn({ error }, 'a microphone that is gone was not let go'));
+      .catch((error) => log().warn({ error }, 'failed to close audio stream of removed track'));
   }
 }

@@ -4,27 +4,30 @@ import type { BedrockEvent, RealtimeSession } from 'livekit-plugin-nova-sonic';
 import type { CallEventPublisher } from './call-event-publisher.js';
 import type { PublishedBedrockEvent } from './call-events.js';
 
-/** How long events are gathered, ms: one message of the feed for each event would be forty a second. */
+/** Milliseconds of events in one message: a message for each event would be forty a second. */
 const BATCH_MS = 250;
 
-/** Tells the feed each event of Bedrock's streams, both ways. Only for engineers: it carries all that is said. */
-export function publishBedrockEvents(sonic: RealtimeSession, feed: CallEventPublisher): void {
-  let gathered: PublishedBedrockEvent[] = [];
+/** Publishes the events of the Bedrock streams, both ways. Only for engineers: they contain all that is said. */
+export function publishBedrockEvents(
+  session: RealtimeSession,
+  publisher: CallEventPublisher,
+): void {
+  let batch: PublishedBedrockEvent[] = [];
   let timer: NodeJS.Timeout | undefined;
-  const tell = () => {
+  const publish = () => {
     timer = undefined;
-    feed.publish({ type: 'wire', events: gathered });
-    gathered = [];
+    publisher.publish({ type: 'wire', events: batch });
+    batch = [];
   };
-  const take = (direction: PublishedBedrockEvent['direction']) => (event: BedrockEvent) => {
-    addEvent(gathered, toPublishedEvent(direction, event));
-    if (!timer) timer = setTimeout(tell, BATCH_MS);
+  const add = (direction: PublishedBedrockEvent['direction']) => (event: BedrockEvent) => {
+    addEvent(batch, toPublishedEvent(direction, event));
+    if (!timer) timer = setTimeout(publish, BATCH_MS);
   };
-  sonic.on('bedrock_client_event_queued', take('in'));
-  sonic.on('bedrock_server_event_received', take('out'));
+  session.on('bedrock_client_event_queued', add('in'));
+  session.on('bedrock_server_event_received', add('out'));
 }
 
-/** Adds an event; audio that is like the one before joins it. */
+/** Adds an event to a batch; audio of the same size as the event before is counted there. */
 export function addEvent(events: PublishedBedrockEvent[], event: PublishedBedrockEvent): void {
   const last = events.findLast(({ direction }) => direction === event.direction);
   const audio = event.name === 'audioInput' || event.name === 'audioOutput';
@@ -41,7 +44,7 @@ export function addEvent(events: PublishedBedrockEvent[], event: PublishedBedroc
   last.until = event.at;
 }
 
-/** As the emulator's recordings have it: the event's body, and of audio `<640 bytes>`. */
+/** The format of the emulator's event log: the event's body, with `<640 bytes>` in place of audio. */
 export function toPublishedEvent(
   direction: PublishedBedrockEvent['direction'],
   { streamId, at, name, event }: BedrockEvent,

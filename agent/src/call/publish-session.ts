@@ -13,36 +13,36 @@ import type { TokenCounts } from 'livekit-plugin-nova-sonic/models';
 import type { CallEventPublisher } from './call-event-publisher.js';
 
 /**
- * Follows a session: tells the feed what happens and logs what fails.
- * @returns the reason why the session ended, when it has ended.
+ * Publishes what happens in a session, and logs errors.
+ * @returns a promise of the reason why the session closed
  */
 export function publishSession(
   session: voice.AgentSession,
-  feed: CallEventPublisher,
+  publisher: CallEventPublisher,
 ): Promise<string> {
   const logger = log();
   const { AgentSessionEventTypes: Events } = voice;
 
   session.on(Events.AgentStateChanged, ({ newState, createdAt }) =>
-    feed.publish({ type: 'state', who: 'agent', state: newState }, createdAt),
+    publisher.publish({ type: 'state', who: 'agent', state: newState }, createdAt),
   );
   session.on(Events.UserStateChanged, ({ newState, createdAt }) =>
-    feed.publish({ type: 'state', who: 'user', state: newState }, createdAt),
+    publisher.publish({ type: 'state', who: 'user', state: newState }, createdAt),
   );
   session.on(Events.ConversationItemAdded, ({ item }) => {
     if (item.type !== 'message' || (item.role !== 'user' && item.role !== 'assistant')) return;
-    feed.publish({
+    publisher.publish({
       type: 'message',
       role: item.role,
       text: item.textContent ?? '',
       interrupted: item.interrupted,
     });
   });
-  // Without a listener here the framework's re-emit would throw inside the plugin.
+  // Without a listener the framework's re-emit would throw inside the plugin.
   session.on(Events.Error, ({ error }) => {
     const failure = failureOf(error);
     logger.error({ error: failure.message, recoverable: failure.recoverable }, 'error in the call');
-    feed.publish({ type: 'error', ...failure });
+    publisher.publish({ type: 'error', ...failure });
   });
 
   return new Promise((resolve) => {
@@ -54,38 +54,38 @@ export function publishSession(
   });
 }
 
-/**
- * Tells the feed what a Sonic session itself knows: the parts of each reply's latency, its tokens, its streams, its
- * tool calls, its barge-ins. The log gets the same figures.
- */
-export function publishRealtimeSession(sonic: RealtimeSession, feed: CallEventPublisher): void {
+/** Publishes what only a Sonic session knows: latency, tokens, streams, tool calls and barge-ins. Logs replies. */
+export function publishRealtimeSession(
+  realtimeSession: RealtimeSession,
+  publisher: CallEventPublisher,
+): void {
   const logger = log();
   const tokens: Required<TokenCounts> = { audioIn: 0, audioOut: 0, textIn: 0, textOut: 0 };
-  sonic.on('turn_timing', (turn: TurnTiming) => {
+  realtimeSession.on('turn_timing', (turn: TurnTiming) => {
     logger.info(turn, 'reply');
-    feed.publish({ type: 'turn', ...turn });
+    publisher.publish({ type: 'turn', ...turn });
   });
-  sonic.on('barge_in', ({ at, ...bargeIn }: BargeIn) => {
+  realtimeSession.on('barge_in', ({ at, ...bargeIn }: BargeIn) => {
     logger.info({ at, ...bargeIn }, 'barge-in');
-    feed.publish({ type: 'barge_in', ...bargeIn }, at);
+    publisher.publish({ type: 'barge_in', ...bargeIn }, at);
   });
-  sonic.on('tool_call_started', ({ at, ...call }: ToolCallStarted) =>
-    feed.publish({ type: 'tool_started', ...call }, at),
+  realtimeSession.on('tool_call_started', ({ at, ...call }: ToolCallStarted) =>
+    publisher.publish({ type: 'tool_started', ...call }, at),
   );
-  sonic.on('tool_call_ended', ({ at, output, ...call }: ToolCallEnded) =>
-    feed.publish({ type: 'tool', ...call, result: output }, at),
+  realtimeSession.on('tool_call_ended', ({ at, output, ...call }: ToolCallEnded) =>
+    publisher.publish({ type: 'tool', ...call, result: output }, at),
   );
-  sonic.on('stream_lifecycle', ({ type, ...stream }: StreamLifecycle) =>
-    feed.publish({ ...stream, type: 'stream', event: type }, stream.at),
+  realtimeSession.on('stream_lifecycle', ({ type, ...stream }: StreamLifecycle) =>
+    publisher.publish({ ...stream, type: 'stream', event: type }, stream.at),
   );
-  sonic.on(
+  realtimeSession.on(
     'metrics_collected',
     ({ inputTokenDetails, outputTokenDetails }: metrics.RealtimeModelMetrics) => {
       tokens.audioIn += inputTokenDetails.audioTokens;
       tokens.textIn += inputTokenDetails.textTokens;
       tokens.audioOut += outputTokenDetails.audioTokens;
       tokens.textOut += outputTokenDetails.textTokens;
-      feed.publish({ type: 'usage', ...tokens });
+      publisher.publish({ type: 'usage', ...tokens });
     },
   );
 }

@@ -2,15 +2,15 @@
 
 import { z } from 'zod';
 
-/** What the ECS agent said to a request for task protection. */
-export type ProtectionAnswer =
+/** The result of a request for task protection. */
+export type ProtectionResult =
   | { ok: true }
-  /** `sure`: ECS said no. Otherwise nothing is known, and the request may have worked all the same. */
-  | { ok: false; reason: string; sure: boolean };
+  /** `rejected`: ECS rejected the request. Otherwise the outcome is unknown: the change may have been made. */
+  | { ok: false; reason: string; rejected: boolean };
 
-/** The one question that task protection asks; `local/fleet/ecs-agent.ts` stands in for it. */
+/** The part of the ECS agent's API that task protection uses; local/fleet/ has a fake. */
 export interface EcsAgent {
-  setProtection(enabled: boolean, expiresInMinutes: number): Promise<ProtectionAnswer>;
+  setProtection(enabled: boolean, expiresInMinutes: number): Promise<ProtectionResult>;
 }
 
 /** Long enough for ECS's API behind the agent, and well under the 10 s that LiveKit waits for our answer. */
@@ -42,29 +42,30 @@ export function ecsAgent(uri: string, timeoutMs = REQUEST_TIMEOUT_MS): EcsAgent 
           body: JSON.stringify(request),
           signal: AbortSignal.timeout(timeoutMs),
         });
-        return judge(await response.text(), response.status, enabled);
+        return parseResult(await response.text(), response.status, enabled);
       } catch (error) {
         const timedOut = (error as { name?: string }).name === 'TimeoutError';
-        return { ok: false, reason: timedOut ? 'timeout' : 'unreachable', sure: false };
+        return { ok: false, reason: timedOut ? 'timeout' : 'unreachable', rejected: false };
       }
     },
   };
 }
 
-function judge(text: string, status: number, enabled: boolean): ProtectionAnswer {
+function parseResult(text: string, status: number, enabled: boolean): ProtectionResult {
   let parsed: z.infer<typeof body>;
   try {
     parsed = body.parse(JSON.parse(text));
   } catch {
-    return { ok: false, reason: status === 200 ? 'malformed' : `http_${status}`, sure: false };
+    return { ok: false, reason: status === 200 ? 'malformed' : `http_${status}`, rejected: false };
   }
-  if (parsed.failure) return { ok: false, reason: parsed.failure.Reason ?? 'failure', sure: true };
+  if (parsed.failure)
+    return { ok: false, reason: parsed.failure.Reason ?? 'failure', rejected: true };
   if (parsed.error) {
-    // A server error of ECS, or the agent's time-out on it, may come after the change was made.
-    return { ok: false, reason: parsed.error.Code ?? `http_${status}`, sure: status < 500 };
+    // After a server error or timeout of the ECS API the change may have been made.
+    return { ok: false, reason: parsed.error.Code ?? `http_${status}`, rejected: status < 500 };
   }
-  if (status !== 200) return { ok: false, reason: `http_${status}`, sure: false };
+  if (status !== 200) return { ok: false, reason: `http_${status}`, rejected: false };
   return parsed.protection?.ProtectionEnabled === enabled
     ? { ok: true }
-    : { ok: false, reason: 'not_confirmed', sure: false };
+    : { ok: false, reason: 'not_confirmed', rejected: false };
 }

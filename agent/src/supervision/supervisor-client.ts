@@ -23,7 +23,7 @@ export class SupervisorClient {
   #cooldownUntil: Record<string, number> = {};
   #onLost: () => void = () => process.exit(0);
 
-  /** @param path the supervisor's socket; without one (an agent outside our worker) reports are dropped */
+  /** @param path the supervisor's socket; without one (an agent that our worker did not start) reports are dropped */
   constructor(path = process.env[SUPERVISOR_SOCKET]) {
     if (!path) return;
     this.#socket = connect(path);

@@ -25,7 +25,7 @@ async function answering(status: number, text: string): Promise<string> {
 }
 
 describe('ecsAgent', () => {
-  it('is confirmed when ECS says that protection is as asked', async () => {
+  it('confirms when ECS reports the requested protection', async () => {
     const ecs = await standIn({});
     const agent = ecsAgent(ecs.uri);
     expect(await agent.setProtection(true, 5)).toEqual({ ok: true });
@@ -35,21 +35,21 @@ describe('ecsAgent', () => {
   });
 
   it.each<[EcsBehaviour, object]>([
-    ['blocked', { ok: false, reason: 'DEPLOYMENT_BLOCKED', sure: true }],
-    ['denied', { ok: false, reason: 'AccessDeniedException', sure: true }],
-    ['broken', { ok: false, reason: 'ServerException', sure: false }],
-  ])('takes "%s" for a failure', async (behaviour, answer) => {
+    ['blocked', { ok: false, reason: 'DEPLOYMENT_BLOCKED', rejected: true }],
+    ['denied', { ok: false, reason: 'AccessDeniedException', rejected: true }],
+    ['broken', { ok: false, reason: 'ServerException', rejected: false }],
+  ])('reports "%s" as a failure', async (behaviour, answer) => {
     const ecs = await standIn({ behaviour: () => behaviour });
     expect(await ecsAgent(ecs.uri).setProtection(true, 5)).toEqual(answer);
     expect(ecs.protected).toBe(false);
   });
 
-  it('does not wait for ever', async () => {
+  it('times out', async () => {
     const ecs = await standIn({ behaviour: () => 'silent' });
     expect(await ecsAgent(ecs.uri, 200).setProtection(true, 5)).toEqual({
       ok: false,
       reason: 'timeout',
-      sure: false,
+      rejected: false,
     });
   });
 
@@ -60,16 +60,16 @@ describe('ecsAgent', () => {
     [200, '{"failure":{"Reason":null}}', 'failure'],
     [404, 'not found', 'http_404'],
     [503, '{}', 'http_503'],
-  ])('takes status %i with body %j for a failure', async (status, text, reason) => {
+  ])('reports status %i with body %j as a failure', async (status, text, reason) => {
     const answer = await ecsAgent(await answering(status, text)).setProtection(true, 5);
     expect(answer).toMatchObject({ ok: false, reason });
   });
 
-  it('takes no answer at all for a failure', async () => {
+  it('reports an unreachable endpoint as a failure', async () => {
     expect(await ecsAgent('http://127.0.0.1:1').setProtection(true, 5)).toEqual({
       ok: false,
       reason: 'unreachable',
-      sure: false,
+      rejected: false,
     });
   });
 });

@@ -4,18 +4,18 @@ import { describe, expect, it } from '@jest/globals';
 import { TaskProtection } from '../../../agent/src/ecs/task-protection.js';
 import type {
   EcsAgent,
-  ProtectionAnswer,
+  ProtectionResult,
 } from '../../../agent/src/ecs/task-protection-endpoint.js';
 import { ManualClock, random, settle } from '../../support/manual-clock.js';
 
 const MINUTE = 60_000;
-const blocked: ProtectionAnswer = { ok: false, reason: 'DEPLOYMENT_BLOCKED', sure: true };
+const blocked: ProtectionResult = { ok: false, reason: 'DEPLOYMENT_BLOCKED', rejected: true };
 
-/** ECS as the task sees it: what was asked, and what ECS believes. */
+/** A fake ECS agent: the requests, and the state of the protection. */
 class Ecs implements EcsAgent {
-  readonly asked: boolean[] = [];
+  readonly requests: boolean[] = [];
   protectedUntil = Number.NEGATIVE_INFINITY;
-  answer: (enabled: boolean) => ProtectionAnswer | Promise<ProtectionAnswer> = () => ({ ok: true });
+  answer: (enabled: boolean) => ProtectionResult | Promise<ProtectionResult> = () => ({ ok: true });
 
   constructor(private readonly clock: ManualClock) {}
 
@@ -23,8 +23,8 @@ class Ecs implements EcsAgent {
     return this.clock.now() < this.protectedUntil;
   }
 
-  async setProtection(enabled: boolean, minutes: number): Promise<ProtectionAnswer> {
-    this.asked.push(enabled);
+  async setProtection(enabled: boolean, minutes: number): Promise<ProtectionResult> {
+    this.requests.push(enabled);
     const answer = await this.answer(enabled);
     if (answer.ok) {
       this.protectedUntil = enabled
@@ -47,13 +47,13 @@ function setUp(options: ConstructorParameters<typeof TaskProtection>[2] = {}) {
 }
 
 describe('TaskProtection', () => {
-  it('confirms before the call is taken, with one request for calls that come together', async () => {
+  it('confirms before a call is accepted, with one request for simultaneous calls', async () => {
     const { ecs, protection } = setUp();
     const held = [protection.hold(), protection.hold(), protection.hold()];
     expect(protection.confirmed).toBe(false);
     expect(await Promise.all(held)).toEqual([true, true, true]);
     expect(protection.confirmed).toBe(true);
-    expect(ecs.asked).toEqual([true]);
+    expect(ecs.requests).toEqual([true]);
   });
 
   it('is renewed while a call lasts, well before it expires', async () => {
@@ -63,11 +63,11 @@ describe('TaskProtection', () => {
       await clock.pass(MINUTE);
       expect(ecs.protected).toBe(true);
     }
-    expect(ecs.asked.length).toBeGreaterThan(20);
-    expect(ecs.asked.length).toBeLessThan(40);
+    expect(ecs.requests.length).toBeGreaterThan(20);
+    expect(ecs.requests.length).toBeLessThan(40);
   });
 
-  it('goes off after the grace period, not before, and not when a call comes meanwhile', async () => {
+  it('is released after the grace period, not before, and not when a call comes meanwhile', async () => {
     const { clock, ecs, protection } = setUp({ graceMs: 30_000 });
     await protection.hold();
     protection.release();
@@ -79,10 +79,10 @@ describe('TaskProtection', () => {
     protection.release();
     await clock.pass(30_000);
     expect(ecs.protected).toBe(false);
-    expect(ecs.asked.at(-1)).toBe(false);
+    expect(ecs.requests.at(-1)).toBe(false);
   });
 
-  it('is taken off at the next try when ECS does not do so at the first', async () => {
+  it('retries when ECS does not release protection', async () => {
     const { clock, ecs, failures, protection } = setUp({ graceMs: 1_000, retryMs: 10_000 });
     await protection.hold();
     ecs.answer = () => blocked;
@@ -93,43 +93,43 @@ describe('TaskProtection', () => {
     ecs.answer = () => ({ ok: true });
     await clock.pass(10_000);
     expect(ecs.protected).toBe(false);
-    expect(ecs.asked).toEqual([true, false, false]);
+    expect(ecs.requests).toEqual([true, false, false]);
   });
 
-  it('asks anew for a call that comes while protection is being taken off', async () => {
+  it('requests protection again for a call that comes while it is being released', async () => {
     const { clock, ecs, protection } = setUp({ graceMs: 1_000 });
     await protection.hold();
     protection.release();
-    let finish: (answer: ProtectionAnswer) => void = () => {};
+    let finish: (answer: ProtectionResult) => void = () => {};
     ecs.answer = (enabled) =>
       enabled ? { ok: true } : new Promise((resolve) => (finish = resolve));
     await clock.pass(1_000);
     const held = protection.hold();
     await settle();
-    expect(ecs.asked).toEqual([true, false]);
+    expect(ecs.requests).toEqual([true, false]);
     finish({ ok: true });
     expect(await held).toBe(true);
-    expect(ecs.asked).toEqual([true, false, true]);
+    expect(ecs.requests).toEqual([true, false, true]);
     expect(ecs.protected).toBe(true);
   });
 
-  it('refuses when ECS blocks it, and does not ask again for each job of a burst', async () => {
-    const { clock, ecs, failures, protection } = setUp({ restMs: 2_000 });
+  it('fails when ECS blocks it, without another request for each job of a burst', async () => {
+    const { clock, ecs, failures, protection } = setUp({ backoffMs: 2_000 });
     ecs.answer = () => blocked;
     expect(await protection.hold()).toBe(false);
     for (let i = 0; i < 20; i++) expect(await protection.hold()).toBe(false);
-    expect(ecs.asked).toEqual([true]);
+    expect(ecs.requests).toEqual([true]);
     expect(failures).toEqual(['on DEPLOYMENT_BLOCKED']);
-    // Nothing holds the task, so nothing is asked until the next job.
+    // Nothing holds the task, so there is no request until the next job.
     await clock.pass(60 * MINUTE);
-    expect(ecs.asked).toEqual([true]);
+    expect(ecs.requests).toEqual([true]);
     ecs.answer = () => ({ ok: true });
     expect(await protection.hold()).toBe(true);
   });
 
-  it('takes off what may have been put on by a request that timed out', async () => {
+  it('releases what a request that timed out may have set', async () => {
     const { clock, ecs, protection } = setUp({ graceMs: 30_000 });
-    ecs.answer = () => ({ ok: false, reason: 'timeout', sure: false });
+    ecs.answer = () => ({ ok: false, reason: 'timeout', rejected: false });
     expect(await protection.hold()).toBe(false);
     ecs.protectedUntil = 5 * MINUTE;
     ecs.answer = () => ({ ok: true });
@@ -137,7 +137,7 @@ describe('TaskProtection', () => {
     expect(ecs.protected).toBe(false);
   });
 
-  it('tries again for a live call when a renewal fails, and takes no new call near the end', async () => {
+  it('retries for a live call when a renewal fails, and accepts no new call near the expiry', async () => {
     const { clock, ecs, failures, protection } = setUp({ retryMs: 10_000 });
     await protection.hold();
     ecs.answer = () => blocked;
@@ -151,7 +151,7 @@ describe('TaskProtection', () => {
     expect(ecs.protected).toBe(true);
   });
 
-  it('is no obstacle outside ECS', async () => {
+  it('is always confirmed outside ECS', async () => {
     const protection = new TaskProtection(undefined, new ManualClock());
     expect(await protection.hold()).toBe(true);
     expect(protection.confirmed).toBe(true);
@@ -166,7 +166,7 @@ describe('TaskProtection', () => {
       const { clock, ecs, protection } = setUp({ graceMs: 30_000 });
       let broken: unknown;
       ecs.answer = async (enabled) => {
-        // Also between the looks below: protection that had lapsed is seen when it is asked for again.
+        // Also between the checks below: protection that had expired is noticed when it is requested again.
         try {
           check();
         } catch (error) {
@@ -174,13 +174,13 @@ describe('TaskProtection', () => {
         }
         const roll = chance();
         if (roll < 0.15) return blocked;
-        if (roll < 0.25) return { ok: false, reason: 'timeout', sure: false };
+        if (roll < 0.25) return { ok: false, reason: 'timeout', rejected: false };
         if (roll < 0.3) await new Promise<void>((resolve) => clock.after(4_000, resolve));
         if (!enabled) offs += 1;
         return { ok: true };
       };
       let live = 0;
-      let refused = 0;
+      let rejected = 0;
       let idleSince = 0;
       let offs = 0;
       const check = () => {
@@ -200,7 +200,7 @@ describe('TaskProtection', () => {
         } else {
           void protection.hold().then((held) => {
             if (held) live += 1;
-            else refused += 1;
+            else rejected += 1;
             if (live === 0) idleSince = clock.now();
             check();
           });
@@ -211,7 +211,7 @@ describe('TaskProtection', () => {
         }
       }
       expect(broken).toBeUndefined();
-      expect(refused).toBeGreaterThan(10);
+      expect(rejected).toBeGreaterThan(10);
       expect(offs).toBeGreaterThan(10);
       while (live-- > 0) protection.release();
       await clock.pass(10 * MINUTE);

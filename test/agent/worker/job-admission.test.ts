@@ -2,12 +2,12 @@
 
 import { describe, expect, it } from '@jest/globals';
 import { TaskProtection } from '../../../agent/src/ecs/task-protection.js';
-import type { ProtectionAnswer } from '../../../agent/src/ecs/task-protection-endpoint.js';
+import type { ProtectionResult } from '../../../agent/src/ecs/task-protection-endpoint.js';
 import { CallSlots } from '../../../agent/src/worker/call-slots.js';
 import { JobAdmission } from '../../../agent/src/worker/job-admission.js';
 import { ManualClock, settle } from '../../support/manual-clock.js';
 
-function setUp(total: number, answer?: () => Promise<ProtectionAnswer>) {
+function setUp(total: number, answer?: () => Promise<ProtectionResult>) {
   const clock = new ManualClock();
   const log: string[] = [];
   const protection = new TaskProtection(answer && { setProtection: answer }, clock);
@@ -23,7 +23,7 @@ const jobs = (n: number) => Array.from({ length: n }, (_, i) => `j${i}`);
 
 describe('JobAdmission', () => {
   it('never admits one more than its slots, however many come at once and however slow ECS is', async () => {
-    let finish: (answer: ProtectionAnswer) => void = () => {};
+    let finish: (answer: ProtectionResult) => void = () => {};
     const { admission, log } = setUp(10, () => new Promise((resolve) => (finish = resolve)));
     const answers = jobs(40).map((job) => admission.admit(job));
     await settle();
@@ -50,7 +50,7 @@ describe('JobAdmission', () => {
     const { admission, log } = setUp(2, async () => ({
       ok: false,
       reason: 'DEPLOYMENT_BLOCKED',
-      sure: true,
+      rejected: true,
     }));
     expect(await Promise.all(jobs(3).map((job) => admission.admit(job)))).toEqual([
       false,
@@ -62,7 +62,7 @@ describe('JobAdmission', () => {
   });
 
   it('rejects while draining, also a job that was waiting for ECS when the drain started', async () => {
-    let finish: (answer: ProtectionAnswer) => void = () => {};
+    let finish: (answer: ProtectionResult) => void = () => {};
     const { admission, log } = setUp(5, () => new Promise((resolve) => (finish = resolve)));
     const waiting = admission.admit('waiting');
     await settle();
