@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { request } from 'node:http';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type Emulator, startEmulator } from '../../../packages/nova-sonic-emulator/src/index.js';
 import { sdkClient, TestClient } from './support/client.js';
 
@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => emulator.close());
 
-/** Status and body of a request to the control address. */
+/** Status and body of a request to the control API. */
 async function ask(method: string, path: string, body?: unknown) {
   const response = await fetch(`${emulator.controlUrl}${path}`, {
     method,
@@ -62,7 +62,7 @@ describe('faults', () => {
     expect((await ask('DELETE', `/faults/${body.id}`)).status).toBe(404);
   });
 
-  it('strike a session that is under way', async () => {
+  it('strike a live session', async () => {
     const { client } = await live();
     await ask('POST', '/faults', { kind: 'exception', type: 'modelTimeoutException' });
     client.openAudio();
@@ -73,7 +73,7 @@ describe('faults', () => {
     [{ kind: 'explode' }, /^fault "explode" is unknown; there are /],
     [{ kind: 'reset', code: 'x' }, /^fault reset: code: /],
     ['no object', /is unknown/],
-  ])('%j is refused', async (fault, message) => {
+  ])('%j is rejected', async (fault, message) => {
     const { status, body } = await ask('POST', '/faults', fault);
     expect(status).toBe(400);
     expect(body.message).toMatch(message);
@@ -81,21 +81,43 @@ describe('faults', () => {
 });
 
 describe('stats', () => {
-  it('count sessions and tell how late timers were', async () => {
+  it('count sessions and contain the timer lag', async () => {
     const before = (await ask('DELETE', '/stats')).body;
-    expect(before.slip.count).toBe(0);
+    expect(before.timerLag.count).toBe(0);
     const { client } = await live();
     const { body } = await ask('GET', '/stats');
     expect(body).toMatchObject({ liveSessions: 1, sessions: before.sessions + 1 });
-    expect(body.slip.count).toBeGreaterThan(0);
-    expect(body.slip.p95).toBeGreaterThanOrEqual(body.slip.p50);
+    expect(body.timerLag.count).toBeGreaterThan(0);
+    expect(body.timerLag.p95).toBeGreaterThanOrEqual(body.timerLag.p50);
     client.endInput();
     await client.ended;
   });
 });
 
+describe('the old name of the timer lag', () => {
+  it('still works and warns once', async () => {
+    const warn = jest.spyOn(console, 'warn').mockImplementation(() => {});
+    try {
+      expect((await ask('GET', '/stats')).body.slip).toMatchObject({ p50: expect.any(Number) });
+      expect(warn).not.toHaveBeenCalled();
+
+      emulator.resetSlip();
+      emulator.resetSlip();
+      const stats = emulator.stats();
+      expect(stats.slip).toEqual(stats.timerLag);
+      expect(stats.slip).toBe(stats.slip);
+      expect(warn.mock.calls).toEqual([
+        ['nova-sonic-emulator: resetSlip() is deprecated, use resetTimerLag().'],
+        ['nova-sonic-emulator: stats.slip is deprecated, use stats.timerLag.'],
+      ]);
+    } finally {
+      warn.mockRestore();
+    }
+  });
+});
+
 describe('events', () => {
-  it('come live, as JSON lines', async () => {
+  it('are streamed as JSON lines', async () => {
     const abort = new AbortController();
     const response = await fetch(`${emulator.controlUrl}/events`, { signal: abort.signal });
     const { client } = await live();
@@ -128,13 +150,13 @@ describe('the address', () => {
     expect(new URL(emulator.controlUrl).hostname).toBe('127.0.0.1');
   });
 
-  it('does not answer a web page: another name, or an origin', async () => {
+  it('rejects requests of web pages: another host name, or an origin', async () => {
     expect(await status({})).toBe(200);
     expect(await status({ host: 'evil.example' })).toBe(403);
     expect(await status({ origin: 'https://evil.example' })).toBe(403);
   });
 
-  it('says what there is when asked for something else', async () => {
+  it('lists its requests when it gets another', async () => {
     const { status, body } = await ask('GET', '/');
     expect(status).toBe(404);
     expect(body.message).toMatch(/GET \/sessions/);

@@ -72,12 +72,12 @@ export function checkScenario(
   return scenario;
 }
 
-/** What a schema cannot say. */
+/** Checks what the schema cannot express. */
 function checkTurn(turn: ScenarioTurn, path: Path, complain: Complain): void {
   if (turn.steps) {
     for (const name of ['tools', 'reply', 'interrupt', 'error'] as const) {
       if (turn[name] !== undefined) {
-        complain([...path, name], 'steps stands in its place; move it there');
+        complain([...path, name], 'cannot stand beside steps; move it into steps');
       }
     }
   }
@@ -91,7 +91,7 @@ function checkTurn(turn: ScenarioTurn, path: Path, complain: Complain): void {
   const use = (text: unknown, at: Path) => {
     for (const [, name] of JSON.stringify(text).matchAll(/\{\{\s*([^{}\s.]+)[^{}]*\}\}/g)) {
       if (name === 'user' || (called.size > 1 && called.has(name as string))) continue;
-      complain(at, `{{${name}…}} is no tool called before in this turn`);
+      complain(at, `{{${name}…}} names no tool that this turn has called before`);
     }
   };
   const call = (tools: { name: string; args?: unknown }[], at: Path) => {
@@ -110,11 +110,11 @@ function checkTurn(turn: ScenarioTurn, path: Path, complain: Complain): void {
   });
 }
 
-/** The most telling of the schema's complaints: an unknown field, else the deepest. */
+/** Picks the most useful of the schema's errors: an unknown field, else the deepest. */
 function explain(errors: ErrorObject[]): { path: Path; message: string } {
   const depth = (error: ErrorObject) => error.instancePath.split('/').length;
-  const telling = errors.filter(({ keyword }) => keyword !== 'anyOf');
-  const error = [...(telling.length ? telling : errors)].sort(
+  const useful = errors.filter(({ keyword }) => keyword !== 'anyOf');
+  const error = [...(useful.length ? useful : errors)].sort(
     (a, b) =>
       Number(b.keyword === 'additionalProperties') - Number(a.keyword === 'additionalProperties') ||
       depth(b) - depth(a),
@@ -138,7 +138,7 @@ function explain(errors: ErrorObject[]): { path: Path; message: string } {
     case 'enum':
       return { path, message: `must be one of ${error.params.allowedValues.join(', ')}` };
     case 'format':
-      return { path, message: 'is no regular expression' };
+      return { path, message: 'is not a regular expression' };
     default:
       return { path, message: error.message ?? error.keyword };
   }

@@ -10,9 +10,9 @@ import {
 } from '../dialogue/script.js';
 import { DEFAULT_MESSAGE, type StreamException } from '../protocol/errors.js';
 
-/** A dialogue to act out; the file format is described by ../scenario.schema.json. */
+/** A dialogue to play; scenario.schema.json describes the file format. */
 export interface Scenario {
-  /** What it is for. */
+  /** What the scenario is for. */
   name?: string;
   /** Locale that replies are spoken in, for example `de-DE`.  @default that of the session's voice */
   language?: string;
@@ -24,19 +24,19 @@ export interface ScenarioTurn {
   /** What the turn answers.  @default 'speech' */
   on?: 'speech' | 'text';
   /**
-   * What the user said: the transcript, since the emulator recognises no words. A list has one entry for each
-   * stretch of speech of a user who pauses and goes on. In a text turn: nothing is sent.
+   * What the user said: the transcript, since the emulator does not recognise words. A list has one entry for each
+   * stretch of speech of a user who pauses and continues. Not for text turns.
    */
   user?: string | string[];
   /** Text turns: only typed text that matches this regular expression (case ignored). */
   match?: string;
   /** How often the turn is used: a number, or true for any number of times.  @default 1 */
   repeat?: number | boolean;
-  /** Milliseconds before the reply begins, besides the profile's own delay.  @default 0 */
+  /** Milliseconds before the reply starts, on top of the profile's delay.  @default 0 */
   delay?: number;
   /** Tools called before the reply, all at once; the reply waits for their results. */
   tools?: ScenarioCall[];
-  /** What is answered; a text is cut into sentences. Placeholders: {{user}}, {{tool.field}}, {{name.field}}. */
+  /** The reply; it is split into sentences. Placeholders: {{user}}, {{tool.field}}, {{name.field}}. */
   reply?: string | string[];
   /** Interrupts the reply so many milliseconds after its first sound. */
   interrupt?: number;
@@ -67,7 +67,7 @@ export type ScenarioStep =
   | { interrupt: number }
   | { error: ErrorStep };
 
-/** Plays a scenario's turns in order; what no turn is for goes to `otherwise`. */
+/** Plays a scenario's turns in order; input that matches no turn goes to `otherwise`. */
 export class ScenarioScript implements Script {
   private readonly left: number[];
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Voice } from '../protocol/models.js';
@@ -41,6 +42,17 @@ export class SpeechSynthesizer implements Speaker {
   >();
   private nextId = 0;
 
+  /** @throws Error when the optional package text2wav (GPL) is not installed */
+  constructor() {
+    try {
+      createRequire(import.meta.url).resolve('text2wav');
+    } catch {
+      throw new Error(
+        'Speech needs the package text2wav, which is not installed: run `npm install text2wav`, or pass the option `speaker`.',
+      );
+    }
+  }
+
   say(text: string, voice: Voice, sampleRate: number): Promise<Int16Array> {
     const name = espeakVoice(voice);
     const key = `${name} ${sampleRate} ${text}`;
@@ -55,7 +67,7 @@ export class SpeechSynthesizer implements Speaker {
     return speech;
   }
 
-  /** Ends the worker; sentences that it owes are rejected. */
+  /** Ends the worker; pending sentences are rejected. */
   async close(): Promise<void> {
     const worker = this.worker;
     this.worker = undefined;

@@ -82,12 +82,12 @@ describe('an error in the file names line and field', () => {
     [
       'steps beside a reply',
       'turns:\n  - reply: a\n    steps:\n      - say: b\n',
-      's.yaml:2: turns[0].reply: steps stands in its place; move it there',
+      's.yaml:2: turns[0].reply: cannot stand beside steps; move it into steps',
     ],
     [
       'a broken regular expression',
       'turns:\n  - on: text\n    match: "("\n',
-      's.yaml:3: turns[0].match: is no regular expression',
+      's.yaml:3: turns[0].match: is not a regular expression',
     ],
     [
       'match for speech',
@@ -100,14 +100,14 @@ describe('an error in the file names line and field', () => {
       's.yaml:3: turns[0].user: a text turn has no transcript; use match to choose the text',
     ],
     [
-      'a placeholder of no tool',
+      'a placeholder of an uncalled tool',
       'turns:\n  - reply:\n      - one\n      - It is {{clock.time}}\n',
-      's.yaml:4: turns[0].reply[1]: {{clock…}} is no tool called before in this turn',
+      's.yaml:4: turns[0].reply[1]: {{clock…}} names no tool that this turn has called before',
     ],
     [
       '{{tool}} without a tool',
       'turns:\n  - reply: "{{tool.time}}"\n',
-      's.yaml:2: turns[0].reply: {{tool…}} is no tool called before in this turn',
+      's.yaml:2: turns[0].reply: {{tool…}} names no tool that this turn has called before',
     ],
     ['broken YAML', 'turns:\n  - user: "hi\n', /^s\.yaml:3: Missing closing "quote/],
   ])('%s', (_, text, message) => {
@@ -137,7 +137,7 @@ describe('the examples', () => {
   const examples = fileURLToPath(
     new URL('../../../../packages/nova-sonic-emulator/scenarios', import.meta.url),
   );
-  it.each(readdirSync(examples))('%s is right, and says where its schema is', (name) => {
+  it.each(readdirSync(examples))('%s is valid and names its schema', (name) => {
     const path = join(examples, name);
     expect(loadScenario(path).turns.length).toBeGreaterThan(0);
     expect(readFileSync(path, 'utf8')).toMatch(
@@ -171,7 +171,7 @@ describe('turns', () => {
     expect(said(play.take('text', 'Say FAREWELL'))).toBe('Bye.');
   });
 
-  it('without a transcript are honest', () => {
+  it('without a transcript get a placeholder', () => {
     expect(script({ reply: 'A.' }).take('speech')?.transcript(0, 2440)).toBe('[2.4 s of speech]');
   });
 });

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Command, InvalidArgumentError, Option } from 'commander';
+import pc from 'picocolors';
+import { startEmulator } from './emulator.js';
+import { FAULT_KINDS, type Fault, parseFault } from './faults.js';
+import { LIMIT_DEFAULTS } from './options.js';
+import { RULE_DEFAULTS } from './protocol/input-validator.js';
+import { validateRecording } from './validate.js';
+
+const whole = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number ≥ 0.');
+  return value;
+};
+const port = (text: string): number => {
+  const value = whole(text);
+  if (value > 65_535) throw new InvalidArgumentError('a port is at most 65535.');
+  return value;
+};
+const positive = (text: string): number => {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('a number above 0.');
+  return value;
+};
+const fault = (text: string, before: Fault[] = []): Fault[] => {
+  try {
+    return [...before, parseFault(text)];
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+};
+
+/** The command line, not run yet: the bin entry parses it, the documents are generated from it. */
+export function createProgram(): Command {
+  const program = new Command('nova-sonic-emulator')
+    .description(
+      "Emulates Amazon Bedrock's Nova Sonic endpoint on 127.0.0.1. Prints one line when both ports accept requests:\n" +
+        'ready http://127.0.0.1:P https://127.0.0.1:Q\n\n' +
+        'Accepts the credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without them, emulator / emulator-secret.',
+    )
+    .option('--port <port>', 'HTTP/2 in clear text; 0 takes any free port', port, 0)
+    .option('--tls-port <port>', 'HTTP/2 over TLS; 0 takes any free port', port, 0)
+    .option('--control-port <port>', 'control API; 0 takes any free port', port, 0)
+    .option('--cert <file>', 'where to write the certificate to trust (PEM), new at every start')
+    .option('--scenario <file>', 'dialogue to play, YAML or JSON; without one, default replies')
+    .option('--record <file>', "append every session's events to this file, as JSON lines")
+    .option('--record-audio', 'keep the audio in the record file, instead of its length', false)
+    .addOption(
+      new Option('--profile <name>', "timing: the real service's, or as fast as possible")
+        .choices(['capture', 'fast'])
+        .default('capture'),
+    )
+    .option(
+      '--time-scale <factor>',
+      'speeds up the limits, not the dialogue: with 60, the 8-minute connection ends after 8 s',
+      positive,
+      1,
+    )
+    .option('--seed <number>', 'seed of jitter, ids and default replies', whole, 1)
+    .option('--no-verify-signatures', 'accept requests with any signature, or none')
+    .option('--allow-end-of-life', 'serve amazon.nova-sonic-v1:0, which ended on 2026-09-14', false)
+    .optionsGroup('Limits:')
+    .option(
+      '--max-streams <count>',
+      'concurrent streams per access key and Region',
+      whole,
+      LIMIT_DEFAULTS.concurrentStreams,
+    )
+    .option(
+      '--max-connection <seconds>',
+      'longest connection',
+      positive,
+      LIMIT_DEFAULTS.connectionSeconds,
+    )
+    .option(
+      '--audio-idle <seconds>',
+      'longest gap without audio or interactive content',
+      positive,
+      LIMIT_DEFAULTS.audioIdleSeconds,
+    )
+    .option(
+      '--speech-idle <seconds>',
+      'longest time without speech or interactive content',
+      positive,
+      LIMIT_DEFAULTS.speechIdleSeconds,
+    )
+    .option(
+      '--headers-after <seconds>',
+      'send response headers after this long without input',
+      positive,
+      LIMIT_DEFAULTS.headersSeconds,
+    )
+    .option(
+      '--priming-audio <ms>',
+      'audio to send before typed text is answered',
+      positive,
+      LIMIT_DEFAULTS.primingAudioMs,
+    )
+    .option(
+      '--history-text <bytes>',
+      'size of one textInput of the history',
+      whole,
+      RULE_DEFAULTS.historyTextBytes,
+    )
+    .option(
+      '--history-total <bytes>',
+      'size of the whole history',
+      whole,
+      RULE_DEFAULTS.historyTotalBytes,
+    )
+    .option('--object-schemas', "accept a tool's inputSchema.json as an object", false)
+    .optionsGroup('Faults:')
+    .option(
+      '--fault <fault>',
+      `kind, or kind:name=value,… (repeatable): ${FAULT_KINDS.join(', ')}; each accepts times=N, most accept after=EVENT#N ` +
+        '(exception:type=modelTimeoutException,after=audioOutput#3)',
+      fault,
+      [],
+    )
+    .action(run);
+  program
+    .command('validate')
+    .description("Checks a client's side of a recording against the protocol.")
+    .argument('<file>', 'JSON lines, as --record writes them')
+    .action(validate);
+  return program;
+}
+
+async function run(flags: Record<string, never>): Promise<void> {
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = process.env;
+  const emulator = await startEmulator({
+    port: flags.port,
+    tlsPort: flags.tlsPort,
+    controlPort: flags.controlPort,
+    certFile: flags.cert,
+    scenario: flags.scenario,
+    profile: flags.profile,
+    timeScale: flags.timeScale,
+    seed: flags.seed,
+    record: flags.record,
+    recordAudio: flags.recordAudio,
+    verifySignatures: flags.verifySignatures,
+    allowEndOfLife: flags.allowEndOfLife,
+    limits: {
+      concurrentStreams: flags.maxStreams,
+      connectionSeconds: flags.maxConnection,
+      audioIdleSeconds: flags.audioIdle,
+      speechIdleSeconds: flags.speechIdle,
+      headersSeconds: flags.headersAfter,
+      primingAudioMs: flags.primingAudio,
+    },
+    rules: {
+      historyTextBytes: flags.historyText,
+      historyTotalBytes: flags.historyTotal,
+      objectSchemas: flags.objectSchemas,
+    },
+    faults: flags.fault,
+    credentials:
+      AWS_ACCESS_KEY_ID && AWS_SECRET_ACCESS_KEY
+        ? { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY }
+        : undefined,
+    log: (line) => console.error(line),
+  });
+  console.error(`certificate ${emulator.certFile}`);
+  console.error(`control ${emulator.controlUrl}`);
+  console.log(`ready ${emulator.url} ${emulator.tlsUrl}`);
+  const stop = () => void emulator.close().then(() => process.exit(0));
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+}
+
+async function validate(file: string): Promise<void> {
+  const { sessions, events, findings } = await validateRecording(file);
+  for (const { line, severity, event, why, text } of findings) {
+    const mark = severity === 'error' ? pc.red('error') : pc.yellow('warning');
+    const says = text ? ` Bedrock says: ${text}` : '';
+    console.log(`${file}:${line}: ${mark}: ${event}: ${why}.${says}`);
+  }
+  const errors = findings.filter(({ severity }) => severity === 'error').length;
+  const warnings = findings.length - errors;
+  console.log(`${events} events in ${sessions} sessions: ${errors} errors, ${warnings} warnings`);
+  if (errors) process.exitCode = 1;
+}
