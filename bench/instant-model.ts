@@ -1,26 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
+import { ReadableStream, TransformStream } from 'node:stream/web';
 import { llm } from '@livekit/agents';
-import type { AudioFrame } from '@livekit/rtc-node';
-import { SILENCE } from '../local/audio/wav.js';
-import { loudness } from '../packages/livekit-plugin-nova-sonic/src/audio/chunker.js';
-import { GenerationChannels } from '../packages/livekit-plugin-nova-sonic/src/session/generation-channels.js';
+import { AudioFrame } from '@livekit/rtc-node';
+import { rmsLevel, SILENCE_LEVEL } from '../local/audio/wav.js';
 
-/** One turn's own delay of the model: from when it had the last word to when it gave the first sound. */
-export interface ModelShare {
-  hadLastWordAt: number;
-  gaveFirstSoundAt: number;
+/** The model's own delay in one turn; times in ms since the epoch. */
+export interface ModelDelay {
+  receivedLastSpeechAt: number;
+  sentFirstSoundAt: number;
 }
 
-/** Waits as long as the baseline model pretends to think. */
-const THINKS_MS = 500;
-/** Above this a frame has words in it. */
-export const WORDS = 300;
+/** Silence after which the model answers. */
+const ENDPOINTING_MS = 500;
+/** RMS above which a frame counts as speech. */
+export const SPEECH_RMS = 300;
+const OUTPUT_RATE = 24_000;
+/** The pace and size of the emulator's audio events: 80 ms of audio every 15.6 ms, which the plugin cuts into frames of 50 ms. */
+const CHUNK_SAMPLES = 1_920;
+const FRAME_SAMPLES = 1_200;
+const CHUNK_INTERVAL_MS = 15.6;
 
-/** A model without a network: hears when the words end, thinks, and gives one sound. */
+/** A model without a network: detects the end of speech and plays one answer. The baseline of bench/latency.ts. */
 export class InstantModel extends llm.RealtimeModel {
-  readonly shares: ModelShare[] = [];
-  /** How much of its speech is silence before the first sound, in ms. */
-  readonly breathMs: number;
+  readonly delays: ModelDelay[] = [];
+  /** Silence at the start of the answer, in ms. */
+  readonly leadingSilenceMs: number;
 
   constructor(readonly speech: Int16Array) {
     super({
@@ -31,7 +35,8 @@ export class InstantModel extends llm.RealtimeModel {
       audioOutput: true,
       manualFunctionCalls: false,
     });
-    this.breathMs = speech.findIndex((sample) => Math.abs(sample) > SILENCE) / 24;
+    this.leadingSilenceMs =
+      speech.findIndex((sample) => Math.abs(sample) > SILENCE_LEVEL) / (OUTPUT_RATE / 1000);
   }
   override get model(): string {
     return 'instant';
@@ -43,8 +48,8 @@ export class InstantModel extends llm.RealtimeModel {
 }
 
 class InstantSession extends llm.RealtimeSession {
-  #spoke = false;
-  #lastWord = 0;
+  #speaking = false;
+  #lastSpeechAt = 0;
 
   override get chatCtx(): llm.ChatContext {
     return llm.ChatContext.empty();
@@ -53,35 +58,48 @@ class InstantSession extends llm.RealtimeSession {
     return llm.ToolContext.empty();
   }
   override pushAudio(frame: AudioFrame): void {
-    const { data } = frame;
     const now = Date.now();
-    if (loudness(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)) > WORDS) {
-      this.#spoke = true;
-      this.#lastWord = now;
-    } else if (this.#spoke && now - this.#lastWord > THINKS_MS) {
-      this.#spoke = false;
+    if (rmsLevel(frame.data) > SPEECH_RMS) {
+      this.#speaking = true;
+      this.#lastSpeechAt = now;
+    } else if (this.#speaking && now - this.#lastSpeechAt > ENDPOINTING_MS) {
+      this.#speaking = false;
       this.#answer();
     }
   }
   #answer(): void {
-    const { shares, speech, breathMs } = this._realtimeModel as InstantModel;
-    const channels = new GenerationChannels(`r${Date.now()}`, `m${Date.now()}`, false, 24_000);
-    this.emit('generation_created', channels.event);
-    channels.text('Very well.');
-    shares.push({ hadLastWordAt: this.#lastWord, gaveFirstSoundAt: Date.now() + breathMs });
-    // The same words at the same pace as the emulator's: 80 ms of sound every 15.6 ms.
-    const pieces: string[] = [];
-    for (let from = 0; from < speech.length; from += 1_920) {
-      pieces.push(Buffer.from(speech.slice(from, from + 1_920).buffer).toString('base64'));
-    }
+    const { delays, speech, leadingSilenceMs } = this._realtimeModel as InstantModel;
+    const audio = new TransformStream<AudioFrame, AudioFrame>();
+    const writer = audio.writable.getWriter();
+    const message: llm.MessageGeneration = {
+      messageId: `m${Date.now()}`,
+      textStream: ReadableStream.from(['Very well.']),
+      audioStream: audio.readable,
+      modalities: Promise.resolve(['audio', 'text']),
+    };
+    this.emit('generation_created', {
+      messageStream: ReadableStream.from([message]),
+      functionStream: ReadableStream.from<llm.FunctionCall>([]),
+      userInitiated: false,
+      responseId: `r${Date.now()}`,
+    });
+    delays.push({
+      receivedLastSpeechAt: this.#lastSpeechAt,
+      sentFirstSoundAt: Date.now() + leadingSilenceMs,
+    });
+    let offset = 0;
     const next = () => {
-      const piece = pieces.shift();
-      if (piece === undefined) {
-        channels.close();
+      if (offset >= speech.length) {
+        void writer.close();
         return;
       }
-      channels.audio(piece, Date.now());
-      setTimeout(next, 15.6);
+      const chunk = speech.slice(offset, offset + CHUNK_SAMPLES);
+      offset += CHUNK_SAMPLES;
+      for (let from = 0; from < chunk.length; from += FRAME_SAMPLES) {
+        const samples = chunk.slice(from, from + FRAME_SAMPLES);
+        void writer.write(new AudioFrame(samples, OUTPUT_RATE, 1, samples.length));
+      }
+      setTimeout(next, CHUNK_INTERVAL_MS);
     };
     next();
   }
@@ -90,7 +108,7 @@ class InstantSession extends llm.RealtimeSession {
   override async updateTools(): Promise<void> {}
   override updateOptions(): void {}
   override generateReply(): Promise<llm.GenerationCreatedEvent> {
-    return Promise.reject(new llm.RealtimeError('not here'));
+    return Promise.reject(new llm.RealtimeError('not supported'));
   }
   override async commitAudio(): Promise<void> {}
   override async clearAudio(): Promise<void> {}

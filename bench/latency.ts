@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands between the end of the caller's words and the first sound of the reply, beyond the model's own delay:
-// once with the plugin and the emulator, once with a model inside the agent that answers at once (LiveKit, WebRTC
-// and the framework alone). Both in one run, on one real LiveKit server, turn about. Then how long a call takes to begin.
+// Measures the time from the end of the caller's speech to the first sound of the reply, beyond the model's own delay:
+// with the plugin and the emulator, and with a model inside the agent that answers at once (LiveKit, WebRTC and the
+// framework alone). Both run on one real LiveKit server, in alternating turns. Then measures how long a call takes to start.
 // `npm run bench:latency -- --turns 10 --starts 5`
 import '../local/command/silence-warnings.js';
 import { fork } from 'node:child_process';
@@ -17,13 +17,13 @@ import { prewarm, RealtimeModel } from 'livekit-plugin-nova-sonic';
 import { AccessToken } from 'livekit-server-sdk';
 import type { EmulatorEvent } from 'nova-sonic-emulator';
 import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
-import { SILENCE } from '../local/audio/wav.js';
-import { CALLER_RATE, Caller, type Line } from '../local/caller/caller.js';
+import { rmsLevel, SILENCE_LEVEL } from '../local/audio/wav.js';
+import { CALLER_RATE, Caller } from '../local/caller/caller.js';
+import { startEmulatorProcess } from '../local/dev/emulator-process.js';
+import type { LiveKitConnection } from '../local/livekit/connection.js';
 import { startLiveKitServer } from '../local/livekit/server.js';
-import { Child } from '../local/process/managed-process.js';
-import { loudness } from '../packages/livekit-plugin-nova-sonic/src/audio/chunker.js';
 import type { Task } from './emulator.js';
-import { InstantModel, WORDS } from './instant-model.js';
+import { InstantModel, SPEECH_RMS } from './instant-model.js';
 
 const { values } = parseArgs({
   options: {
@@ -34,54 +34,64 @@ const { values } = parseArgs({
 });
 const TURNS = Number(values.turns);
 const STARTS = Number(values.starts);
+/** The model's output is 24 kHz. */
+const MODEL_SAMPLES_PER_MS = 24;
 initializeLogger({ pretty: false, level: values.verbose ? 'info' : 'silent' });
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const median = (list: number[]) =>
   [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
 
-/** A piece of audio as the emulator got it has words in it. */
-function loud(event: EmulatorEvent): boolean {
-  const pcm = Buffer.from(String(event.event.content), 'base64');
-  return loudness(new Uint8Array(pcm)) > WORDS;
+/** Samples of an audio event in the emulator's record. */
+function samplesOf(event: EmulatorEvent): Int16Array {
+  const bytes = Buffer.from(String(event.event.content), 'base64');
+  const samples = new Int16Array(bytes.byteLength >> 1);
+  Buffer.from(samples.buffer).set(bytes.subarray(0, samples.byteLength));
+  return samples;
 }
 
-/** How much of the model's speech is silence before its first sound, in ms. */
-function breathMs(sounds: readonly EmulatorEvent[]): number {
-  const pcm = Buffer.concat(sounds.map((e) => Buffer.from(String(e.event.content), 'base64')));
-  let at = 0;
-  while (at + 1 < pcm.length && Math.abs(pcm.readInt16LE(at)) <= SILENCE) at += 2;
-  return at / 2 / 24;
+const isSpeech = (event: EmulatorEvent) => rmsLevel(samplesOf(event)) > SPEECH_RMS;
+
+/** Silence at the start of the model's audio, in ms. */
+function leadingSilenceMs(events: readonly EmulatorEvent[]): number {
+  let silent = 0;
+  for (const event of events) {
+    const samples = samplesOf(event);
+    const first = samples.findIndex((sample) => Math.abs(sample) > SILENCE_LEVEL);
+    if (first >= 0) return (silent + first) / MODEL_SAMPLES_PER_MS;
+    silent += samples.length;
+  }
+  return silent / MODEL_SAMPLES_PER_MS;
 }
 
-interface Start {
-  /** From when instructions, tools and history were known to when the model took audio (ms). */
+/** How long a call took to start, in ms. */
+interface StartTimes {
+  /** From when instructions, tools and history were known until the model accepted audio. */
   configured: number;
-  /** From when the agent was in the room to when the model had the caller's first audio (ms). */
+  /** From when the agent was in the room until the model received the caller's first audio. */
   joined: number;
 }
 
-/** How the stream that was opened at a time began, by the emulator's record. */
-function began(events: readonly EmulatorEvent[], openingAt: number, joinedAt: number): Start {
-  const mine = events.filter((e) => e.direction === 'in' && e.time >= openingAt);
-  const takesAudio = mine.find((e) => e.name === 'contentStart' && e.event.type === 'AUDIO');
-  const firstAudio = mine.find((e) => e.name === 'audioInput');
-  if (!takesAudio || !firstAudio) throw new Error('no audio came to the model');
+/** The start of the stream that was opened at `openingAt`, from the emulator's record. */
+function startTimes(events: readonly EmulatorEvent[], openingAt: number, joinedAt: number): StartTimes {
+  const received = events.filter((e) => e.direction === 'in' && e.time >= openingAt);
+  const audioStart = received.find((e) => e.name === 'contentStart' && e.event.type === 'AUDIO');
+  const firstAudio = received.find((e) => e.name === 'audioInput');
+  if (!audioStart || !firstAudio) throw new Error('the model received no audio');
   if (values.verbose)
     for (const e of events.filter((x) => x.time >= openingAt && x.time <= firstAudio.time))
       console.log(`  ${(e.time - openingAt).toFixed(0).padStart(5)} ms  ${e.direction} ${e.name}`);
-  return { configured: takesAudio.time - openingAt, joined: firstAudio.time - joinedAt };
+  return { configured: audioStart.time - openingAt, joined: firstAudio.time - joinedAt };
 }
 
-/** An agent in a room, in this process. */
-async function agentInRoom(line: Line, name: string, model: llm.RealtimeModel) {
-  const token = new AccessToken(line.apiKey, line.apiSecret, {
+/** Starts an agent in a room, in this process. */
+async function startAgent(connection: LiveKitConnection, name: string, model: llm.RealtimeModel) {
+  const token = new AccessToken(connection.apiKey, connection.apiSecret, {
     identity: `agent-${name}`,
     ttl: '1h',
   });
   token.addGrant({ room: name, roomJoin: true, canPublish: true, canSubscribe: true, agent: true });
   const room = new Room();
-  const begun = Date.now();
-  await room.connect(line.url, await token.toJwt(), { autoSubscribe: true, dynacast: false });
+  await room.connect(connection.url, await token.toJwt(), { autoSubscribe: true, dynacast: false });
   const joinedAt = Date.now();
   const session = new voice.AgentSession({
     llm: model,
@@ -96,18 +106,17 @@ async function agentInRoom(line: Line, name: string, model: llm.RealtimeModel) {
     inputOptions: { audioSampleRate: 16_000 },
     record: false,
   });
-  return { session, room, joinedAt, connectMs: joinedAt - begun };
+  return { session, room, joinedAt };
 }
 
-/** When the last word of a turn was sounded, and when the first sound of its reply was heard. */
-async function turn(
+/** Asks a question; returns when its speech ended and when the first sound of the reply arrived. */
+async function askQuestion(
   caller: Caller,
-  words: Int16Array,
+  samples: Int16Array,
 ): Promise<{ endAt: number; soundAt: number }> {
   while (caller.audible) await sleep(20);
   await sleep(400);
-  const spoken = caller.speak({ sampleRate: CALLER_RATE, samples: words });
-  const endAt = await spoken;
+  const endAt = await caller.speak({ sampleRate: CALLER_RATE, samples });
   const soundAt = await new Promise<number>((resolve) => {
     const listener = (audible: boolean, at: number) => {
       if (!audible) return;
@@ -120,32 +129,25 @@ async function turn(
 }
 
 const livekit = await startLiveKitServer({ port: 27_880 });
-// A process of its own, so that its work does not hold up the agent; its record says when it heard and spoke.
+// In a process of its own, so that it does not delay the agent; its record holds the times of all audio.
 const folder = mkdtempSync(join(tmpdir(), 'latency-'));
 const record = join(folder, 'events.jsonl');
 writeFileSync(
   join(folder, 'scenario.json'),
   JSON.stringify({ turns: [{ on: 'speech', repeat: true, reply: 'Very well.' }] }),
 );
-const emulator = new Child('emulator', process.execPath, [
-  '--import',
-  'tsx',
-  'packages/nova-sonic-emulator/src/cli.ts',
-  '--scenario',
-  join(folder, 'scenario.json'),
-  '--record',
+const emulator = await startEmulatorProcess({
+  scenario: join(folder, 'scenario.json'),
   record,
-  '--record-audio',
-]);
-const url = (await emulator.line((line) => line.startsWith('ready '), 60_000)).split(
-  ' ',
-)[1] as string;
-// Others have talked to Bedrock before, and so it is never cold.
-const other = fork(fileURLToPath(new URL('./emulator-client.ts', import.meta.url)), {
+  recordAudio: true,
+});
+const { url } = emulator;
+// One session of another client first: Bedrock is never cold.
+const client = fork(fileURLToPath(new URL('./emulator-client.ts', import.meta.url)), {
   execArgv: ['--import', 'tsx'],
 });
-other.send({ url, sessions: 1, seconds: 3 } satisfies Task);
-await once(other, 'exit');
+client.send({ url, sessions: 1, seconds: 3 } satisfies Task);
+await once(client, 'exit');
 const recorded = (): EmulatorEvent[] =>
   readFileSync(record, 'utf8')
     .split('\n')
@@ -157,19 +159,15 @@ const words = await synthesizer.say(
   { locale: 'en-US', register: 'feminine' } as never,
   CALLER_RATE,
 );
-// The last word ends where it is loud, not in a fading breath: both sides then agree on the end.
+// Cut the fading end, so that both sides agree on when speech ends.
 let end = words.length;
-while (
-  end > 480 &&
-  loudness(new Uint8Array(words.buffer, words.byteOffset + (end - 480) * 2, 960)) < 1_500
-)
-  end -= 480;
+while (end > 480 && rmsLevel(words.subarray(end - 480, end)) < 1_500) end -= 480;
 const question = words.slice(0, end);
 
-const ours: Array<{ total: number; model: number; added: number; plugin: number }> = [];
-const alone: Array<{ total: number; model: number; added: number }> = [];
-/** The first is the cold one: of this process only the SDK is warm, as in a worker's process that waits for a call. */
-const starts: Start[] = [];
+const withPlugin: Array<{ total: number; model: number; added: number; plugin: number }> = [];
+const baseline: Array<{ total: number; model: number; added: number }> = [];
+/** The first start is cold: only the SDK is warm, as in an idle job process of the worker. */
+const starts: StartTimes[] = [];
 
 // -- with the plugin
 await prewarm();
@@ -179,7 +177,7 @@ const model = new RealtimeModel({
   region: 'us-east-1',
 });
 let streamOpeningAt = 0;
-const make = model.session.bind(model);
+const createSession = model.session.bind(model);
 const timings: Array<{
   userSpeechEndedAt?: number;
   firstAudioReceivedAt?: number;
@@ -187,7 +185,7 @@ const timings: Array<{
   userSpeechSentAt?: number;
 }> = [];
 model.session = () => {
-  const session = make();
+  const session = createSession();
   session.on('stream_lifecycle', (e: { type: string; at: number }) => {
     if (e.type === 'opening') streamOpeningAt = e.at;
   });
@@ -197,40 +195,40 @@ model.session = () => {
 const callerA = new Caller({ record: false });
 const callerB = new Caller({ record: false });
 await callerA.join(livekit, 'with-plugin');
-const a = await agentInRoom(livekit, 'with-plugin', model);
+const a = await startAgent(livekit, 'with-plugin', model);
 // -- without
 const instant = new InstantModel(
   await synthesizer.say('Very well.', { locale: 'en-US', register: 'feminine' } as never, 24_000),
 );
 await callerB.join(livekit, 'without');
-const b = await agentInRoom(livekit, 'without', instant);
+const b = await startAgent(livekit, 'without', instant);
 await sleep(1_500);
 
 const turns: Array<{ endAt: number; soundAt: number }> = [];
 for (let i = 0; i < TURNS + 1; i += 1) {
-  const told = timings.length;
-  turns.push(await turn(callerA, question));
-  while (timings.length === told) await sleep(10);
-  const u = await turn(callerB, question);
-  const share = instant.shares.at(-1);
-  if (i > 0 && share) {
-    const own = share.gaveFirstSoundAt - share.hadLastWordAt;
-    alone.push({ total: u.soundAt - u.endAt, model: own, added: u.soundAt - u.endAt - own });
+  const reported = timings.length;
+  turns.push(await askQuestion(callerA, question));
+  while (timings.length === reported) await sleep(10);
+  const u = await askQuestion(callerB, question);
+  const delay = instant.delays.at(-1);
+  if (i > 0 && delay) {
+    const own = delay.sentFirstSoundAt - delay.receivedLastSpeechAt;
+    baseline.push({ total: u.soundAt - u.endAt, model: own, added: u.soundAt - u.endAt - own });
   }
 }
 await a.session.close();
 await sleep(200);
 const events = recorded();
-starts.push(began(events, streamOpeningAt, a.joinedAt));
+starts.push(startTimes(events, streamOpeningAt, a.joinedAt));
 while (starts.length < STARTS) {
   const name = `start-${starts.length}`;
   const caller = new Caller({ record: false });
   await caller.join(livekit, name);
-  const { session, room, joinedAt } = await agentInRoom(livekit, name, model);
+  const { session, room, joinedAt } = await startAgent(livekit, name, model);
   await sleep(1_000);
   await session.close();
   await sleep(200);
-  starts.push(began(recorded(), streamOpeningAt, joinedAt));
+  starts.push(startTimes(recorded(), streamOpeningAt, joinedAt));
   await caller.hangUp();
   await room.disconnect();
 }
@@ -239,19 +237,25 @@ for (const [i, { endAt, soundAt }] of turns.entries()) {
   const sounds = events.filter(
     (e) => e.name === 'audioOutput' && e.time > endAt && e.time < soundAt,
   );
-  // Speech begins with a breath that nobody hears: it is the model's, as the caller counts from the first sound.
-  const gave = (sounds[0]?.time ?? Number.NaN) + breathMs(sounds);
-  const had =
-    events.findLast((e) => e.name === 'audioInput' && e.time < (sounds[0]?.time ?? 0) && loud(e))
-      ?.time ?? Number.NaN;
+  // The caller measures up to the first sound, so silence at the start of the audio is part of the model's delay.
+  const firstSoundAt = (sounds[0]?.time ?? Number.NaN) + leadingSilenceMs(sounds);
+  const lastSpeechAt =
+    events.findLast(
+      (e) => e.name === 'audioInput' && e.time < (sounds[0]?.time ?? 0) && isSpeech(e),
+    )?.time ?? Number.NaN;
   const timing = timings[i];
   const inside =
     (timing?.userSpeechSentAt ?? Number.NaN) -
     (timing?.userSpeechEndedAt ?? Number.NaN) +
     ((timing?.firstAudioAt ?? Number.NaN) - (timing?.firstAudioReceivedAt ?? Number.NaN));
-  const model = gave - had;
-  if (values.verbose) console.log(`breath ${breathMs(sounds).toFixed(0)} ms`);
-  ours.push({ total: soundAt - endAt, model, added: soundAt - endAt - model, plugin: inside });
+  const model = firstSoundAt - lastSpeechAt;
+  if (values.verbose) console.log(`leading silence ${leadingSilenceMs(sounds).toFixed(0)} ms`);
+  withPlugin.push({
+    total: soundAt - endAt,
+    model,
+    added: soundAt - endAt - model,
+    plugin: inside,
+  });
 }
 
 const row = (name: string, list: number[]) =>
@@ -261,41 +265,41 @@ const row = (name: string, list: number[]) =>
 console.log(`${TURNS} turns each, one LiveKit server on loopback`);
 row(
   'with the plugin: end of speech to first sound',
-  ours.map((x) => x.total),
+  withPlugin.map((x) => x.total),
 );
 row(
-  '  of it the model (emulator)',
-  ours.map((x) => x.model),
+  '  in the model (emulator)',
+  withPlugin.map((x) => x.model),
 );
 row(
-  '  of it everything else (LiveKit, WebRTC, framework, plugin)',
-  ours.map((x) => x.added),
+  '  everywhere else (LiveKit, WebRTC, framework, plugin)',
+  withPlugin.map((x) => x.added),
 );
 row(
-  '    of it inside the plugin (pushAudio to SDK, wire to LiveKit) ',
-  ours.map((x) => x.plugin),
+  '    in the plugin (pushAudio to SDK, Bedrock event to LiveKit)',
+  withPlugin.map((x) => x.plugin),
 );
 row(
-  'without it: end of speech to first sound',
-  alone.map((x) => x.total),
+  'without the plugin: end of speech to first sound',
+  baseline.map((x) => x.total),
 );
 row(
-  '  of it the model',
-  alone.map((x) => x.model),
+  '  in the model',
+  baseline.map((x) => x.model),
 );
 row(
-  '  of it everything else (LiveKit, WebRTC, framework)',
-  alone.map((x) => x.added),
+  '  everywhere else (LiveKit, WebRTC, framework)',
+  baseline.map((x) => x.added),
 );
-const difference = median(ours.map((x) => x.added)) - median(alone.map((x) => x.added));
-console.log(`what the plugin adds: ${difference.toFixed(0)} ms (the limit is 20 ms)`);
-console.log(`${STARTS} beginnings of a call, the first in a cold process`);
+const difference = median(withPlugin.map((x) => x.added)) - median(baseline.map((x) => x.added));
+console.log(`added by the plugin: ${difference.toFixed(0)} ms (the limit is 20 ms)`);
+console.log(`${STARTS} call starts, the first in a cold process`);
 row(
-  'from configured to taking audio (the limit is 150 ms)',
+  'from configured to accepting audio (the limit is 150 ms)',
   starts.map((x) => x.configured),
 );
 row(
-  'from joining the room to the first audio at the model (300 ms)',
+  'from joining the room to the first audio at the model (the limit is 300 ms)',
   starts.map((x) => x.joined),
 );
 
@@ -304,7 +308,7 @@ await b.session.close();
 await Promise.all([a.room.disconnect(), b.room.disconnect()]);
 await model.close();
 await synthesizer.close();
-await emulator.stop();
+await emulator.process.stop();
 rmSync(folder, { recursive: true, force: true });
 await livekit.stop();
 await dispose();

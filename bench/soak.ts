@@ -8,12 +8,12 @@ import { AudioFrame, dispose } from '@livekit/rtc-node';
 import type { BedrockEvent, StreamLifecycle } from 'livekit-plugin-nova-sonic';
 import { type Fault, startEmulator } from 'nova-sonic-emulator';
 import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
+import seedrandom from 'seedrandom';
 import { z } from 'zod';
 import {
   type Rig,
   startRig,
 } from '../test/packages/livekit-plugin-nova-sonic/support/agent-harness.js';
-import { seeded } from '../test/packages/livekit-plugin-nova-sonic/support/random-conversations.js';
 
 const { values } = parseArgs({
   options: {
@@ -27,7 +27,7 @@ const { values } = parseArgs({
 const CALLS = Number(values.calls);
 const TOGETHER = Number(values.together);
 const TURNS = Number(values.turns);
-const random = seeded(Number(values.seed));
+const random = seedrandom(values.seed);
 const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -8,50 +8,22 @@ import { dispose } from '@livekit/rtc-node';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
 import pc from 'picocolors';
-import { peakDb, readRecording, writeRecording } from './audio/wav.js';
-import { Conversation, type Question } from './caller/call-runner.js';
+import { peakDb, readWav, writeWav } from './audio/wav.js';
+import { type CallOutcome, CallRunner, type Question } from './caller/call-runner.js';
 import { CALLER_RATE } from './caller/caller.js';
 import { latencyTable } from './caller/latency-table.js';
-import { run, say } from './command/run-command.js';
+import { isEntryPoint, logStatus, runCommand } from './command/run-command.js';
 import { checkBedrock } from './dev/bedrock-check.js';
-import { runningWorld, startWorld } from './dev/dev-environment.js';
+import { startDevEnvironment } from './dev/dev-environment.js';
+import { findRunningEnvironment } from './dev/state-file.js';
 
 const DEMO_SCENARIO = fileURLToPath(new URL('scenarios/demo.yaml', import.meta.url));
-/** What is asked when no recording is given; demo.yaml says what the emulator makes of it. */
+/** Asked when no recording is given; demo.yaml holds the transcripts and replies. */
 const DEMO_QUESTIONS = ['What time is it in Tokyo?', 'How many kilometers are five miles?'];
+/** How many lines of the worker's log are shown when a question got no answer. */
+const LOG_LINES = 20;
 
-const command = new Command('npm run converse --')
-  .description(
-    'Calls the agent, speaks each recording, waits for each answer, and shows how long it took.',
-  )
-  .argument('[recordings...]', 'WAV files, any sample rate; without one, two questions of ours')
-  .option('--out <directory>', 'where the sound and the transcript go', defaultOut())
-  .option(
-    '--barge-in <n>',
-    'speak recording n while the reply to the one before is playing (may be given more than once)',
-    (value, all: number[]) => {
-      const n = Number(value);
-      if (!Number.isInteger(n) || n < 2)
-        throw new InvalidArgumentError('give the number of a recording, 2 or higher.');
-      return [...all, n];
-    },
-    [] as number[],
-  )
-  .option('--patience <seconds>', 'how long to wait for an answer to begin', seconds, 20)
-  .addOption(
-    new Option('--bedrock <which>', 'what answers: the emulator, or Amazon Bedrock').choices([
-      'emulator',
-      'aws',
-    ]),
-  )
-  .option(
-    '--scenario <file>',
-    "what the emulator's callers say and hear, see packages/nova-sonic-emulator/README.md",
-  )
-  .option('--record <file>', "the emulator's own record of the call, as JSON lines")
-  .option('--verbose', "show the agent's whole log")
-  .parse();
-const options = command.opts<{
+interface CallOptions {
   out: string;
   bargeIn: number[];
   patience: number;
@@ -59,80 +31,96 @@ const options = command.opts<{
   scenario?: string;
   record?: string;
   verbose?: boolean;
-}>();
+}
 
-await run(async (interrupted) => {
-  const questions = await questionsOf(command.args);
-  const running = ownWorldWanted() ? undefined : await runningWorld();
-  if (running) say('calling the agent that `npm start` is running');
+/** The options of `npm run call`; nothing runs before they are parsed. */
+export function createProgram(): Command {
+  return new Command('npm run call --')
+    .description('Calls the agent, asks each question, waits for each reply, and shows latencies.')
+    .argument(
+      '[recordings...]',
+      'questions as WAV files, any sample rate (default: two built-in ones)',
+    )
+    .option(
+      '--out <directory>',
+      'where audio and transcript are written (default: conversations/<time>)',
+    )
+    .option(
+      '--barge-in <n>',
+      'speak recording n while the previous reply is playing (repeatable)',
+      parseBargeIn,
+      [] as number[],
+    )
+    .option('--patience <seconds>', 'how long to wait for a reply to start', parseSeconds, 20)
+    .addOption(
+      new Option('--bedrock <endpoint>', 'what answers: the emulator, or Amazon Bedrock').choices([
+        'emulator',
+        'aws',
+      ]),
+    )
+    .option(
+      '--scenario <file>',
+      'scenario for the emulator (see packages/nova-sonic-emulator/README.md)',
+    )
+    .option('--record <file>', "write the emulator's record of the call to this file (JSON lines)")
+    .option('--verbose', "show the agent's whole log");
+}
+
+async function call(
+  recordings: string[],
+  given: Omit<CallOptions, 'out'> & { out?: string },
+  interrupted: Promise<undefined>,
+): Promise<number> {
+  const options: CallOptions = { ...given, out: given.out ?? defaultOut() };
+  const questions = await loadQuestions(recordings, options.bargeIn);
+  const ownEnvironment = options.bedrock || options.scenario || options.record;
+  const running = ownEnvironment ? undefined : await findRunningEnvironment();
+  if (running) logStatus('calling the agent that `npm start` is running');
   if (options.bedrock === 'aws') await checkBedrock();
-  const scenario = options.scenario ?? (command.args.length ? undefined : DEMO_SCENARIO);
+  const scenario = options.scenario ?? (recordings.length ? undefined : DEMO_SCENARIO);
   const workerLog: string[] = [];
-  const world = running
+  const started = running
     ? undefined
-    : await startWorld({
+    : await startDevEnvironment({
         bedrock: options.bedrock ?? 'emulator',
-        say,
-        onWorkerLine: (line) => (options.verbose ? say(line) : workerLog.push(line)),
+        onStatus: logStatus,
+        onWorkerLine: (line) => (options.verbose ? logStatus(line) : workerLog.push(line)),
         ...(scenario && { scenario }),
         ...(options.record && { record: options.record }),
       });
-  const line = (running ?? world)?.line;
-  if (!line) throw new Error('Nothing is running to call.');
+  const livekit = (running ?? started)?.livekit;
+  if (!livekit) throw new Error('There is no LiveKit server to call.');
   try {
-    const conversation = new Conversation(questions, options.patience * 1000, (text) =>
+    const runner = new CallRunner(questions, options.patience * 1000, (text) =>
       process.stdout.write(`${text}\n`),
     );
     const outcome = await Promise.race([
-      conversation.hold(line),
+      runner.run(livekit),
       interrupted,
-      ...(world ? [world.broken.then(fail)] : []),
-    ]).finally(() => conversation.hangUp());
+      ...(started ? [started.failed.then(fail)] : []),
+    ]).finally(() => runner.hangUp());
     if (!outcome) return 130;
-    save(conversation, outcome);
-    process.stdout.write(`\n${latencyTable(outcome)}\n`);
-    for (const { at, silenceMs } of outcome.bargeIns)
-      process.stdout.write(
-        `barge-in at ${((at - outcome.startedAt) / 1000).toFixed(1)} s: silence after ${silenceMs} ms\n`,
-      );
-    process.stdout.write(`sound and transcript: ${options.out}\n`);
-    const missing = outcome.turns.filter((turn) => turn.firstSoundAt === undefined).length;
-    if (missing === 0) return 0;
-    process.stderr.write(
-      pc.red(`${missing} of ${outcome.turns.length} questions got no answer.\n`),
-    );
-    for (const text of workerLog.slice(-20)) say(text);
-    return 1;
+    save(runner, outcome, options);
+    return report(outcome, options, workerLog);
   } finally {
-    await world?.stop();
+    await started?.stop();
     await dispose();
   }
-});
-
-function defaultOut(): string {
-  return join('conversations', new Date().toISOString().replace(/[:.]/g, '-').slice(0, 19));
 }
 
-function ownWorldWanted(): boolean {
-  return Boolean(options.bedrock || options.scenario || options.record);
-}
-
-async function questionsOf(files: string[]): Promise<Question[]> {
-  const late = options.bargeIn.find((n) => n > (files.length || DEMO_QUESTIONS.length));
-  if (late)
+async function loadQuestions(files: string[], bargeIns: number[]): Promise<Question[]> {
+  const missing = bargeIns.find((n) => n > (files.length || DEMO_QUESTIONS.length));
+  if (missing)
     throw new Error(
-      `--barge-in ${late} names a recording that is not there: give ${late} of them.`,
+      `--barge-in ${missing} names a recording that was not given: give at least ${missing} recordings.`,
     );
   const recordings = files.length
-    ? files.map((file) => ({ name: basename(file), recording: readRecording(file, CALLER_RATE) }))
-    : await demoQuestions();
-  return recordings.map((question, i) => ({
-    ...question,
-    bargeIn: options.bargeIn.includes(i + 1),
-  }));
+    ? files.map((file) => ({ name: basename(file), recording: readWav(file, CALLER_RATE) }))
+    : await synthesizeDemoQuestions();
+  return recordings.map((question, i) => ({ ...question, bargeIn: bargeIns.includes(i + 1) }));
 }
 
-async function demoQuestions() {
+async function synthesizeDemoQuestions() {
   const speech = new SpeechSynthesizer();
   const voice = { id: 'caller', locale: 'en-US', register: 'masculine' } as const;
   try {
@@ -150,21 +138,54 @@ async function demoQuestions() {
   }
 }
 
-function save(conversation: Conversation, outcome: unknown): void {
-  const { caller, agent } = conversation.recordings;
-  mkdirSync(options.out, { recursive: true });
-  writeRecording(join(options.out, 'caller.wav'), caller);
-  writeRecording(join(options.out, 'agent.wav'), agent);
-  writeFileSync(join(options.out, 'conversation.json'), `${JSON.stringify(outcome, null, 2)}\n`);
-  if (options.verbose) say(`peak of the agent's side: ${peakDb(agent.samples).toFixed(1)} dBFS`);
+function save(runner: CallRunner, outcome: CallOutcome, { out, verbose }: CallOptions): void {
+  const { caller, agent } = runner.recordings;
+  mkdirSync(out, { recursive: true });
+  writeWav(join(out, 'caller.wav'), caller);
+  writeWav(join(out, 'agent.wav'), agent);
+  writeFileSync(join(out, 'conversation.json'), `${JSON.stringify(outcome, null, 2)}\n`);
+  if (verbose) logStatus(`peak of the agent's audio: ${peakDb(agent.samples).toFixed(1)} dBFS`);
+}
+
+/** Prints the result. @returns the exit code: 1 when a question got no answer */
+function report(outcome: CallOutcome, { out }: CallOptions, workerLog: string[]): number {
+  process.stdout.write(`\n${latencyTable(outcome)}\n`);
+  for (const { at, silenceMs } of outcome.bargeIns)
+    process.stdout.write(
+      `barge-in at ${((at - outcome.startedAt) / 1000).toFixed(1)} s: agent silent after ${silenceMs} ms\n`,
+    );
+  process.stdout.write(`audio and transcript: ${out}\n`);
+  const unanswered = outcome.turns.filter((turn) => turn.firstSoundAt === undefined).length;
+  if (unanswered === 0) return 0;
+  process.stderr.write(
+    pc.red(`${unanswered} of ${outcome.turns.length} questions got no answer.\n`),
+  );
+  for (const text of workerLog.slice(-LOG_LINES)) logStatus(text);
+  return 1;
+}
+
+function defaultOut(): string {
+  return join('conversations', new Date().toISOString().replace(/[:.]/g, '-').slice(0, 19));
 }
 
 function fail(reason: string): never {
   throw new Error(reason);
 }
 
-function seconds(value: string): number {
+function parseBargeIn(value: string, previous: number[]): number[] {
+  const n = Number(value);
+  if (!Number.isInteger(n) || n < 2)
+    throw new InvalidArgumentError('give the number of a recording, 2 or higher.');
+  return [...previous, n];
+}
+
+function parseSeconds(value: string): number {
   const number = Number(value);
   if (!(number > 0)) throw new InvalidArgumentError('give a number of seconds above 0.');
   return number;
+}
+
+if (isEntryPoint(import.meta.url)) {
+  const program = createProgram().parse();
+  await runCommand((interrupted) => call(program.args, program.opts(), interrupted));
 }

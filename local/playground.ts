@@ -1,49 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import './command/silence-warnings.js';
 import { Command } from 'commander';
 import pc from 'picocolors';
-import { portOption, run, say } from './command/run-command.js';
+import { isEntryPoint, logStatus, parsePort, runCommand } from './command/run-command.js';
 import { buildPage } from './playground/build-page.js';
-import { readStack } from './playground/deployed-service.js';
+import { readDeployedService } from './playground/deployed-service.js';
 import { portForPage, servePage } from './playground/serve.js';
 
-const command = new Command('npm run talk --')
-  .description(
-    'Opens the page on this machine for a deployed stack. It reads the outputs of the stack and its LiveKit secret with your own AWS credentials; nothing public is opened.',
-  )
-  .requiredOption('--stack <name>', 'name of the CloudFormation stack, as cdk deploy printed it')
-  .option('--region <region>', 'Region of the stack (default: that of your AWS configuration)')
-  .option('--profile <profile>', 'profile of your AWS configuration')
-  .option('--port <port>', 'port of the page (default: 3000, or a free one)', portOption)
-  .parse();
-const options = command.opts<{
+interface PlaygroundOptions {
   stack: string;
   region?: string;
   profile?: string;
   port?: number;
-}>();
+}
 
-// The SDK's remark on the age of Node would stand before our sentence; engines in package.json says what is needed.
-process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+/** The options of `npm run playground`; nothing runs before they are parsed. */
+export function createProgram(): Command {
+  return new Command('npm run playground --')
+    .description(
+      'Opens the playground page on this machine for a deployed stack. It reads the outputs of the stack and its LiveKit secret with your AWS credentials; nothing is exposed publicly.',
+    )
+    .requiredOption('--stack <name>', 'name of the CloudFormation stack, as printed by cdk deploy')
+    .option(
+      '--region <region>',
+      'Region of the stack (default: the Region of your AWS configuration)',
+    )
+    .option('--profile <profile>', 'profile of your AWS configuration')
+    .option('--port <port>', 'port of the page (default: 3000, or a free one)', parsePort);
+}
 
-await run(async (interrupted) => {
+async function playground(
+  options: PlaygroundOptions,
+  interrupted: Promise<undefined>,
+): Promise<number> {
   const port = await portForPage(options.port);
-  const service = await readStack(options);
-  await buildPage(say);
+  const { livekit, agentName, region } = await readDeployedService(options);
+  await buildPage(logStatus);
   const page = await servePage({
-    line: service.line,
+    livekit,
     kind: 'stack',
-    name: `${options.stack}, ${service.region}`,
-    agentName: service.agentName,
+    name: `${options.stack}, ${region}`,
+    agentName,
     port,
   });
   try {
     process.stdout.write(
       [
         pc.green('ready'),
-        `  LiveKit   ${service.line.url}`,
-        `  agent     ${service.agentName ? `the one named ${service.agentName}` : 'whichever takes any call there'}`,
-        `Talk to it: open ${pc.bold(page.url)}. Ctrl-C stops.`,
+        `  LiveKit   ${livekit.url}`,
+        `  agent     ${agentName ? `named ${agentName}` : 'any agent that takes calls on this LiveKit server'}`,
+        `Open ${pc.bold(page.url)} to talk to it. Ctrl-C stops the page.`,
         '',
       ].join('\n'),
     );
@@ -52,4 +59,9 @@ await run(async (interrupted) => {
   } finally {
     await page.stop();
   }
-});
+}
+
+if (isEntryPoint(import.meta.url)) {
+  const options = createProgram().parse().opts<PlaygroundOptions>();
+  await runCommand((interrupted) => playground(options, interrupted));
+}

@@ -5,36 +5,45 @@ import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import pc from 'picocolors';
 import { withDefaults } from '../agent/src/environment.js';
-import { portOption, run, say } from './command/run-command.js';
+import { isEntryPoint, logStatus, parsePort, runCommand } from './command/run-command.js';
 import { checkBedrock } from './dev/bedrock-check.js';
-import { announceWorld, forgetWorld, runningWorld, startWorld } from './dev/dev-environment.js';
-import { workerLines } from './dev/worker-log.js';
+import { type DevEnvironment, startDevEnvironment } from './dev/dev-environment.js';
+import { findRunningEnvironment, removeDevState, writeDevState } from './dev/state-file.js';
+import { createWorkerLogFormatter } from './dev/worker-log.js';
 import { buildPage } from './playground/build-page.js';
 import { type PageServer, portForPage, servePage } from './playground/serve.js';
 
-const command = new Command('npm start --')
-  .description('Brings up LiveKit, the Bedrock endpoint and the agent on this machine.')
-  .addOption(
-    new Option('--bedrock <which>', 'what answers: the emulator, or Amazon Bedrock')
-      .choices(['emulator', 'aws'])
-      .default('emulator'),
-  )
-  .option(
-    '--scenario <file>',
-    "what the emulator's callers say and hear, see packages/nova-sonic-emulator/README.md",
-  )
-  .option('--port <port>', 'port of the page (default: 3000, or a free one)', portOption)
-  .option('--verbose', "show the agent's whole log, as JSON")
-  .parse();
-const options = command.opts<{
+interface StartOptions {
   bedrock: 'emulator' | 'aws';
   scenario?: string;
   port?: number;
   verbose?: boolean;
-}>();
+}
 
-await run(async (interrupted) => {
-  if (await runningWorld())
+/** The options of `npm start`; nothing runs before they are parsed. */
+export function createProgram(): Command {
+  return new Command('npm start --')
+    .description(
+      'Starts LiveKit, the Bedrock emulator, the agent and the playground page on this machine.',
+    )
+    .addOption(
+      new Option('--bedrock <endpoint>', 'what answers: the emulator, or Amazon Bedrock')
+        .choices(['emulator', 'aws'])
+        .default('emulator'),
+    )
+    .option(
+      '--scenario <file>',
+      'scenario for the emulator (see packages/nova-sonic-emulator/README.md)',
+    )
+    .option('--port <port>', 'port of the page (default: 3000, or a free one)', parsePort)
+    .option('--verbose', "show the agent's whole log, as JSON");
+}
+
+async function start(
+  options: StartOptions,
+  interrupted: Promise<undefined>,
+): Promise<number | undefined> {
+  if (await findRunningEnvironment())
     throw new Error('It is running already: use it, or stop it with Ctrl-C in its terminal.');
   if (options.scenario && !existsSync(options.scenario))
     throw new Error(
@@ -42,56 +51,71 @@ await run(async (interrupted) => {
     );
   const port = await portForPage(options.port);
   if (options.bedrock === 'aws') await checkBedrock();
-  await buildPage(say);
-  // Your own calls on your own machine: show everything.
+  await buildPage(logStatus);
+  // Developers may see the Bedrock events of calls on their own machine.
   Object.assign(process.env, withDefaults(process.env, { PUBLISH_BEDROCK_EVENTS: 'true' }));
-  const words = workerLines();
-  // Before, what the worker says is in the error when it does not start; afterwards, what is torn down complains.
+  const formatLogLine = createWorkerLogFormatter();
+  // Before the worker is ready its log is part of the start-up error; during shutdown it holds expected errors.
   let running = false;
   void interrupted.then(() => {
     running = false;
   });
-  const tell = (line: string) => {
-    const sentence = options.verbose ? line : running && words(line);
-    if (sentence) say(sentence);
+  const onWorkerLine = (line: string) => {
+    const sentence = options.verbose ? line : running && formatLogLine(line);
+    if (sentence) logStatus(sentence);
   };
-  const world = await startWorld({
+  const environment = await startDevEnvironment({
     bedrock: options.bedrock,
-    say,
-    onWorkerLine: tell,
+    onStatus: logStatus,
+    onWorkerLine,
     ...(options.scenario && { scenario: options.scenario }),
   });
   let page: PageServer | undefined;
   try {
     running = true;
-    announceWorld(world);
-    const answers =
-      world.bedrock.kind === 'emulator'
-        ? `the emulator, ${world.bedrock.url}`
-        : `Amazon Bedrock in ${world.bedrock.region}`;
-    const agentName = process.env.LIVEKIT_AGENT_NAME ?? '';
-    page = await servePage({
-      line: world.line,
-      kind: world.bedrock.kind === 'emulator' ? 'emulator' : 'bedrock',
-      name: world.bedrock.kind === 'emulator' ? 'the emulator on this machine' : answers,
-      agentName,
-      port,
-    });
-    process.stdout.write(
-      [
-        pc.green('ready'),
-        `  LiveKit   ${world.line.url}`,
-        `  answers   ${answers}`,
-        `  agent     ${agentName ? `named ${agentName}` : 'takes any call on this LiveKit server'}`,
-        `Talk to it: open ${pc.bold(page.url)}, or \`npm run converse\` in another terminal. Ctrl-C stops everything.`,
-        '',
-      ].join('\n'),
-    );
-    const broken = await Promise.race([world.broken, interrupted]);
-    if (broken) throw new Error(broken);
+    writeDevState(environment);
+    page = await serveEnvironment(environment, port);
+    const failure = await Promise.race([environment.failed, interrupted]);
+    if (failure) throw new Error(failure);
+    return undefined;
   } finally {
-    forgetWorld();
+    removeDevState();
     await page?.stop();
-    await world.stop();
+    await environment.stop();
   }
-});
+}
+
+/** Serves the playground page for the environment and prints where everything is. */
+async function serveEnvironment(
+  { livekit, bedrock }: DevEnvironment,
+  port: number,
+): Promise<PageServer> {
+  const agentName = process.env.LIVEKIT_AGENT_NAME ?? '';
+  const endpoint =
+    bedrock.kind === 'emulator'
+      ? `the emulator, ${bedrock.url}`
+      : `Amazon Bedrock in ${bedrock.region}`;
+  const page = await servePage({
+    livekit,
+    kind: bedrock.kind === 'emulator' ? 'emulator' : 'bedrock',
+    name: bedrock.kind === 'emulator' ? 'the emulator on this machine' : endpoint,
+    agentName,
+    port,
+  });
+  process.stdout.write(
+    [
+      pc.green('ready'),
+      `  LiveKit   ${livekit.url}`,
+      `  Bedrock   ${endpoint}`,
+      `  agent     ${agentName ? `named ${agentName}` : 'takes any call on this LiveKit server'}`,
+      `Open ${pc.bold(page.url)} to talk to it, or run \`npm run call\` in another terminal. Ctrl-C stops everything.`,
+      '',
+    ].join('\n'),
+  );
+  return page;
+}
+
+if (isEntryPoint(import.meta.url)) {
+  const options = createProgram().parse().opts<StartOptions>();
+  await runCommand((interrupted) => start(options, interrupted));
+}

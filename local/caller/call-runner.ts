@@ -4,61 +4,67 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import pc from 'picocolors';
 import type { CallEvent } from '../../agent/src/call/call-events.js';
-import type { Recording } from '../audio/wav.js';
-import { Caller, type Line } from './caller.js';
+import type { PcmAudio } from '../audio/wav.js';
+import type { LiveKitConnection } from '../livekit/connection.js';
+import { Caller } from './caller.js';
 
-/** How long to wait for the agent to come, in ms. */
+/** How long to wait for the agent to join, in ms. */
 const AGENT_TIMEOUT_MS = 20_000;
-/** An answer has ended when the agent listens and has been silent for this long: a tool call may lie between. */
-const ENDED_AFTER_MS = 1_500;
-/** How far into a reply a barge-in begins. */
+/** A reply has ended when the agent listens and has been silent for this long: a tool call may lie in between. */
+const REPLY_ENDED_AFTER_MS = 1_500;
+/** No reply takes longer. */
+const MAX_REPLY_MS = 120_000;
+/** How far into a reply a barge-in starts. */
 const BARGE_IN_AFTER_MS = 1_200;
 
 export interface Question {
   name: string;
-  recording: Recording;
-  /** Asked while the reply to the question before is playing. */
+  recording: PcmAudio;
+  /** Asked while the reply to the previous question is playing. */
   bargeIn: boolean;
 }
 
-/** One question and what came of it; times in ms since the epoch. */
+/** One question and its reply; times in ms since the epoch. */
 export interface Turn {
   question: string;
   /** The last sound of the question left the caller. */
   endOfSpeechAt: number;
-  /** The first sound of the reply reached the caller; absent when none came. */
+  /** The first sound of the reply reached the caller; absent when no reply came. */
   firstSoundAt?: number;
-  /** From the end of speech as the plugin heard it to the model's first audio, in ms. */
+  /** From the end of speech, as the plugin received it, to the model's first audio, in ms. */
   modelMs?: number;
 }
 
-export interface Outcome {
+export interface CallOutcome {
   startedAt: number;
   turns: Turn[];
+  /** `silenceMs`: from the barge-in to the agent's silence; -1 while it still speaks. */
   bargeIns: { at: number; silenceMs: number }[];
-  feed: CallEvent[];
+  /** Everything that the agent published about the call. */
+  events: CallEvent[];
 }
 
-/** A whole call, told line by line as it happens. */
-export class Conversation {
+/** Runs a whole call from a list of questions and prints it line by line as it happens. */
+export class CallRunner {
   readonly #caller = new Caller();
   readonly #questions: Question[];
   readonly #patienceMs: number;
   readonly #print: (line: string) => void;
-  readonly #outcome: Outcome = { startedAt: Date.now(), turns: [], bargeIns: [], feed: [] };
+  readonly #outcome: CallOutcome = { startedAt: Date.now(), turns: [], bargeIns: [], events: [] };
   #changed = new AbortController();
-  #left = '';
+  #failure = '';
+  #soundStartedAt = 0;
 
-  /** @param patienceMs How long to wait for an answer to begin. */
+  /** @param patienceMs How long to wait for a reply to start. */
   constructor(questions: Question[], patienceMs: number, print: (line: string) => void) {
     this.#questions = questions;
     this.#patienceMs = patienceMs;
     this.#print = print;
-    this.#caller.on('feed', (message) => this.#onFeed(message));
+    this.#caller.on('callEvent', (event) => this.#onCallEvent(event));
     this.#caller.on('state', () => this.#wake());
     this.#caller.on('sound', (audible, at) => this.#onSound(audible, at));
     this.#caller.on('left', () => {
-      this.#left ||= 'the agent left the call';
+      this.#failure ||= 'the agent left the call';
       this.#wake();
     });
   }
@@ -67,24 +73,25 @@ export class Conversation {
     return this.#caller.recordings;
   }
 
-  /** @throws Error with one sentence when no agent comes or it leaves in the middle. */
-  async hold(line: Line): Promise<Outcome> {
+  /** @throws Error with one sentence when no agent joins, or it leaves before the end. */
+  async run(connection: LiveKitConnection): Promise<CallOutcome> {
     const room = `conversation-${randomBytes(4).toString('hex')}`;
-    await this.#caller.join(line, room);
-    this.#tell(pc.dim('call'), `joined room ${room}`);
-    const came = await this.#until(() => this.#has('ready'), AGENT_TIMEOUT_MS);
-    if (!came)
+    await this.#caller.join(connection, room);
+    this.#log(pc.dim('call'), `joined room ${room}`);
+    const joined = await this.#waitUntil(() => this.#hasEvent('ready'), AGENT_TIMEOUT_MS);
+    if (!joined)
       throw new Error(
-        `No agent came to the call in ${AGENT_TIMEOUT_MS / 1000} s: is the worker running on this LiveKit server?`,
+        `No agent joined the call within ${AGENT_TIMEOUT_MS / 1000} s: is the worker running on this LiveKit server?`,
       );
-    if (this.#greets) await this.#until(() => this.#caller.lastSound > 0, AGENT_TIMEOUT_MS);
-    await this.#silence();
+    if (this.#agentGreets)
+      await this.#waitUntil(() => this.#caller.lastSound > 0, AGENT_TIMEOUT_MS);
+    await this.#waitForReplyEnd();
 
     for (const [i, question] of this.#questions.entries()) {
-      if (question.bargeIn) await this.#intoReply();
+      if (question.bargeIn) await this.#waitForBargeIn();
       await this.#ask(question);
-      // The next question interrupts this reply: then nobody waits for its end.
-      if (!this.#questions[i + 1]?.bargeIn) await this.#silence();
+      // If the next question interrupts this reply, its end is not awaited.
+      if (!this.#questions[i + 1]?.bargeIn) await this.#waitForReplyEnd();
     }
     return this.#outcome;
   }
@@ -97,16 +104,15 @@ export class Conversation {
     const endOfSpeechAt = await this.#caller.speak(recording);
     const turn: Turn = { question: name, endOfSpeechAt };
     this.#outcome.turns.push(turn);
-    const answered = await this.#until(
-      () => this.#caller.audible && this.#soundBegan > endOfSpeechAt,
+    const answered = await this.#waitUntil(
+      () => this.#caller.audible && this.#soundStartedAt > endOfSpeechAt,
       this.#patienceMs,
     );
-    if (answered) turn.firstSoundAt = this.#soundBegan;
+    if (answered) turn.firstSoundAt = this.#soundStartedAt;
   }
 
-  #soundBegan = 0;
   #onSound(audible: boolean, at: number): void {
-    if (audible) this.#soundBegan = at;
+    if (audible) this.#soundStartedAt = at;
     else {
       const interrupted = this.#outcome.bargeIns.find(({ silenceMs }) => silenceMs < 0);
       if (interrupted) interrupted.silenceMs = Math.max(0, at - interrupted.at);
@@ -114,26 +120,26 @@ export class Conversation {
     this.#wake();
   }
 
-  /** Resolves a little after the reply has begun to be heard. */
-  async #intoReply(): Promise<void> {
-    await this.#until(() => this.#caller.audible, this.#patienceMs);
-    const heardFor = () => Date.now() - this.#soundBegan >= BARGE_IN_AFTER_MS;
-    await this.#until(heardFor, BARGE_IN_AFTER_MS + 100);
+  /** Resolves a moment after the reply has become audible. */
+  async #waitForBargeIn(): Promise<void> {
+    await this.#waitUntil(() => this.#caller.audible, this.#patienceMs);
+    const longEnough = () => Date.now() - this.#soundStartedAt >= BARGE_IN_AFTER_MS;
+    await this.#waitUntil(longEnough, BARGE_IN_AFTER_MS + 100);
   }
 
-  async #silence(): Promise<void> {
-    const quiet = () =>
+  async #waitForReplyEnd(): Promise<void> {
+    const ended = () =>
       !this.#caller.audible &&
       this.#caller.state === 'listening' &&
-      Date.now() - this.#caller.lastSound > ENDED_AFTER_MS;
-    await this.#until(quiet, 120_000);
+      Date.now() - this.#caller.lastSound > REPLY_ENDED_AFTER_MS;
+    await this.#waitUntil(ended, MAX_REPLY_MS);
   }
 
-  /** Waits until something holds; false when it did not within `ms`. Looked at whenever something happens, and by the clock. */
-  async #until(holds: () => boolean, ms: number): Promise<boolean> {
+  /** Resolves with whether the condition held within `ms`; checked on every change and every 100 ms. */
+  async #waitUntil(condition: () => boolean, ms: number): Promise<boolean> {
     const deadline = Date.now() + ms;
-    while (!holds()) {
-      if (this.#left) throw new Error(`${this.#left}${this.#why()}.`);
+    while (!condition()) {
+      if (this.#failure) throw new Error(`${this.#failure}${this.#endReason}.`);
       if (Date.now() >= deadline) return false;
       const timer = AbortSignal.timeout(100);
       const signal = AbortSignal.any([timer, this.#changed.signal]);
@@ -147,62 +153,62 @@ export class Conversation {
     this.#changed = new AbortController();
   }
 
-  #has(type: CallEvent['type']): boolean {
-    return this.#outcome.feed.some((message) => message.type === type);
+  #hasEvent(type: CallEvent['type']): boolean {
+    return this.#outcome.events.some((event) => event.type === type);
   }
 
-  get #greets(): boolean {
-    return this.#outcome.feed.some((message) => message.type === 'ready' && message.greets);
+  get #agentGreets(): boolean {
+    return this.#outcome.events.some((event) => event.type === 'ready' && event.greets);
   }
 
-  #why(): string {
-    const ended = this.#outcome.feed.find((message) => message.type === 'ended');
+  get #endReason(): string {
+    const ended = this.#outcome.events.find((event) => event.type === 'ended');
     return ended?.type === 'ended' ? ` (${ended.reason})` : '';
   }
 
-  #onFeed(message: CallEvent): void {
-    this.#outcome.feed.push(message);
-    switch (message.type) {
+  #onCallEvent(event: CallEvent): void {
+    this.#outcome.events.push(event);
+    switch (event.type) {
       case 'message': {
-        const who = message.role === 'user' ? pc.cyan('you') : pc.green('agent');
-        this.#tell(who, message.text + (message.interrupted ? pc.yellow(' [interrupted]') : ''));
+        const speaker = event.role === 'user' ? pc.cyan('you') : pc.green('agent');
+        this.#log(speaker, event.text + (event.interrupted ? pc.yellow(' [interrupted]') : ''));
         break;
       }
       case 'tool': {
-        const result = message.isError ? pc.red(message.result) : message.result;
-        this.#tell(pc.magenta('tool'), `${message.name} ${message.args} -> ${result}`);
+        const result = event.isError ? pc.red(event.result) : event.result;
+        this.#log(pc.magenta('tool'), `${event.name} ${event.args} -> ${result}`);
         break;
       }
       case 'barge_in':
-        this.#tell(pc.yellow('barge'), 'you interrupted the agent');
-        this.#outcome.bargeIns.push({ at: message.at, silenceMs: -1 });
+        this.#log(pc.yellow('barge'), 'you interrupted the agent');
+        this.#outcome.bargeIns.push({ at: event.at, silenceMs: -1 });
         break;
       case 'turn': {
         const turn = this.#outcome.turns.at(-1);
         if (turn && turn.modelMs === undefined) {
-          const { userSpeechEndedAt, firstAudioReceivedAt } = message;
+          const { userSpeechEndedAt, firstAudioReceivedAt } = event;
           if (userSpeechEndedAt !== undefined && firstAudioReceivedAt !== undefined)
             turn.modelMs = firstAudioReceivedAt - userSpeechEndedAt;
         }
         break;
       }
       case 'error':
-        this.#tell(pc.red('error'), message.message);
+        this.#log(pc.red('error'), event.message);
         break;
       default:
     }
     this.#wake();
   }
 
-  #tell(who: string, text: string): void {
+  #log(label: string, text: string): void {
     const at = ((Date.now() - this.#outcome.startedAt) / 1000).toFixed(1).padStart(6);
-    this.#print(`${pc.dim(`${at} s`)}  ${pad(who)}  ${text}`);
+    this.#print(`${pc.dim(`${at} s`)}  ${padLabel(label)}  ${text}`);
   }
 }
 
-/** Pads a coloured word to five columns. */
-function pad(word: string): string {
+/** Pads a coloured label to five columns. */
+function padLabel(label: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape that starts a colour
-  const width = word.replace(/\u001b\[\d+m/g, '').length;
-  return word + ' '.repeat(Math.max(0, 5 - width));
+  const width = label.replace(/\u001b\[\d+m/g, '').length;
+  return label + ' '.repeat(Math.max(0, 5 - width));
 }

@@ -5,147 +5,136 @@ import {
   AudioFrame,
   AudioSource,
   AudioStream,
-  LocalAudioTrack,
   type RemoteParticipant,
   type RemoteTrack,
   Room,
   RoomEvent,
   TrackKind,
-  TrackPublishOptions,
-  TrackSource,
 } from '@livekit/rtc-node';
-import { AccessToken } from 'livekit-server-sdk';
-import { CALL_EVENTS_TOPIC, type CallEvent } from '../../agent/src/call/call-events.js';
-import { endOfSound, type Recording, SILENCE } from '../audio/wav.js';
+import type { CallEvent } from '../../agent/src/call/call-events.js';
+import { AudioRecorder } from '../audio/audio-recorder.js';
+import { endOfSound, type PcmAudio, SILENCE_LEVEL } from '../audio/wav.js';
+import type { LiveKitConnection } from '../livekit/connection.js';
+import { joinRoom, publishMicrophone } from './join-room.js';
 
-/** The caller's sample rate in Hz, both ways: WebRTC's own. */
+/** The caller's sample rate in Hz, in both directions: the rate that WebRTC uses. */
 export const CALLER_RATE = 48_000;
 const FRAME_MS = 10;
-/** How much sound may wait to go out; a microphone has no queue. */
-const MOST_QUEUED_MS = 30;
 const FRAME_SAMPLES = (CALLER_RATE * FRAME_MS) / 1000;
-
-/** Where a caller calls. */
-export interface Line {
-  url: string;
-  apiKey: string;
-  apiSecret: string;
-}
+/** How much audio may wait in the source; a real microphone has no queue. */
+const MAX_QUEUED_MS = 30;
+/** Pauses between words are shorter; a longer one counts as silence, which began when the sound ended. */
+const PAUSE_MS = 300;
+const AGENT_STATE_ATTRIBUTE = 'lk.agent.state';
 
 interface CallerEvents {
-  /** Something that the agent told about the call. */
-  feed: [CallEvent];
-  /** The agent's state as LiveKit knows it: initializing, listening, thinking, speaking. */
+  /** The agent published an event about the call. */
+  callEvent: [CallEvent];
+  /** The agent's state in LiveKit: initializing, listening, thinking, speaking. */
   state: [string];
-  /** The agent's audio turned from silence to sound, or back; ms since the epoch. */
+  /** The agent became audible, or silent; `at` in ms since the epoch. */
   sound: [audible: boolean, at: number];
-  /** The agent left the room. */
+  /** The agent left the room, or the room was closed. */
   left: [];
 }
 
 /**
- * Somebody on the phone: joins a room, has a microphone that never stops (silence between the words, like a real
- * one), hears the agent, and keeps what both sides sounded like.
+ * A caller on a phone: joins a room, sends an uninterrupted microphone track (silence between utterances, as a real
+ * microphone does), listens to the agent, and records both sides.
  */
 export class Caller extends EventEmitter<CallerEvents> {
   readonly room = new Room();
-  #source = new AudioSource(CALLER_RATE, 1, 200);
-  #queue: { samples: Int16Array; at: number; done: (endOfSpeech: number) => void }[] = [];
+  readonly #source = new AudioSource(CALLER_RATE, 1, 200);
+  #utterances: { samples: Int16Array; offset: number; done: (endOfSpeech: number) => void }[] = [];
   #microphone: NodeJS.Timeout | undefined;
-  #spoken: Tape | undefined;
-  #heard: Tape | undefined;
+  #callerAudio: AudioRecorder | undefined;
+  #agentAudio: AudioRecorder | undefined;
   #audible = false;
   #lastSound = 0;
   #state = '';
-  #agent: string | undefined;
+  #agentIdentity: string | undefined;
 
-  /** @param options.record Keep what both sides sounded like. Default true; false for many callers at once. */
+  /** @param options.record Record both sides. Default true; use false for many callers at once. */
   constructor(options: { record?: boolean } = {}) {
     super();
     if (options.record === false) return;
-    this.#spoken = new Tape();
-    this.#heard = new Tape();
+    this.#callerAudio = new AudioRecorder(CALLER_RATE);
+    this.#agentAudio = new AudioRecorder(CALLER_RATE);
   }
 
-  /** Joins `room` with a token that is good for it alone, and opens the microphone. */
-  async join(line: Line, room: string, identity = 'caller'): Promise<void> {
-    const token = new AccessToken(line.apiKey, line.apiSecret, { identity, ttl: '1h' });
-    token.addGrant({ room, roomJoin: true, canPublish: true, canSubscribe: true });
-    this.room.on(RoomEvent.TrackSubscribed, (track, _publication, participant) =>
-      this.#hear(track, participant),
-    );
-    this.room.on(RoomEvent.ParticipantAttributesChanged, (changed) => {
-      const state = changed['lk.agent.state'];
-      if (state) this.#setState(state);
+  /** Joins the room `name` and starts the microphone. */
+  async join(connection: LiveKitConnection, name: string, identity = 'caller'): Promise<void> {
+    this.room
+      .on(RoomEvent.TrackSubscribed, (track, _publication, participant) =>
+        this.#receiveTrack(track, participant),
+      )
+      .on(RoomEvent.ParticipantAttributesChanged, (changed) => {
+        const state = changed[AGENT_STATE_ATTRIBUTE];
+        if (state) this.#setState(state);
+      })
+      .on(RoomEvent.ParticipantDisconnected, (participant) => {
+        if (participant.identity === this.#agentIdentity) this.emit('left');
+      })
+      .on(RoomEvent.Disconnected, () => this.emit('left'));
+    await joinRoom(this.room, connection, {
+      name,
+      identity,
+      onCallEvent: (event) => this.emit('callEvent', event),
     });
-    this.room.on(RoomEvent.ParticipantDisconnected, (participant) => {
-      if (participant.identity === this.#agent) this.emit('left');
-    });
-    this.room.on(RoomEvent.Disconnected, () => this.emit('left'));
-    this.room.registerTextStreamHandler(CALL_EVENTS_TOPIC, async (reader) => {
-      this.emit('feed', JSON.parse(await reader.readAll()) as CallEvent);
-    });
-    await this.room.connect(line.url, await token.toJwt(), {
-      autoSubscribe: true,
-      dynacast: false,
-    });
-    const track = LocalAudioTrack.createAudioTrack('microphone', this.#source);
-    const options = new TrackPublishOptions();
-    options.source = TrackSource.SOURCE_MICROPHONE;
-    await this.room.localParticipant?.publishTrack(track, options);
-    this.#openMicrophone();
+    await publishMicrophone(this.room, this.#source);
+    this.#startMicrophone();
   }
 
-  /** Speaks a recording; resolves when its last sound has gone out, with that moment in ms since the epoch. */
-  speak(recording: Recording): Promise<number> {
+  /** Speaks a recording; resolves when its last sound has been sent, with that time in ms since the epoch. */
+  speak(recording: PcmAudio): Promise<number> {
     const samples = recording.samples.subarray(0, endOfSound(recording.samples));
-    return new Promise((done) => this.#queue.push({ samples, at: 0, done }));
+    return new Promise((done) => this.#utterances.push({ samples, offset: 0, done }));
   }
 
-  /** The agent's state as last told. */
+  /** The agent's latest state in LiveKit; '' before the first. */
   get state(): string {
     return this.#state;
   }
 
-  /** Whether the agent is heard now. */
+  /** Whether the agent is audible now. */
   get audible(): boolean {
     return this.#audible;
   }
 
-  /** When the agent was last heard, ms since the epoch; 0 for never. */
+  /** When the agent was last audible, in ms since the epoch; 0 if it never was. */
   get lastSound(): number {
     return this.#lastSound;
   }
 
-  /** What the caller said and what was heard, each on the call's own clock, pauses included. */
-  get recordings(): { caller: Recording; agent: Recording } {
-    const silence = { sampleRate: CALLER_RATE, samples: new Int16Array() };
+  /** What the caller sent and what it received, on the call's own timeline, pauses included. */
+  get recordings(): { caller: PcmAudio; agent: PcmAudio } {
+    const empty = { sampleRate: CALLER_RATE, samples: new Int16Array() };
     return {
-      caller: this.#spoken?.recording() ?? silence,
-      agent: this.#heard?.recording() ?? silence,
+      caller: this.#callerAudio?.recording() ?? empty,
+      agent: this.#agentAudio?.recording() ?? empty,
     };
   }
 
   async hangUp(): Promise<void> {
     clearTimeout(this.#microphone);
-    for (const { done } of this.#queue.splice(0)) done(Date.now());
+    for (const { done } of this.#utterances.splice(0)) done(Date.now());
     this.removeAllListeners();
     await this.room.disconnect();
     await this.#source.close();
   }
 
-  /** Sends 10 ms frames by the clock: a late timer sends what is due, so speech keeps its speed. */
-  #openMicrophone(): void {
+  /** Sends frames by the clock: a late timer sends all frames that are due, so that speech keeps its speed. */
+  #startMicrophone(): void {
     const start = performance.now();
     let sent = 0;
     const tick = () => {
       const due = Math.floor((performance.now() - start) / FRAME_MS);
       for (; sent < due; sent++) {
-        // After a late timer frames wait in the source's queue, and would for the rest of the call: silence is left
-        // out until they have gone.
-        if (!this.#queue[0] && this.#source.queuedDuration > MOST_QUEUED_MS) continue;
+        // After a late timer, frames queue in the source and would stay queued for the rest of the call: skip
+        // silent frames until the queue is short again.
+        if (!this.#utterances[0] && this.#source.queuedDuration > MAX_QUEUED_MS) continue;
         const samples = this.#nextFrame();
-        this.#spoken?.write(samples, Date.now());
+        this.#callerAudio?.write(samples, Date.now());
         const frame = new AudioFrame(samples, CALLER_RATE, 1, FRAME_SAMPLES);
         void this.#source.captureFrame(frame).catch(() => {});
       }
@@ -156,21 +145,21 @@ export class Caller extends EventEmitter<CallerEvents> {
 
   #nextFrame(): Int16Array {
     const samples = new Int16Array(FRAME_SAMPLES);
-    const next = this.#queue[0];
+    const next = this.#utterances[0];
     if (!next) return samples;
-    samples.set(next.samples.subarray(next.at, next.at + FRAME_SAMPLES));
-    next.at += FRAME_SAMPLES;
-    if (next.at >= next.samples.length) {
-      this.#queue.shift();
+    samples.set(next.samples.subarray(next.offset, next.offset + FRAME_SAMPLES));
+    next.offset += FRAME_SAMPLES;
+    if (next.offset >= next.samples.length) {
+      this.#utterances.shift();
       next.done(Date.now() + this.#source.queuedDuration);
     }
     return samples;
   }
 
-  #hear(track: RemoteTrack, participant: RemoteParticipant): void {
+  #receiveTrack(track: RemoteTrack, participant: RemoteParticipant): void {
     if (track.kind !== TrackKind.KIND_AUDIO) return;
-    this.#agent = participant.identity;
-    const state = participant.attributes['lk.agent.state'];
+    this.#agentIdentity = participant.identity;
+    const state = participant.attributes[AGENT_STATE_ATTRIBUTE];
     if (state) this.#setState(state);
     void (async () => {
       const frames = new AudioStream(track, {
@@ -180,19 +169,18 @@ export class Caller extends EventEmitter<CallerEvents> {
       });
       for await (const frame of frames) {
         const now = Date.now();
-        this.#heard?.write(frame.data, now);
-        this.#listen(frame.data, now);
+        this.#agentAudio?.write(frame.data, now);
+        this.#detectSound(frame.data, now);
       }
     })().catch(() => {
-      // The track had gone again before it was listened to: then there is nothing to hear.
+      // The track was removed before it could be read.
     });
   }
 
-  #listen(samples: Int16Array, now: number): void {
-    const loud = samples.some((sample) => Math.abs(sample) > SILENCE);
+  #detectSound(samples: Int16Array, now: number): void {
+    const loud = samples.some((sample) => Math.abs(sample) > SILENCE_LEVEL);
     if (loud) this.#lastSound = now;
-    // Words have pauses: 300 ms without sound make a silence, which began when the sound ended.
-    const audible = loud || (this.#audible && now - this.#lastSound < 300);
+    const audible = loud || (this.#audible && now - this.#lastSound < PAUSE_MS);
     if (audible === this.#audible) return;
     this.#audible = audible;
     this.emit('sound', audible, audible ? now : this.#lastSound);
@@ -202,35 +190,5 @@ export class Caller extends EventEmitter<CallerEvents> {
     if (state === this.#state) return;
     this.#state = state;
     this.emit('state', state);
-  }
-}
-
-/** Sound on a clock: frames are placed where they came, so that two tapes of one call line up. */
-class Tape {
-  readonly #start = Date.now();
-  #chunks: Int16Array[] = [];
-  #length = 0;
-
-  write(samples: Int16Array, at: number): void {
-    const expected = Math.round(((at - this.#start) * CALLER_RATE) / 1000);
-    // Up to 60 ms is jitter of timers; more is time in which nothing came.
-    if (expected - this.#length > 0.06 * CALLER_RATE)
-      this.#push(new Int16Array(expected - this.#length));
-    this.#push(samples);
-  }
-
-  #push(samples: Int16Array): void {
-    this.#chunks.push(Int16Array.from(samples));
-    this.#length += samples.length;
-  }
-
-  recording(): Recording {
-    const samples = new Int16Array(this.#length);
-    let at = 0;
-    for (const chunk of this.#chunks) {
-      samples.set(chunk, at);
-      at += chunk.length;
-    }
-    return { sampleRate: CALLER_RATE, samples };
   }
 }

@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Table from 'cli-table3';
-import type { Outcome } from './call-runner.js';
+import type { CallOutcome } from './call-runner.js';
 
-/** From the end of each question to the first sound of its reply, in ms: the model's share, and ours with LiveKit and WebRTC. */
-export function latencyTable({ turns }: Outcome): string {
+/**
+ * For each question the time from its end to the first sound of the reply, in ms: in total, in the model, and in
+ * everything else (LiveKit, WebRTC, agent).
+ */
+export function latencyTable({ turns }: CallOutcome): string {
   const table = new Table({
-    head: ['turn', 'question', 'end of speech -> first sound', 'the model', 'ours'],
+    head: ['turn', 'question', 'end of speech -> first sound', 'model', 'rest'],
     colAligns: ['right', 'left', 'right', 'right', 'right'],
     style: { head: [], border: [] },
     chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
   });
   turns.forEach(({ question, endOfSpeechAt, firstSoundAt, modelMs }, i) => {
     const total = firstSoundAt === undefined ? undefined : firstSoundAt - endOfSpeechAt;
-    const ours = total === undefined || modelMs === undefined ? undefined : total - modelMs;
-    table.push([i + 1, question, ms(total), ms(modelMs), ms(ours)]);
+    const rest = total === undefined || modelMs === undefined ? undefined : total - modelMs;
+    table.push([i + 1, question, formatMs(total), formatMs(modelMs), formatMs(rest)]);
   });
   return table.toString();
 }
 
-function ms(value: number | undefined): string {
+function formatMs(value: number | undefined): string {
   return value === undefined ? '-' : `${Math.round(value)} ms`;
 }

@@ -1,26 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { realpathSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
 
-/** Tells the user what is going on, apart from what a command prints as its result. */
-export function say(line: string): void {
+/** Scripts of package.json under their old names, which still work. */
+const RENAMED_SCRIPTS: Record<string, string> = { converse: 'call', talk: 'playground' };
+
+/** Reports progress on standard error, apart from the result that a command prints on standard output. */
+export function logStatus(line: string): void {
   process.stderr.write(`${pc.dim(line)}\n`);
 }
 
-/** A port as an option of a command. */
-export function portOption(value: string): number {
+/** Parses a port given as an option. */
+export function parsePort(value: string): number {
   const port = Number(value);
   if (value.trim() === '' || !Number.isInteger(port) || port < 0 || port > 65_535)
     throw new InvalidArgumentError('Give a number from 1 to 65535, or 0 for any free one.');
   return port;
 }
 
+/** Whether a module was started as a program rather than imported. */
+export function isEntryPoint(moduleUrl: string): boolean {
+  const started = process.argv[1];
+  return started !== undefined && realpathSync(started) === fileURLToPath(moduleUrl);
+}
+
 /**
- * Runs a command: its errors are one sentence, and Ctrl-C (or SIGTERM) reaches it as a promise, so that it can
- * clean up. A second Ctrl-C ends it at once.
+ * Prints one line that names the new script when this process was started by an old one.
+ * @param script Default: the script that npm runs.
  */
-export async function run(
+export function warnRenamedScript(script = process.env.npm_lifecycle_event): void {
+  const renamed = script && RENAMED_SCRIPTS[script];
+  if (renamed) logStatus(`\`npm run ${script}\` is now \`npm run ${renamed}\``);
+}
+
+/**
+ * Runs a command and exits: errors are printed as one sentence (exit code 2), and the first Ctrl-C (or SIGTERM)
+ * resolves `interrupted`, so that the command can clean up. A second one exits at once.
+ */
+export async function runCommand(
   command: (interrupted: Promise<undefined>) => Promise<number | undefined>,
 ): Promise<never> {
   let signals = 0;
@@ -28,10 +48,11 @@ export async function run(
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
       process.on(signal, () => {
         if (signals++ > 0) process.exit(130);
-        say('stopping');
+        logStatus('stopping');
         resolve(undefined);
       });
   });
+  warnRenamedScript();
   try {
     const code = (await command(interrupted)) ?? 0;
     process.exit(signals > 0 ? 130 : code);

@@ -1,146 +1,115 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deprecationWarnings, withDefaults } from '../../agent/src/environment.js';
-import type { Line } from '../caller/caller.js';
+import type { LiveKitConnection } from '../livekit/connection.js';
 import { startLiveKitServer } from '../livekit/server.js';
-import { Child } from '../process/managed-process.js';
+import { ManagedProcess } from '../process/managed-process.js';
 import { buildAgent } from './build-agent.js';
+import { EMULATOR_CREDENTIALS, startEmulatorProcess } from './emulator-process.js';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const STATE = process.env.WORLD_FILE || join(ROOT, '.cache', 'world.json');
-const EMULATOR_TIMEOUT_MS = 30_000;
+const WORKER_MAIN = fileURLToPath(new URL('../../agent/dist/main.js', import.meta.url));
 const WORKER_TIMEOUT_MS = 60_000;
-/** What the emulator accepts; not a secret, and of no use anywhere else. */
-const EMULATOR_KEYS = {
-  AWS_ACCESS_KEY_ID: 'emulator',
-  AWS_SECRET_ACCESS_KEY: 'emulator-secret',
-};
+const WORKER_GRACE_MS = 10_000;
 
-export interface WorldOptions {
-  /** `emulator`: the stand-in on this machine. `aws`: Amazon Bedrock with this machine's credentials. */
+export interface DevEnvironmentOptions {
+  /** `emulator`: the emulator on this machine. `aws`: Amazon Bedrock with this machine's credentials. */
   bedrock: 'emulator' | 'aws';
   /** Scenario file for the emulator. */
   scenario?: string;
-  /** File into which the emulator writes each session's events. */
+  /** File into which the emulator writes the events of every session. */
   record?: string;
-  /** Told what is happening. */
-  say: (line: string) => void;
-  /** Told each line of the worker's log. */
+  /** Reports progress. */
+  onStatus: (line: string) => void;
+  /** Receives each line of the worker's log. */
   onWorkerLine?: (line: string) => void;
 }
 
-/** Everything that a call needs, running. */
-export interface World {
-  line: Line;
-  /** What answers: the endpoint of the emulator, or the Bedrock Region. */
-  bedrock: { kind: 'emulator'; url: string } | { kind: 'aws'; region: string };
-  /** Settles with a sentence when a part ended by itself. */
-  broken: Promise<string>;
+/** What answers the calls: the emulator, or Bedrock in a Region. */
+export type BedrockEndpoint = { kind: 'emulator'; url: string } | { kind: 'aws'; region: string };
+
+/** Everything that a call needs, running on this machine. */
+export interface DevEnvironment {
+  livekit: LiveKitConnection;
+  bedrock: BedrockEndpoint;
+  /** Resolves with one sentence when a process ends before `stop`. */
+  failed: Promise<string>;
   stop(): Promise<void>;
 }
 
-/** Starts LiveKit, the emulator (unless Bedrock itself is wanted) and the worker; all of it ends with this process. */
-export async function startWorld(options: WorldOptions): Promise<World> {
-  const { say } = options;
+/**
+ * Starts LiveKit, the emulator (unless Bedrock itself is used) and the worker. All of them end with this process,
+ * however it ends.
+ */
+export async function startDevEnvironment(options: DevEnvironmentOptions): Promise<DevEnvironment> {
+  const { onStatus } = options;
   const stops: (() => Promise<unknown>)[] = [];
-  const broken: Promise<string>[] = [];
+  const failures: Promise<string>[] = [];
   const stop = async () => {
     for (const stopPart of stops.splice(0).reverse()) await stopPart();
   };
-  const keep = (child: Child) => {
-    stops.push(() => child.stop());
-    broken.push(child.exited.then((code) => `The ${child.name} ended with code ${code}.`));
+  const keep = (process: ManagedProcess) => {
+    stops.push(() => process.stop());
+    failures.push(process.exited.then((code) => `The ${process.name} ended with code ${code}.`));
   };
 
   try {
-    for (const warning of deprecationWarnings(process.env)) say(warning);
-    await buildAgent(say);
-    const livekit = await startLiveKitServer({ say });
-    stops.push(() => livekit.stop());
-    const line = { url: livekit.url, apiKey: livekit.apiKey, apiSecret: livekit.apiSecret };
-    let bedrock: World['bedrock'] = { kind: 'aws', region: awsRegion() };
+    for (const warning of deprecationWarnings(process.env)) onStatus(warning);
+    await buildAgent(onStatus);
+    const server = await startLiveKitServer({ onStatus });
+    stops.push(() => server.stop());
+    const livekit = { url: server.url, apiKey: server.apiKey, apiSecret: server.apiSecret };
+    let bedrock: BedrockEndpoint = { kind: 'aws', region: awsRegion() };
     if (options.bedrock === 'emulator') {
-      const { child, url } = await startEmulatorProcess(options);
-      keep(child);
+      const { process, url } = await startEmulatorProcess(options);
+      keep(process);
       bedrock = { kind: 'emulator', url };
     }
-    keep(await startWorkerProcess(line, bedrock, options.onWorkerLine));
-    return { line, bedrock, broken: Promise.race(broken), stop };
+    keep(await startWorkerProcess(livekit, bedrock, options.onWorkerLine));
+    return { livekit, bedrock, failed: Promise.race(failures), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-/** The emulator in a process of its own, ready. */
-export async function startEmulatorProcess({
-  scenario,
-  record,
-  port = 0,
-  say,
-}: Pick<WorldOptions, 'scenario' | 'record' | 'say'> & { port?: number }): Promise<{
-  url: string;
-  child: Child;
-}> {
-  const args = [
-    '--import',
-    'tsx',
-    join(ROOT, 'packages/nova-sonic-emulator/src/cli.ts'),
-    '--port',
-    String(port),
-  ];
-  if (scenario) args.push('--scenario', scenario);
-  if (record) args.push('--record', record);
-  const child = new Child('emulator', process.execPath, args, {
-    env: { ...process.env, ...EMULATOR_KEYS },
-    onLine: (line, stream) => stream === 'stderr' && /warn|error/i.test(line) && say(line),
-  });
-  const ready = await child.line((line) => line.startsWith('ready '), EMULATOR_TIMEOUT_MS);
-  const url = ready.split(' ')[1];
-  if (!url) throw new Error(`The emulator's ready line names no address: ${ready}`);
-  return { url, child };
-}
-
-/** The worker as production runs it, from its environment alone; resolves when it is registered. */
+/** Starts the worker as production does, configured by its environment alone, and waits until it is registered. */
 export async function startWorkerProcess(
-  line: Line,
-  bedrock: World['bedrock'],
+  livekit: LiveKitConnection,
+  bedrock: BedrockEndpoint,
   onLine?: (line: string) => void,
-): Promise<Child> {
+): Promise<ManagedProcess> {
   const env = withDefaults(
     {
       ...process.env,
-      LIVEKIT_URL: line.url,
-      LIVEKIT_API_KEY: line.apiKey,
-      LIVEKIT_API_SECRET: line.apiSecret,
+      LIVEKIT_URL: livekit.url,
+      LIVEKIT_API_KEY: livekit.apiKey,
+      LIVEKIT_API_SECRET: livekit.apiSecret,
       HEALTH_PORT: '0',
     },
     {
-      // This machine is busy with other things too, and has no second task to send a call to.
+      // A developer's machine is busy with other things, and there is no second task that could take the call.
       CPU_LOAD_THRESHOLD_PERCENT: '0',
-      // Ctrl-C should not wait for calls.
+      // Ctrl-C should not wait for calls to end.
       DRAIN_TIMEOUT_S: '1',
       END_CALL_INSTRUCTIONS: 'off',
     },
   );
   if (bedrock.kind === 'emulator') {
-    Object.assign(env, EMULATOR_KEYS, { AWS_ENDPOINT_URL_BEDROCK_RUNTIME: bedrock.url });
+    Object.assign(env, EMULATOR_CREDENTIALS, { AWS_ENDPOINT_URL_BEDROCK_RUNTIME: bedrock.url });
     delete env.AWS_SESSION_TOKEN;
     delete env.AWS_PROFILE;
   }
-  const worker = new Child('worker', process.execPath, [join(ROOT, 'agent/dist/main.js')], {
+  const worker = new ManagedProcess('worker', process.execPath, [WORKER_MAIN], {
     env,
-    graceMs: 10_000,
+    graceMs: WORKER_GRACE_MS,
     ...(onLine && { onLine }),
   });
-  await worker.line((text) => text.includes('"msg":"ready"'), WORKER_TIMEOUT_MS);
+  await worker.waitForLine((line) => line.includes('"msg":"ready"'), WORKER_TIMEOUT_MS);
   return worker;
 }
 
-/** The Region that the AWS SDK would use. */
+/** The Region that the worker would use first. */
 export function awsRegion(): string {
   return (
     process.env.BEDROCK_REGIONS?.split(',')[0]?.trim() ||
@@ -148,35 +117,4 @@ export function awsRegion(): string {
     process.env.AWS_DEFAULT_REGION ||
     'us-east-1'
   );
-}
-
-/** What `npm start` leaves for other commands to find; only its owner can read it. */
-interface State {
-  pid: number;
-  line: Line;
-  bedrock: World['bedrock'];
-}
-
-/** Lets other commands find this world until `forgetWorld`. */
-export function announceWorld({ line, bedrock }: World): void {
-  mkdirSync(dirname(STATE), { recursive: true });
-  const state: State = { pid: process.pid, line, bedrock };
-  writeFileSync(STATE, JSON.stringify(state), { mode: 0o600 });
-}
-
-export function forgetWorld(): void {
-  rmSync(STATE, { force: true });
-}
-
-/** The world that `npm start` of this checkout is running now. */
-export async function runningWorld(): Promise<Omit<State, 'pid'> | undefined> {
-  try {
-    const state = JSON.parse(readFileSync(STATE, 'utf8')) as State;
-    process.kill(state.pid, 0);
-    const http = state.line.url.replace(/^ws/, 'http');
-    const { ok } = await fetch(http, { signal: AbortSignal.timeout(1000) });
-    return ok ? state : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -10,14 +10,13 @@ const WARNING = 40;
 const ERROR = 50;
 
 /**
- * Puts the worker's log into words for whoever looks on: its errors, each of its warnings once, and what is no log
- * line at all.
- * @returns a function that gives the sentence for a line, or undefined when there is nothing to say
+ * Reduces the worker's log to what a developer should see: errors, each warning once, and lines that are not JSON.
+ * @returns a function that turns a line of the log into a sentence, or undefined to hide it
  */
-export function workerLines(): (line: string) => string | undefined {
+export function createWorkerLogFormatter(): (line: string) => string | undefined {
   const warned = new Set<string>();
   return (line) => {
-    const entry = parsed(line);
+    const entry = parseEntry(line);
     if (!entry) return line.trim() || undefined;
     const { level = 0, msg = '', error } = entry;
     if (level < WARNING) return undefined;
@@ -28,7 +27,7 @@ export function workerLines(): (line: string) => string | undefined {
   };
 }
 
-function parsed(line: string): Entry | undefined {
+function parseEntry(line: string): Entry | undefined {
   try {
     const value: unknown = JSON.parse(line);
     return typeof value === 'object' && value !== null ? value : undefined;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A process that holds a few light callers. rtc-node hands every event to every room and stream of its process,
-// so the cost of callers grows with the square of their number: a few in each of several processes are cheap.
+// The program of a process that runs a few light callers. rtc-node delivers every event to every room and stream of
+// its process, so the cost of callers grows with the square of their number: use several processes with a few each.
 
-import type { Line } from '../caller/caller.js';
+import type { LiveKitConnection } from '../livekit/connection.js';
 import { LightCaller } from './light-caller.js';
 
-/** What the parent asks of a caller; answered with the same `id`. */
+/** A request of the parent process to one caller; the response has the same `id`. */
 export type HostRequest = { id: number; name: string } & (
-  | { method: 'join'; args: [Line] }
+  | { method: 'join'; args: [LiveKitConnection] }
   | { method: 'ask'; args: [question: Int16Array, ms: number] }
   | { method: 'listen'; args: [from: number, ms: number] }
   | { method: 'hangUp'; args: [] }
@@ -16,12 +16,12 @@ export type HostRequest = { id: number; name: string } & (
 
 const callers = new Map<string, LightCaller>();
 
-function callerOf(name: string): LightCaller {
+function findOrCreateCaller(name: string): LightCaller {
   const known = callers.get(name);
   if (known) return known;
   const caller = new LightCaller(name);
   callers.set(name, caller);
-  caller.on('feed', (message) => process.send?.({ name, event: 'feed', message }));
+  caller.on('callEvent', (callEvent) => process.send?.({ name, event: 'callEvent', callEvent }));
   caller.on('agent', (identity, present, at) =>
     process.send?.({ name, event: 'agent', identity, present, at }),
   );
@@ -31,16 +31,16 @@ function callerOf(name: string): LightCaller {
 
 process.on('message', (request: HostRequest) => {
   const { id, name } = request;
-  void answer(request).then(
+  void handleRequest(request).then(
     (result) => process.send?.({ id, name, result }),
     (error: Error) => process.send?.({ id, name, error: error.message }),
   );
 });
-// The parent is gone: nobody listens any more.
+// The parent process has ended.
 process.on('disconnect', () => process.exit(0));
 
-async function answer(request: HostRequest): Promise<unknown> {
-  const caller = callerOf(request.name);
+async function handleRequest(request: HostRequest): Promise<unknown> {
+  const caller = findOrCreateCaller(request.name);
   switch (request.method) {
     case 'join':
       return caller.join(...request.args);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** A line in CloudWatch's embedded metric format. */
+/** A log line in CloudWatch's embedded metric format (EMF). */
 export interface EmfLine {
   _aws: {
     Timestamp: number;
@@ -13,12 +13,12 @@ export interface EmfLine {
   [member: string]: unknown;
 }
 
-/** The EMF lines among the parsed lines of a log. */
+/** The EMF lines of a parsed log. */
 export function emfLines(log: object[]): EmfLine[] {
   return log.filter((line) => '_aws' in line) as EmfLine[];
 }
 
-/** Sums of all values, as CloudWatch would see them: by metric, and by `metric{dimension=value}` for split ones. */
+/** Sums of all values as CloudWatch computes them, by metric name; with dimensions, by `metric{dimension=value}`. */
 export function emfSums(lines: EmfLine[]): Record<string, number> {
   const sums: Record<string, number> = {};
   for (const line of lines) {

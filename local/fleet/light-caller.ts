@@ -6,118 +6,113 @@ import {
   AudioFrame,
   AudioSource,
   AudioStream,
-  LocalAudioTrack,
   type RemoteTrack,
   Room,
   RoomEvent,
   TrackKind,
-  TrackPublishOptions,
-  TrackSource,
 } from '@livekit/rtc-node';
-import { AccessToken } from 'livekit-server-sdk';
-import { CALL_EVENTS_TOPIC, type CallEvent } from '../../agent/src/call/call-events.js';
-import { SILENCE } from '../audio/wav.js';
-import type { Line } from '../caller/caller.js';
+import type { CallEvent } from '../../agent/src/call/call-events.js';
+import { SILENCE_LEVEL } from '../audio/wav.js';
+import { joinRoom, publishMicrophone } from '../caller/join-room.js';
+import type { LiveKitConnection } from '../livekit/connection.js';
 
-/** The rate of a light caller's sound, both ways, in Hz. */
+/** Sample rate of a light caller in both directions, in Hz. */
 export const LIGHT_RATE = 16_000;
-/** Long frames: every frame is an event for every room and stream of the process. */
-const SPOKEN_MS = 200;
-const HEARD_MS = 50;
-/** From the agent's subscription to our microphone until it surely hears us. */
-const LISTENING_MS = 500;
-const FRAME_SAMPLES = (LIGHT_RATE * SPOKEN_MS) / 1000;
-/** Silence after which an answer has ended; words are never so far apart. */
-const ENDED_MS = 700;
-/** No answer is longer. */
-const LONGEST_MS = 30_000;
+/** Long frames: each one is an event for every room and stream of the process. */
+const MICROPHONE_FRAME_MS = 200;
+const AGENT_FRAME_MS = 50;
+/** From the agent's subscription to the microphone until it receives audio reliably. */
+const SUBSCRIPTION_SETTLE_MS = 500;
+const FRAME_SAMPLES = (LIGHT_RATE * MICROPHONE_FRAME_MS) / 1000;
+/** After a stall, older frames than these are skipped: they would only pile up in the queue. */
+const MAX_LATE_FRAMES = 5;
+/** Silence after which an answer has ended; pauses between words are shorter. */
+const ANSWER_ENDED_AFTER_MS = 700;
+const MAX_ANSWER_MS = 30_000;
 
-/** An answer as the caller heard it; times in ms since the epoch. */
-export interface Answer {
+/** An answer as the caller heard it. */
+export interface HeardAnswer {
   /** From the last sound of the question to the first of the answer. */
   latencyMs: number;
   /** From the first sound of the answer to its last. */
   heardMs: number;
-  /** The longest silence inside the answer. */
+  /** The longest silence within the answer. */
   longestPauseMs: number;
+  /** Ms since the epoch. */
   endedAt: number;
 }
 
-interface Events {
-  feed: [CallEvent];
-  /** Some sound of the agent was heard, or 50 ms of silence. */
-  heard: [loud: boolean, at: number];
+interface LightCallerEvents {
+  callEvent: [CallEvent];
+  /** One frame of the agent's audio arrived. */
+  frame: [loud: boolean, at: number];
   agent: [identity: string, present: boolean, at: number];
-  /** LiveKit's connection was lost and found again. */
+  /** The connection to LiveKit was lost and restored. */
   reconnected: [];
 }
 
 /**
- * A caller that costs little and keeps no recording: made for many calls, not for measuring milliseconds. The
- * microphone is opened with the first question; until then the caller only listens, as one who is muted.
+ * A caller that needs little CPU and records nothing: for many calls at once, not for measuring milliseconds. The
+ * microphone is published with the first question; until then the caller only listens.
  */
-export class LightCaller extends EventEmitter<Events> {
+export class LightCaller extends EventEmitter<LightCallerEvents> {
   readonly room = new Room();
   #source: AudioSource | undefined;
-  #words: { samples: Int16Array; at: number; done: (at: number) => void } | undefined;
+  #utterance: { samples: Int16Array; offset: number; done: (at: number) => void } | undefined;
   #microphone: NodeJS.Timeout | undefined;
-  #agent = '';
+  #agentIdentity = '';
 
   constructor(readonly name: string) {
     super();
     this.setMaxListeners(50);
   }
 
-  async join(line: Line): Promise<void> {
-    const token = new AccessToken(line.apiKey, line.apiSecret, { identity: 'caller', ttl: '1h' });
-    token.addGrant({ room: this.name, roomJoin: true, canPublish: true, canSubscribe: true });
+  async join(connection: LiveKitConnection): Promise<void> {
     this.room
-      .on(RoomEvent.TrackSubscribed, (track) => void this.#hear(track).catch(() => {}))
-      .on(RoomEvent.ParticipantConnected, ({ identity }) => this.#present(identity, true))
-      .on(RoomEvent.ParticipantDisconnected, ({ identity }) => this.#present(identity, false))
-      .on(RoomEvent.Disconnected, () => this.#present(this.#agent, false))
+      .on(RoomEvent.TrackSubscribed, (track) => void this.#receiveTrack(track).catch(() => {}))
+      .on(RoomEvent.ParticipantConnected, ({ identity }) => this.#setAgentPresent(identity, true))
+      .on(RoomEvent.ParticipantDisconnected, ({ identity }) =>
+        this.#setAgentPresent(identity, false),
+      )
+      .on(RoomEvent.Disconnected, () => this.#setAgentPresent(this.#agentIdentity, false))
       .on(RoomEvent.Reconnected, () => this.emit('reconnected'));
-    this.room.registerTextStreamHandler(CALL_EVENTS_TOPIC, async (reader) => {
-      // What is still on its way when the caller hangs up is never complete.
-      const text = await reader.readAll().catch(() => undefined);
-      if (text !== undefined) this.emit('feed', JSON.parse(text) as CallEvent);
-    });
-    await this.room.connect(line.url, await token.toJwt(), {
-      autoSubscribe: true,
-      dynacast: false,
+    await joinRoom(this.room, connection, {
+      name: this.name,
+      identity: 'caller',
+      onCallEvent: (event) => this.emit('callEvent', event),
     });
   }
 
-  /** Speaks, and listens to the answer; undefined when none has begun within `ms`. */
-  async ask(question: Int16Array, ms = 15_000): Promise<Answer | undefined> {
-    // Without an agent nobody subscribes to it.
-    if (!this.#microphone && !(await within(ms, this.#openMicrophone()))) return undefined;
+  /** Asks a question and listens to the answer; undefined when none has started within `ms`. */
+  async ask(question: Int16Array, ms = 15_000): Promise<HeardAnswer | undefined> {
+    // Without an agent nobody subscribes to the microphone.
+    if (!this.#microphone && !(await settlesWithin(ms, this.#openMicrophone()))) return undefined;
     const spokenAt = await new Promise<number>((done) => {
-      this.#words = { samples: question, at: 0, done };
+      this.#utterance = { samples: question, offset: 0, done };
     });
     return this.listen(spokenAt, ms);
   }
 
-  /** Listens to one answer that begins after `from`; it also ends when the agent leaves. */
-  async listen(from: number, ms = 15_000): Promise<Answer | undefined> {
+  /** Listens to one answer that starts after `from`; it also ends when the agent leaves. */
+  async listen(from: number, ms = 15_000): Promise<HeardAnswer | undefined> {
     let first = 0;
     let last = 0;
     let pause = 0;
-    const late = Date.now() + ms;
+    const deadline = Date.now() + ms;
     for (;;) {
-      // Without a track nothing is heard, not even silence.
-      const until = first ? late + LONGEST_MS : late;
+      // Without a track no frames arrive, not even silent ones.
+      const until = first ? deadline + MAX_ANSWER_MS : deadline;
       const signal = AbortSignal.timeout(Math.max(0, until - Date.now()));
-      const heard = await once(this, 'heard', { signal }).catch(() => undefined);
-      const [loud, at] = (heard as [boolean, number] | undefined) ?? [false, Date.now()];
+      const frame = await once(this, 'frame', { signal }).catch(() => undefined);
+      const [loud, at] = (frame as [boolean, number] | undefined) ?? [false, Date.now()];
       if (loud && at > from) {
         first ||= at;
-        if (last) pause = Math.max(pause, at - last - HEARD_MS);
+        if (last) pause = Math.max(pause, at - last - AGENT_FRAME_MS);
         last = at;
-      } else if (first && (!heard || at - last > ENDED_MS)) {
-        const heardMs = last - first + HEARD_MS;
+      } else if (first && (!frame || at - last > ANSWER_ENDED_AFTER_MS)) {
+        const heardMs = last - first + AGENT_FRAME_MS;
         return { latencyMs: first - from, heardMs, longestPauseMs: pause, endedAt: last };
-      } else if (!first && (!heard || at > late)) {
+      } else if (!first && (!frame || at > deadline)) {
         return undefined;
       }
     }
@@ -129,86 +124,86 @@ export class LightCaller extends EventEmitter<Events> {
     await this.#source?.close().catch(() => {});
   }
 
-  #present(identity: string, here: boolean): void {
+  #setAgentPresent(identity: string, here: boolean): void {
     if (!identity.startsWith('agent-')) return;
-    this.#agent = identity;
+    this.#agentIdentity = identity;
     this.emit('agent', identity, here, Date.now());
-    // Its sound ends with it, and so does an answer that somebody listens to.
-    if (!here) setTimeout(() => this.emit('heard', false, Date.now()), ENDED_MS + HEARD_MS);
+    // No more frames arrive: end an answer that is being listened to.
+    if (!here)
+      setTimeout(
+        () => this.emit('frame', false, Date.now()),
+        ANSWER_ENDED_AFTER_MS + AGENT_FRAME_MS,
+      );
   }
 
   async #openMicrophone(): Promise<void> {
     const source = new AudioSource(LIGHT_RATE, 1, 1_000);
     this.#source = source;
-    const track = LocalAudioTrack.createAudioTrack('microphone', source);
-    const options = new TrackPublishOptions();
-    options.source = TrackSource.SOURCE_MICROPHONE;
-    const publication = await this.room.localParticipant?.publishTrack(track, options);
-    this.#send(source);
-    // Words that nobody is subscribed to yet would be lost.
+    const publication = await publishMicrophone(this.room, source);
+    this.#sendFrames(source);
+    // Audio that is sent before the agent subscribes is lost.
     await publication?.waitForSubscription();
-    await new Promise((resolve) => setTimeout(resolve, LISTENING_MS));
+    await new Promise((resolve) => setTimeout(resolve, SUBSCRIPTION_SETTLE_MS));
   }
 
-  /** Sends frames by the clock, as a microphone does: silence when there is nothing to say. */
-  #send(source: AudioSource): void {
+  /** Sends frames by the clock, as a microphone does; silence between utterances. */
+  #sendFrames(source: AudioSource): void {
     const start = performance.now();
     let sent = 0;
     const tick = () => {
-      const due = Math.floor((performance.now() - start) / SPOKEN_MS);
-      // After a stall only the last second is made up for: what is older would only pile up in the queue.
-      sent = Math.max(sent, due - 5);
+      const due = Math.floor((performance.now() - start) / MICROPHONE_FRAME_MS);
+      sent = Math.max(sent, due - MAX_LATE_FRAMES);
       for (; sent < due; sent++) {
         const frame = new AudioFrame(this.#nextFrame(), LIGHT_RATE, 1, FRAME_SAMPLES);
         void source.captureFrame(frame).catch(() => {});
       }
-      this.#microphone = setTimeout(tick, SPOKEN_MS);
+      this.#microphone = setTimeout(tick, MICROPHONE_FRAME_MS);
     };
     tick();
   }
 
   #nextFrame(): Int16Array {
     const samples = new Int16Array(FRAME_SAMPLES);
-    const words = this.#words;
-    if (!words) return samples;
-    const part = words.samples.subarray(words.at, words.at + FRAME_SAMPLES);
+    const utterance = this.#utterance;
+    if (!utterance) return samples;
+    const part = utterance.samples.subarray(utterance.offset, utterance.offset + FRAME_SAMPLES);
     samples.set(part);
-    words.at += FRAME_SAMPLES;
-    if (words.at >= words.samples.length) {
-      this.#words = undefined;
-      // The frame is handed over as a whole: its last word goes out when it has been played so far.
-      words.done(Date.now() + Math.round((part.length * 1000) / LIGHT_RATE));
+    utterance.offset += FRAME_SAMPLES;
+    if (utterance.offset >= utterance.samples.length) {
+      this.#utterance = undefined;
+      // The source plays the frame in real time: the utterance ends when its part of the frame has been played.
+      utterance.done(Date.now() + Math.round((part.length * 1000) / LIGHT_RATE));
     }
     return samples;
   }
 
-  /** Rejects when the track has gone again before it is listened to (a caller who hangs up at once). */
-  async #hear(track: RemoteTrack): Promise<void> {
+  /** Rejects when the track was removed before it could be read (a caller who hangs up at once). */
+  async #receiveTrack(track: RemoteTrack): Promise<void> {
     if (track.kind !== TrackKind.KIND_AUDIO) return;
     const frames = new AudioStream(track, {
       sampleRate: LIGHT_RATE,
       numChannels: 1,
-      frameSizeMs: HEARD_MS,
+      frameSizeMs: AGENT_FRAME_MS,
     });
     for await (const frame of frames) {
-      const loud = frame.data.some((sample) => Math.abs(sample) > SILENCE);
+      const loud = frame.data.some((sample) => Math.abs(sample) > SILENCE_LEVEL);
       const at = Date.now();
-      this.emit('heard', loud, at);
+      this.emit('frame', loud, at);
     }
   }
 }
 
-/** Whether it came about within `ms`; a room that is gone rejects. */
-async function within(ms: number, happens: Promise<unknown>): Promise<boolean> {
+/** Whether a promise resolves within `ms`; false also when it rejects. */
+async function settlesWithin(ms: number, promise: Promise<unknown>): Promise<boolean> {
   const timer = new AbortController();
-  const late = delay(ms, false, { signal: timer.signal }).catch(() => false);
-  const came = await Promise.race([
-    happens.then(
+  const timeout = delay(ms, false, { signal: timer.signal }).catch(() => false);
+  const resolved = await Promise.race([
+    promise.then(
       () => true,
       () => false,
     ),
-    late,
+    timeout,
   ]);
   timer.abort();
-  return came;
+  return resolved;
 }

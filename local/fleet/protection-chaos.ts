@@ -1,136 +1,138 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { setTimeout as pause } from 'node:timers/promises';
-import { random } from './chance.js';
-import type { EcsAgentOptions, EcsBehaviour } from './ecs-agent.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import seedrandom from 'seedrandom';
+import { unprotectedCalls } from './analysis.js';
+import type { EcsAgentOptions, EcsBehaviour } from './ecs-agent-stand-in.js';
 import type { Fleet } from './fleet.js';
 import type { RemoteCaller } from './remote-caller.js';
-import { unprotected } from './report.js';
 import type { WorkerProcess } from './worker-process.js';
 
-/** What the trace's worker is told: short times, so that protection comes and goes often. */
-export const TRACE_ENV = { PROTECTION_GRACE_S: '1', PROTECTION_EXPIRES_MIN: '1' };
+/** Environment of the worker under test: short times, so that protection is switched often. */
+export const CHAOS_ENV = { PROTECTION_GRACE_S: '1', PROTECTION_EXPIRES_MIN: '1' };
 const GRACE_MS = 1_000;
-const MOST_LIVE = 3;
-const PATIENCE_MS = 60_000;
+const MAX_LIVE_CALLS = 3;
+const TIMEOUT_MS = 60_000;
 
-/** What happened in a trace. */
-export interface Trace {
+export interface ChaosReport {
   starts: number;
-  refused: number;
-  /** Ends by hanging up, and by SIGKILL of the call's process. */
+  rejected: number;
+  /** Calls ended by the caller, and by SIGKILL of the call's process. */
   hungUp: number;
   killed: number;
   /** Requests to ECS, and those that it did not confirm. */
-  asked: number;
-  failed: number;
-  /** How often protection came on. */
+  ecsRequests: number;
+  ecsFailures: number;
+  /** How often protection was switched on. */
   protectedTimes: number;
-  /** Calls that were live in a moment when ECS did not hold the task for protected. */
-  bare: number;
-  /** From the last call's end to the end of protection, where ECS confirmed at once; ms. */
-  offAfterMs: number[];
+  /** Calls that were live while ECS did not hold the task protected. */
+  unprotectedCalls: number;
+  /** From the end of the last call to the end of protection, where ECS confirmed the first request; ms. */
+  protectionOffDelaysMs: number[];
 }
 
-/** ECS's agent at its worst, while `on`: four requests in ten fail, in every way, and answers take their time. */
-export class RoughEcs implements EcsAgentOptions {
-  on = false;
-  readonly #chance: () => number;
+/** While `failing`, four requests in ten fail, in every possible way, and responses are delayed. */
+export class FlakyEcsAgent implements EcsAgentOptions {
+  failing = false;
+  readonly #random: () => number;
 
   constructor(seed: number) {
-    this.#chance = random(seed);
+    this.#random = seedrandom(String(seed));
   }
 
   readonly behaviour = (): EcsBehaviour => {
-    const roll = this.on ? this.#chance() : 1;
+    const roll = this.failing ? this.#random() : 1;
     if (roll < 0.15) return 'blocked';
     if (roll < 0.25) return 'broken';
     if (roll < 0.35) return 'denied';
     return roll < 0.4 ? 'silent' : 'ok';
   };
 
-  readonly delayMs = (): number => (this.on ? Math.floor(this.#chance() * 400) : 0);
+  readonly delayMs = (): number => (this.failing ? Math.floor(this.#random() * 400) : 0);
 }
 
 /**
- * Calls that start and end at random on one worker, whose ECS agent fails at random; the same choices for the same
- * seed. The worker must be alone in the fleet, and have been started with `TRACE_ENV` and `ecs`.
+ * Starts and ends calls at random on one worker whose ECS agent fails at random. The same seed makes the same choices.
+ * The worker must be the only one of the fleet, started with `CHAOS_ENV` and `ecs`.
  */
-export async function protectionTrace(
+export async function runProtectionChaos(
   fleet: Fleet,
   worker: WorkerProcess,
-  ecs: RoughEcs,
+  ecs: FlakyEcsAgent,
   options: { steps: number; seed: number; onStep?: (step: number, live: number) => void },
-): Promise<Trace> {
-  const chance = random(options.seed);
-  const trace = { starts: 0, refused: 0, hungUp: 0, killed: 0 };
+): Promise<ChaosReport> {
+  const random = seedrandom(String(options.seed));
+  const counts = { starts: 0, rejected: 0, hungUp: 0, killed: 0 };
   const live: RemoteCaller[] = [];
   const [requests, changes] = [worker.ecs.requests.length, worker.ecs.changes.length];
-  ecs.on = true;
+  ecs.failing = true;
   for (let step = 0; step < options.steps; step++) {
     options.onStep?.(step, live.length);
-    // Now and then idle for about the grace period, so that protection goes off, or just not.
-    if (live.length === 0 && chance() < 0.6) {
-      await worker.until((health) => health.calls === 0, PATIENCE_MS);
-      await pause(chance() * 3 * GRACE_MS);
+    // Sometimes stay idle for about the grace period, so that protection ends, or almost does.
+    if (live.length === 0 && random() < 0.6) {
+      await worker.waitUntil((health) => health.calls === 0, TIMEOUT_MS);
+      await delay(random() * 3 * GRACE_MS);
     }
-    if (live.length > 0 && (live.length === MOST_LIVE || chance() < 0.6)) {
-      const [caller] = live.splice(Math.floor(chance() * live.length), 1) as [RemoteCaller];
-      const pid = worker.pidOf(caller.job);
-      if (pid && chance() < 0.15) {
+    if (live.length > 0 && (live.length === MAX_LIVE_CALLS || random() < 0.6)) {
+      const [caller] = live.splice(Math.floor(random() * live.length), 1) as [RemoteCaller];
+      const pid = worker.pidOf(caller.jobId);
+      if (pid && random() < 0.15) {
         process.kill(pid, 'SIGKILL');
-        await worker.line((l) => l.msg === 'call ended' && l.call_id === caller.job, PATIENCE_MS);
-        trace.killed += 1;
+        await worker.waitForLine(
+          ({ msg, call_id }) => msg === 'call ended' && call_id === caller.jobId,
+          TIMEOUT_MS,
+        );
+        counts.killed += 1;
       } else {
-        trace.hungUp += 1;
+        counts.hungUp += 1;
       }
       await fleet.hangUp([caller]);
     } else {
-      const caller = await start(fleet, worker);
+      const caller = await startCall(fleet, worker);
       if (caller) live.push(caller);
-      if (caller) trace.starts += 1;
-      else trace.refused += 1;
+      if (caller) counts.starts += 1;
+      else counts.rejected += 1;
     }
   }
-  ecs.on = false;
+  ecs.failing = false;
   await fleet.hangUp(live);
-  await worker.until((health) => health.calls === 0, PATIENCE_MS);
-  await worker.ecs.until(false, PATIENCE_MS);
-  const asked = worker.ecs.requests.slice(requests);
+  await worker.waitUntil((health) => health.calls === 0, TIMEOUT_MS);
+  await worker.ecs.waitUntilProtected(false, TIMEOUT_MS);
+  const ecsRequests = worker.ecs.requests.slice(requests);
   return {
-    ...trace,
-    asked: asked.length,
-    failed: asked.filter(({ behaviour }) => behaviour !== 'ok').length,
+    ...counts,
+    ecsRequests: ecsRequests.length,
+    ecsFailures: ecsRequests.filter(({ behaviour }) => behaviour !== 'ok').length,
     protectedTimes: worker.ecs.changes.slice(changes).filter((change) => change.protected).length,
-    bare: unprotected(worker),
-    offAfterMs: offAfter(worker),
+    unprotectedCalls: unprotectedCalls(worker),
+    protectionOffDelaysMs: protectionOffDelays(worker),
   };
 }
 
-/** Offers a call; undefined when the worker refused it. */
-async function start(fleet: Fleet, worker: WorkerProcess): Promise<RemoteCaller | undefined> {
-  const [caller] = (await fleet.join(1)) as [RemoteCaller];
-  const refusals = () => worker.lines('call rejected').length;
-  const before = refusals();
+/** Offers a call; undefined when the worker rejected it. */
+async function startCall(fleet: Fleet, worker: WorkerProcess): Promise<RemoteCaller | undefined> {
+  const [caller] = (await fleet.joinCallers(1)) as [RemoteCaller];
+  const rejections = () => worker.lines('call rejected').length;
+  const before = rejections();
   const offer = await fleet.offer(caller);
-  const refused = worker.line(() => refusals() > before, PATIENCE_MS).then(() => true);
-  const taken = caller.untilAgent(PATIENCE_MS).then(() => false);
-  // The one that does not come about rejects when nobody waits for it any more.
-  refused.catch(() => {});
-  if (!(await Promise.race([refused, taken]))) return caller;
+  const rejected = worker.waitForLine(() => rejections() > before, TIMEOUT_MS).then(() => true);
+  const taken = caller.waitForAgent(TIMEOUT_MS).then(() => false);
+  // The one that does not happen rejects after the race.
+  rejected.catch(() => {});
+  if (!(await Promise.race([rejected, taken]))) return caller;
   await offer.withdraw();
   await fleet.hangUp([caller]);
   return undefined;
 }
 
-/** How long protection stayed on after each last call whose end ECS was asked about once, and confirmed. */
-function offAfter(worker: WorkerProcess): number[] {
+/** How long protection lasted after each last call, where one request to ECS was enough to end it. */
+function protectionOffDelays(worker: WorkerProcess): number[] {
   const ends = worker.lines('call ended').map((line) => line.time ?? 0);
   return worker.ecs.changes.flatMap((change, i) => {
     const on = worker.ecs.changes[i - 1]?.at ?? 0;
     const last = ends.findLast((at) => at < change.at && at > on);
     if (change.protected || last === undefined) return [];
-    const asked = worker.ecs.requests.filter(({ at }) => at > last && at <= change.at);
-    return asked.length === 1 ? [change.at - last] : [];
+    const requests = worker.ecs.requests.filter(({ at }) => at > last && at <= change.at);
+    return requests.length === 1 ? [change.at - last] : [];
   });
 }

@@ -4,29 +4,30 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { CallEvent } from '../../agent/src/call/call-events.js';
-import type { Line } from '../caller/caller.js';
+import type { LiveKitConnection } from '../livekit/connection.js';
 import type { HostRequest } from './caller-host.js';
-import type { Answer } from './light-caller.js';
+import type { HeardAnswer } from './light-caller.js';
 
-const HOST = fileURLToPath(new URL('caller-host.ts', import.meta.url));
+const HOST_PROGRAM = fileURLToPath(new URL('caller-host.ts', import.meta.url));
 const CALLERS_PER_HOST = 5;
 
-type FromHost = { name: string } & (
-  | { event: 'feed'; message: CallEvent }
+type HostMessage = { name: string } & (
+  | { event: 'callEvent'; callEvent: CallEvent }
   | { event: 'agent'; identity: string; present: boolean; at: number }
   | { event: 'reconnected' }
   | { event?: undefined; id: number; result?: unknown; error?: string }
 );
 
-interface Events {
-  feed: [CallEvent];
+interface RemoteCallerEvents {
+  callEvent: [CallEvent];
   agent: [present: boolean, at: number];
 }
 
-/** A light caller in another process. */
-export class RemoteCaller extends EventEmitter<Events> {
-  readonly feed: CallEvent[] = [];
-  /** Every time LiveKit's connection was lost and found again. */
+/** A LightCaller that runs in another process. */
+export class RemoteCaller extends EventEmitter<RemoteCallerEvents> {
+  /** Everything that the agent published about the call. */
+  readonly callEvents: CallEvent[] = [];
+  /** How often the connection to LiveKit was lost and restored. */
   reconnects = 0;
   /** Ms since the epoch. */
   agentJoinedAt: number | undefined;
@@ -34,7 +35,7 @@ export class RemoteCaller extends EventEmitter<Events> {
   agentIdentity: string | undefined;
   readonly #host: CallerHost;
 
-  /** @param name also of the room */
+  /** @param name of the caller and of its room */
   constructor(
     readonly name: string,
     host: CallerHost,
@@ -45,8 +46,8 @@ export class RemoteCaller extends EventEmitter<Events> {
     host.add(this);
   }
 
-  /** The id of the job that answers this call. */
-  get job(): string {
+  /** Id of the LiveKit job that answers this call. */
+  get jobId(): string {
     return (this.agentIdentity ?? '').replace(/^agent-/, '');
   }
 
@@ -54,67 +55,71 @@ export class RemoteCaller extends EventEmitter<Events> {
     return this.agentJoinedAt !== undefined && this.agentLeftAt === undefined;
   }
 
-  async join(line: Line): Promise<void> {
-    await this.#host.ask(this.name, 'join', [line]);
+  async join(connection: LiveKitConnection): Promise<void> {
+    await this.#host.request(this.name, 'join', [connection]);
   }
 
-  /** Speaks, and listens to the answer; undefined when none has begun within `ms`. */
-  async ask(question: Int16Array, ms = 15_000): Promise<Answer | undefined> {
-    return (await this.#host.ask(this.name, 'ask', [question, ms])) as Answer | undefined;
+  /** Asks a question and listens to the answer; undefined when none has started within `ms`. */
+  async ask(question: Int16Array, ms = 15_000): Promise<HeardAnswer | undefined> {
+    return (await this.#host.request(this.name, 'ask', [question, ms])) as HeardAnswer | undefined;
   }
 
-  /** Listens to one answer that begins after `from`; undefined when none has begun within `ms`. */
-  async listen(from: number, ms = 15_000): Promise<Answer | undefined> {
-    return (await this.#host.ask(this.name, 'listen', [from, ms])) as Answer | undefined;
+  /** Listens to one answer that starts after `from`; undefined when none has started within `ms`. */
+  async listen(from: number, ms = 15_000): Promise<HeardAnswer | undefined> {
+    return (await this.#host.request(this.name, 'listen', [from, ms])) as HeardAnswer | undefined;
   }
 
   async hangUp(): Promise<void> {
-    await this.#host.ask(this.name, 'hangUp', []);
+    await this.#host.request(this.name, 'hangUp', []);
     this.#host.remove(this);
   }
 
   /** When the agent joined, in ms since the epoch; undefined when it did not within `ms`. */
-  async untilAgent(ms: number): Promise<number | undefined> {
-    await this.#until('agent', () => this.agentPresent, ms);
+  async waitForAgent(ms: number): Promise<number | undefined> {
+    await this.#waitUntil('agent', () => this.agentPresent, ms);
     return this.agentPresent ? this.agentJoinedAt : undefined;
   }
 
   /** Whether the agent left within `ms`. */
-  untilAlone(ms: number): Promise<boolean> {
-    return this.#until('agent', () => !this.agentPresent, ms);
+  waitForAgentToLeave(ms: number): Promise<boolean> {
+    return this.#waitUntil('agent', () => !this.agentPresent, ms);
   }
 
-  /** The first thing told that fits, of the past or within `ms`. */
-  async told<T extends CallEvent['type']>(
+  /** The first matching event, received already or within `ms`. */
+  async waitForEvent<T extends CallEvent['type']>(
     type: T,
-    fits: (message: Extract<CallEvent, { type: T }>) => boolean = () => true,
+    matches: (event: Extract<CallEvent, { type: T }>) => boolean = () => true,
     ms = 15_000,
   ): Promise<Extract<CallEvent, { type: T }> | undefined> {
     const find = () =>
-      this.feed.find(
-        (message): message is Extract<CallEvent, { type: T }> =>
-          message.type === type && fits(message as Extract<CallEvent, { type: T }>),
+      this.callEvents.find(
+        (event): event is Extract<CallEvent, { type: T }> =>
+          event.type === type && matches(event as Extract<CallEvent, { type: T }>),
       );
-    await this.#until('feed', () => find() !== undefined, ms);
+    await this.#waitUntil('callEvent', () => find() !== undefined, ms);
     return find();
   }
 
-  async #until(event: keyof Events, fits: () => boolean, ms: number): Promise<boolean> {
+  async #waitUntil(
+    event: keyof RemoteCallerEvents,
+    condition: () => boolean,
+    ms: number,
+  ): Promise<boolean> {
     const signal = AbortSignal.timeout(ms);
     try {
-      while (!fits()) await once(this, event, { signal });
+      while (!condition()) await once(this, event, { signal });
       return true;
     } catch {
       return false;
     }
   }
 
-  /** @internal Something happened in the other process. */
-  take(message: FromHost): void {
+  /** @internal Called with each message of the other process. */
+  handleMessage(message: HostMessage): void {
     switch (message.event) {
-      case 'feed':
-        this.feed.push(message.message);
-        this.emit('feed', message.message);
+      case 'callEvent':
+        this.callEvents.push(message.callEvent);
+        this.emit('callEvent', message.callEvent);
         return;
       case 'agent':
         this.agentIdentity = message.identity;
@@ -132,26 +137,27 @@ export class RemoteCaller extends EventEmitter<Events> {
   }
 }
 
-/** One of the processes that hold the callers. */
+/** The parent's side of one process that runs callers (caller-host.ts). */
 class CallerHost {
   readonly #child: ChildProcess;
   readonly #callers = new Map<string, RemoteCaller>();
-  readonly #open = new Map<number, (message: { result?: unknown; error?: string }) => void>();
-  #ids = 0;
+  readonly #pending = new Map<number, (message: { result?: unknown; error?: string }) => void>();
+  #lastId = 0;
 
   constructor() {
-    this.#child = fork(HOST, [], {
+    this.#child = fork(HOST_PROGRAM, [], {
       execArgv: ['--import', 'tsx'],
       env: { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '' },
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
-    this.#child.on('message', (message: FromHost) => {
-      if (message.event) this.#callers.get(message.name)?.take(message);
-      else this.#open.get(message.id)?.(message);
+    this.#child.on('message', (message: HostMessage) => {
+      if (message.event) this.#callers.get(message.name)?.handleMessage(message);
+      else this.#pending.get(message.id)?.(message);
     });
     this.#child.on('exit', () => {
-      for (const settle of this.#open.values()) settle({ error: 'the callers are gone' });
+      for (const settle of this.#pending.values())
+        settle({ error: 'the process of the callers has ended' });
     });
   }
 
@@ -167,16 +173,16 @@ class CallerHost {
     this.#callers.delete(caller.name);
   }
 
-  ask<M extends HostRequest['method']>(
+  request<M extends HostRequest['method']>(
     name: string,
     method: M,
     args: Extract<HostRequest, { method: M }>['args'],
   ): Promise<unknown> {
-    this.#ids += 1;
-    const id = this.#ids;
+    this.#lastId += 1;
+    const id = this.#lastId;
     return new Promise((resolve, reject) => {
-      this.#open.set(id, ({ result, error }) => {
-        this.#open.delete(id);
+      this.#pending.set(id, ({ result, error }) => {
+        this.#pending.delete(id);
         if (error === undefined) resolve(result);
         else reject(new Error(`${name}: ${error}`));
       });
@@ -189,7 +195,7 @@ class CallerHost {
   }
 }
 
-/** The processes that hold the callers, as many as are needed. */
+/** Distributes callers over as many processes as are needed. */
 export class CallerHosts {
   readonly #hosts: CallerHost[] = [];
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { readFileSync } from 'node:fs';
-import { Child } from '../process/managed-process.js';
-import { type EcsAgentOptions, EcsAgentStandIn } from './ecs-agent.js';
+import { ManagedProcess } from '../process/managed-process.js';
+import { type EcsAgentOptions, EcsAgentStandIn } from './ecs-agent-stand-in.js';
 
 const READY_TIMEOUT_MS = 60_000;
-/** Longer than any drain of a test: the leash must not cut it short. */
+/** Longer than any drain in a test, which must not be cut short. */
 const GRACE_MS = 180_000;
 
-/** A line of a worker's log. */
+/** One JSON line of a worker's log. */
 export interface LogLine {
   msg?: string;
   level?: number;
@@ -17,7 +17,7 @@ export interface LogLine {
   [field: string]: unknown;
 }
 
-/** What a worker tells at `/ready`. */
+/** The body of a worker's `/ready` response. */
 export interface Health {
   ok: boolean;
   calls: number;
@@ -28,16 +28,15 @@ export interface Health {
   protected: boolean;
 }
 
-/** One task of the fleet: a worker process and the ECS agent that it talks to. */
+/** One task of the fleet: a worker process and the stand-in for its ECS agent. */
 export class WorkerProcess {
   readonly log: LogLine[] = [];
-  /** Lines of the log that are not JSON. */
-  readonly noise: string[] = [];
-  readonly #child: Child;
-  #health = 0;
+  readonly nonJsonLines: string[] = [];
+  readonly #child: ManagedProcess;
+  #healthPort = 0;
   #pid = 0;
-  readonly #watchers = new Set<(line: LogLine) => void>();
-  /** The exit code, and when. */
+  readonly #lineListeners = new Set<(line: LogLine) => void>();
+  /** Exit code, and when the worker ended (ms since the epoch). */
   readonly exited: Promise<{ code: number; at: number }>;
 
   private constructor(
@@ -46,15 +45,15 @@ export class WorkerProcess {
     main: string,
     env: NodeJS.ProcessEnv,
   ) {
-    this.#child = new Child(name, process.execPath, [main], {
+    this.#child = new ManagedProcess(name, process.execPath, [main], {
       env: { ...env, ECS_AGENT_URI: ecs.uri, HEALTH_PORT: '0' },
       graceMs: GRACE_MS,
-      onLine: (line, stream) => stream === 'stdout' && this.#take(line),
+      onLine: (line, stream) => stream === 'stdout' && this.#handleLine(line),
     });
     this.exited = this.#child.exited.then((code) => ({ code, at: Date.now() }));
   }
 
-  /** Starts a worker and waits until LiveKit has accepted it. */
+  /** Starts a worker and waits until it is registered with LiveKit. */
   static async start(
     name: string,
     main: string,
@@ -63,7 +62,7 @@ export class WorkerProcess {
   ): Promise<WorkerProcess> {
     const worker = new WorkerProcess(name, await EcsAgentStandIn.start(name, ecs), main, env);
     try {
-      await worker.#child.line((line) => line.includes('"msg":"ready"'), READY_TIMEOUT_MS);
+      await worker.#child.waitForLine((line) => line.includes('"msg":"ready"'), READY_TIMEOUT_MS);
     } catch (error) {
       await worker.kill();
       throw error;
@@ -71,57 +70,58 @@ export class WorkerProcess {
     return worker;
   }
 
-  /** Of the worker's main process. */
+  /** Pid of the worker's main process. */
   get pid(): number {
     return this.#pid;
   }
 
-  /** The processes of its jobs, warm ones included. */
+  /** Pids of its job processes, idle ones included. */
   get jobPids(): number[] {
     const path = `/proc/${this.#pid}/task/${this.#pid}/children`;
     return readFileSync(path, 'utf8').trim().split(' ').filter(Boolean).map(Number);
   }
 
-  /** The process that holds a call, by its job's id. */
-  pidOf(job: string): number | undefined {
-    return this.log.find((line) => line.jobID === job && line.pid !== this.#pid)?.pid;
+  /** Pid of the process that runs a call, by the id of its job. */
+  pidOf(jobId: string): number | undefined {
+    return this.log.find((line) => line.jobID === jobId && line.pid !== this.#pid)?.pid;
   }
 
+  /** All lines so far with this message. */
   lines(msg: string): LogLine[] {
     return this.log.filter((line) => line.msg === msg);
   }
 
-  /** The first line that fits, of the past or within `ms`. */
-  async line(fits: (line: LogLine) => boolean, ms: number): Promise<LogLine> {
-    const known = this.log.find(fits);
+  /** The first matching line, logged already or within `ms`. */
+  async waitForLine(matches: (line: LogLine) => boolean, ms: number): Promise<LogLine> {
+    const known = this.log.find(matches);
     if (known) return known;
     return new Promise((resolve, reject) => {
-      const watch = (line: LogLine) => {
-        if (!fits(line)) return;
+      const listener = (line: LogLine) => {
+        if (!matches(line)) return;
         clearTimeout(timer);
-        this.#watchers.delete(watch);
+        this.#lineListeners.delete(listener);
         resolve(line);
       };
       const timer = setTimeout(() => {
-        this.#watchers.delete(watch);
-        reject(new Error(`${this.name} did not log that within ${ms} ms`));
+        this.#lineListeners.delete(listener);
+        reject(new Error(`${this.name} did not log the expected line within ${ms} ms`));
       }, ms);
-      this.#watchers.add(watch);
+      this.#lineListeners.add(listener);
     });
   }
 
   async health(path: 'live' | 'ready' = 'ready'): Promise<Health & { status: number }> {
-    const response = await fetch(`http://127.0.0.1:${this.#health}/${path}`);
+    const response = await fetch(`http://127.0.0.1:${this.#healthPort}/${path}`);
     return { ...((await response.json()) as Health), status: response.status };
   }
 
-  /** Resolves when the worker's state fits. */
-  async until(fits: (health: Health) => boolean, ms: number): Promise<Health> {
+  /** Waits until the worker's health matches. */
+  async waitUntil(matches: (health: Health) => boolean, ms: number): Promise<Health> {
     const end = Date.now() + ms;
     for (;;) {
       const health = await this.health();
-      if (fits(health)) return health;
-      if (Date.now() > end) throw new Error(`${this.name} is ${JSON.stringify(health)}`);
+      if (matches(health)) return health;
+      if (Date.now() > end) throw new Error(`${this.name} still reports ${JSON.stringify(health)}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
@@ -130,32 +130,32 @@ export class WorkerProcess {
     process.kill(this.#pid, name);
   }
 
-  /** SIGKILL, as a task that is lost. */
+  /** Kills the worker (SIGKILL), as when a task is lost. */
   async kill(): Promise<void> {
     if (this.#pid) {
       try {
         process.kill(this.#pid, 'SIGKILL');
       } catch {
-        // Gone already.
+        // It has ended already.
       }
     }
     await this.#child.stop();
     await this.ecs.stop();
   }
 
-  #take(text: string): void {
+  #handleLine(text: string): void {
     let line: LogLine;
     try {
       line = JSON.parse(text) as LogLine;
     } catch {
-      this.noise.push(text);
+      this.nonJsonLines.push(text);
       return;
     }
     this.log.push(line);
     if (line.msg === 'health server listening') {
-      this.#health = line.port as number;
+      this.#healthPort = line.port as number;
       this.#pid = line.pid ?? 0;
     }
-    for (const watch of this.#watchers) watch(line);
+    for (const listener of this.#lineListeners) listener(line);
   }
 }

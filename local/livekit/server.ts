@@ -7,44 +7,41 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import getPort, { portNumbers } from 'get-port';
 import { RoomServiceClient } from 'livekit-server-sdk';
-import { Child } from '../process/managed-process.js';
+import { ManagedProcess } from '../process/managed-process.js';
+import type { LiveKitConnection } from './connection.js';
 
 /** The newest LiveKit server that builds with a plain `go install` (v1.13.6 and later do not). */
 const VERSION = 'v1.13.5';
 const MODULE = `github.com/livekit/livekit-server/cmd/server@${VERSION}`;
 const START_TIMEOUT_MS = 30_000;
 
-/** A running LiveKit server of ours, reachable on 127.0.0.1 only. */
-export interface LiveKitServer {
-  /** `ws://127.0.0.1:PORT` */
-  url: string;
-  apiKey: string;
-  apiSecret: string;
+/** A running LiveKit server, reachable on 127.0.0.1 only; its url is `ws://127.0.0.1:PORT`. */
+export interface LiveKitServer extends LiveKitConnection {
   stop(): Promise<void>;
 }
 
 export interface LiveKitServerOptions {
   /** Preferred port; a free one is taken when it is in use. Default 7880. */
   port?: number;
-  /** Keys of the server. Default: made at random, valid for this server only. */
+  /** API key and secret of the server. Default: random ones. */
   apiKey?: string;
   apiSecret?: string;
-  /** Told what is happening while something slow happens. Default: standard error. */
-  say?: (line: string) => void;
+  /** Reports progress of slow steps. Default: standard error. */
+  onStatus?: (line: string) => void;
 }
 
-/** How a LiveKit server can be run here. */
+/** How to run a LiveKit server on this machine. */
 export type Runner =
   | { kind: 'binary'; path: string }
-  /** Docker: the host network, so that WebRTC's ports on 127.0.0.1 are ours. */
+  /** With the host network, so that WebRTC's ports are on this machine's 127.0.0.1. */
   | { kind: 'docker' };
 
 /**
- * Finds a LiveKit server or makes one: `livekit-server` on the PATH; the one built before; a build with Go; Docker.
- * @throws Error with one sentence that says what to install when none of them is possible.
+ * Finds or builds a LiveKit server: `livekit-server` on the PATH, an earlier build, a build with Go, or Docker.
+ * @throws Error with one sentence that says what to install when none of them is available.
  */
 export async function findLiveKitServer(
-  say: (line: string) => void,
+  onStatus: (line: string) => void,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<Runner> {
   const onPath = which('livekit-server', env);
@@ -54,26 +51,26 @@ export async function findLiveKitServer(
   if (existsSync(cache)) return { kind: 'binary', path: cache };
 
   if (which('go', env)) {
-    say(`building the LiveKit server ${VERSION} with Go (once, one to three minutes)`);
-    await buildWithGo(cache, say, env);
+    onStatus(`building LiveKit server ${VERSION} with Go (once, one to three minutes)`);
+    await buildWithGo(cache, onStatus, env);
     return { kind: 'binary', path: cache };
   }
   if (dockerRuns(env)) return { kind: 'docker' };
   throw new Error(
-    'No LiveKit server was found: install livekit-server (put it on the PATH), or Go 1.26 or later (it is then built once), or Docker.',
+    'No LiveKit server was found: install livekit-server and put it on the PATH, or install Go 1.26 or later (the server is then built once), or Docker.',
   );
 }
 
-/** Starts a LiveKit server on 127.0.0.1 and waits until it answers. It ends with this process, however that ends. */
+/** Starts a LiveKit server on 127.0.0.1 and waits until it answers. It ends with this process, however it ends. */
 export async function startLiveKitServer(
   options: LiveKitServerOptions = {},
 ): Promise<LiveKitServer> {
-  const say = options.say ?? ((line: string) => process.stderr.write(`${line}\n`));
-  const runner = await findLiveKitServer(say);
+  const onStatus = options.onStatus ?? ((line: string) => process.stderr.write(`${line}\n`));
+  const runner = await findLiveKitServer(onStatus);
   const apiKey = options.apiKey ?? `API${randomBytes(6).toString('hex')}`;
   const apiSecret = options.apiSecret ?? randomBytes(24).toString('hex');
 
-  // Between choosing a free port and binding it another process may take it: then the next one is tried.
+  // Another process may take the port between choosing and binding it: try again with another one.
   let failure: unknown;
   for (let attempt = 0; attempt < 3; attempt++) {
     const port = await freePort(options.port ?? 7880);
@@ -89,47 +86,52 @@ export async function startLiveKitServer(
       logging: { level: 'warn' },
       room: { empty_timeout: 30, departure_timeout: 5 },
     });
-    const child = launch(runner, config);
+    const server = launch(runner, config);
     try {
-      await answering(new RoomServiceClient(`http://127.0.0.1:${port}`, apiKey, apiSecret), child);
+      await waitUntilReady(
+        new RoomServiceClient(`http://127.0.0.1:${port}`, apiKey, apiSecret),
+        server,
+      );
       return {
         url: `ws://127.0.0.1:${port}`,
         apiKey,
         apiSecret,
-        stop: () => child.stop(),
+        stop: () => server.stop(),
       };
     } catch (error) {
       failure = error;
-      await child.stop();
+      await server.stop();
     }
   }
   throw failure;
 }
 
-function launch(runner: Runner, config: string): Child {
+function launch(runner: Runner, config: string): ManagedProcess {
   const flags = ['--node-ip', '127.0.0.1', '--bind', '127.0.0.1'];
-  // The configuration carries the secret: through the environment, where `ps` does not show it.
+  // The configuration holds the secret; `ps` does not show the environment.
   const env = { ...process.env, LIVEKIT_CONFIG: config };
-  if (runner.kind === 'binary') return new Child('LiveKit server', runner.path, flags, { env });
+  if (runner.kind === 'binary')
+    return new ManagedProcess('LiveKit server', runner.path, flags, { env });
   const image = `livekit/livekit-server:${VERSION}`;
   const args = ['run', '--rm', '--network', 'host', '-e', 'LIVEKIT_CONFIG', image, ...flags];
-  return new Child('LiveKit server', 'docker', args, { env });
+  return new ManagedProcess('LiveKit server', 'docker', args, { env });
 }
 
-/** Our own server, with our keys, and not another that took the port in the meantime. */
-async function answering(server: RoomServiceClient, child: Child): Promise<void> {
+/** Waits until the server accepts our key: another server may have taken the port in the meantime. */
+async function waitUntilReady(client: RoomServiceClient, server: ManagedProcess): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   let ended = false;
-  void child.exited.then(() => {
+  void server.exited.then(() => {
     ended = true;
   });
   for (;;) {
-    if (ended) throw new Error(`The LiveKit server ended at once:\n${child.lastLines}`);
+    if (ended)
+      throw new Error(`The LiveKit server ended before it was ready:\n${server.lastLines}`);
     if (Date.now() > deadline)
       throw new Error(
-        `The LiveKit server did not answer in ${START_TIMEOUT_MS / 1000} s:\n${child.lastLines}`,
+        `The LiveKit server did not answer within ${START_TIMEOUT_MS / 1000} s:\n${server.lastLines}`,
       );
-    const rooms = await server.listRooms().catch(() => undefined);
+    const rooms = await client.listRooms().catch(() => undefined);
     if (rooms) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -137,7 +139,7 @@ async function answering(server: RoomServiceClient, child: Child): Promise<void>
 
 async function buildWithGo(
   target: string,
-  say: (line: string) => void,
+  onStatus: (line: string) => void,
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
   const directory = `${target}.building-${process.pid}`;
@@ -145,9 +147,11 @@ async function buildWithGo(
   const started = Date.now();
   let packages = 0;
   const tick = setInterval(() => {
-    say(`  still building: ${Math.round((Date.now() - started) / 1000)} s, ${packages} packages`);
+    onStatus(
+      `  still building: ${Math.round((Date.now() - started) / 1000)} s, ${packages} packages`,
+    );
   }, 15_000);
-  const go = new Child('go install', 'go', ['install', '-v', MODULE], {
+  const go = new ManagedProcess('go install', 'go', ['install', '-v', MODULE], {
     env: { ...env, GOBIN: directory, CGO_ENABLED: '0' },
     onLine: () => {
       packages++;
@@ -156,9 +160,9 @@ async function buildWithGo(
   const code = await go.exited.finally(() => clearInterval(tick));
   if (code !== 0)
     throw new Error(
-      `Building the LiveKit server with Go failed; install livekit-server yourself and put it on the PATH. Go said:\n${go.lastLines}`,
+      `Building the LiveKit server with Go failed; install livekit-server and put it on the PATH instead. Output of Go:\n${go.lastLines}`,
     );
-  // The rename makes the cache complete or absent, also when two of us build at once.
+  // The rename is atomic: the cached binary is complete or absent, even if two processes build at once.
   renameSync(join(directory, 'server'), target);
   execFileSync('rm', ['-rf', directory]);
 }

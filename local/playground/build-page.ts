@@ -6,24 +6,30 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const CALL_EVENTS = fileURLToPath(new URL('../../agent/src/call/call-events.ts', import.meta.url));
-/** What a page is made of; `serve.ts` and the like are not. */
+const CALL_EVENTS_SOURCE = fileURLToPath(
+  new URL('../../agent/src/call/call-events.ts', import.meta.url),
+);
+/** The sources of the page; the other files here belong to its server. */
 const SOURCES = ['page', 'state', 'public', 'index.html', 'vite.config.ts'];
 
-/** Where the built page is. */
-export const PAGE = join(HERE, 'dist');
+/** Directory of the built page. */
+export const PAGE_DIRECTORY = join(HERE, 'dist');
 
 /**
- * Builds the page when a source is newer than what was built.
- * @throws Error with what Vite said.
+ * Builds the page when a source file is newer than the last build.
+ * @throws Error with the output of Vite.
  */
-export async function buildPage(say: (line: string) => void): Promise<void> {
-  const built = statSync(join(PAGE, 'index.html'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const newest = Math.max(mtime(CALL_EVENTS), ...SOURCES.map((name) => mtime(join(HERE, name))));
+export async function buildPage(onStatus: (line: string) => void): Promise<void> {
+  const built =
+    statSync(join(PAGE_DIRECTORY, 'index.html'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const newest = Math.max(
+    mtime(CALL_EVENTS_SOURCE),
+    ...SOURCES.map((name) => mtime(join(HERE, name))),
+  );
   if (newest < built) return;
-  say('building the page');
-  // Two commands may build at once: each its own.
-  const fresh = `${PAGE}.building-${process.pid}`;
+  onStatus('building the page');
+  // Two commands may build at the same time: each into its own directory.
+  const fresh = `${PAGE_DIRECTORY}.building-${process.pid}`;
   try {
     const { exitCode, all } = await execa('vite', ['build', '--outDir', fresh], {
       cwd: HERE,
@@ -31,31 +37,31 @@ export async function buildPage(say: (line: string) => void): Promise<void> {
       all: true,
       reject: false,
     });
-    if (exitCode !== 0) throw new Error(`The page does not build:\n${all}`);
-    takePlace(fresh, PAGE);
+    if (exitCode !== 0) throw new Error(`The page could not be built:\n${all}`);
+    replaceDirectory(fresh, PAGE_DIRECTORY);
   } finally {
     rmSync(fresh, { recursive: true, force: true });
   }
 }
 
-/** Puts a folder in the place of the one that may be there. When others do so at this moment, one of them stays. */
-export function takePlace(fresh: string, place: string): void {
+/** Moves a directory to `target` and removes what was there. If several processes do so at once, one of them wins. */
+export function replaceDirectory(fresh: string, target: string): void {
   const old = `${fresh}.old`;
   try {
-    renameSync(place, old);
+    renameSync(target, old);
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
+    if (errorCode(error) !== 'ENOENT') throw error;
   }
   try {
-    renameSync(fresh, place);
+    renameSync(fresh, target);
   } catch (error) {
-    if (codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'EEXIST') throw error;
+    if (errorCode(error) !== 'ENOTEMPTY' && errorCode(error) !== 'EEXIST') throw error;
   } finally {
     rmSync(old, { recursive: true, force: true });
   }
 }
 
-const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
+const errorCode = (error: unknown) => (error as NodeJS.ErrnoException).code;
 
 function mtime(path: string): number {
   const found = statSync(path, { throwIfNoEntry: false });

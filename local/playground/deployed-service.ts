@@ -2,7 +2,7 @@
 
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import type { Line } from '../caller/caller.js';
+import type { LiveKitConnection } from '../livekit/connection.js';
 
 /** Outputs of the stack (lib/voice-agent-stack.ts). */
 const SECRET_OUTPUT = 'LiveKitSecret';
@@ -11,25 +11,25 @@ const KEYS = ['LIVEKIT_URL', 'LIVEKIT_API_KEY', 'LIVEKIT_API_SECRET'] as const;
 
 export interface StackOptions {
   stack: string;
-  /** Default: as the AWS SDK finds it. */
+  /** Default: the Region that the AWS SDK finds. */
   region?: string;
   /** Profile of the shared AWS configuration. Default: AWS_PROFILE, else `default`. */
   profile?: string;
 }
 
-/** How a deployed service is called. */
+/** What is needed to call a deployed service. */
 export interface DeployedService {
-  line: Line;
-  /** '' when its agent takes any call. */
+  livekit: LiveKitConnection;
+  /** '' when the agent takes any call. */
   agentName: string;
   region: string;
 }
 
 /**
- * Reads a deployed stack's outputs and its secret, with the operator's own credentials.
+ * Reads the outputs and the secret of a deployed stack with the operator's credentials.
  * @throws Error with one sentence that says what is missing and what to do.
  */
-export async function readStack({
+export async function readDeployedService({
   stack,
   region,
   profile,
@@ -42,23 +42,23 @@ export async function readStack({
       throw new Error('No AWS Region is set: give one with --region, or set AWS_REGION.');
     });
     await formation.config.credentials().catch((error: Error) => {
-      throw new Error(noCredentials(profile, error));
+      throw new Error(missingCredentials(profile, error));
     });
-    const outputs = await outputsOf(formation, stack, where);
+    const outputs = await readOutputs(formation, stack, where);
     const secret = outputs.get(SECRET_OUTPUT);
     if (!secret)
       throw new Error(
-        `The stack ${stack} in ${where} has no output ${SECRET_OUTPUT}: is it this project's, and deployed with this version? Run cdk deploy again.`,
+        `The stack ${stack} in ${where} has no output ${SECRET_OUTPUT}: check that the stack belongs to this project, and run cdk deploy again with this version.`,
       );
-    const line = lineOf(await secretText(secrets, secret, where), secret);
-    return { line, agentName: outputs.get(AGENT_NAME_OUTPUT) ?? '', region: where };
+    const livekit = parseConnection(await readSecret(secrets, secret, where), secret);
+    return { livekit, agentName: outputs.get(AGENT_NAME_OUTPUT) ?? '', region: where };
   } finally {
     formation.destroy();
     secrets.destroy();
   }
 }
 
-async function outputsOf(
+async function readOutputs(
   client: CloudFormationClient,
   stack: string,
   region: string,
@@ -73,15 +73,20 @@ async function outputsOf(
     const { name, message } = error as Error;
     if (name === 'ValidationError' && /does not exist/.test(message))
       throw new Error(
-        `There is no stack named ${stack} in ${region}: \`aws cloudformation list-stacks --region ${region}\` shows those that there are; another Region is given with --region.`,
+        `There is no stack named ${stack} in ${region}: \`aws cloudformation list-stacks --region ${region}\` lists the stacks there, and --region selects another Region.`,
       );
     throw new Error(
-      refused(error as Error, `read the stack ${stack}`, 'cloudformation:DescribeStacks', region),
+      awsErrorMessage(
+        error as Error,
+        `read the stack ${stack}`,
+        'cloudformation:DescribeStacks',
+        region,
+      ),
     );
   }
 }
 
-async function secretText(
+async function readSecret(
   client: SecretsManagerClient,
   secret: string,
   region: string,
@@ -92,15 +97,20 @@ async function secretText(
   } catch (error) {
     if ((error as Error).name === 'ResourceNotFoundException')
       throw new Error(
-        `The secret ${secret} does not exist any more: create it again as described in docs/operations/deploy.md.`,
+        `The secret ${secret} does not exist any more: create it again as docs/operations/deploy.md describes.`,
       );
     throw new Error(
-      refused(error as Error, `read the secret ${secret}`, 'secretsmanager:GetSecretValue', region),
+      awsErrorMessage(
+        error as Error,
+        `read the secret ${secret}`,
+        'secretsmanager:GetSecretValue',
+        region,
+      ),
     );
   }
 }
 
-function lineOf(text: string, secret: string): Line {
+function parseConnection(text: string, secret: string): LiveKitConnection {
   let values: Record<string, unknown>;
   try {
     values = JSON.parse(text) as Record<string, unknown>;
@@ -111,27 +121,32 @@ function lineOf(text: string, secret: string): Line {
     const value = values?.[key];
     if (typeof value === 'string' && value.trim()) return value.trim();
     throw new Error(
-      `The secret ${secret} has no ${key}: add it as described in docs/operations/deploy.md.`,
+      `The secret ${secret} has no ${key}: add it as docs/operations/deploy.md describes.`,
     );
   });
   if (!url || !/^(wss?|https?):\/\//.test(url))
     throw new Error(
-      `LIVEKIT_URL in the secret ${secret} is no address: it looks like wss://example.livekit.cloud.`,
+      `LIVEKIT_URL in the secret ${secret} is not a URL such as wss://example.livekit.cloud.`,
     );
   return { url: url.replace(/^http/, 'ws'), apiKey: apiKey ?? '', apiSecret: apiSecret ?? '' };
 }
 
-function noCredentials(profile: string | undefined, { message }: Error): string {
+function missingCredentials(profile: string | undefined, { message }: Error): string {
   return profile
-    ? `The profile ${profile} gives no AWS credentials (${firstLine(message)}): check it, or run \`aws sso login --profile ${profile}\`.`
-    : 'There are no AWS credentials on this machine: run `aws configure` or `aws sso login`, or give a profile with --profile.';
+    ? `The profile ${profile} has no valid AWS credentials (${firstLine(message)}): check it, or run \`aws sso login --profile ${profile}\`.`
+    : 'There are no AWS credentials on this machine: run `aws configure` or `aws sso login`, or choose a profile with --profile.';
 }
 
-function refused({ name, message }: Error, what: string, action: string, region: string): string {
+function awsErrorMessage(
+  { name, message }: Error,
+  what: string,
+  action: string,
+  region: string,
+): string {
   switch (name) {
     case 'AccessDenied':
     case 'AccessDeniedException':
-      return `Your AWS credentials may not ${what}: they need ${action}.`;
+      return `Your AWS credentials are not allowed to ${what}: they need ${action}.`;
     case 'ExpiredToken':
     case 'ExpiredTokenException':
     case 'InvalidClientTokenId':

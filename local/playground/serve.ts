@@ -8,20 +8,20 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { extname, join, normalize, sep } from 'node:path';
 import getPort, { portNumbers } from 'get-port';
 import { AccessToken, RoomAgentDispatch, RoomConfiguration, TrackSource } from 'livekit-server-sdk';
-import type { Line } from '../caller/caller.js';
-import { PAGE } from './build-page.js';
+import type { LiveKitConnection } from '../livekit/connection.js';
+import { PAGE_DIRECTORY } from './build-page.js';
 import type { Target } from './page/problems.js';
 
-/** Enough to join; LiveKit renews the token of a call that goes on. */
+/** Long enough to join; LiveKit renews the tokens of calls in progress. */
 const TOKEN_TTL = '5m';
 
 export interface PageOptions {
-  /** Where the calls go; the keys stay here. */
-  line: Line;
+  /** The LiveKit server of the calls; its keys never reach the page. */
+  livekit: LiveKitConnection;
   kind: Target['kind'];
-  /** What is behind it, for people. */
+  /** What answers the calls, for display. */
   name: string;
-  /** The agent to ask for by name. Default: whichever takes any call. */
+  /** Name of the agent to dispatch. Default: '', an agent that takes any call. */
   agentName?: string;
   /** Port on 127.0.0.1. Default: 3000, or a free one when that is taken. */
   port?: number;
@@ -34,7 +34,7 @@ export interface PageServer {
 }
 
 /**
- * The port that the page will have: the wanted one, or 3000 or the next that is free.
+ * Chooses the port of the page: the wanted one, or the first free one from 3000.
  * @throws Error with one sentence when the wanted port is taken.
  */
 export async function portForPage(wanted?: number): Promise<number> {
@@ -48,15 +48,15 @@ const portTaken = (port: number) =>
   new Error(`Port ${port} is taken: give another one with --port.`);
 
 /**
- * Serves the page on 127.0.0.1, and to that page alone the tokens for its calls.
+ * Serves the page on 127.0.0.1, and tokens for calls to that page only.
  * @throws Error with one sentence when the wanted port is taken.
  */
 export async function servePage(options: PageOptions): Promise<PageServer> {
-  const { line, kind, name, agentName = '' } = options;
-  const target: Target = { kind, name, livekit: line.url, agentName };
+  const { livekit, kind, name, agentName = '' } = options;
+  const target: Target = { kind, name, livekit: livekit.url, agentName };
   const port = options.port ?? (await portForPage());
   const server = createServer((request, response) => {
-    respond(request, response, { line, target, port: listening() }).catch(() => {
+    respond(request, response, { livekit, target, port: listening() }).catch(() => {
       if (!response.headersSent) response.writeHead(500);
       response.end();
     });
@@ -83,8 +83,8 @@ export async function servePage(options: PageOptions): Promise<PageServer> {
   };
 }
 
-interface Behind {
-  line: Line;
+interface PageContext {
+  livekit: LiveKitConnection;
   target: Target;
   port: number;
 }
@@ -92,37 +92,37 @@ interface Behind {
 async function respond(
   request: IncomingMessage,
   response: ServerResponse,
-  behind: Behind,
+  context: PageContext,
 ): Promise<void> {
-  // Another site whose name leads to 127.0.0.1 could otherwise ask for tokens.
-  if (!ownHosts(behind.port).includes(request.headers.host ?? ''))
-    return refuse(response, 403, 'Open the page as http://127.0.0.1.');
-  for (const [name, value] of Object.entries(safety(behind.line.url)))
+  // Against DNS rebinding: another site whose name resolves to 127.0.0.1 must not get tokens.
+  if (!ownHosts(context.port).includes(request.headers.host ?? ''))
+    return reject(response, 403, 'Open the page at http://127.0.0.1.');
+  for (const [name, value] of Object.entries(securityHeaders(context.livekit.url)))
     response.setHeader(name, value);
   const { pathname } = new URL(request.url ?? '/', 'http://127.0.0.1');
-  if (pathname === '/api/call') return giveTicket(request, response, behind);
+  if (pathname === '/api/call') return createCall(request, response, context);
   if (request.method !== 'GET' && request.method !== 'HEAD')
-    return refuse(response, 405, 'Only GET is answered here.');
-  if (pathname === '/api/target') return json(response, behind.target);
-  return file(response, pathname);
+    return reject(response, 405, 'Only GET is allowed here.');
+  if (pathname === '/api/target') return sendJson(response, context.target);
+  return serveFile(response, pathname);
 }
 
-async function giveTicket(
+async function createCall(
   request: IncomingMessage,
   response: ServerResponse,
-  { line, target, port }: Behind,
+  { livekit, target, port }: PageContext,
 ): Promise<void> {
   const { origin } = request.headers;
   const ours = ownHosts(port).map((host) => `http://${host}`);
-  if (request.method !== 'POST') return refuse(response, 405, 'A call begins with POST.');
-  // Browsers send the origin with every POST, and no page can forge it.
+  if (request.method !== 'POST') return reject(response, 405, 'Use POST to start a call.');
+  // Browsers send the origin with every POST; a page cannot forge it.
   if (!origin || !ours.includes(origin))
-    return refuse(response, 403, 'Calls are for the page that is served here.');
+    return reject(response, 403, 'Only the page that is served here can start calls.');
   if (!/^application\/json\b/.test(request.headers['content-type'] ?? ''))
-    return refuse(response, 415, 'Send application/json.');
+    return reject(response, 415, 'Send application/json.');
   request.resume();
   const room = `call-${randomBytes(6).toString('hex')}`;
-  const token = new AccessToken(line.apiKey, line.apiSecret, {
+  const token = new AccessToken(livekit.apiKey, livekit.apiSecret, {
     identity: `caller-${randomBytes(4).toString('hex')}`,
     ttl: TOKEN_TTL,
   });
@@ -138,18 +138,18 @@ async function giveTicket(
     token.roomConfig = new RoomConfiguration({
       agents: [new RoomAgentDispatch({ agentName: target.agentName })],
     });
-  return json(response, { url: line.url, token: await token.toJwt(), room });
+  return sendJson(response, { url: livekit.url, token: await token.toJwt(), room });
 }
 
 function ownHosts(port: number): string[] {
   return [`127.0.0.1:${port}`, `localhost:${port}`];
 }
 
-/** Headers that hold the page to this machine and its LiveKit server. */
-function safety(livekit: string): Record<string, string> {
+/** Headers that restrict the page to this server and its LiveKit server. */
+function securityHeaders(livekit: string): Record<string, string> {
   const url = new URL(livekit.replace(/^http/, 'ws'));
   const web = url.origin.replace(/^ws/, 'http');
-  // LiveKit Cloud sends a caller to the server of a region near by.
+  // LiveKit Cloud redirects callers to a server in a nearby region.
   const cloud = url.hostname.endsWith('.livekit.cloud')
     ? ' wss://*.livekit.cloud https://*.livekit.cloud'
     : '';
@@ -181,24 +181,24 @@ const TYPES: Record<string, string> = {
   '.svg': 'image/svg+xml',
 };
 
-async function file(response: ServerResponse, pathname: string): Promise<void> {
+async function serveFile(response: ServerResponse, pathname: string): Promise<void> {
   const path = normalize(
-    join(PAGE, pathname === '/' ? 'index.html' : decodeURIComponent(pathname)),
+    join(PAGE_DIRECTORY, pathname === '/' ? 'index.html' : decodeURIComponent(pathname)),
   );
   const type = TYPES[extname(path)];
-  const inside = path.startsWith(PAGE + sep) && type !== undefined;
+  const inside = path.startsWith(PAGE_DIRECTORY + sep) && type !== undefined;
   const found = inside ? await stat(path).catch(() => undefined) : undefined;
-  if (!type || !found?.isFile()) return refuse(response, 404, 'There is no such file.');
+  if (!type || !found?.isFile()) return reject(response, 404, 'There is no such file.');
   response.writeHead(200, { 'content-type': type, 'content-length': found.size });
   createReadStream(path).pipe(response);
 }
 
-function json(response: ServerResponse, body: unknown): void {
+function sendJson(response: ServerResponse, body: unknown): void {
   response.writeHead(200, { 'content-type': 'application/json' });
   response.end(JSON.stringify(body));
 }
 
-function refuse(response: ServerResponse, status: number, why: string): void {
+function reject(response: ServerResponse, status: number, why: string): void {
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
   response.end(why);
 }

@@ -5,37 +5,40 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const LEASH = fileURLToPath(new URL('kill-with-parent.js', import.meta.url));
+const KILL_WITH_PARENT = fileURLToPath(new URL('kill-with-parent.js', import.meta.url));
+const DEFAULT_GRACE_MS = 5000;
 
-/** How a child is started. */
-export interface ChildOptions {
-  /** Whole environment of the child. Default: ours. */
+export interface ManagedProcessOptions {
+  /** The complete environment. Default: that of this process. */
   env?: NodeJS.ProcessEnv;
-  /** Working directory. Default: ours. */
+  /** Working directory. Default: that of this process. */
   cwd?: string;
-  /** Called with each line the child writes, and the stream it came from. */
+  /** Called with each line that the program writes, and the stream it came from. */
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
-  /** How long the child may take to end after SIGTERM before it is killed, in ms. Default 5000. */
+  /** Time from SIGTERM to SIGKILL, in ms. Default 5000. */
   graceMs?: number;
 }
 
-/** A program that ends with us: also when we are killed, by way of `kill-with-parent.js`. */
-export class Child {
+/** A program that ends when this process ends, even if this process is killed (see kill-with-parent.js). */
+export class ManagedProcess {
   readonly name: string;
-  /** Settles with the exit code when the child has ended. */
+  /** Resolves with the exit code when the program has ended. */
   readonly exited: Promise<number>;
   #process: ChildProcess;
   #last: string[] = [];
-  #watchers = new Set<(line: string) => void>();
+  #lineListeners = new Set<(line: string) => void>();
 
-  constructor(name: string, command: string, args: string[], options: ChildOptions = {}) {
+  constructor(name: string, command: string, args: string[], options: ManagedProcessOptions = {}) {
     this.name = name;
-    this.#process = spawn(process.execPath, [LEASH, command, ...args], {
+    this.#process = spawn(process.execPath, [KILL_WITH_PARENT, command, ...args], {
       cwd: options.cwd,
-      env: { ...(options.env ?? process.env), LEASH_GRACE_MS: String(options.graceMs ?? 5000) },
+      env: {
+        ...(options.env ?? process.env),
+        KILL_GRACE_MS: String(options.graceMs ?? DEFAULT_GRACE_MS),
+      },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
-    // The pipe breaks when the leash ends first.
+    // The pipe breaks when kill-with-parent.js ends first.
     this.#process.stdin?.on('error', () => {});
     this.exited = once(this.#process, 'exit').then(([code]) => (code as number | null) ?? 1);
     for (const stream of ['stdout', 'stderr'] as const) {
@@ -44,29 +47,29 @@ export class Child {
       createInterface({ input }).on('line', (line) => {
         this.#last = [...this.#last.slice(-19), line];
         options.onLine?.(line, stream);
-        for (const watch of this.#watchers) watch(line);
+        for (const listener of this.#lineListeners) listener(line);
       });
     }
   }
 
-  /** The last 20 lines that the child wrote. */
+  /** The last 20 lines that the program wrote. */
   get lastLines(): string {
     return this.#last.join('\n');
   }
 
   /**
-   * Resolves with the first line that `find` accepts.
-   * @throws Error with the child's last lines when it ends first, or after `timeoutMs`.
+   * Resolves with the first line that `matches` accepts, one of the last 20 included.
+   * @throws Error with the last lines when the program ends first, or after `timeoutMs`.
    */
-  async line(find: (line: string) => boolean, timeoutMs: number): Promise<string> {
-    let watch: ((line: string) => void) | undefined;
+  async waitForLine(matches: (line: string) => boolean, timeoutMs: number): Promise<string> {
+    let listener: ((line: string) => void) | undefined;
     let timer: NodeJS.Timeout | undefined;
     try {
       return await Promise.race([
         new Promise<string>((resolve) => {
-          watch = (line) => find(line) && resolve(line);
-          this.#watchers.add(watch);
-          const seen = this.#last.find(find);
+          listener = (line) => matches(line) && resolve(line);
+          this.#lineListeners.add(listener);
+          const seen = this.#last.find(matches);
           if (seen !== undefined) resolve(seen);
         }),
         this.exited.then((code) => {
@@ -85,18 +88,18 @@ export class Child {
         }),
       ]);
     } finally {
-      if (watch) this.#watchers.delete(watch);
+      if (listener) this.#lineListeners.delete(listener);
       clearTimeout(timer);
     }
   }
 
-  /** Kills the program outright, as a crash would, and waits until it is gone. */
+  /** Kills the program at once, as a crash would, and waits until it has ended. */
   async kill(): Promise<void> {
     this.#process.kill('SIGUSR2');
     await this.exited;
   }
 
-  /** Ends the child (SIGTERM, then SIGKILL after the grace time) and waits until it is gone. */
+  /** Stops the program (SIGTERM, then SIGKILL after the grace time) and waits until it has ended. */
   async stop(): Promise<void> {
     this.#process.stdin?.end();
     await this.exited;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
 import { type Browser, chromium, type LaunchOptions, type Page } from 'playwright-core';
-import { writeRecording } from '../../local/audio/wav.js';
+import { writeWav } from '../../local/audio/wav.js';
 
 const RATE = 48_000;
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
@@ -71,7 +71,7 @@ export async function spokenAt(script: { at: number; text: string }[]): Promise<
     samples.set(await speech.say(text, voice, RATE), Math.round(at * RATE));
   await speech.close();
   const file = join(mkdtempSync(join(tmpdir(), 'microphone-')), 'microphone.wav');
-  writeRecording(file, { sampleRate: RATE, samples });
+  writeWav(file, { sampleRate: RATE, samples });
   return file;
 }
 

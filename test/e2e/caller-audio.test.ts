@@ -100,7 +100,7 @@ describe('the caller’s microphone', () => {
   }
 
   beforeAll(async () => {
-    livekit = await startLiveKitServer({ say: () => {} });
+    livekit = await startLiveKitServer({ onStatus: () => {} });
   }, 600_000);
   beforeEach(async () => {
     rooms += 1;

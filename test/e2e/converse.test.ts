@@ -5,33 +5,33 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
-import { peakDb, readRecording, SILENCE } from '../../local/audio/wav.js';
-import type { Outcome } from '../../local/caller/call-runner.js';
+import { peakDb, readWav, SILENCE_LEVEL } from '../../local/audio/wav.js';
+import type { CallOutcome } from '../../local/caller/call-runner.js';
 import { Command, directory, ROOT, spoken } from './support.js';
 
 jest.setTimeout(180_000);
 
 const outcomeIn = (out: string) =>
-  JSON.parse(readFileSync(join(out, 'conversation.json'), 'utf8')) as Outcome;
+  JSON.parse(readFileSync(join(out, 'conversation.json'), 'utf8')) as CallOutcome;
 
-const messages = ({ feed }: Outcome) =>
-  feed.flatMap((entry) => (entry.type === 'message' ? [entry] : []));
+const messages = ({ events }: CallOutcome) =>
+  events.flatMap((entry) => (entry.type === 'message' ? [entry] : []));
 
 /** Seconds of sound, counted in windows of 20 ms. */
 function secondsOfSound(samples: Int16Array, sampleRate: number): number {
   const window = sampleRate / 50;
   let loud = 0;
   for (let i = 0; i < samples.length; i += window)
-    if (samples.subarray(i, i + window).some((sample) => Math.abs(sample) > SILENCE)) loud++;
+    if (samples.subarray(i, i + window).some((sample) => Math.abs(sample) > SILENCE_LEVEL)) loud++;
   return loud / 50;
 }
 
-describe('npm run converse', () => {
+describe('npm run call', () => {
   it('answers the time in Tokyo with the result of the tool, aloud', async () => {
     const out = directory('converse');
     const question = await spoken('What time is it in Tokyo?', 22_050);
     const scenario = join(ROOT, 'packages/nova-sonic-emulator/scenarios/tokyo.yaml');
-    const command = new Command('converse', [question, '--scenario', scenario, '--out', out]);
+    const command = new Command('call', [question, '--scenario', scenario, '--out', out]);
 
     expect({ code: await command.exited, stderr: command.stderr }).toMatchObject({ code: 0 });
     expect(command.stdout).toMatch(/you\s+What time is it in Tokyo\?/);
@@ -39,7 +39,7 @@ describe('npm run converse', () => {
     expect(command.stdout).toMatch(/end of speech -> first sound/);
 
     const outcome = outcomeIn(out);
-    const tool = outcome.feed.find((entry) => entry.type === 'tool');
+    const tool = outcome.events.find((entry) => entry.type === 'tool');
     const { time } = JSON.parse(tool?.type === 'tool' ? tool.result : '{}') as { time: string };
     expect(time).toMatch(/^\d{1,2}:\d\d/);
     expect(messages(outcome).at(-1)).toMatchObject({
@@ -48,7 +48,7 @@ describe('npm run converse', () => {
       interrupted: false,
     });
 
-    const agent = readRecording(join(out, 'agent.wav'), 48_000);
+    const agent = readWav(join(out, 'agent.wav'), 48_000);
     expect(peakDb(agent.samples)).toBeGreaterThan(-20);
     expect(secondsOfSound(agent.samples, agent.sampleRate)).toBeGreaterThan(1);
     expect(await command.leftovers()).toEqual([]);
@@ -64,7 +64,7 @@ describe('npm run converse', () => {
         spoken(text),
       ),
     );
-    const command = new Command('converse', [
+    const command = new Command('call', [
       ...questions,
       ...['--barge-in', '2', '--scenario', scenario, '--record', record, '--out', out],
     ]);
@@ -74,7 +74,7 @@ describe('npm run converse', () => {
     expect(outcome.bargeIns).toHaveLength(1);
     const { at, silenceMs } = outcome.bargeIns[0] ?? { at: 0, silenceMs: 0 };
     const emulated = recorded(record).find(({ name }) => name === 'bargeIn')?.time ?? 0;
-    // The target is 250 ms, which `npm run converse` prints; here there is room for a machine that does other things.
+    // The target is 250 ms, which `npm run call` prints; here there is room for a machine that does other things.
     expect(at + silenceMs - emulated).toBeLessThan(500);
 
     const said = messages(outcome);
@@ -91,7 +91,7 @@ describe('npm run converse', () => {
 
   it('asks questions of its own when it is given none', async () => {
     const out = directory('demo');
-    const command = new Command('converse', ['--out', out]);
+    const command = new Command('call', ['--out', out]);
     expect({ code: await command.exited, stderr: command.stderr }).toMatchObject({ code: 0 });
     expect(outcomeIn(out).turns.map((turn) => turn.firstSoundAt)).toEqual([
       expect.any(Number),
@@ -106,7 +106,7 @@ describe('npm run converse', () => {
       scenario,
       'turns: [{ on: text, reply: Hello. }, { on: speech, delay: 60000, reply: Late. }]',
     );
-    const command = new Command('converse', [
+    const command = new Command('call', [
       ...[
         await spoken('Is anybody there?'),
         '--scenario',
@@ -124,9 +124,9 @@ describe('npm run converse', () => {
 
   it.each([
     ['a missing file', () => 'nowhere.wav', /There is no file nowhere\.wav/],
-    ['a broken file', brokenWav, /is not a WAV that can be read/],
+    ['a broken file', brokenWav, /cannot be read as WAV/],
   ])('refuses %s in one sentence, before it starts anything', async (_, file, sentence) => {
-    const command = new Command('converse', [file()]);
+    const command = new Command('call', [file()]);
     expect(await command.exited).toBe(2);
     expect(command.stderr.trim()).toMatch(sentence);
     expect(command.stderr.trim().split('\n')).toHaveLength(1);

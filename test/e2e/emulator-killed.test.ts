@@ -5,25 +5,27 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { jest } from '@jest/globals';
-import { Caller, type Line } from '../../local/caller/caller.js';
+import { Caller } from '../../local/caller/caller.js';
 import { buildAgent } from '../../local/dev/build-agent.js';
-import { startEmulatorProcess, startWorkerProcess } from '../../local/dev/dev-environment.js';
+import { startWorkerProcess } from '../../local/dev/dev-environment.js';
+import { type EmulatorProcess, startEmulatorProcess } from '../../local/dev/emulator-process.js';
+import type { LiveKitConnection } from '../../local/livekit/connection.js';
 import { type LiveKitServer, startLiveKitServer } from '../../local/livekit/server.js';
-import type { Child } from '../../local/process/managed-process.js';
+import type { ManagedProcess } from '../../local/process/managed-process.js';
 
 jest.setTimeout(180_000);
 
-const say = () => {};
+const onStatus = () => {};
 let livekit: LiveKitServer;
-let worker: Child | undefined;
-let emulator: { url: string; child: Child } | undefined;
+let worker: ManagedProcess | undefined;
+let emulator: EmulatorProcess | undefined;
 const log: string[] = [];
 
 beforeAll(async () => {
-  await buildAgent(say);
-  livekit = await startLiveKitServer({ say });
+  await buildAgent(onStatus);
+  livekit = await startLiveKitServer({ onStatus });
   // A port that no outgoing connection is given (those begin at 32768), so that it is still free at the second start.
-  emulator = await startEmulatorProcess({ say, port: randomInt(20_000, 30_000) });
+  emulator = await startEmulatorProcess({ onStatus, port: randomInt(20_000, 30_000) });
   worker = await startWorkerProcess(livekit, { kind: 'emulator', url: emulator.url }, (line) =>
     log.push(line),
   );
@@ -31,35 +33,35 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await worker?.stop();
-  await emulator?.child.stop();
+  await emulator?.process.stop();
   await livekit?.stop();
 });
 
 /** Joins and waits until the agent has been heard. */
-async function callAndHear(line: Line, room: string): Promise<Caller> {
+async function callAndHear(connection: LiveKitConnection, room: string): Promise<Caller> {
   const caller = new Caller({ record: false });
   const heard = once(caller, 'sound');
-  await caller.join(line, room);
+  await caller.join(connection, room);
   await heard;
   return caller;
 }
 
 it('ends the call with an error that says what happened, and takes the next call when the endpoint is back', async () => {
   const first = await callAndHear(livekit, 'first');
-  const told: string[] = [];
-  first.on('feed', (message) => message.type === 'error' && told.push(message.message));
+  const reported: string[] = [];
+  first.on('callEvent', (event) => event.type === 'error' && reported.push(event.message));
   const left = once(first, 'left');
 
   const port = Number(new URL(emulator?.url ?? '').port);
-  await emulator?.child.kill();
+  await emulator?.process.kill();
   await left;
   await first.hangUp();
 
   const errors = log.filter((line) => /"level":(50|60)/.test(line));
   expect(errors.join('\n')).toMatch(/Bedrock|stream|connect/i);
-  expect(told.length).toBeGreaterThan(0);
+  expect(reported.length).toBeGreaterThan(0);
 
-  emulator = await startEmulatorProcess({ say, port });
+  emulator = await startEmulatorProcess({ onStatus, port });
   const second = await callAndHear(livekit, 'second');
   await second.hangUp();
 });

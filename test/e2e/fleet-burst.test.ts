@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { EcsBehaviour } from '../../local/fleet/ecs-agent.js';
+import { metricSums } from '../../local/fleet/analysis.js';
+import type { EcsBehaviour } from '../../local/fleet/ecs-agent-stand-in.js';
 import { Fleet } from '../../local/fleet/fleet.js';
-import { protectionTrace, RoughEcs, TRACE_ENV } from '../../local/fleet/protection-chaos.js';
-import { metricSums } from '../../local/fleet/report.js';
+import {
+  CHAOS_ENV,
+  FlakyEcsAgent,
+  runProtectionChaos,
+} from '../../local/fleet/protection-chaos.js';
 import type { Health, WorkerProcess } from '../../local/fleet/worker-process.js';
 import { askAll, connectAll, expectGoodCitizens, untilCalls } from './fleet-support.js';
 
@@ -18,16 +22,16 @@ describe('one task', () => {
   let fleet: Fleet;
   let worker: WorkerProcess;
   let behaviour: EcsBehaviour = 'ok';
-  const rough = new RoughEcs(SEED);
+  const flakyEcs = new FlakyEcsAgent(SEED);
 
   beforeAll(async () => {
     fleet = await Fleet.start({
       callsPerTask: 10,
-      env: TRACE_ENV,
+      env: CHAOS_ENV,
     });
     const ecs = {
-      behaviour: () => (rough.on ? rough.behaviour() : behaviour),
-      delayMs: rough.delayMs,
+      behaviour: () => (flakyEcs.failing ? flakyEcs.behaviour() : behaviour),
+      delayMs: flakyEcs.delayMs,
     };
     [worker] = (await fleet.startWorkers(1, ecs)) as [WorkerProcess];
   }, 120_000);
@@ -37,15 +41,15 @@ describe('one task', () => {
     for (let round = 0; round < 2; round++) {
       // None that still boots, or has a call to end.
       const allWarm = ({ warm }: Health) => warm >= 10 && warm === worker.jobPids.length;
-      await worker.until(allWarm, 60_000);
-      const callers = await fleet.join(10);
+      await worker.waitUntil(allWarm, 60_000);
+      const callers = await fleet.joinCallers(10);
       const warm = new Set(worker.jobPids);
       const from = Date.now();
       await connectAll(fleet, callers);
       const last = Math.max(...callers.map((caller) => (caller.agentJoinedAt ?? 0) - from));
       process.stderr.write(`the last of ten agents joined after ${last} ms\n`);
       // Each by a process that was warm when it came: ten that boot first take eight seconds of a core.
-      expect(callers.filter(({ job }) => !warm.has(worker.pidOf(job) ?? 0))).toEqual([]);
+      expect(callers.filter(({ jobId }) => !warm.has(worker.pidOf(jobId) ?? 0))).toEqual([]);
       if (round === 0) await askAll(fleet, callers.slice(0, 3));
       await fleet.hangUp();
       await untilCalls([worker], 0);
@@ -55,7 +59,7 @@ describe('one task', () => {
 
   it('is unprotected again after the grace period, and not before', async () => {
     const ended = Math.max(...worker.lines('call ended').map((line) => line.time ?? 0));
-    await worker.ecs.until(false, 20_000);
+    await worker.ecs.waitUntilProtected(false, 20_000);
     const off = worker.ecs.changes.at(-1)?.at ?? 0;
     expect(off - ended).toBeGreaterThanOrEqual(900);
     expect(off - ended).toBeLessThan(5_000);
@@ -69,12 +73,12 @@ describe('one task', () => {
       const rested = refused + ECS_REST_MS + 500 - Date.now();
       await new Promise((resolve) => setTimeout(resolve, rested));
       behaviour = how;
-      const [caller] = await fleet.join(1);
+      const [caller] = await fleet.joinCallers(1);
       if (!caller) throw new Error('no caller');
       const before = worker.ecs.requests.filter(({ enabled }) => enabled).length;
       const refusals = worker.lines('call rejected').length;
       const offer = await fleet.offer(caller);
-      await worker.line(() => worker.lines('call rejected').length > refusals, 20_000);
+      await worker.waitForLine(() => worker.lines('call rejected').length > refusals, 20_000);
       expect(await offer.taken()).toBe(false);
       expect(caller.agentPresent).toBe(false);
       expect(worker.ecs.requests.filter(({ enabled }) => enabled).length).toBe(before + 1);
@@ -86,22 +90,22 @@ describe('one task', () => {
   );
 
   it('never holds a call without protection while ECS fails at random', async () => {
-    const trace = await protectionTrace(fleet, worker, rough, { steps: STEPS, seed: SEED });
-    process.stderr.write(`trace of ${STEPS} starts and ends: ${JSON.stringify(trace)}\n`);
-    expect(trace.bare).toBe(0);
-    expect(trace.starts).toBeGreaterThan(STEPS / 5);
-    expect(trace.hungUp + trace.killed).toBeGreaterThan(STEPS / 5);
-    expect(trace.protectedTimes).toBeGreaterThan(1);
-    expect(trace.failed).toBeGreaterThan(3);
-    expect(metricSums([worker]).ProtectionFailures).toBeGreaterThanOrEqual(trace.failed);
-    expect(metricSums([worker]).JobCrashes ?? 0).toBe(trace.killed);
-    for (const ms of trace.offAfterMs) expect(ms).toBeLessThan(5_000);
+    const report = await runProtectionChaos(fleet, worker, flakyEcs, { steps: STEPS, seed: SEED });
+    process.stderr.write(`${STEPS} starts and ends: ${JSON.stringify(report)}\n`);
+    expect(report.unprotectedCalls).toBe(0);
+    expect(report.starts).toBeGreaterThan(STEPS / 5);
+    expect(report.hungUp + report.killed).toBeGreaterThan(STEPS / 5);
+    expect(report.protectedTimes).toBeGreaterThan(1);
+    expect(report.ecsFailures).toBeGreaterThan(3);
+    expect(metricSums([worker]).ProtectionFailures).toBeGreaterThanOrEqual(report.ecsFailures);
+    expect(metricSums([worker]).JobCrashes ?? 0).toBe(report.killed);
+    for (const ms of report.protectionOffDelaysMs) expect(ms).toBeLessThan(5_000);
   }, 240_000);
 
   it('leaves at once when it is idle, also while processes boot', async () => {
     const { warm } = await worker.health();
     for (const pid of worker.jobPids) process.kill(pid, 'SIGKILL');
-    await worker.until((health) => health.warm < warm, 10_000);
+    await worker.waitUntil((health) => health.warm < warm, 10_000);
     const at = Date.now();
     worker.signal('SIGTERM');
     const exit = await worker.exited;

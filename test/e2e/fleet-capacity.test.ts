@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { failoverDelays, maxConcurrentCalls, metricSums } from '../../local/fleet/analysis.js';
 import { Fleet } from '../../local/fleet/fleet.js';
 import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
-import { failOverCosts, metricSums, mostCalls } from '../../local/fleet/report.js';
 import {
   askAll,
   connectAll,
@@ -23,7 +23,7 @@ describe('a fleet that is offered more than it can take', () => {
   let callers: RemoteCaller[];
   const taken = () => callers.filter((caller) => caller.agentPresent);
   const opened = (caller: RemoteCaller) =>
-    caller.feed.flatMap((message) =>
+    caller.callEvents.flatMap((message) =>
       message.type === 'stream' && message.event === 'opened' ? [message.region] : [],
     );
   const refused = () => callers.filter((caller) => caller.agentJoinedAt === undefined);
@@ -35,29 +35,31 @@ describe('a fleet that is offered more than it can take', () => {
       streamsPerRegion: QUOTA,
     });
     await fleet.startWorkers(3);
-    callers = await fleet.join(ALL);
+    callers = await fleet.joinCallers(ALL);
   }, 180_000);
   afterAll(() => fleet?.stop(), 30_000);
 
   it('takes exactly as many calls as three workers have slots, and refuses the rest', async () => {
     const offers = await Promise.all(callers.map((caller) => fleet.offer(caller)));
     await untilCalls(fleet.workers, RUN);
-    await Promise.all(callers.map((caller) => caller.untilAgent(20_000)));
+    await Promise.all(callers.map((caller) => caller.waitForAgent(20_000)));
     expect(taken().length).toBe(RUN);
     const states = await Promise.all(offers.map((offer) => offer.taken()));
     expect(states.filter(Boolean).length).toBe(RUN);
-    expect(fleet.workers.map(mostCalls)).toEqual([SLOTS, SLOTS, SLOTS]);
+    expect(fleet.workers.map(maxConcurrentCalls)).toEqual([SLOTS, SLOTS, SLOTS]);
   }, 120_000);
 
   it('answers the calls beyond a Region’s quota of streams through the second Region', async () => {
     await Promise.all(
-      taken().map((caller) => caller.told('stream', (s) => s.event === 'opened', PATIENCE_MS)),
+      taken().map((caller) =>
+        caller.waitForEvent('stream', (s) => s.event === 'opened', PATIENCE_MS),
+      ),
     );
     const regions = taken().flatMap(opened);
     const count = (region: string) => regions.filter((other) => other === region).length;
     expect([count('us-east-1'), count('us-west-2')]).toEqual([QUOTA, RUN - QUOTA]);
     // What it cost them is the machine's affair in a burst; the next test has one call at a time.
-    expect(failOverCosts(taken()).length).toBeGreaterThan(0);
+    expect(failoverDelays(taken()).length).toBeGreaterThan(0);
   }, 120_000);
 
   it('loses little time on a Region that throttles', async () => {
@@ -76,9 +78,9 @@ describe('a fleet that is offered more than it can take', () => {
     await new Promise((resolve) => setTimeout(resolve, Math.max(...over) - Date.now()));
     for (const caller of next) {
       await connectAll(fleet, [caller]);
-      await caller.told('stream', (s) => s.event === 'opened', PATIENCE_MS);
+      await caller.waitForEvent('stream', (s) => s.event === 'opened', PATIENCE_MS);
     }
-    const costs = failOverCosts(next);
+    const costs = failoverDelays(next);
     // The second of them pays nothing when it is the same task's.
     expect(costs.length).toBeGreaterThan(0);
     process.stderr.write(`added by a Region that throttles, ms: ${costs.join(' ')}\n`);

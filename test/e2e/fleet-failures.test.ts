@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { metricSums } from '../../local/fleet/analysis.js';
 import { Fleet } from '../../local/fleet/fleet.js';
 import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
-import { metricSums } from '../../local/fleet/report.js';
 import type { LogLine, WorkerProcess } from '../../local/fleet/worker-process.js';
 import { together } from '../support/concurrent.js';
 import {
@@ -39,27 +39,27 @@ describe('when something breaks, the rest goes on', () => {
   const tell = (text: string) => process.stderr.write(`${text}\n`);
 
   async function calls(count: number): Promise<RemoteCaller[]> {
-    await worker.until((health) => health.warm >= 4 - health.calls, PATIENCE_MS);
-    const callers = await fleet.join(count);
+    await worker.waitUntil((health) => health.warm >= 4 - health.calls, PATIENCE_MS);
+    const callers = await fleet.joinCallers(count);
     await connectAll(fleet, callers);
     const greeted = callers.map((c) =>
-      c.told('message', ({ role }) => role === 'assistant', PATIENCE_MS),
+      c.waitForEvent('message', ({ role }) => role === 'assistant', PATIENCE_MS),
     );
     await Promise.all(greeted);
     return callers;
   }
 
   const end = (caller: RemoteCaller) =>
-    worker.line((l) => l.msg === 'call ended' && l.call_id === caller.job, PATIENCE_MS);
-  const pid = (caller: RemoteCaller) => worker.pidOf(caller.job) ?? 0;
+    worker.waitForLine((l) => l.msg === 'call ended' && l.call_id === caller.jobId, PATIENCE_MS);
+  const pid = (caller: RemoteCaller) => worker.pidOf(caller.jobId) ?? 0;
 
   it('a job process that is killed takes its own call with it, and nothing that it counted', async () => {
     const [lost, other] = (await calls(2)) as [RemoteCaller, RemoteCaller];
     await askAll(fleet, [lost]);
-    await lost.told('turn', ({ userSpeechEndedAt }) => userSpeechEndedAt !== undefined);
+    await lost.waitForEvent('turn', ({ userSpeechEndedAt }) => userSpeechEndedAt !== undefined);
     const at = Date.now();
     process.kill(pid(lost), 'SIGKILL');
-    expect(await lost.untilAlone(PATIENCE_MS)).toBe(true);
+    expect(await lost.waitForAgentToLeave(PATIENCE_MS)).toBe(true);
     tell(`killed: the agent was gone after ${(lost.agentLeftAt ?? 0) - at} ms`);
     const line = await end(lost);
     expect(line).toMatchObject({ end_reason: 'crashed', turns: 2 });
@@ -75,7 +75,7 @@ describe('when something breaks, the rest goes on', () => {
     const at = Date.now();
     process.kill(pid(frozen), 'SIGSTOP');
     await askAll(fleet, [other]);
-    expect(await frozen.untilAlone(PATIENCE_MS)).toBe(true);
+    expect(await frozen.waitForAgentToLeave(PATIENCE_MS)).toBe(true);
     tell(`frozen: the agent was gone after ${(frozen.agentLeftAt ?? 0) - at} ms`);
     expect((await end(frozen)).end_reason).toBe('unresponsive');
     await askAll(fleet, [other]);
@@ -88,24 +88,24 @@ describe('when something breaks, the rest goes on', () => {
   }, 180_000);
 
   it('a Region that throttles costs one call a moment, and the next none until it has rested', async () => {
-    await worker.until((health) => health.warm >= 4, PATIENCE_MS);
-    const [first, second, third] = (await fleet.join(3)) as [
+    await worker.waitUntil((health) => health.warm >= 4, PATIENCE_MS);
+    const [first, second, third] = (await fleet.joinCallers(3)) as [
       RemoteCaller,
       RemoteCaller,
       RemoteCaller,
     ];
     const asked = async (caller: RemoteCaller) => {
       await connectAll(fleet, [caller]);
-      await caller.told('stream', ({ event }) => event === 'opened', PATIENCE_MS);
-      return caller.feed.flatMap((message) =>
+      await caller.waitForEvent('stream', ({ event }) => event === 'opened', PATIENCE_MS);
+      return caller.callEvents.flatMap((message) =>
         message.type === 'stream' && message.event === 'opening' ? [message.region] : [],
       );
     };
-    await fleet.emulator('POST', '/faults', { kind: 'throttle', times: 1 });
+    await fleet.requestEmulator('POST', '/faults', { kind: 'throttle', times: 1 });
     expect(await asked(first)).toEqual(['us-east-1', 'us-west-2']);
     expect(await asked(second)).toEqual(['us-west-2']);
     await askAll(fleet, [first, second]);
-    const rests = await worker.line((line) => line.msg === 'region cooldowns changed', PATIENCE_MS);
+    const rests = await worker.waitForLine((line) => line.msg === 'region cooldowns changed', PATIENCE_MS);
     const rest = (rests.cooldown_ms as Record<string, number>)['us-east-1'] ?? 0;
     expect(rest).toBeGreaterThan(0);
     const over = (rests.time ?? 0) + rest - Date.now();
@@ -126,13 +126,13 @@ describe('when something breaks, the rest goes on', () => {
     const callers = await calls(2);
     const start = await fleet.killLiveKit();
     const at = Date.now();
-    await worker.until((health) => !health.registered, PATIENCE_MS);
+    await worker.waitUntil((health) => !health.registered, PATIENCE_MS);
     // The framework gives up after so many tries, and takes its calls with it: ours must not be 10, its default.
     const failed = (line: LogLine) => /^failed to connect to LiveKit server/.test(line.msg ?? '');
-    expect((await worker.line(failed, PATIENCE_MS)).max_retry).toBe(Number.MAX_SAFE_INTEGER);
+    expect((await worker.waitForLine(failed, PATIENCE_MS)).max_retry).toBe(Number.MAX_SAFE_INTEGER);
     // Longer than a worker at its start may take: this one has been registered, and stays.
     const third = (line: LogLine) => failed(line) && Number(line.retry_count) >= 3;
-    await worker.line(third, PATIENCE_MS);
+    await worker.waitForLine(third, PATIENCE_MS);
     expect(Date.now() - (worker.lines('ready')[0]?.time ?? 0)).toBeGreaterThan(REGISTER_S * 1_000);
     // Nor is a caller who is away with the server one who never came, for whom an agent waits 5 s here.
     expect(worker.lines('no caller in room, ending call')).toEqual([]);
@@ -141,7 +141,7 @@ describe('when something breaks, the rest goes on', () => {
     // ECS must not kill a task for LiveKit's sake.
     expect((await worker.health('live')).status).toBe(200);
     await start();
-    await worker.until((health) => health.registered, PATIENCE_MS);
+    await worker.waitUntil((health) => health.registered, PATIENCE_MS);
     tell(`LiveKit away: registered again after ${Date.now() - at} ms`);
     // Whether the rooms survive is LiveKit's and its clients' affair: their calls go on, or end in order.
     const answers = await Promise.all(callers.map((c) => c.ask(fleet.question, 20_000)));
@@ -156,7 +156,7 @@ describe('when something breaks, the rest goes on', () => {
 
   it('a call whose caller hangs up in the moment it is answered frees its slot', async () => {
     for (let round = 0; round < 2; round++) {
-      const callers = await fleet.join(2);
+      const callers = await fleet.joinCallers(2);
       await connectAll(fleet, callers);
       await fleet.hangUp(callers);
     }
@@ -195,7 +195,7 @@ describe('when something breaks, the rest goes on', () => {
     [worker] = (await fleet.startWorkers(1, {}, env)) as [WorkerProcess];
     const [hungry, other] = (await calls(2)) as [RemoteCaller, RemoteCaller];
     process.kill(pid(hungry), 'SIGUSR2');
-    expect(await hungry.untilAlone(PATIENCE_MS)).toBe(true);
+    expect(await hungry.waitForAgentToLeave(PATIENCE_MS)).toBe(true);
     const line = await end(hungry);
     expect(line.end_reason).toBe('memory_limit');
     expect(line.memory_mb).toBeGreaterThan(500);
@@ -206,8 +206,10 @@ describe('when something breaks, the rest goes on', () => {
     const [other] = fleet.callers.filter((caller) => caller.agentPresent) as [RemoteCaller];
     const heard = await other.listen(Date.now(), 40_000);
     expect(heard?.heardMs).toBeGreaterThan(1_000);
-    expect(await other.untilAlone(PATIENCE_MS)).toBe(true);
-    const words = await other.told('message', ({ text }) => /have to end this call/.test(text));
+    expect(await other.waitForAgentToLeave(PATIENCE_MS)).toBe(true);
+    const words = await other.waitForEvent('message', ({ text }) =>
+      /have to end this call/.test(text),
+    );
     expect(words).toMatchObject({ role: 'assistant', interrupted: false });
     const line = await end(other);
     expect(line.end_reason).toBe('max_call_length');

@@ -22,17 +22,21 @@ describe('a deployment under load', () => {
   beforeAll(async () => {
     fleet = await Fleet.start({ callsPerTask: SLOTS, regions: ['us-east-1', 'us-west-2'] });
     old = await fleet.startWorkers(2);
-    callers = await fleet.join(2 * SLOTS);
+    callers = await fleet.joinCallers(2 * SLOTS);
   }, 180_000);
   afterAll(() => fleet?.stop(), 30_000);
 
   /** Each caller's answers so far, as the history of the call has them. */
   const replies = (caller: RemoteCaller) =>
-    caller.feed.filter((message) => message.type === 'message' && message.role === 'assistant');
+    caller.callEvents.filter(
+      (message) => message.type === 'message' && message.role === 'assistant',
+    );
 
   /** A question over the greeting would interrupt it. */
   const greeted = (some: RemoteCaller[]) =>
-    Promise.all(some.map((c) => c.told('message', () => replies(c).length > 0, PATIENCE_MS)));
+    Promise.all(
+      some.map((c) => c.waitForEvent('message', () => replies(c).length > 0, PATIENCE_MS)),
+    );
 
   it('loses no call, no sound and no turn', async () => {
     await connectAll(fleet, callers);
@@ -56,7 +60,7 @@ describe('a deployment under load', () => {
     expect(callers.every((caller) => caller.agentPresent)).toBe(true);
     expect(callers.map((caller) => caller.reconnects)).toEqual(callers.map(() => 0));
     for (const caller of talking) {
-      await caller.told('message', () => replies(caller).length >= 4, PATIENCE_MS);
+      await caller.waitForEvent('message', () => replies(caller).length >= 4, PATIENCE_MS);
       expect(replies(caller).length).toBe(4);
       const cut = replies(caller).filter((m) => m.type === 'message' && m.interrupted);
       expect(cut).toEqual([]);
@@ -72,7 +76,7 @@ describe('a deployment under load', () => {
   }, 240_000);
 
   it('gives new calls to the new tasks', async () => {
-    const latecomers = await fleet.join(4);
+    const latecomers = await fleet.joinCallers(4);
     await connectAll(fleet, latecomers);
     await untilCalls(fresh, 4);
     await fleet.hangUp(latecomers);
@@ -81,7 +85,7 @@ describe('a deployment under load', () => {
 
   it('ends the old tasks with exit code 0 when their last call has ended', async () => {
     const job = (worker: WorkerProcess) =>
-      callers.filter((c) => worker.lines('call started').some((line) => line.call_id === c.job));
+      callers.filter((c) => worker.lines('call started').some((line) => line.call_id === c.jobId));
     const [first, second] = old as [WorkerProcess, WorkerProcess];
     await fleet.hangUp(job(first));
     expect((await first.exited).code).toBe(0);
@@ -101,13 +105,13 @@ describe('a deployment under load', () => {
     const other = fresh[1] as WorkerProcess;
     other.signal('SIGTERM');
     await other.exited;
-    const three = await fleet.join(3);
+    const three = await fleet.joinCallers(3);
     // It has taken calls before.
     const before = worker.lines('call accepted').length;
     await Promise.all(three.map((caller) => fleet.offer(caller)));
-    await worker.line(() => worker.lines('call accepted').length >= before + 3, PATIENCE_MS);
+    await worker.waitForLine(() => worker.lines('call accepted').length >= before + 3, PATIENCE_MS);
     worker.signal('SIGTERM');
-    for (const caller of three) expect(await caller.untilAgent(PATIENCE_MS)).toBeDefined();
+    for (const caller of three) expect(await caller.waitForAgent(PATIENCE_MS)).toBeDefined();
     await greeted(three);
     await askAll(fleet, three);
     await fleet.hangUp(three);
@@ -118,7 +122,7 @@ describe('a deployment under load', () => {
   it('says goodbye in a call that must be cut, and leaves in time', async () => {
     const env = { DRAIN_TIMEOUT_S: '10', END_CALL_TIMEOUT_S: '9' };
     const [worker] = (await fleet.startWorkers(1, {}, env)) as [WorkerProcess];
-    const [caller] = (await fleet.join(1)) as [RemoteCaller];
+    const [caller] = (await fleet.joinCallers(1)) as [RemoteCaller];
     await connectAll(fleet, [caller]);
     await greeted([caller]);
     const at = Date.now();
@@ -126,7 +130,7 @@ describe('a deployment under load', () => {
     worker.signal('SIGTERM');
     const heard = await caller.listen(at, 20_000);
     expect(heard?.heardMs).toBeGreaterThan(1_000);
-    expect(await caller.untilAlone(20_000)).toBe(true);
+    expect(await caller.waitForAgentToLeave(20_000)).toBe(true);
     const exit = await worker.exited;
     expect(exit.code).toBe(0);
     expect(exit.at - at).toBeLessThan(20_000);

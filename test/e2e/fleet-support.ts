@@ -2,11 +2,11 @@
 
 import { availableParallelism } from 'node:os';
 import { expect } from '@jest/globals';
+import { maxConcurrentCalls, unprotectedCalls } from '../../local/fleet/analysis.js';
 import { emfLines } from '../../local/fleet/emf.js';
 import type { Fleet } from '../../local/fleet/fleet.js';
-import type { Answer } from '../../local/fleet/light-caller.js';
+import type { HeardAnswer } from '../../local/fleet/light-caller.js';
 import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
-import { mostCalls, unprotected } from '../../local/fleet/report.js';
 import type { WorkerProcess } from '../../local/fleet/worker-process.js';
 import { emfMistake } from '../agent/telemetry/emf-schema.js';
 
@@ -19,13 +19,13 @@ export const SLOTS = availableParallelism() >= 4 ? 10 : 4;
 /** Offers all calls at once and waits until every one has its agent. */
 export async function connectAll(fleet: Fleet, callers: RemoteCaller[]): Promise<void> {
   const offers = await Promise.all(callers.map((caller) => fleet.offer(caller)));
-  const joined = await Promise.all(callers.map((caller) => caller.untilAgent(PATIENCE_MS)));
+  const joined = await Promise.all(callers.map((caller) => caller.waitForAgent(PATIENCE_MS)));
   expect(joined.filter((at) => at === undefined).length).toBe(0);
   expect(offers.length).toBe(callers.length);
 }
 
 /** Asks every caller's question at once; each must hear its answer, whole. */
-export async function askAll(fleet: Fleet, callers: RemoteCaller[]): Promise<Answer[]> {
+export async function askAll(fleet: Fleet, callers: RemoteCaller[]): Promise<HeardAnswer[]> {
   const answers = await Promise.all(callers.map((caller) => caller.ask(fleet.question, 30_000)));
   const heard = answers.filter((answer) => answer !== undefined);
   expect(heard.length).toBe(callers.length);
@@ -50,10 +50,10 @@ export function expectGoodCitizens(workers: WorkerProcess[], slots: number): voi
     const metrics = emfLines(worker.log);
     expect(metrics.length).toBeGreaterThan(0);
     expect(metrics.map(emfMistake).filter(Boolean)).toEqual([]);
-    expect(mostCalls(worker)).toBeLessThanOrEqual(slots);
-    expect(unprotected(worker)).toBe(0);
+    expect(maxConcurrentCalls(worker)).toBeLessThanOrEqual(slots);
+    expect(unprotectedCalls(worker)).toBe(0);
     // One JSON object a line, and in none of them a word of anybody or a number.
-    expect(worker.noise).toEqual([]);
+    expect(worker.nonJsonLines).toEqual([]);
     expect(JSON.stringify(worker.log)).not.toMatch(/lk\.pii|What time is it in Tokyo|\+15550100/);
   }
 }

@@ -42,13 +42,13 @@ afterAll(async () => {
 onlyWithChromium('what cannot work', () => {
   it('is said with what to do: no agent, wrong keys, no LiveKit, no server', async () => {
     await buildPage(quiet);
-    const livekit = await startLiveKitServer({ say: quiet });
+    const livekit = await startLiveKitServer({ onStatus: quiet });
     const { url, apiKey, apiSecret } = livekit;
     const name = 'a LiveKit server without an agent';
     const page = { kind: 'emulator', name, port: 0 } as const;
-    const right = await servePage({ ...page, line: { url, apiKey, apiSecret } });
-    const stopped = await servePage({ ...page, line: { url, apiKey, apiSecret } });
-    const wrong = await servePage({ ...page, line: { url, apiKey, apiSecret: 'x'.repeat(32) } });
+    const right = await servePage({ ...page, livekit: { url, apiKey, apiSecret } });
+    const stopped = await servePage({ ...page, livekit: { url, apiKey, apiSecret } });
+    const wrong = await servePage({ ...page, livekit: { url, apiKey, apiSecret: 'x'.repeat(32) } });
     const browser = await launch(chromium ?? '');
     try {
       const { page: tab } = await newPage(browser, right.url);
@@ -191,11 +191,11 @@ onlyWithChromium('in the middle of a call', () => {
       const parts: { stop(): Promise<void> }[] = [];
       const browser = await launch(chromium ?? '');
       try {
-        const line = await startLiveKitServer({ say: quiet });
-        parts.unshift(line);
+        const livekit = await startLiveKitServer({ onStatus: quiet });
+        parts.unshift(livekit);
         const url = (await emulator.line(/^ready /)).split(' ')[1] ?? '';
-        parts.unshift(await startWorkerProcess(line, { kind: 'emulator', url }));
-        const served = await servePage({ line, kind: 'emulator', name: 'refuses', port: 0 });
+        parts.unshift(await startWorkerProcess(livekit, { kind: 'emulator', url }));
+        const served = await servePage({ livekit, kind: 'emulator', name: 'refuses', port: 0 });
         parts.unshift(served);
         const { page } = await newPage(browser, served.url);
         await call(page);

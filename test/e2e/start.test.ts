@@ -6,14 +6,14 @@ import { Command } from './support.js';
 jest.setTimeout(180_000);
 
 describe('npm start', () => {
-  it('says what is where, serves calls of npm run converse, and leaves nothing behind after Ctrl-C', async () => {
+  it('says what is where, serves calls of npm run call, and leaves nothing behind after Ctrl-C', async () => {
     const start = new Command('start');
     await start.line(/^ready/);
     expect(await start.line(/LiveKit/)).toMatch(/ws:\/\/127\.0\.0\.1:\d+/);
 
-    const converse = new Command('converse');
-    expect({ code: await converse.exited, stderr: converse.stderr }).toMatchObject({ code: 0 });
-    expect(converse.stderr).toContain('calling the agent that `npm start` is running');
+    const call = new Command('call');
+    expect({ code: await call.exited, stderr: call.stderr }).toMatchObject({ code: 0 });
+    expect(call.stderr).toContain('calling the agent that `npm start` is running');
 
     const second = new Command('start');
     expect(await second.exited).toBe(2);
@@ -27,15 +27,15 @@ describe('npm start', () => {
   it('ends a call that is going on, and itself, when Ctrl-C is pressed', async () => {
     const start = new Command('start');
     await start.line(/^ready/);
-    const converse = new Command('converse');
-    await converse.line(/agent {2}\S/);
+    const call = new Command('call');
+    await call.line(/agent {2}\S/);
     const pressed = Date.now();
     start.interrupt();
     await start.exited;
     // The agent would wait two minutes for its callers elsewhere, and is killed here after 10 s.
     expect(Date.now() - pressed).toBeLessThan(9_000);
-    await converse.exited;
-    expect(converse.stderr + converse.stdout).toContain('the agent left the call');
+    await call.exited;
+    expect(call.stderr + call.stdout).toContain('the agent left the call');
     expect(await start.leftovers()).toEqual([]);
   });
 

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
-import { writeRecording } from '../../local/audio/wav.js';
+import { writeWav } from '../../local/audio/wav.js';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -23,7 +23,7 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
 }
 
 /** Not the developer's own `npm start`: what the tests start is found by the tests only. */
-const WORLD_FILE = join(mkdtempSync(join(tmpdir(), 'world-')), 'world.json');
+const DEV_STATE_FILE = join(mkdtempSync(join(tmpdir(), 'world-')), 'world.json');
 
 /** A command of the README, run as a person would, and findable with all it starts. */
 export class Command {
@@ -37,7 +37,7 @@ export class Command {
   constructor(script: string, args: string[] = [], env: NodeJS.ProcessEnv = {}) {
     this.#process = spawn('npm', ['run', '--silent', script, '--', ...args], {
       cwd: ROOT,
-      env: { ...cleanEnvironment(), WORLD_FILE, ...env, COMMAND_MARK: this.#mark },
+      env: { ...cleanEnvironment(), DEV_STATE_FILE, ...env, COMMAND_MARK: this.#mark },
       // A group of its own, like a job of a shell: signals reach it as from a terminal.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -105,7 +105,7 @@ const speech = new SpeechSynthesizer();
 export async function spoken(text: string, sampleRate = 48_000): Promise<string> {
   const voice = { locale: 'en-US', register: 'masculine' } as const;
   const file = join(mkdtempSync(join(tmpdir(), 'spoken-')), 'question.wav');
-  writeRecording(file, { sampleRate, samples: await speech.say(text, voice, sampleRate) });
+  writeWav(file, { sampleRate, samples: await speech.say(text, voice, sampleRate) });
   return file;
 }
 

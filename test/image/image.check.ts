@@ -10,11 +10,11 @@ import getPort from 'get-port';
 import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
 import { HEALTH_SCRIPT } from '../../lib/service/health-check.js';
 import { peakDb } from '../../local/audio/wav.js';
-import { Conversation, type Outcome } from '../../local/caller/call-runner.js';
+import { type CallOutcome, CallRunner } from '../../local/caller/call-runner.js';
 import { CALLER_RATE } from '../../local/caller/caller.js';
-import { startEmulatorProcess } from '../../local/dev/dev-environment.js';
+import { type EmulatorProcess, startEmulatorProcess } from '../../local/dev/emulator-process.js';
 import { type LiveKitServer, startLiveKitServer } from '../../local/livekit/server.js';
-import { Child } from '../../local/process/managed-process.js';
+import { ManagedProcess } from '../../local/process/managed-process.js';
 
 const image = process.argv[2] ?? 'nova-sonic-agent';
 const inImage = fileURLToPath(new URL('../../.ci/in-image', import.meta.url));
@@ -24,7 +24,7 @@ const READY_MS = 60_000;
 const shell = (script: string, ...variables: string[]) =>
   execFileSync(inImage, [image, ...variables, '--', 'sh', '-c', script], { encoding: 'utf8' });
 
-const say = (line: string) => process.stderr.write(`${line}\n`);
+const onStatus = (line: string) => process.stderr.write(`${line}\n`);
 
 test('it is Node 24, not root, on a read-only file system with a writable /tmp', () => {
   const [version, uid, root, tmp] = shell(
@@ -69,8 +69,8 @@ test('without settings it says what is missing and ends', () => {
 
 test('a call', async (context) => {
   let livekit: LiveKitServer;
-  let emulator: Awaited<ReturnType<typeof startEmulatorProcess>>;
-  let worker: Child;
+  let emulator: EmulatorProcess;
+  let worker: ManagedProcess;
   const lines: string[] = [];
   const healthPort = String(await getPort({ host: '127.0.0.1' }));
 
@@ -97,8 +97,8 @@ test('a call', async (context) => {
   };
 
   before(async () => {
-    livekit = await startLiveKitServer({ say });
-    emulator = await startEmulatorProcess({ say });
+    livekit = await startLiveKitServer({ onStatus });
+    emulator = await startEmulatorProcess({ onStatus });
     assert.equal(health('/tmp/a'), 'unhealthy');
     const environment = {
       LIVEKIT_URL: livekit.url,
@@ -115,21 +115,26 @@ test('a call', async (context) => {
       HEALTH_PORT: healthPort,
     };
     const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-    worker = new Child('worker', inImage, [image, ...variables, '--', 'node', 'dist/main.js'], {
-      onLine: (line) => lines.push(line),
-      graceMs: 30_000,
-    });
+    worker = new ManagedProcess(
+      'worker',
+      inImage,
+      [image, ...variables, '--', 'node', 'dist/main.js'],
+      {
+        onLine: (line) => lines.push(line),
+        graceMs: 30_000,
+      },
+    );
   });
 
   after(async () => {
     await worker?.stop();
-    await emulator?.child.stop();
+    await emulator?.process.stop();
     await livekit?.stop();
     await dispose();
   });
 
   await context.test('registers with a real LiveKit server, then is healthy', async () => {
-    await worker.line((line) => line.includes('"msg":"ready"'), READY_MS);
+    await worker.waitForLine((line) => line.includes('"msg":"ready"'), READY_MS);
     assert.equal(health('/tmp/a'), 'healthy');
   });
 
@@ -139,25 +144,25 @@ test('a call', async (context) => {
     const text = 'What time is it in Tokyo?';
     const samples = await speech.say(text, voice, CALLER_RATE);
     await speech.close();
-    const conversation = new Conversation(
+    const runner = new CallRunner(
       [{ name: text, recording: { sampleRate: CALLER_RATE, samples }, bargeIn: false }],
       30_000,
       (line) => step.diagnostic(line),
     );
-    let outcome: Outcome;
+    let outcome: CallOutcome;
     try {
-      outcome = await conversation.hold({ ...livekit });
+      outcome = await runner.run(livekit);
     } finally {
-      await conversation.hangUp();
+      await runner.hangUp();
     }
     assert.ok(outcome.turns[0]?.firstSoundAt, 'no answer was heard');
-    const peak = peakDb(conversation.recordings.agent.samples);
+    const peak = peakDb(runner.recordings.agent.samples);
     step.diagnostic(`peak of the agent's voice: ${peak.toFixed(1)} dBFS`);
     assert.ok(peak > -20, `${peak} dBFS`);
   });
 
   await context.test('says on its log what the call was', async () => {
-    const ended = await worker.line((line) => line.includes('"msg":"call ended"'), 15_000);
+    const ended = await worker.waitForLine((line) => line.includes('"msg":"call ended"'), 15_000);
     const summary = JSON.parse(ended) as Record<string, unknown>;
     for (const field of ['call_id', 'room', 'seconds', 'turns', 'cost_usd', 'end_reason']) {
       assert.ok(field in summary, `"call ended" has no ${field}: ${ended}`);

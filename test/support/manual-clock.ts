@@ -2,8 +2,6 @@
 
 import type { MonotonicClock } from '../../agent/src/clock.js';
 
-export { random } from '../../local/fleet/chance.js';
-
 /** A clock that a test moves: `pass` runs what falls due, in order, and lets promises settle in between. */
 export class ManualClock implements MonotonicClock {
   #now = 0;

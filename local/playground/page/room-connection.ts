@@ -18,8 +18,9 @@ import {
   type CallEvent,
   type SequencedCallEvent,
 } from '../../../agent/src/call/call-events.js';
-import type { Happening, Who } from '../state/call-state.js';
+import type { Happening } from '../state/call-state.js';
 import { InOrder } from '../state/reorder-buffer.js';
+import type { Speaker } from '../state/speaker.js';
 import type { Ticket } from './api.js';
 
 const TRANSCRIPTION_TOPIC = 'lk.transcription';
@@ -87,7 +88,7 @@ export class Line {
       this.#feed.take(seq, { at, message });
     });
     this.#room.registerTextStreamHandler(TRANSCRIPTION_TOPIC, async (reader, { identity }) => {
-      const who: Who = identity === this.#room.localParticipant.identity ? 'you' : 'agent';
+      const who: Speaker = identity === this.#room.localParticipant.identity ? 'you' : 'agent';
       const { attributes, id: streamId } = reader.info;
       const id = attributes?.['lk.segment_id'] ?? streamId;
       const at = Date.now();

@@ -4,6 +4,7 @@ import type { TokenCounts, TokenPrices } from 'livekit-plugin-nova-sonic/models'
 import type { CallEvent } from '../../../agent/src/call/call-events.js';
 import { type Clock, noClock, observed, toPage } from './clock-offset.js';
 import { bargedIn, heard, type Replies, replied } from './replies.js';
+import type { Speaker } from './speaker.js';
 import { marked, state, type Timeline } from './timeline.js';
 import { type Line, said, settled, toolEnded, toolStarted, typed } from './transcript.js';
 
@@ -11,7 +12,7 @@ import { type Line, said, settled, toolEnded, toolStarted, typed } from './trans
 export type Happening = { at: number } & (
   | { kind: 'feed'; message: CallEvent }
   /** Words as LiveKit brings them: `text` is all of the segment so far. */
-  | { kind: 'words'; who: Who; id: string; text: string; done: boolean }
+  | { kind: 'words'; who: Speaker; id: string; text: string; done: boolean }
   | { kind: 'typed'; id: string; text: string }
   /** The agent's sound began or ended in this page. */
   | { kind: 'sound'; audible: boolean }
@@ -20,8 +21,6 @@ export type Happening = { at: number } & (
   /** The agent has left the room, and said why. */
   | { kind: 'agent_left'; reason: string }
 );
-
-export type Who = 'you' | 'agent';
 
 /** All that the page knows about one call. Never changed: each happening makes a new one. */
 export interface CallRecord {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Who } from './call-state.js';
+import type { Speaker } from './speaker.js';
 
 /** A time in which somebody spoke; without `to` they still do. */
 export interface Span {
-  who: Who;
+  who: Speaker;
   from: number;
   to?: number;
 }
@@ -23,7 +23,7 @@ export interface Timeline {
 }
 
 /** Somebody began or stopped to speak; without `who`, everybody stopped. */
-export function state(timeline: Timeline, at: number, who?: Who, speaking = false): Timeline {
+export function state(timeline: Timeline, at: number, who?: Speaker, speaking = false): Timeline {
   const open = (span: Span) => span.to === undefined && (who === undefined || span.who === who);
   if (speaking && timeline.spans.some(open)) return timeline;
   if (speaking && who) return { ...timeline, spans: [...timeline.spans, { who, from: at }] };

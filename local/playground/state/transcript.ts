@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { CallEvent } from '../../../agent/src/call/call-events.js';
-import type { Who } from './call-state.js';
+import type { Speaker } from './speaker.js';
 
 /** What somebody said or typed. */
 export interface Caption {
   kind: 'caption';
   id: string;
-  who: Who;
+  who: Speaker;
   at: number;
   /** What was said, as far as is known. */
   text: string;
@@ -39,7 +39,7 @@ const fresh = { kind: 'caption', unsaid: '', interrupted: false, typed: false } 
 const FROM_HISTORY = 'history-';
 
 interface Words {
-  who: Who;
+  who: Speaker;
   id: string;
   text: string;
   done: boolean;
@@ -86,7 +86,7 @@ export function settled(
   message: Extract<CallEvent, { type: 'message' }>,
   at: number,
 ): readonly Line[] {
-  const who: Who = message.role === 'user' ? 'you' : 'agent';
+  const who: Speaker = message.role === 'user' ? 'you' : 'agent';
   const open = lines.filter(
     (line): line is Caption => line.kind === 'caption' && line.who === who && !line.settled,
   );

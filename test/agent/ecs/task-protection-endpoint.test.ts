@@ -3,7 +3,7 @@
 import { createServer } from 'node:http';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { ecsAgent } from '../../../agent/src/ecs/task-protection-endpoint.js';
-import { EcsAgentStandIn, type EcsBehaviour } from '../../../local/fleet/ecs-agent.js';
+import { EcsAgentStandIn, type EcsBehaviour } from '../../../local/fleet/ecs-agent-stand-in.js';
 
 const running: { stop(): Promise<unknown> }[] = [];
 afterEach(async () => {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from '@jest/globals';
+import seedrandom from 'seedrandom';
 import { TaskProtection } from '../../../agent/src/ecs/task-protection.js';
 import type {
   EcsAgent,
   ProtectionResult,
 } from '../../../agent/src/ecs/task-protection-endpoint.js';
-import { ManualClock, random, settle } from '../../support/manual-clock.js';
+import { ManualClock, settle } from '../../support/manual-clock.js';
 
 const MINUTE = 60_000;
 const blocked: ProtectionResult = { ok: false, reason: 'DEPLOYMENT_BLOCKED', rejected: true };
@@ -162,7 +163,7 @@ describe('TaskProtection', () => {
   it.each([1, 2, 3, 4, 5, 6, 7, 8])(
     'never leaves a live call without confirmed protection (trace %i)',
     async (seed) => {
-      const chance = random(seed);
+      const chance = seedrandom(String(seed));
       const { clock, ecs, protection } = setUp({ graceMs: 30_000 });
       let broken: unknown;
       ecs.answer = async (enabled) => {

@@ -4,7 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import wavefile from 'wavefile';
-import { endOfSound, peakDb, readRecording, writeRecording } from '../../../local/audio/wav.js';
+import { endOfSound, peakDb, readWav, writeWav } from '../../../local/audio/wav.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'recording-'));
 const tone = (sampleRate: number, seconds: number, amplitude = 16384) =>
@@ -22,7 +22,7 @@ function wav(name: string, channels: Int16Array[], sampleRate: number, depth = '
   return file;
 }
 
-describe('readRecording', () => {
+describe('readWav', () => {
   it.each([
     ['8 kHz', wav('8k.wav', [tone(8000, 1)], 8000)],
     ['44.1 kHz', wav('44k.wav', [tone(44_100, 1)], 44_100)],
@@ -30,7 +30,7 @@ describe('readRecording', () => {
     ['float', wav('float.wav', [tone(16_000, 1)], 16_000, '32f')],
     ['stereo', wav('stereo.wav', [tone(48_000, 1), tone(48_000, 1)], 48_000)],
   ])('reads %s as mono at the rate asked for', (_, file) => {
-    const { samples, sampleRate } = readRecording(file, 48_000);
+    const { samples, sampleRate } = readWav(file, 48_000);
     expect(sampleRate).toBe(48_000);
     expect(samples.length).toBeGreaterThan(47_000);
     expect(samples.length).toBeLessThan(49_000);
@@ -40,7 +40,7 @@ describe('readRecording', () => {
 
   it('mixes channels, so that sound on one side only is not lost', () => {
     const file = wav('right.wav', [new Int16Array(48_000), tone(48_000, 1)], 48_000);
-    expect(peakDb(readRecording(file, 48_000).samples)).toBeCloseTo(-12, 0);
+    expect(peakDb(readWav(file, 48_000).samples)).toBeCloseTo(-12, 0);
   });
 
   it.each([
@@ -57,15 +57,15 @@ describe('readRecording', () => {
     ],
   ])('says in one sentence that a file is %s', (_, file, message) => {
     writeFileSync(join(directory, 'broken.wav'), 'not a sound');
-    expect(() => readRecording(file, 48_000)).toThrow(message);
+    expect(() => readWav(file, 48_000)).toThrow(message);
   });
 });
 
 it('writes what it reads', () => {
   const samples = tone(48_000, 1);
   const file = join(directory, 'out.wav');
-  writeRecording(file, { samples, sampleRate: 48_000 });
-  expect(readRecording(file, 48_000).samples).toEqual(samples);
+  writeWav(file, { samples, sampleRate: 48_000 });
+  expect(readWav(file, 48_000).samples).toEqual(samples);
 });
 
 it('finds where the sound ends before trailing silence', () => {

@@ -30,22 +30,22 @@ afterEach(() => {
 });
 
 describe('checkBedrock', () => {
-  it('is content when a session opens, and leaves none open', async () => {
+  it('passes when a session opens, and leaves none open', async () => {
     const gone = emulator.next('gone');
     await checkBedrock();
     await gone;
     expect(emulator.sessions()).toEqual([]);
   });
 
-  it('says that there are no credentials, and how to get some', async () => {
+  it('reports missing credentials and how to get some', async () => {
     delete process.env.AWS_ACCESS_KEY_ID;
     delete process.env.AWS_SECRET_ACCESS_KEY;
     await expect(checkBedrock()).rejects.toThrow(/^There are no AWS credentials .*`aws sso login`/);
   });
 
-  it('says that the credentials are refused', async () => {
+  it('reports rejected credentials', async () => {
     process.env.AWS_SECRET_ACCESS_KEY = 'another';
-    await expect(checkBedrock()).rejects.toThrow(/^Bedrock refused your credentials .*renew them/);
+    await expect(checkBedrock()).rejects.toThrow(/^Bedrock rejected your credentials .*renew them/);
   });
 
   it.each<[Fault, RegExp]>([
@@ -53,10 +53,10 @@ describe('checkBedrock', () => {
       { kind: 'access-denied' },
       /^Access to amazon\.nova-2-sonic-v1:0 in us-west-2 is denied: .*bedrock:InvokeModel/,
     ],
-    [{ kind: 'throttle' }, /^Bedrock in us-west-2 has no free stream for you now .*AWS_REGION/],
+    [{ kind: 'throttle' }, /^Bedrock in us-west-2 has no free stream at the moment .*AWS_REGION/],
     [
       { kind: 'http', status: 404, type: 'ResourceNotFoundException', message: 'no such model' },
-      /^Bedrock in us-west-2 does not take amazon\.nova-2-sonic-v1:0 \(no such model\)/,
+      /^Bedrock in us-west-2 does not accept amazon\.nova-2-sonic-v1:0 \(no such model\)/,
     ],
   ])('turns %j into one sentence', async (fault, sentence) => {
     emulator.setFault(fault);

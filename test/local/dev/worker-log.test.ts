@@ -1,38 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from '@jest/globals';
-import { workerLines } from '../../../local/dev/worker-log.js';
+import { createWorkerLogFormatter } from '../../../local/dev/worker-log.js';
 
-describe("the worker's log in words", () => {
+describe('createWorkerLogFormatter', () => {
   const line = (level: number, msg: string, more: object = {}) =>
     JSON.stringify({ level, time: 1, pid: 2, ...more, msg });
 
-  it('has warnings and errors, with their reason', () => {
-    const words = workerLines();
-    expect(words(line(40, 'slow'))).toBe('the agent: slow');
-    expect(words(line(50, 'failed', { error: { message: 'no access', stack: 'at …' } }))).toBe(
+  it('shows warnings and errors with their cause', () => {
+    const format = createWorkerLogFormatter();
+    expect(format(line(40, 'slow'))).toBe('the agent: slow');
+    expect(format(line(50, 'failed', { error: { message: 'no access', stack: 'at …' } }))).toBe(
       'the agent: failed: no access',
     );
-    expect(words(line(50, 'error in the call', { error: 'gave up' }))).toBe(
+    expect(format(line(50, 'error in the call', { error: 'gave up' }))).toBe(
       'the agent: error in the call: gave up',
     );
   });
 
-  it('leaves out what is well, and metrics', () => {
-    const words = workerLines();
-    expect(words(line(30, 'ready'))).toBeUndefined();
-    expect(words('{"_aws":{"Timestamp":1},"ActiveCalls":0}')).toBeUndefined();
-    expect(words('  ')).toBeUndefined();
+  it('hides informational lines and metrics', () => {
+    const format = createWorkerLogFormatter();
+    expect(format(line(30, 'ready'))).toBeUndefined();
+    expect(format('{"_aws":{"Timestamp":1},"ActiveCalls":0}')).toBeUndefined();
+    expect(format('  ')).toBeUndefined();
   });
 
-  it('passes on what is no log line', () => {
-    expect(workerLines()('Segmentation fault')).toBe('Segmentation fault');
+  it('passes on lines that are not JSON', () => {
+    expect(createWorkerLogFormatter()('Segmentation fault')).toBe('Segmentation fault');
   });
 
-  it('says a warning once, an error each time', () => {
-    const words = workerLines();
-    expect([1, 2].map(() => words(line(40, 'slow')))).toEqual(['the agent: slow', undefined]);
-    expect([1, 2].map(() => words(line(50, 'failed')))).toEqual([
+  it('shows a warning once, an error every time', () => {
+    const format = createWorkerLogFormatter();
+    expect([1, 2].map(() => format(line(40, 'slow')))).toEqual(['the agent: slow', undefined]);
+    expect([1, 2].map(() => format(line(50, 'failed')))).toEqual([
       'the agent: failed',
       'the agent: failed',
     ]);

@@ -16,25 +16,25 @@ const script = (directory: string, name: string, body: string) => {
 function machine() {
   const home = mkdtempSync(join(tmpdir(), 'livekit-'));
   const bin = mkdtempSync(join(tmpdir(), 'bin-'));
-  const said: string[] = [];
+  const statuses: string[] = [];
   const env = { PATH: bin, HOME: home, XDG_CACHE_HOME: join(home, 'cache') };
-  return { bin, env, said, find: () => findLiveKitServer((line) => said.push(line), env) };
+  return { bin, env, statuses, find: () => findLiveKitServer((line) => statuses.push(line), env) };
 }
 
 describe('findLiveKitServer', () => {
-  it('takes livekit-server from the PATH before anything else', async () => {
+  it('prefers livekit-server on the PATH', async () => {
     const { bin, find } = machine();
     const server = script(bin, 'livekit-server', 'exit 0');
     script(bin, 'go', 'exit 1');
     expect(await find()).toEqual({ kind: 'binary', path: server });
   });
 
-  it('builds it with Go, says so, and takes what was built the next time', async () => {
-    const { bin, find, said, env } = machine();
+  it('builds it with Go, reports that, and uses the build the next time', async () => {
+    const { bin, find, statuses, env } = machine();
     script(bin, 'go', 'echo "$@" > "$GOBIN/../asked"; echo made > "$GOBIN/server"');
-    // The stand-in for Go ends at once; a real build is part of the end-to-end tests.
+    // This fake Go ends at once; the end-to-end tests run a real build.
     const first = await find();
-    expect(said[0]).toMatch(/building the LiveKit server v[\d.]+ with Go/);
+    expect(statuses[0]).toMatch(/building the LiveKit server v[\d.]+ with Go/);
     expect(first.kind).toBe('binary');
     const path = first.kind === 'binary' ? first.path : '';
     expect(readFileSync(path, 'utf8')).toBe('made\n');
@@ -42,13 +42,15 @@ describe('findLiveKitServer', () => {
 
     script(bin, 'go', 'exit 1');
     expect(await find()).toEqual(first);
-    expect(said).toHaveLength(1);
+    expect(statuses).toHaveLength(1);
   });
 
-  it('leaves no half-built server when Go fails, and says what Go said', async () => {
+  it('leaves no half-built server when Go fails, and shows the output of Go', async () => {
     const { bin, find, env } = machine();
     script(bin, 'go', 'echo "module not found" >&2; exit 1');
-    await expect(find()).rejects.toThrow(/install livekit-server yourself[\s\S]*module not found/);
+    await expect(find()).rejects.toThrow(
+      /install livekit-server and put it on the PATH instead[\s\S]*module not found/,
+    );
     expect(
       existsSync(join(env.XDG_CACHE_HOME, 'nova-sonic-livekit', 'livekit-server-v1.13.5')),
     ).toBe(false);
@@ -60,7 +62,7 @@ describe('findLiveKitServer', () => {
     expect(await find()).toEqual({ kind: 'docker' });
   });
 
-  it('names the three ways when there is none, also when Docker has no engine', async () => {
+  it('names the three options when there is none, even if Docker has no engine', async () => {
     const { bin, find } = machine();
     script(bin, 'docker', 'exit 1');
     await expect(find()).rejects.toThrow(/install livekit-server .*, or Go .*, or Docker/);

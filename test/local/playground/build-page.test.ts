@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { execa } from 'execa';
-import { takePlace } from '../../../local/playground/build-page.js';
+import { replaceDirectory } from '../../../local/playground/build-page.js';
 
 const BUILD = fileURLToPath(new URL('../../../local/playground/build-page.ts', import.meta.url));
 
@@ -21,7 +21,7 @@ describe('a page that was built', () => {
     const room = mkdtempSync(join(tmpdir(), 'place-'));
     const place = join(room, 'dist');
     for (const content of ['first', 'second']) {
-      takePlace(folder(join(room, content), content), place);
+      replaceDirectory(folder(join(room, content), content), place);
       expect(readFileSync(join(place, 'index.html'), 'utf8')).toBe(content);
     }
     expect(readdirSync(room)).toEqual(['dist']);
@@ -31,12 +31,12 @@ describe('a page that was built', () => {
     const room = mkdtempSync(join(tmpdir(), 'place-'));
     const program = `
       import { mkdirSync, writeFileSync, rmSync } from 'node:fs';
-      import { takePlace } from ${JSON.stringify(BUILD)};
+      import { replaceDirectory } from ${JSON.stringify(BUILD)};
       for (let i = 0; i < 300; i++) {
         const fresh = ${JSON.stringify(room)} + '/fresh-' + process.pid + '-' + i;
         mkdirSync(fresh);
         writeFileSync(fresh + '/index.html', 'page');
-        takePlace(fresh, ${JSON.stringify(join(room, 'dist'))});
+        replaceDirectory(fresh, ${JSON.stringify(join(room, 'dist'))});
         rmSync(fresh, { recursive: true, force: true });
       }`;
     const build = () =>

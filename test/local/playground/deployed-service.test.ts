@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// `npm run talk` against a stand-in of the two AWS APIs that it asks, as a person would run it.
+// Runs `npm run playground` as a user would, against a stand-in for the two AWS APIs that it calls.
 
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { readStack } from '../../../local/playground/deployed-service.js';
+import { readDeployedService } from '../../../local/playground/deployed-service.js';
 import { Command } from '../../e2e/support.js';
 
 jest.setTimeout(60_000);
@@ -95,12 +95,12 @@ function environment(): Record<string, string> {
   };
 }
 
-/** What `readStack` says when it refuses. */
+/** What `readDeployedService` says when it refuses. */
 async function refusal(stack = 'voice-agent'): Promise<string> {
   const before = process.env;
   process.env = { ...before, ...environment() };
   try {
-    await readStack({ stack, region: 'us-east-1' });
+    await readDeployedService({ stack, region: 'us-east-1' });
   } catch (error) {
     return (error as Error).message;
   } finally {
@@ -110,12 +110,13 @@ async function refusal(stack = 'voice-agent'): Promise<string> {
 }
 
 const STACK = ['--stack', 'voice-agent', '--region', 'us-east-1'];
-const talk = (args: string[], env = {}) => new Command('talk', args, { ...environment(), ...env });
+const playground = (args: string[], env = {}) =>
+  new Command('playground', args, { ...environment(), ...env });
 
-describe('npm run talk', () => {
+describe('npm run playground', () => {
   it('serves the page for a stack, and shows no secret', async () => {
-    const command = talk([...STACK, '--port', '0']);
-    const link = /http:\/\/127\.0\.0\.1:\d+/.exec(await command.line(/Talk to it/))?.[0] ?? '';
+    const command = playground([...STACK, '--port', '0']);
+    const link = /http:\/\/127\.0\.0\.1:\d+/.exec(await command.line(/to talk to it/))?.[0] ?? '';
     const target = await (await fetch(`${link}/api/target`)).json();
     expect(target).toEqual({
       kind: 'stack',
@@ -132,14 +133,14 @@ describe('npm run talk', () => {
   });
 
   it('has a help', async () => {
-    const command = talk(['--help']);
+    const command = playground(['--help']);
     expect(await command.exited).toBe(0);
     expect(command.stdout).toMatch(/--stack <name>[\s\S]*--region[\s\S]*--profile[\s\S]*--port/);
   });
 
   it('says in one sentence that there are no credentials', async () => {
     const none = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' };
-    const command = talk(STACK, none);
+    const command = playground(STACK, none);
     expect(await command.exited).toBe(2);
     expect(command.stderr.trim()).toBe(
       'There are no AWS credentials on this machine: run `aws configure` or `aws sso login`, or give a profile with --profile.',
@@ -148,14 +149,14 @@ describe('npm run talk', () => {
 
   it('says in one sentence that there is no such stack', async () => {
     expect(await refusal('voice-agnet')).toBe(
-      'There is no stack named voice-agnet in us-east-1: `aws cloudformation list-stacks --region us-east-1` shows those that there are; another Region is given with --region.',
+      'There is no stack named voice-agnet in us-east-1: `aws cloudformation list-stacks --region us-east-1` lists the stacks there, and --region selects another Region.',
     );
   });
 
   it('says in one sentence what the credentials may not', async () => {
     denied = true;
     expect(await refusal()).toBe(
-      'Your AWS credentials may not read the stack voice-agent: they need cloudformation:DescribeStacks.',
+      'Your AWS credentials are not allowed to read the stack voice-agent: they need cloudformation:DescribeStacks.',
     );
   });
 
@@ -187,7 +188,7 @@ describe('npm run talk', () => {
     [
       'without an address',
       JSON.stringify({ ...KEYS, LIVEKIT_URL: 'livekit' }),
-      /^LIVEKIT_URL in the secret \S+ is no address: it looks like wss:[^\n]*$/,
+      /^LIVEKIT_URL in the secret \S+ is not a URL such as wss:[^\n]*$/,
     ],
   ])('says in one sentence what is wrong with a secret %s', async (_, text, sentence) => {
     secret = text;

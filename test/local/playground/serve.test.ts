@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TokenVerifier } from 'livekit-server-sdk';
 import { type PageServer, portForPage, servePage } from '../../../local/playground/serve.js';
 
-const line = {
+const livekit = {
   url: 'wss://example.livekit.cloud',
   apiKey: 'key',
   apiSecret: 'secret-of-32-characters-at-least',
@@ -15,7 +15,13 @@ describe("the page's server", () => {
   let server: PageServer;
 
   beforeAll(async () => {
-    server = await servePage({ line, kind: 'stack', name: 'my-stack', agentName: 'ada', port: 0 });
+    server = await servePage({
+      livekit,
+      kind: 'stack',
+      name: 'my-stack',
+      agentName: 'ada',
+      port: 0,
+    });
   });
   afterAll(() => server.stop());
 
@@ -47,9 +53,9 @@ describe("the page's server", () => {
     const { status, body } = await call({ origin: server.url });
     expect(status).toBe(200);
     const { url, token, room } = JSON.parse(body) as { url: string; token: string; room: string };
-    expect(url).toBe(line.url);
-    expect(body).not.toContain(line.apiSecret);
-    const claims = await new TokenVerifier(line.apiKey, line.apiSecret).verify(token);
+    expect(url).toBe(livekit.url);
+    expect(body).not.toContain(livekit.apiSecret);
+    const claims = await new TokenVerifier(livekit.apiKey, livekit.apiSecret).verify(token);
     expect(claims.video).toEqual({
       room,
       roomJoin: true,
@@ -120,7 +126,7 @@ describe("the page's server", () => {
     expect(JSON.parse(body)).toEqual({
       kind: 'stack',
       name: 'my-stack',
-      livekit: line.url,
+      livekit: livekit.url,
       agentName: 'ada',
     });
   });
@@ -128,7 +134,7 @@ describe("the page's server", () => {
   it('says in one sentence that its port is taken', async () => {
     const port = Number(new URL(server.url).port);
     const sentence = `Port ${port} is taken: give another one with --port.`;
-    await expect(servePage({ line, kind: 'stack', name: '', port })).rejects.toThrow(sentence);
+    await expect(servePage({ livekit, kind: 'stack', name: '', port })).rejects.toThrow(sentence);
     // Commands ask before they start anything.
     await expect(portForPage(port)).rejects.toThrow(sentence);
     expect(await portForPage()).toBeGreaterThanOrEqual(3000);

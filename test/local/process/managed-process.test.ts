@@ -4,15 +4,17 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { Child } from '../../../local/process/managed-process.js';
+import { ManagedProcess } from '../../../local/process/managed-process.js';
 
 const node = process.execPath;
-const LEASH = fileURLToPath(new URL('../../../local/process/kill-with-parent.js', import.meta.url));
-/** Prints its own pid, then goes on for ever; with `stubborn` it ignores SIGTERM. */
+const KILL_WITH_PARENT = fileURLToPath(
+  new URL('../../../local/process/kill-with-parent.js', import.meta.url),
+);
+/** Prints its own pid, then runs until it is killed; with `stubborn` it ignores SIGTERM. */
 const program = (stubborn = false) =>
   `${stubborn ? "process.on('SIGTERM', () => {});" : ''} console.log('pid ' + process.pid); setInterval(() => {}, 1000);`;
 
-const gone = async (pid: number) => {
+const hasEnded = async (pid: number) => {
   const deadline = Date.now() + 10_000;
   for (;;) {
     try {
@@ -27,42 +29,48 @@ const gone = async (pid: number) => {
 
 const pidOf = (line: string) => Number(line.split(' ')[1]);
 
-describe('Child', () => {
-  it('gives the first line that fits, also when it was written before anyone asked', async () => {
-    const child = new Child('talker', node, ['-e', "console.log('a'); console.log('ready 1')"]);
+describe('ManagedProcess', () => {
+  it('resolves with the first matching line, even one written before the wait', async () => {
+    const child = new ManagedProcess('talker', node, [
+      '-e',
+      "console.log('a'); console.log('ready 1')",
+    ]);
     await child.exited;
-    expect(await child.line((line) => line.startsWith('ready'), 1000)).toBe('ready 1');
+    expect(await child.waitForLine((line) => line.startsWith('ready'), 1000)).toBe('ready 1');
   });
 
   it('fails with the last lines when the program ends before it is ready', async () => {
-    const child = new Child('quitter', node, ['-e', "console.error('no disk'); process.exit(3)"]);
-    await expect(child.line((line) => line === 'ready', 10_000)).rejects.toThrow(
+    const child = new ManagedProcess('quitter', node, [
+      '-e',
+      "console.error('no disk'); process.exit(3)",
+    ]);
+    await expect(child.waitForLine((line) => line === 'ready', 10_000)).rejects.toThrow(
       /quitter ended with code 3:\nno disk/,
     );
   });
 
-  it('is gone after stop()', async () => {
-    const child = new Child('sleeper', node, ['-e', program()]);
-    const pid = pidOf(await child.line((line) => line.startsWith('pid'), 10_000));
+  it('has ended after stop()', async () => {
+    const child = new ManagedProcess('sleeper', node, ['-e', program()]);
+    const pid = pidOf(await child.waitForLine((line) => line.startsWith('pid'), 10_000));
     await child.stop();
-    expect(await gone(pid)).toBe(true);
+    expect(await hasEnded(pid)).toBe(true);
   });
 
-  it('is killed when it does not end in its grace time', async () => {
-    const child = new Child('stubborn', node, ['-e', program(true)], { graceMs: 200 });
-    const pid = pidOf(await child.line((line) => line.startsWith('pid'), 10_000));
+  it('is killed when it does not end within its grace time', async () => {
+    const child = new ManagedProcess('stubborn', node, ['-e', program(true)], { graceMs: 200 });
+    const pid = pidOf(await child.waitForLine((line) => line.startsWith('pid'), 10_000));
     await child.stop();
-    expect(await gone(pid)).toBe(true);
+    expect(await hasEnded(pid)).toBe(true);
   });
 
-  it('ends when the process that started it is killed outright', async () => {
-    // The parent holds the leash's standard input, as Child does, and is then killed with no chance to clean up.
+  it('ends when its parent process is killed', async () => {
+    // The parent holds the standard input of kill-with-parent.js, as ManagedProcess does, and cannot clean up.
     const parent = spawn(node, [
       '-e',
-      `require('node:child_process').spawn(process.execPath, [${JSON.stringify(LEASH)}, process.execPath, '-e', ${JSON.stringify(program())}], { stdio: ['pipe', 'inherit', 'inherit'] }); setInterval(() => {}, 1000)`,
+      `require('node:child_process').spawn(process.execPath, [${JSON.stringify(KILL_WITH_PARENT)}, process.execPath, '-e', ${JSON.stringify(program())}], { stdio: ['pipe', 'inherit', 'inherit'] }); setInterval(() => {}, 1000)`,
     ]);
     const [line] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string];
     parent.kill('SIGKILL');
-    expect(await gone(pidOf(line))).toBe(true);
+    expect(await hasEnded(pidOf(line))).toBe(true);
   });
 });

@@ -3,19 +3,8 @@
 
 type Json = Record<string, unknown>;
 
+import seedrandom from 'seedrandom';
 import * as says from './server-events.js';
-
-/** A small seeded generator (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 /** One step of a conversation: an event of the service, or something that the test does. */
 export type Step =
@@ -45,7 +34,7 @@ export const replyOf = (content: string): number =>
   Buffer.from(content, 'base64').readInt16LE(0) - 1;
 
 export function shuffledConversation(seed: number): { steps: Step[]; expected: Expected } {
-  const random = seeded(seed);
+  const random = seedrandom(String(seed));
   const chance = (p: number) => random() < p;
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
   const steps: Step[] = [];

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import {
+  type AudioSource,
+  LocalAudioTrack,
+  type LocalTrackPublication,
+  type Room,
+  TrackPublishOptions,
+  TrackSource,
+} from '@livekit/rtc-node';
+import { AccessToken } from 'livekit-server-sdk';
+import { CALL_EVENTS_TOPIC, type CallEvent } from '../../agent/src/call/call-events.js';
+import type { LiveKitConnection } from '../livekit/connection.js';
+
+export interface JoinOptions {
+  /** Name of the room; the token is valid for this room only. */
+  name: string;
+  identity: string;
+  /** Called with each event that the agent publishes about the call, in order. */
+  onCallEvent: (event: CallEvent) => void;
+}
+
+/** Joins a room as a caller and listens to the events that the agent publishes. */
+export async function joinRoom(
+  room: Room,
+  { url, apiKey, apiSecret }: LiveKitConnection,
+  { name, identity, onCallEvent }: JoinOptions,
+): Promise<void> {
+  const token = new AccessToken(apiKey, apiSecret, { identity, ttl: '1h' });
+  token.addGrant({ room: name, roomJoin: true, canPublish: true, canSubscribe: true });
+  room.registerTextStreamHandler(CALL_EVENTS_TOPIC, async (reader) => {
+    // A stream that is still arriving when the caller hangs up is never complete.
+    const text = await reader.readAll().catch(() => undefined);
+    if (text !== undefined) onCallEvent(JSON.parse(text) as CallEvent);
+  });
+  await room.connect(url, await token.toJwt(), { autoSubscribe: true, dynacast: false });
+}
+
+/** Publishes an audio source as the caller's microphone. */
+export async function publishMicrophone(
+  room: Room,
+  source: AudioSource,
+): Promise<LocalTrackPublication | undefined> {
+  const track = LocalAudioTrack.createAudioTrack('microphone', source);
+  const options = new TrackPublishOptions();
+  options.source = TrackSource.SOURCE_MICROPHONE;
+  return room.localParticipant?.publishTrack(track, options);
+}

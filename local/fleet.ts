@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import './command/silence-warnings.js';
+import { availableParallelism } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import pc from 'picocolors';
+import { isEntryPoint, logStatus, runCommand } from './command/run-command.js';
+import { Fleet } from './fleet/fleet.js';
+import { type CallResult, placeCall } from './fleet/fleet-call.js';
+import { CHAOS_ENV, FlakyEcsAgent, runProtectionChaos } from './fleet/protection-chaos.js';
+import { callTable, chaosTable, metricTable, workerTable } from './fleet/report.js';
+
+/** A call with both its sides, LiveKit and the emulator takes a fifth of a core (x86); starting it, half a second. */
+const CALLS_PER_CORE = 4;
+/** Lets the processes finish starting, so that the figures are those of the calls alone. */
+const SETTLE_MS = 2_000;
+const STATUS_INTERVAL_MS = 5_000;
+const PATIENCE_MS = 300_000;
+
+interface FleetCommandOptions {
+  calls: number;
+  workers: number;
+  slots: number;
+  turns: number;
+  every?: number;
+  regions: string;
+  streams: number;
+  protection?: number;
+  seed: number;
+}
+
+/** The options of `npm run fleet`; nothing runs before they are parsed. */
+export function createProgram(): Command {
+  return new Command('npm run fleet --')
+    .description(
+      'Runs a fleet on this machine: a LiveKit server, workers, and callers with audio, all calls offered at once.',
+    )
+    .option('--calls <count>', 'calls', parseCount, 40)
+    .option('--workers <count>', 'worker processes, each like one Fargate task', parseCount, 3)
+    .option('--slots <count>', 'calls that one worker takes', parseCount, 10)
+    .option(
+      '--turns <count>',
+      'questions in each call; with 0 the callers only listen to the greeting, which needs little CPU',
+      parseWholeFrom(0),
+      2,
+    )
+    .option(
+      '--every <seconds>',
+      'start one call after another, this far apart; each stays until the last has started',
+      parseSeconds,
+    )
+    .option('--regions <list>', 'Bedrock Regions in order, comma-separated', 'us-east-1,us-west-2')
+    .option(
+      '--protection <steps>',
+      'run the task-protection test instead: start or end a call at each step while ECS requests fail',
+      parseCount,
+    )
+    .option('--seed <number>', 'seed of the random choices of --protection', parseCount, 7)
+    .option(
+      '--streams <count>',
+      'concurrent streams that the emulator allows in each Region',
+      parseCount,
+      20,
+    );
+}
+
+async function runFleet(
+  options: FleetCommandOptions,
+  interrupted: Promise<undefined>,
+): Promise<undefined> {
+  const startedAt = Date.now();
+  const fleet = await Fleet.start({
+    callsPerTask: options.slots,
+    regions: options.regions.split(','),
+    streamsPerRegion: options.streams,
+    onStatus: logStatus,
+  });
+  try {
+    const { protection, seed } = options;
+    const run = protection
+      ? runChaos(fleet, protection, seed)
+      : runCalls(fleet, options, startedAt);
+    await Promise.race([run, interrupted]);
+  } finally {
+    await fleet.stop();
+  }
+}
+
+async function runChaos(fleet: Fleet, steps: number, seed: number): Promise<void> {
+  const ecs = new FlakyEcsAgent(seed);
+  logStatus('starting a worker');
+  const [worker] = await fleet.startWorkers(1, ecs, CHAOS_ENV);
+  if (!worker) return;
+  logStatus(
+    `starting and ending ${steps} calls at random; four in ten requests to ECS fail (seed ${seed})`,
+  );
+  const onStep = (step: number, live: number) => {
+    if (step > 0 && step % 25 === 0) logStatus(`  step ${step}, ${live} calls`);
+  };
+  const report = await runProtectionChaos(fleet, worker, ecs, { steps, seed, onStep });
+  worker.signal('SIGTERM');
+  const { code } = await worker.exited;
+  process.stdout.write(`\n${chaosTable(report)}\nExit code of the worker: ${code}.\n`);
+  if (report.unprotectedCalls > 0) throw new Error('A call was live without task protection.');
+}
+
+async function runCalls(
+  fleet: Fleet,
+  options: FleetCommandOptions,
+  startedAt: number,
+): Promise<void> {
+  const { calls, workers, slots, turns } = options;
+  const concurrent = Math.min(calls, workers * slots);
+  const cores = availableParallelism();
+  const overloaded = turns > 0 && concurrent > cores * CALLS_PER_CORE;
+  if (overloaded)
+    logStatus(
+      pc.yellow(
+        `${concurrent} talking calls at once need about ${Math.ceil(concurrent / CALLS_PER_CORE)} cores, and this machine has ${cores}: expect choppy audio and late or missing answers.`,
+      ),
+    );
+  logStatus(`starting ${workers} workers with ${slots} slots each`);
+  await fleet.startWorkers(workers);
+  const seconds = Math.round((Date.now() - startedAt) / 1000);
+  logStatus(`all slots have an idle process after ${seconds} s; ${calls} callers join`);
+  const results = await offerCalls(fleet, options);
+  await Promise.all(
+    fleet.workers.map((worker) => worker.waitUntil((health) => health.calls === 0, 30_000)),
+  );
+  logStatus('stopping the workers');
+  for (const worker of fleet.workers) worker.signal('SIGTERM');
+  const exits = await Promise.all(fleet.workers.map((worker) => worker.exited));
+
+  const done = results.filter((result) => result !== undefined);
+  const firstOffer = done.filter((result) => result.offers === 1).length;
+  const unanswered = done.reduce((sum, result) => sum + result.unanswered, 0);
+  process.stdout.write(
+    [
+      '',
+      workerTable(fleet.workers),
+      callTable(done),
+      metricTable(fleet.workers, done),
+      `${firstOffer} of ${calls} calls were accepted at once, ${done.length - firstOffer} after a rejection, ${calls - done.length} never.`,
+      `${unanswered} questions got no answer. Exit codes of the workers: ${exits.map(({ code }) => code).join(', ')}.`,
+      '',
+    ].join('\n'),
+  );
+  if (unanswered > 0 || done.length < calls)
+    throw new Error(
+      `Not every call was answered${overloaded ? `; ${cores} cores are too few for ${concurrent} calls at once` : ''}.`,
+    );
+}
+
+async function offerCalls(
+  fleet: Fleet,
+  { calls, turns, every }: FleetCommandOptions,
+): Promise<(CallResult | undefined)[]> {
+  const callers = await fleet.joinCallers(calls);
+  await delay(SETTLE_MS);
+  const states = new Map<object, string>();
+  const count = (...wanted: string[]) =>
+    [...states.values()].filter((state) => wanted.includes(state)).length;
+  const ticker = setInterval(() => {
+    const waiting = count('offered', 'rejected');
+    logStatus(`  ${count('talking')} talking, ${waiting} waiting, ${count('done')} done`);
+  }, STATUS_INTERVAL_MS);
+  logStatus(every ? `offering a call every ${every} s` : 'offering all calls at once');
+  const interval = (every ?? 0) * 1000;
+  const allStarted = delay(interval * calls);
+  return Promise.all(
+    callers.map(async (caller, i) => {
+      await delay(interval * i);
+      return placeCall(fleet, caller, {
+        turns,
+        patienceMs: PATIENCE_MS,
+        stayUntil: allStarted,
+        onChange: (state) => states.set(caller, state),
+      });
+    }),
+  ).finally(() => clearInterval(ticker));
+}
+
+function parseWholeFrom(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < min)
+      throw new InvalidArgumentError(`give a whole number from ${min}.`);
+    return value;
+  };
+}
+
+function parseCount(text: string): number {
+  return parseWholeFrom(1)(text);
+}
+
+function parseSeconds(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('give a number above 0.');
+  return value;
+}
+
+if (isEntryPoint(import.meta.url)) {
+  const options = createProgram().parse().opts<FleetCommandOptions>();
+  await runCommand((interrupted) => runFleet(options, interrupted));
+}
