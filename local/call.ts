@@ -12,7 +12,7 @@ import { peakDb, readWav, writeWav } from './audio/wav.js';
 import { type CallOutcome, CallRunner, type Question } from './caller/call-runner.js';
 import { CALLER_RATE } from './caller/caller.js';
 import { latencyTable } from './caller/latency-table.js';
-import { isEntryPoint, logStatus, runCommand } from './command/run-command.js';
+import { isEntryPoint, logStatus, runCommand, warnRenamedScript } from './command/run-command.js';
 import { checkBedrock } from './dev/bedrock-check.js';
 import { startDevEnvironment } from './dev/dev-environment.js';
 import { findRunningEnvironment } from './dev/state-file.js';
@@ -25,7 +25,7 @@ const LOG_LINES = 20;
 
 interface CallOptions {
   out: string;
-  bargeIn: number[];
+  bargeIn?: number[];
   patience: number;
   bedrock?: 'emulator' | 'aws';
   scenario?: string;
@@ -49,7 +49,6 @@ export function createProgram(): Command {
       '--barge-in <n>',
       'speak recording n while the previous reply is playing (repeatable)',
       parseBargeIn,
-      [] as number[],
     )
     .option('--patience <seconds>', 'how long to wait for a reply to start', parseSeconds, 20)
     .addOption(
@@ -72,7 +71,7 @@ async function call(
   interrupted: Promise<undefined>,
 ): Promise<number> {
   const options: CallOptions = { ...given, out: given.out ?? defaultOut() };
-  const questions = await loadQuestions(recordings, options.bargeIn);
+  const questions = await loadQuestions(recordings, options.bargeIn ?? []);
   const ownEnvironment = options.bedrock || options.scenario || options.record;
   const running = ownEnvironment ? undefined : await findRunningEnvironment();
   if (running) logStatus('calling the agent that `npm start` is running');
@@ -172,7 +171,7 @@ function fail(reason: string): never {
   throw new Error(reason);
 }
 
-function parseBargeIn(value: string, previous: number[]): number[] {
+function parseBargeIn(value: string, previous: number[] = []): number[] {
   const n = Number(value);
   if (!Number.isInteger(n) || n < 2)
     throw new InvalidArgumentError('give the number of a recording, 2 or higher.');
@@ -186,6 +185,7 @@ function parseSeconds(value: string): number {
 }
 
 if (isEntryPoint(import.meta.url)) {
+  warnRenamedScript();
   const program = createProgram().parse();
   await runCommand((interrupted) => call(program.args, program.opts(), interrupted));
 }

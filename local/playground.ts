@@ -3,7 +3,13 @@
 import './command/silence-warnings.js';
 import { Command } from 'commander';
 import pc from 'picocolors';
-import { isEntryPoint, logStatus, parsePort, runCommand } from './command/run-command.js';
+import {
+  isEntryPoint,
+  logStatus,
+  parsePort,
+  runCommand,
+  warnRenamedScript,
+} from './command/run-command.js';
 import { buildPage } from './playground/build-page.js';
 import { readDeployedService } from './playground/deployed-service.js';
 import { portForPage, servePage } from './playground/serve.js';
@@ -62,6 +68,7 @@ async function playground(
 }
 
 if (isEntryPoint(import.meta.url)) {
+  warnRenamedScript();
   const options = createProgram().parse().opts<PlaygroundOptions>();
   await runCommand((interrupted) => playground(options, interrupted));
 }

@@ -6,7 +6,10 @@ import { InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
 
 /** Scripts of package.json under their old names, which still work. */
-const RENAMED_SCRIPTS: Record<string, string> = { converse: 'call', talk: 'playground' };
+const RENAMED_SCRIPTS = new Map([
+  ['converse', 'call'],
+  ['talk', 'playground'],
+]);
 
 /** Reports progress on standard error, apart from the result that a command prints on standard output. */
 export function logStatus(line: string): void {
@@ -32,7 +35,7 @@ export function isEntryPoint(moduleUrl: string): boolean {
  * @param script Default: the script that npm runs.
  */
 export function warnRenamedScript(script = process.env.npm_lifecycle_event): void {
-  const renamed = script && RENAMED_SCRIPTS[script];
+  const renamed = script && RENAMED_SCRIPTS.get(script);
   if (renamed) logStatus(`\`npm run ${script}\` is now \`npm run ${renamed}\``);
 }
 
@@ -52,7 +55,6 @@ export async function runCommand(
         resolve(undefined);
       });
   });
-  warnRenamedScript();
   try {
     const code = (await command(interrupted)) ?? 0;
     process.exit(signals > 0 ? 130 : code);
