@@ -72,7 +72,11 @@ interface StartTimes {
 }
 
 /** The start of the stream that was opened at `openingAt`, from the emulator's record. */
-function startTimes(events: readonly EmulatorEvent[], openingAt: number, joinedAt: number): StartTimes {
+function startTimes(
+  events: readonly EmulatorEvent[],
+  openingAt: number,
+  joinedAt: number,
+): StartTimes {
   const received = events.filter((e) => e.direction === 'in' && e.time >= openingAt);
   const audioStart = received.find((e) => e.name === 'contentStart' && e.event.type === 'AUDIO');
   const firstAudio = received.find((e) => e.name === 'audioInput');

@@ -105,7 +105,10 @@ describe('when something breaks, the rest goes on', () => {
     expect(await asked(first)).toEqual(['us-east-1', 'us-west-2']);
     expect(await asked(second)).toEqual(['us-west-2']);
     await askAll(fleet, [first, second]);
-    const rests = await worker.waitForLine((line) => line.msg === 'region cooldowns changed', PATIENCE_MS);
+    const rests = await worker.waitForLine(
+      (line) => line.msg === 'region cooldowns changed',
+      PATIENCE_MS,
+    );
     const rest = (rests.cooldown_ms as Record<string, number>)['us-east-1'] ?? 0;
     expect(rest).toBeGreaterThan(0);
     const over = (rests.time ?? 0) + rest - Date.now();

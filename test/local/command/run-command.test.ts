@@ -3,7 +3,9 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { parsePort, warnRenamedScript } from '../../../local/command/run-command.js';
 
-afterEach(() => jest.restoreAllMocks());
+afterEach(() => {
+  jest.restoreAllMocks();
+});
 
 describe('warnRenamedScript', () => {
   const linesFor = (script: string) => {
