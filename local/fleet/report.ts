@@ -103,7 +103,8 @@ export function metricTable(workers: WorkerProcess[], calls: CallResult[]): stri
   row('CallsRejected');
   row('CallDuration', `${round(seconds)} (since the offer)`);
   row('Turns', replies);
-  for (const name of ['Throttles', 'Failovers', 'StreamErrors', 'JobCrashes', 'EstimatedCostUsd']) row(name);
+  for (const name of ['Throttles', 'Failovers', 'StreamErrors', 'JobCrashes', 'EstimatedCostUsd'])
+    row(name);
   return table.toString();
 }
 
