@@ -91,10 +91,10 @@ class ObservedRealtimeModel extends RealtimeModel {
     super({
       region: config.regions,
       inputChunkMs: FRAME_MS,
-      retry: { restsUntil: lifecycle.cooldownUntil },
+      retry: { cooldownUntil: lifecycle.cooldownUntil },
       ...(config.model && { model: config.model }),
       ...(voice && { voice }),
-      ...(config.renewAfterMs && { renewAfter: config.renewAfterMs / 1000 }),
+      ...(config.renewAfterMs && { renewAfterMs: config.renewAfterMs }),
     });
     this.#publisher = publisher;
     this.#lifecycle = lifecycle;

@@ -119,8 +119,8 @@ export interface ResolvedOptions {
   readonly history: HistoryLimits;
   readonly retry: RetryOptions;
   readonly renewAfterMs: number;
-  readonly carryOverMs: number;
-  readonly contextEdits: 'next-stream' | 'renew';
+  readonly audioBufferMs: number;
+  readonly chatCtxUpdates: 'next-stream' | 'renew';
   readonly timeouts: {
     readonly firstEvent: number;
     readonly progress: number;
@@ -136,9 +136,9 @@ const between = (min: number, max: number) =>
     .number('must be a number')
     .min(min, `must be from ${min} to ${max}`)
     .max(max, `must be from ${min} to ${max}`);
-const whole = (min: number, max: number) => between(min, max).int('must be a whole number');
+const integer = (min: number, max: number) => between(min, max).int('must be a whole number');
 const name = z.string('must be a string').min(1, 'must not be empty');
-const what = (message: string) =>
+const objectOrFunction = (message: string) =>
   z.custom<never>((v) => typeof v === 'object' || typeof v === 'function', message);
 
 const schema = z.strictObject({
@@ -150,18 +150,18 @@ const schema = z.strictObject({
       'must be a Region or a list of Regions',
     )
     .optional(),
-  credentials: what('must be credentials or a provider of them').optional(),
+  credentials: objectOrFunction('must be credentials or a provider of them').optional(),
   endpoint: z
     .custom<string>(
       (v) => typeof v === 'function' || (typeof v === 'string' && URL.canParse(v)),
       'must be a URL, or a function from a Region to one',
     )
     .optional(),
-  client: what('must be a BedrockRuntimeClient, or a function from a Region to one').optional(),
+  client: objectOrFunction('must be a BedrockRuntimeClient, or a function from a Region to one').optional(),
   turnDetection: z.enum(['HIGH', 'MEDIUM', 'LOW'], 'must be HIGH, MEDIUM or LOW').optional(),
   temperature: between(0, 1).optional(),
   topP: between(0, 1).optional(),
-  maxTokens: whole(1, 10_000).optional(),
+  maxTokens: integer(1, 10_000).optional(),
   toolChoice: z
     .union(
       [
@@ -174,23 +174,23 @@ const schema = z.strictObject({
   modalities: z.enum(['audio', 'mixed'], 'must be audio or mixed').optional(),
   inputSampleRate: rate.optional(),
   outputSampleRate: rate.optional(),
-  inputChunkMs: whole(10, 200).optional(),
+  inputChunkMs: integer(10, 200).optional(),
   generateReplyTimeout: between(1, 600_000).optional(),
   history: z
     .strictObject({
-      maxBytes: whole(1_000, 1_000_000).optional(),
-      maxTextBytes: whole(100, 51_200).optional(),
+      maxBytes: integer(1_000, 1_000_000).optional(),
+      maxTextBytes: integer(100, 51_200).optional(),
     })
     .optional(),
   retry: z
     .strictObject({
-      maxAttempts: whole(1, 1_000).optional(),
+      maxAttempts: integer(1, 1_000).optional(),
       maxOutageMs: between(0, 3_600_000).optional(),
-      budget: whole(1, 10_000).optional(),
+      budget: integer(1, 10_000).optional(),
       baseDelayMs: between(1, 60_000).optional(),
       maxDelayMs: between(1, 600_000).optional(),
       restsUntil: z
-        .custom<RetryOptions['restsUntil']>(
+        .custom<RetryOptions['cooldownUntil']>(
           (v) => typeof v === 'function',
           'must be a function from a Region to a time',
         )
@@ -209,17 +209,17 @@ const schema = z.strictObject({
     .optional(),
   logEvents: z.boolean('must be true or false').optional(),
   force: z.boolean('must be true or false').optional(),
-  clock: what('must be a clock').optional(),
+  clock: objectOrFunction('must be a clock').optional(),
 });
 
-const shown = (value: unknown): string => {
+const display = (value: unknown): string => {
   if (typeof value === 'function') return 'a function';
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 };
 
 /** One sentence for the first mistake: the option, the value, and what is allowed. */
-function firstMistake(options: Record<string, unknown>, issue: z.core.$ZodIssue): string {
+function describeIssue(options: Record<string, unknown>, issue: z.core.$ZodIssue): string {
   if (issue.code === 'unrecognized_keys') {
     const path = [...issue.path, issue.keys[0] as string].join('.');
     return `RealtimeModel has no option ${path}; it has ${Object.keys(schema.shape).join(', ')}.`;
@@ -229,11 +229,11 @@ function firstMistake(options: Record<string, unknown>, issue: z.core.$ZodIssue)
   if (issue.path[0] === 'credentials') return `RealtimeModel option credentials ${issue.message}.`;
   let value: unknown = options;
   for (const key of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[key];
-  return `RealtimeModel option ${path} is ${shown(value)}; it ${issue.message}.`;
+  return `RealtimeModel option ${path} is ${display(value)}; it ${issue.message}.`;
 }
 
-const mistake = (option: string, value: string, rest: string): Error =>
-  new Error(`RealtimeModel option ${option} is ${shown(value)}; ${rest}`);
+const optionError = (option: string, value: string, rest: string): Error =>
+  new Error(`RealtimeModel option ${option} is ${display(value)}; ${rest}`);
 
 const knownModel = (model: string): boolean =>
   NOVA_SONIC_MODELS.some((id) => model === id || model.endsWith(`.${id}`)) ||
@@ -245,7 +245,7 @@ const knownModel = (model: string): boolean =>
  */
 export function checkOptions(given: Record<string, unknown>): void {
   const { success, error } = schema.safeParse(given);
-  if (!success) throw new Error(firstMistake(given, error.issues[0] as z.core.$ZodIssue));
+  if (!success) throw new Error(describeIssue(given, error.issues[0] as z.core.$ZodIssue));
 }
 
 /**
@@ -267,14 +267,14 @@ export function resolveOptions(
   if (!options.force) {
     const force = 'or set force: true';
     if (!knownModel(model)) {
-      throw mistake(
+      throw optionError(
         'model',
         model,
         `it must be ${NOVA_SONIC_2}, ${NOVA_SONIC_2_5}, an inference profile or ARN of one, ${force}.`,
       );
     }
     if (isFirstGeneration(model)) {
-      throw mistake(
+      throw optionError(
         'model',
         model,
         `${NOVA_SONIC_1} is past its end of life (${NOVA_SONIC_MODEL_DETAILS[NOVA_SONIC_1].endOfLife}): use ${NOVA_SONIC_2}, ${force}.`,
@@ -282,7 +282,7 @@ export function resolveOptions(
     }
     const voices = voicesOf(model);
     if (!voices.includes(voice)) {
-      throw mistake(
+      throw optionError(
         'voice',
         voice,
         `${model} has ${voices.join(', ')} (${force.replace('or ', '')} for another).`,
@@ -291,7 +291,7 @@ export function resolveOptions(
     const unknown = regions.find((r) => !(NOVA_SONIC_REGIONS as readonly string[]).includes(r));
     if (unknown !== undefined) {
       const where = fromEnv ? ' (from AWS_REGION or AWS_DEFAULT_REGION)' : '';
-      throw mistake(
+      throw optionError(
         'region',
         unknown,
         `Nova Sonic is served in ${NOVA_SONIC_REGIONS.join(', ')}${where}; name one of them, ${force}.`,
@@ -326,11 +326,11 @@ export function resolveOptions(
       budget: retry?.budget ?? 40,
       baseDelayMs: retry?.baseDelayMs ?? 500,
       maxDelayMs: retry?.maxDelayMs ?? 8_000,
-      ...(retry?.restsUntil && { restsUntil: retry.restsUntil }),
+      ...(retry?.cooldownUntil && { cooldownUntil: retry.cooldownUntil }),
     },
     renewAfterMs: (options.renewAfter ?? 360) * 1_000,
-    carryOverMs: (options.carryOver ?? 30) * 1_000,
-    contextEdits: options.contextEdits ?? 'next-stream',
+    audioBufferMs: (options.carryOver ?? 30) * 1_000,
+    chatCtxUpdates: options.contextEdits ?? 'next-stream',
     timeouts: {
       firstEvent: timeouts?.firstEvent ?? 10_000,
       progress: timeouts?.progress ?? 10_000,

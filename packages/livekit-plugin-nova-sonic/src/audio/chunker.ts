@@ -14,7 +14,7 @@ export interface AudioChunk {
  * Cuts the caller's audio into pieces of one size: any rate and number of channels in, mono at the service's rate
  * out. Channels are mixed before the rate is changed (a mono resampler fed interleaved samples would garble them).
  */
-export class AudioCutter {
+export class AudioChunker {
   readonly #rate: number;
   readonly #samples: number;
   #buffer: Int16Array;
@@ -31,19 +31,19 @@ export class AudioCutter {
   /** Pieces that a frame completes. */
   push(frame: AudioFrame, at: number): AudioChunk[] {
     const mono = frame.channels > 1 ? mix(frame) : frame;
-    if (mono.sampleRate === this.#rate) return this.#cut(mono.data, at);
+    if (mono.sampleRate === this.#rate) return this.#split(mono.data, at);
     if (!this.#resampler || this.#resamplerRate !== mono.sampleRate) {
       this.#resampler?.close();
       this.#resampler = new AudioResampler(mono.sampleRate, this.#rate, 1);
       this.#resamplerRate = mono.sampleRate;
     }
-    return this.#resampler.push(mono).flatMap((part) => this.#cut(part.data, at));
+    return this.#resampler.push(mono).flatMap((part) => this.#split(part.data, at));
   }
 
   /** What is left, filled up with silence; nothing when nothing is. */
   flush(at: number): AudioChunk[] {
     if (this.#filled === 0) return [];
-    return this.#cut(new Int16Array(this.#samples - this.#filled), at);
+    return this.#split(new Int16Array(this.#samples - this.#filled), at);
   }
 
   /** Forgets what is left. */
@@ -57,7 +57,7 @@ export class AudioCutter {
     this.#filled = 0;
   }
 
-  #cut(data: Int16Array, at: number): AudioChunk[] {
+  #split(data: Int16Array, at: number): AudioChunk[] {
     const chunks: AudioChunk[] = [];
     let from = 0;
     while (from < data.length) {
@@ -90,7 +90,7 @@ function mix(frame: AudioFrame): AudioFrame {
 }
 
 /** How loud a piece is, as the root of the mean square of its samples (0 to 32768). */
-export function loudness(pcm: Uint8Array): number {
+export function rms(pcm: Uint8Array): number {
   const samples = new Int16Array(pcm.buffer, pcm.byteOffset, pcm.byteLength >> 1);
   let sum = 0;
   for (const sample of samples) sum += sample * sample;
@@ -98,7 +98,7 @@ export function loudness(pcm: Uint8Array): number {
 }
 
 /** The last seconds of the caller's audio, kept so that a new stream hears what an old one lost. Bounded. */
-export class AudioMemory {
+export class RollingAudioBuffer {
   readonly #maxMs: number;
   #chunks: AudioChunk[] = [];
   #ms = 0;

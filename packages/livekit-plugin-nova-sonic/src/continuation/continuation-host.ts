@@ -10,7 +10,7 @@ import type { Effect } from '../turns/effects.js';
 import type { RetryOptions } from './retry-policy.js';
 
 /** Whose call it is that continuity keeps alive: what it is told, and what it is asked. */
-export interface ContinuityHost {
+export interface ContinuationHost {
   settings(): StreamSettings;
   effects(effects: readonly Effect[]): void;
   lifecycle(event: StreamLifecycle): void;
@@ -19,13 +19,13 @@ export interface ContinuityHost {
   /** The call goes on, on another stream. */
   reconnected(): void;
   /** An exception of ours, which must neither stop the reader nor leave the process. */
-  mishap(error: unknown, where: string): void;
+  internalError(error: unknown, where: string): void;
   sent(event: ClientEvent, streamId: string): void;
   received(document: unknown, streamId: string): void;
 }
 
 /** How a call is kept alive, and by what means. */
-export interface ContinuityOptions {
+export interface ContinuationOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly newId: (prefix: string) => string;
@@ -35,7 +35,7 @@ export interface ContinuityOptions {
   /** Age at which a stream is replaced at the next quiet moment (ms). */
   readonly renewAfterMs: number;
   /** How much of the caller's audio is kept for a stream that has to be replaced (ms). */
-  readonly carryOverMs: number;
+  readonly audioBufferMs: number;
   /** How long the service may owe an answer without any event (ms). */
   readonly progressMs: number;
   readonly openStream: (id: string, region: string, sink: StreamSink) => SonicStream;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { SonicStream } from '../stream/sonic-stream.js';
-import type { Link } from '../stream/stream-session.js';
+import type { StreamSession } from '../stream/stream-session.js';
 
 /** What decides about the renewal of a stream. */
-export type Aging = Pick<Link, 'age' | 'lastStimulusAt'> & {
+export type RenewableStream = Pick<StreamSession, 'age' | 'lastActivityAt'> & {
   readonly stream: Pick<SonicStream, 'expiresAt'>;
 };
 
@@ -22,9 +22,9 @@ const SAME_CREDENTIALS_MS = 15_000;
  * When a stream is to be replaced by a fresh one although nothing is wrong: by its age, its credentials, since nobody
  * speaks on it, or because somebody asked for it. Holds those who wait for it. Pure.
  */
-export class Renewal {
+export class RenewalPolicy {
   readonly #renewAfterMs: number;
-  readonly #asked = new Set<string>();
+  readonly #requested = new Set<string>();
   #notBefore = 0;
   #waiting: Array<{ reason: string; resolve: () => void }> = [];
 
@@ -34,32 +34,32 @@ export class Renewal {
   }
 
   /** Somebody asks for a fresh stream; several requests make one renewal. Resolves when the call has moved. */
-  ask(reason: string): Promise<void> {
-    this.#asked.add(reason);
+  request(reason: string): Promise<void> {
+    this.#requested.add(reason);
     return new Promise<void>((resolve) => this.#waiting.push({ reason, resolve }));
   }
 
   /** What was asked for with this reason is not needed any more; what others asked for is. */
   cancel(reason: string): void {
-    this.#asked.delete(reason);
+    this.#requested.delete(reason);
     this.#resolve((waiting) => waiting.reason === reason);
   }
 
   /** Why a stream should be replaced now, if it should. */
-  due(link: Aging, now: number): string | undefined {
+  due(link: RenewableStream, now: number): string | undefined {
     return now < this.#notBefore ? undefined : this.#reason(link, now);
   }
 
-  #reason(link: Aging, now: number): string | undefined {
+  #reason(link: RenewableStream, now: number): string | undefined {
     if (link.age(now) >= this.#renewAfterMs) return 'age';
     const { expiresAt } = link.stream;
     if (expiresAt !== undefined && now >= expiresAt - CREDENTIALS_MARGIN_MS) return 'credentials';
-    if (now - link.lastStimulusAt >= UNUSED_LIMIT_MS) return 'unused';
-    return [...this.#asked][0];
+    if (now - link.lastActivityAt >= UNUSED_LIMIT_MS) return 'unused';
+    return [...this.#requested][0];
   }
 
   /** It cannot wait for a quiet moment: the service would end the stream before. */
-  overdue(link: Aging, now: number): boolean {
+  overdue(link: RenewableStream, now: number): boolean {
     const after = this.#renewAfterMs;
     return link.age(now) >= Math.min(after + HARD_EXTRA_MS, Math.max(after, HARD_LIMIT_MS));
   }
@@ -70,19 +70,19 @@ export class Renewal {
   }
 
   /** What was asked for is being done. */
-  begun(): void {
-    this.#asked.clear();
+  started(): void {
+    this.#requested.clear();
   }
 
   /** The call has moved from one stream to the next, which was opened for a reason. */
-  moved(reason: string, from: Aging, to: Aging, now: number): void {
-    this.begun();
+  moved(reason: string, from: RenewableStream, to: RenewableStream, now: number): void {
+    this.started();
     const same = reason === 'credentials' && to.stream.expiresAt === from.stream.expiresAt;
     this.#notBefore = now + (same ? SAME_CREDENTIALS_MS : 0);
   }
 
   /** The call has moved, or is over: nobody waits any more. */
-  settle(): void {
+  resolveAll(): void {
     this.#resolve(() => true);
   }
 

@@ -2,7 +2,7 @@
 
 import type { HistoryLimits } from '../history/chat-context.js';
 import type { NovaSonicError } from '../protocol/errors.js';
-import type { Link } from '../stream/stream-session.js';
+import type { StreamSession } from '../stream/stream-session.js';
 import type { ResumePlan } from '../turns/effects.js';
 
 /** As often as this the content filter may stop a call in a row. */
@@ -13,12 +13,12 @@ const MAX_FILTERED = 3;
  * stream is gone. Kept until a stream is up, and made less after a failure that the same opening would run into again.
  * Pure.
  */
-export class Handover {
+export class ResumeState {
   readonly #limits: HistoryLimits;
   #plan?: ResumePlan;
-  #ask?: string;
+  #pendingPrompt?: string;
   /** Results of tools that were called on a stream that is gone. */
-  #notes: string[] = [];
+  #orphanedToolResults: string[] = [];
   #historyShare = 1;
   #filtered = 0;
 
@@ -32,8 +32,8 @@ export class Handover {
   }
 
   /** The question to ask again, until its answer begins. */
-  get ask(): string | undefined {
-    return this.#ask;
+  get pendingPrompt(): string | undefined {
+    return this.#pendingPrompt;
   }
 
   /** What of the history the service will take. */
@@ -43,63 +43,63 @@ export class Handover {
   }
 
   /** A stream is lost; of an earlier plan that never reached one, the question and the audio are kept. */
-  remember(plan: ResumePlan): void {
+  save(plan: ResumePlan): void {
     const earlier = this.#plan;
     this.#plan = earlier
       ? {
           ...plan,
-          ask: plan.ask ?? earlier.ask,
+          prompt: plan.prompt ?? earlier.prompt,
           audioFrom: Math.min(plan.audioFrom, earlier.audioFrom),
         }
       : plan;
-    this.#ask = this.#plan.ask ?? this.#ask;
+    this.#pendingPrompt = this.#plan.prompt ?? this.#pendingPrompt;
   }
 
   /** Failures that the same opening would run into again. False when there is nothing left to change. */
-  adapt(error: Pick<NovaSonicError, 'kind'>, now: number): boolean {
+  degradeAfter(error: Pick<NovaSonicError, 'kind'>, now: number): boolean {
     if (error.kind === 'history_too_long') this.#historyShare /= 2;
     if (error.kind !== 'content_filtered' || !this.#plan) return true;
     this.#filtered += 1;
-    const { ask, history } = this.#plan;
+    const { prompt: ask, history } = this.#plan;
     const last = history.findLastIndex((e) => e.kind === 'user' || e.kind === 'instruction');
     // What is to be asked again was taken out of the history already.
     const kept = ask === undefined ? history.slice(0, Math.max(0, last)) : history;
     this.#plan = { history: kept, audioFrom: now };
-    this.#ask = undefined;
+    this.#pendingPrompt = undefined;
     return this.#filtered < MAX_FILTERED;
   }
 
   /** A stream is up and has what it was told. */
-  reached(link: Pick<Link, 'notesSent'>): void {
+  streamOpened(link: Pick<StreamSession, 'orphanedToolResultsSent'>): void {
     this.#plan = undefined;
-    this.forgetNotes(link);
+    this.confirmOrphanedToolResults(link);
   }
 
   /** A reply has begun. */
-  answered(): void {
-    this.#ask = undefined;
+  replyStarted(): void {
+    this.#pendingPrompt = undefined;
   }
 
   /** A reply was completed: the content filter is content. */
-  healthy(): void {
+  replyCompleted(): void {
     this.#filtered = 0;
   }
 
   /** A tool's result, in words. */
-  note(text: string): void {
-    this.#notes.push(text);
+  addOrphanedToolResult(text: string): void {
+    this.#orphanedToolResults.push(text);
   }
 
   /** Results that a stream was not told yet, as one message. */
-  takeNotes(link: Pick<Link, 'notesSent'>): string | undefined {
-    const notes = this.#notes.slice(link.notesSent);
-    link.notesSent = this.#notes.length;
+  takeOrphanedToolResults(link: Pick<StreamSession, 'orphanedToolResultsSent'>): string | undefined {
+    const notes = this.#orphanedToolResults.slice(link.orphanedToolResultsSent);
+    link.orphanedToolResultsSent = this.#orphanedToolResults.length;
     return notes.length > 0 ? notes.join('\n') : undefined;
   }
 
   /** Told with every stream until one is up, so that a failed connect does not lose them. */
-  forgetNotes(link: Pick<Link, 'notesSent'>): void {
-    this.#notes.splice(0, link.notesSent);
-    link.notesSent = 0;
+  confirmOrphanedToolResults(link: Pick<StreamSession, 'orphanedToolResultsSent'>): void {
+    this.#orphanedToolResults.splice(0, link.orphanedToolResultsSent);
+    link.orphanedToolResultsSent = 0;
   }
 }

@@ -18,7 +18,7 @@ export interface RetryOptions {
    * the past: it need not. Asked whenever a Region is chosen; when all are to be passed over, the first to be ready
    * again is tried all the same, without waiting. Default: no Region is passed over for another call's sake.
    */
-  readonly restsUntil?: (region: string) => number | undefined;
+  readonly cooldownUntil?: (region: string) => number | undefined;
 }
 
 /** What to do after a failure. */
@@ -34,7 +34,7 @@ const HEALTHY_MS = 20_000;
 
 interface RegionState {
   failures: number;
-  restsUntil: number;
+  cooldownUntil: number;
   /** The Region can not serve this account: never tried again in this call. */
   refused?: NovaSonicError;
 }
@@ -55,7 +55,7 @@ export class RetryPolicy {
   constructor(regions: readonly string[], options: RetryOptions, random: () => number) {
     this.#options = options;
     this.#random = random;
-    this.#regions = new Map(regions.map((r) => [r, { failures: 0, restsUntil: 0 }]));
+    this.#regions = new Map(regions.map((r) => [r, { failures: 0, cooldownUntil: 0 }]));
   }
 
   /** The first Region of the list that does not rest. Used for the first stream and for renewals. */
@@ -86,7 +86,7 @@ export class RetryPolicy {
     if (!state) return this.#options.maxDelayMs;
     state.failures += 1;
     const wait = this.#delay(state.failures);
-    state.restsUntil = now + wait;
+    state.cooldownUntil = now + wait;
     if (!error.retryable && error.otherRegion && this.#regions.size > 1) state.refused = error;
     return this.#next(now).at - now;
   }
@@ -117,7 +117,7 @@ export class RetryPolicy {
     }
     // A stream that served until now is replaced at once, in its own Region.
     const sudden = livedMs > 0 && this.#inARow === 1 && error.kind !== 'throttled';
-    if (state && !sudden) state.restsUntil = now + this.#delay(state.failures);
+    if (state && !sudden) state.cooldownUntil = now + this.#delay(state.failures);
     const next = this.#next(now);
     const delayMs = Math.max(next.at, this.#windowOpensAt(now)) - now;
     const outage = now - (this.#outageSince ?? now);
@@ -138,9 +138,9 @@ export class RetryPolicy {
     let best: { region: string; at: number; rank: number } | undefined;
     for (const [region, state] of this.#regions) {
       if (state.refused) continue;
-      const at = Math.max(now, state.restsUntil);
+      const at = Math.max(now, state.cooldownUntil);
       // What other calls have found decides where to go, never how long to wait.
-      const rank = Math.max(at, this.#options.restsUntil?.(region) ?? 0);
+      const rank = Math.max(at, this.#options.cooldownUntil?.(region) ?? 0);
       if (!best || rank < best.rank) best = { region, at, rank };
     }
     return best ?? { region: [...this.#regions.keys()][0] as string, at: now };

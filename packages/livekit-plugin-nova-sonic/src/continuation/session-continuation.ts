@@ -4,48 +4,48 @@
  * goes on. Renewal at quiet moments, retry, failover to other Regions, the caller's audio carried over. It decides
  * when and what; `stream.ts` does it. Clock, chance and streams are passed in.
  */
-import { type AudioChunk, AudioMemory } from '../audio/chunker.js';
-import { type HistoryEntry, toWire } from '../history/chat-context.js';
-import { Prompt } from '../protocol/client-event-sequencer.js';
+import { type AudioChunk, RollingAudioBuffer } from '../audio/chunker.js';
+import { type HistoryEntry, toWireMessages } from '../history/chat-context.js';
+import { ClientEventSequencer } from '../protocol/client-event-sequencer.js';
 import { asError, NovaSonicError } from '../protocol/errors.js';
 import { parseServerEvent } from '../protocol/server-events.js';
 import { settingsFingerprint } from '../session/session-settings.js';
 import type { StreamLifecycle } from '../session-events.js';
 import type { SonicStream } from '../stream/sonic-stream.js';
-import { Link } from '../stream/stream-session.js';
+import { StreamSession } from '../stream/stream-session.js';
 import type { Conversation } from '../turns/conversation.js';
-import type { ContinuityHost, ContinuityOptions } from './continuation-host.js';
-import { Renewal } from './renewal-policy.js';
-import { Handover } from './resume-state.js';
+import type { ContinuationHost, ContinuationOptions } from './continuation-host.js';
+import { RenewalPolicy } from './renewal-policy.js';
+import { ResumeState } from './resume-state.js';
 import { RetryPolicy } from './retry-policy.js';
 import { Watchdog } from './watchdog.js';
 
 const TICK_MS = 100;
 
-export class Continuity {
-  readonly #options: ContinuityOptions;
-  readonly #host: ContinuityHost;
+export class SessionContinuation {
+  readonly #options: ContinuationOptions;
+  readonly #host: ContinuationHost;
   readonly #conversation: Conversation;
   readonly #policy: RetryPolicy;
-  readonly #memory: AudioMemory;
+  readonly #audioBuffer: RollingAudioBuffer;
   readonly #watchdog = new Watchdog();
-  readonly #renewal: Renewal;
-  readonly #handover: Handover;
-  #current?: Link;
-  #standby?: Link;
+  readonly #renewal: RenewalPolicy;
+  readonly #resume: ResumeState;
+  #current?: StreamSession;
+  #standby?: StreamSession;
   readonly #closing = new Set<Promise<void>>();
   #state: 'new' | 'on' | 'over' = 'new';
   #cancelRetry?: () => void;
   #cancelTick?: () => void;
 
-  constructor(options: ContinuityOptions, conversation: Conversation, host: ContinuityHost) {
+  constructor(options: ContinuationOptions, conversation: Conversation, host: ContinuationHost) {
     this.#options = options;
     this.#conversation = conversation;
     this.#host = host;
     this.#policy = new RetryPolicy(options.regions, options.retry, options.random);
-    this.#memory = new AudioMemory(options.carryOverMs);
-    this.#renewal = new Renewal(options.renewAfterMs);
-    this.#handover = new Handover(options.history);
+    this.#audioBuffer = new RollingAudioBuffer(options.audioBufferMs);
+    this.#renewal = new RenewalPolicy(options.renewAfterMs);
+    this.#resume = new ResumeState(options.history);
   }
 
   get started(): boolean {
@@ -66,7 +66,7 @@ export class Continuity {
   start(): void {
     if (this.#state !== 'new') return;
     this.#state = 'on';
-    this.#handover.remember({ history: this.#conversation.snapshot(), audioFrom: 0 });
+    this.#resume.save({ history: this.#conversation.snapshot(), audioFrom: 0 });
     this.#connect(this.#policy.pick(this.#now), 'start');
     this.#tick();
   }
@@ -74,14 +74,14 @@ export class Continuity {
   /** The caller's audio. Kept for a while, whatever the state of the stream. */
   audio(chunk: AudioChunk): void {
     if (this.#state === 'over') return;
-    this.#memory.push(chunk);
+    this.#audioBuffer.push(chunk);
     this.#watchdog.audio(chunk, this.#current !== undefined);
     this.#current?.audio(chunk, this.#now);
   }
 
   /** Forgets audio that was not sent yet. */
   clearAudio(): void {
-    this.#memory.clear();
+    this.#audioBuffer.clear();
   }
 
   /** Sends the words of requests that were not sent yet. */
@@ -95,8 +95,8 @@ export class Continuity {
     const now = this.#now;
     const told = this.#current?.toolResult(callId, content, now) ?? false;
     if (!this.#conversation.toolAnswered(callId, now) || told) return;
-    this.#handover.note(note);
-    if (this.#current) this.#sendNotes(this.#current);
+    this.#resume.addOrphanedToolResult(note);
+    if (this.#current) this.#sendOrphanedToolResults(this.#current);
   }
 
   /**
@@ -105,7 +105,7 @@ export class Continuity {
    */
   renew(reason: string, options: { immediately?: boolean } = {}): Promise<void> {
     if (this.#state !== 'on') return Promise.resolve();
-    const moved = this.#renewal.ask(reason);
+    const moved = this.#renewal.request(reason);
     if (options.immediately && this.#current) this.#replace(reason);
     return moved;
   }
@@ -132,38 +132,38 @@ export class Continuity {
 
   // -- connecting --------------------------------------------------------------------------------------------------
 
-  #open(region: string, reason: string, history: readonly HistoryEntry[]): Link {
+  #open(region: string, reason: string, history: readonly HistoryEntry[]): StreamSession {
     const { config, instructions } = this.#host.settings();
     const id = this.#options.newId('stream_');
     const now = this.#now;
     this.#policy.connecting(now);
-    this.#tell('opening', { id, region }, { reason });
-    let link: Link | undefined;
+    this.#emitLifecycle('opening', { id, region }, { reason });
+    let link: StreamSession | undefined;
     const stream = this.#options.openStream(id, region, {
-      opened: (openMs) => this.#safely('opened', () => link && this.#opened(link, openMs)),
+      opened: (openMs) => this.#guard('opened', () => link && this.#opened(link, openMs)),
       received: (document) =>
-        this.#safely('received', () => link && this.#received(link, document)),
+        this.#guard('received', () => link && this.#received(link, document)),
       sent: (event) => this.#host.sent(event, id),
-      ended: (error) => this.#safely('ended', () => link && this.#ended(link, error)),
+      ended: (error) => this.#guard('ended', () => link && this.#ended(link, error)),
     });
-    const { limits } = this.#handover;
-    link = new Link(stream, new Prompt(config), {
+    const { limits } = this.#resume;
+    link = new StreamSession(stream, new ClientEventSequencer(config), {
       settings: settingsFingerprint({ config, instructions }),
       version: this.#conversation.version,
       reason,
       limits,
       now,
     });
-    link.begin(instructions, toWire(history, limits), now);
+    link.open(instructions, toWireMessages(history, limits), now);
     return link;
   }
 
   /** What goes wrong with us when a stream calls or a timer runs has nobody to be thrown at. */
-  #safely(where: string, run: () => void): void {
+  #guard(where: string, run: () => void): void {
     try {
       run();
     } catch (error) {
-      this.#host.mishap(error, where);
+      this.#host.internalError(error, where);
     }
   }
 
@@ -179,71 +179,71 @@ export class Continuity {
 
   /** Tells the stream all it has to know; nothing waits for the connection. */
   #tryConnect(region: string, reason: string): void {
-    const { plan, ask } = this.#handover;
+    const { plan, pendingPrompt: ask } = this.#resume;
     this.#watchdog.restart(this.#now);
     const link = this.#open(region, reason, plan?.history ?? this.#conversation.snapshot());
     this.#current = link;
-    this.#carryOver(link, plan?.audioFrom ?? this.#now);
+    this.#replayAudio(link, plan?.audioFrom ?? this.#now);
     if (ask) {
       this.#sendText(link, ask);
-      this.#conversation.asked(this.#now);
+      this.#conversation.requested(this.#now);
     }
-    this.#sendNotes(link);
+    this.#sendOrphanedToolResults(link);
     this.#sendOpenRequests(link);
   }
 
   /** The new stream hears what the caller said from a moment on. */
-  #carryOver(link: Link, from: number): void {
-    for (const chunk of this.#memory.since(from)) link.audio(chunk, this.#now);
+  #replayAudio(link: StreamSession, from: number): void {
+    for (const chunk of this.#audioBuffer.since(from)) link.audio(chunk, this.#now);
   }
 
-  #opened(link: Link, openMs: number): void {
+  #opened(link: StreamSession, openMs: number): void {
     const { reason } = link;
     link.openedAt = this.#now;
-    this.#tell('opened', link.stream, { openMs, reason });
+    this.#emitLifecycle('opened', link.stream, { openMs, reason });
     if (link === this.#standby) this.#promote(link);
     else if (link === this.#current) {
-      this.#handover.reached(link);
+      this.#resume.streamOpened(link);
       this.#policy.opened();
       if (reason === 'start') return;
-      this.#tell(reason === 'failure' ? 'failed_over' : 'renewed', link.stream, { reason });
+      this.#emitLifecycle(reason === 'failure' ? 'failed_over' : 'renewed', link.stream, { reason });
       this.#host.reconnected();
-      this.#renewal.settle();
+      this.#renewal.resolveAll();
     }
   }
 
-  #received(link: Link, document: unknown): void {
+  #received(link: StreamSession, document: unknown): void {
     this.#host.received(document, link.stream.id);
     if (link !== this.#current || this.#state !== 'on') return;
     const now = this.#now;
     const event = parseServerEvent(document);
-    if (event.type === 'toolUse') link.prompt.toolUsed(event.toolUseId);
+    if (event.type === 'toolUse') link.sequencer.toolUsed(event.toolUseId);
     const noticed = event.type === 'userSpeechStart' || event.type === 'text';
-    if (noticed) link.lastStimulusAt = now;
+    if (noticed) link.lastActivityAt = now;
     this.#watchdog.event(now, noticed);
     const effects = this.#conversation.apply(event, {
       now,
       lastLoudAt: this.#watchdog.lastLoudAt,
       sampleAt: (offsetMs) => link.arrival(offsetMs),
     });
-    if (effects.some((effect) => effect.type === 'generation_opened')) this.#handover.answered();
+    if (effects.some((effect) => effect.type === 'generation_opened')) this.#resume.replyStarted();
     if (effects.some((e) => e.type === 'generation_closed' && e.reason === 'end_turn')) {
       this.#policy.healthy(link.stream.region);
-      this.#handover.healthy();
+      this.#resume.replyCompleted();
     }
     this.#host.effects(effects);
   }
 
-  #ended(link: Link, error?: NovaSonicError): void {
+  #ended(link: StreamSession, error?: NovaSonicError): void {
     const now = this.#now;
     const { reason } = link;
     const livedMs = link.openedAt === undefined ? 0 : Math.max(1, now - link.openedAt);
     if (!error) {
-      this.#tell('closed', link.stream, { livedMs, reason });
+      this.#emitLifecycle('closed', link.stream, { livedMs, reason });
       return;
     }
     const type = error.kind === 'throttled' ? 'throttled' : 'failed';
-    this.#tell(type, link.stream, { reason, kind: error.kind, error: error.message, livedMs });
+    this.#emitLifecycle(type, link.stream, { reason, kind: error.kind, error: error.message, livedMs });
     if (link === this.#standby) {
       this.#standby = undefined;
       this.#renewal.failed(this.#policy.renewalFailed(link.stream.region, error, now), now);
@@ -252,11 +252,11 @@ export class Continuity {
   }
 
   /** The stream of the call is gone. */
-  #lost(link: Link, error: NovaSonicError, livedMs: number, now: number): void {
+  #lost(link: StreamSession, error: NovaSonicError, livedMs: number, now: number): void {
     this.#current = undefined;
     this.#dropStandby();
-    this.#rememberPlan(now, error.kind === 'no_response' ? 'silence' : 'failure');
-    const decision = this.#handover.adapt(error, now)
+    this.#saveResumePlan(now, error.kind === 'no_response' ? 'silence' : 'failure');
+    const decision = this.#resume.degradeAfter(error, now)
       ? this.#policy.failed(link.stream.region, error, livedMs, now)
       : ({ type: 'give_up', why: 'the content filter stopped it again' } as const);
     if (decision.type === 'give_up') {
@@ -281,22 +281,22 @@ export class Continuity {
   }
 
   /** What the next stream must know. */
-  #rememberPlan(now: number, cause: 'failure' | 'silence'): void {
+  #saveResumePlan(now: number, cause: 'failure' | 'silence'): void {
     const { effects, plan } = this.#conversation.resume(now, cause);
-    this.#handover.remember(plan);
+    this.#resume.save(plan);
     this.#host.effects(effects);
   }
 
   // -- renewal -----------------------------------------------------------------------------------------------------
 
   /** Opens the stream that follows, beside the current one, which goes on serving meanwhile. */
-  #prepare(reason: string): void {
+  #openStandby(reason: string): void {
     const region = this.#policy.pick(this.#now);
     this.#standby = this.#open(region, reason, this.#conversation.snapshot());
   }
 
   /** The stream that stands by is up: the call moves there, unless something happened that it was not told. */
-  #promote(link: Link): void {
+  #promote(link: StreamSession): void {
     this.#standby = undefined;
     const old = this.#current;
     const now = this.#now;
@@ -310,14 +310,14 @@ export class Continuity {
     const { effects, plan } = this.#conversation.resume(now, 'planned');
     this.#current = link;
     this.#renewal.moved(link.reason, old, link, now);
-    this.#carryOver(link, plan.audioFrom);
+    this.#replayAudio(link, plan.audioFrom);
     this.#host.effects(effects);
     this.#retire(old);
     const livedMs = now - (old.openedAt ?? now);
-    this.#tell('renewed', link.stream, { reason: link.reason, livedMs });
-    this.#sendNotes(link);
+    this.#emitLifecycle('renewed', link.stream, { reason: link.reason, livedMs });
+    this.#sendOrphanedToolResults(link);
     this.#sendOpenRequests(link);
-    this.#renewal.settle();
+    this.#renewal.resolveAll();
     this.#host.reconnected();
   }
 
@@ -327,14 +327,14 @@ export class Continuity {
     if (!old) return;
     this.#dropStandby();
     this.#current = undefined;
-    this.#renewal.begun();
-    this.#rememberPlan(this.#now, 'failure');
+    this.#renewal.started();
+    this.#saveResumePlan(this.#now, 'failure');
     this.#retire(old);
     this.#connect(this.#policy.pick(this.#now), reason);
   }
 
-  #retire(link: Link): void {
-    const done = link.stream.close(link.prompt.closing());
+  #retire(link: StreamSession): void {
+    const done = link.stream.close(link.sequencer.closing());
     this.#closing.add(done);
     void done.finally(() => this.#closing.delete(done));
   }
@@ -347,19 +347,19 @@ export class Continuity {
 
   // -- writing -----------------------------------------------------------------------------------------------------
 
-  #sendText(link: Link, text: string): void {
+  #sendText(link: StreamSession, text: string): void {
     link.text(text, this.#watchdog.lastAudioAt, this.#now);
   }
 
-  #sendNotes(link: Link): void {
-    const notes = this.#handover.takeNotes(link);
+  #sendOrphanedToolResults(link: StreamSession): void {
+    const notes = this.#resume.takeOrphanedToolResults(link);
     if (notes === undefined) return;
     this.#sendText(link, notes);
-    this.#conversation.asked(this.#now);
-    if (link.openedAt !== undefined) this.#handover.forgetNotes(link);
+    this.#conversation.requested(this.#now);
+    if (link.openedAt !== undefined) this.#resume.confirmOrphanedToolResults(link);
   }
 
-  #sendOpenRequests(link: Link): void {
+  #sendOpenRequests(link: StreamSession): void {
     for (const { id, text } of [...this.#conversation.unsentRequests]) {
       this.#sendText(link, text);
       this.#conversation.requestSent(id, this.#now);
@@ -371,7 +371,7 @@ export class Continuity {
   #tick(): void {
     if (this.#state !== 'on') return;
     this.#cancelTick = this.#options.clock.after(TICK_MS, () => this.#tick());
-    this.#safely('watching', () => this.#watch());
+    this.#guard('watching', () => this.#watch());
   }
 
   #watch(): void {
@@ -380,7 +380,7 @@ export class Continuity {
     const link = this.#current;
     if (!link) return;
     link.fillGap(this.#watchdog.lastAudioAt, now);
-    const trouble = this.#watchdog.trouble(link, this.#conversation, now, this.#options.progressMs);
+    const trouble = this.#watchdog.detectStall(link, this.#conversation, now, this.#options.progressMs);
     if (trouble) {
       link.stream.fail(trouble);
       return;
@@ -389,10 +389,10 @@ export class Continuity {
     const reason = this.#renewal.due(link, now);
     if (!reason) return;
     if (this.#renewal.overdue(link, now)) this.#replace(reason);
-    else if (this.#conversation.quiet(now) && this.#watchdog.calm(now)) this.#prepare(reason);
+    else if (this.#conversation.quiet(now) && this.#watchdog.callerSilent(now)) this.#openStandby(reason);
   }
 
-  #tell(
+  #emitLifecycle(
     type: StreamLifecycle['type'],
     { id, region }: Pick<SonicStream, 'id' | 'region'>,
     more: Partial<StreamLifecycle>,
@@ -411,7 +411,7 @@ export class Continuity {
       link.reason = reason;
       this.#retire(link);
     }
-    this.#memory.clear();
-    this.#renewal.settle();
+    this.#audioBuffer.clear();
+    this.#renewal.resolveAll();
   }
 }

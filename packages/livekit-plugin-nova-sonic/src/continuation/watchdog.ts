@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type AudioChunk, loudness } from '../audio/chunker.js';
+import { type AudioChunk, rms } from '../audio/chunker.js';
 import { type NovaSonicError, noResponse } from '../protocol/errors.js';
-import type { Link } from '../stream/stream-session.js';
+import type { StreamSession } from '../stream/stream-session.js';
 import type { Conversation } from '../turns/conversation.js';
 
 /** So much loud audio without any event means that nobody is listening at the other end. */
-const DEAF_MS = 5_000;
+const UNDETECTED_SPEECH_MS = 5_000;
 /** Root mean square of samples above which audio may be speech (about -41 dBFS). */
 const LOUD = 300;
 /** Loud audio so recent may be the beginning of a turn. */
@@ -24,12 +24,12 @@ export class Watchdog {
   lastLoudAt?: number;
   #lastEventAt = 0;
   #loudMs = 0;
-  #deafTried = false;
+  #undetectedReported = false;
 
   /** The caller's audio; `connected`: to somebody who should hear it. */
   audio(chunk: AudioChunk, connected: boolean): void {
     this.lastAudioAt = chunk.at;
-    if (loudness(chunk.pcm) <= LOUD) return;
+    if (rms(chunk.pcm) <= LOUD) return;
     this.lastLoudAt = chunk.at;
     if (connected) this.#loudMs += chunk.ms;
   }
@@ -44,17 +44,17 @@ export class Watchdog {
   event(now: number, noticed: boolean): void {
     this.#lastEventAt = now;
     this.#loudMs = 0;
-    if (noticed) this.#deafTried = false;
+    if (noticed) this.#undetectedReported = false;
   }
 
   /** The caller was silent for long enough to have begun nothing. */
-  calm(now: number): boolean {
+  callerSilent(now: number): boolean {
     return now - (this.lastLoudAt ?? 0) > LOUD_MEMORY_MS;
   }
 
   /** What is wrong with a stream, if anything is. */
-  trouble(
-    link: Link,
+  detectStall(
+    link: StreamSession,
     conversation: Conversation,
     now: number,
     progressMs: number,
@@ -65,7 +65,7 @@ export class Watchdog {
     }
     if (link.openedAt === undefined) return undefined;
     const unheard = now - this.#lastEventAt;
-    const owed = conversation.owedSince;
+    const owed = conversation.pendingSince;
     const silence = Math.min(unheard, now - (owed ?? now));
     if (silence > progressMs) {
       return noResponse('the service did not answer a question', silence, region);
@@ -78,8 +78,8 @@ export class Watchdog {
       return noResponse('the service did not notice the end of speech', calm, region);
     }
     // It may be noise that the service rightly ignores: so once only, until it hears something again.
-    if (this.#loudMs > DEAF_MS && !this.#deafTried && !conversation.userSpeaking) {
-      this.#deafTried = true;
+    if (this.#loudMs > UNDETECTED_SPEECH_MS && !this.#undetectedReported && !conversation.userSpeaking) {
+      this.#undetectedReported = true;
       return noResponse('the service did not notice the caller speaking', this.#loudMs, region);
     }
     return undefined;

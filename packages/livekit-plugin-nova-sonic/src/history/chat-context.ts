@@ -91,7 +91,7 @@ export function toolNote(
 }
 
 /** What stands for an entry in the history, if anything does. */
-function spoken(
+function asMessage(
   entry: HistoryEntry,
   results: ReadonlyMap<string, Extract<HistoryEntry, { kind: 'tool_result' }>>,
   calls: ReadonlySet<string>,
@@ -118,7 +118,7 @@ const OPENING_NOTE = '[The call begins.]';
  * The messages that open a stream: user first, neighbours of one role merged, the newest kept within the limits,
  * long ones split, tools told as text, empty ones left out.
  */
-export function toWire(entries: readonly HistoryEntry[], limits: HistoryLimits): WireMessage[] {
+export function toWireMessages(entries: readonly HistoryEntry[], limits: HistoryLimits): WireMessage[] {
   const results = new Map<string, Extract<HistoryEntry, { kind: 'tool_result' }>>();
   const calls = new Set<string>();
   for (const entry of entries) {
@@ -127,7 +127,7 @@ export function toWire(entries: readonly HistoryEntry[], limits: HistoryLimits):
   }
   const merged: Array<{ role: 'USER' | 'ASSISTANT'; text: string }> = [];
   for (const entry of entries) {
-    const next = spoken(entry, results, calls);
+    const next = asMessage(entry, results, calls);
     if (!next?.text) continue;
     const last = merged.at(-1);
     if (last?.role === next.role) last.text = `${last.text}\n${next.text}`;
@@ -153,7 +153,7 @@ export function toWire(entries: readonly HistoryEntry[], limits: HistoryLimits):
 }
 
 /** LiveKit's chat context as entries; empty messages, handoffs and configuration are no part of a history. */
-export function entriesOf(chatCtx: llm.ChatContext): HistoryEntry[] {
+export function fromChatContext(chatCtx: llm.ChatContext): HistoryEntry[] {
   const entries: HistoryEntry[] = [];
   for (const item of chatCtx.items) {
     const base = { id: item.id, at: item.createdAt };
@@ -213,7 +213,7 @@ export function toChatContext(entries: readonly HistoryEntry[]): llm.ChatContext
 }
 
 /** What an application's edited context means for ours. */
-export interface ContextEdits {
+export interface ChatContextDiff {
   /** The history after the edits. */
   readonly entries: HistoryEntry[];
   /** Something in the past is another than the model was told. */
@@ -229,22 +229,22 @@ export interface ContextEdits {
  * (the reply that is being spoken) stays; a text is only taken as edited when it is neither what was planned nor
  * what was spoken.
  */
-export function compareContext(
+export function diffChatContext(
   ours: readonly HistoryEntry[],
   theirs: llm.ChatContext,
   awaited: (callId: string) => boolean,
-): ContextEdits {
+): ChatContextDiff {
   const known = new Map(ours.map((entry) => [entry.id, entry]));
   const answered = new Set(ours.flatMap((e) => (e.kind === 'tool_result' ? [e.callId] : [])));
   // A result of a call that was answered by us already says nothing new.
-  const incoming = entriesOf(theirs).filter(
+  const incoming = fromChatContext(theirs).filter(
     (e) => e.kind !== 'tool_result' || known.has(e.id) || !answered.has(e.callId),
   );
   const results = incoming.filter(
     (e): e is Extract<HistoryEntry, { kind: 'tool_result' }> =>
       e.kind === 'tool_result' && !known.has(e.id) && awaited(e.callId),
   );
-  const typed: ContextEdits['typed'] = [];
+  const typed: ChatContextDiff['typed'] = [];
   for (let i = incoming.length - 1; i >= 0; i -= 1) {
     const entry = incoming[i];
     if (entry?.kind !== 'user' || known.has(entry.id)) break;

@@ -20,7 +20,7 @@ const flat = (text: string): string => text.replace(/\s+/g, ' ').trim();
  * it seconds later as it was really spoken (FINAL), often only when the next turn has begun, sometimes never: so
  * a FINAL text is matched with the sentence that it repeats, in whichever reply that was, and never added twice.
  */
-export class CallHistory {
+export class ConversationHistory {
   entries: HistoryEntry[] = [];
   /** The newest replies; older ones get no FINAL text any more. */
   #replies: Reply[] = [];
@@ -37,7 +37,7 @@ export class CallHistory {
   }
 
   /** A sentence that is about to be spoken. */
-  draft(id: string, at: number, text: string): void {
+  addSpeculative(id: string, at: number, text: string): void {
     let reply = this.#replies.find((r) => r.entry.id === id);
     if (!reply) {
       const drafts: string[] = [];
@@ -55,11 +55,11 @@ export class CallHistory {
       if (this.#replies.length > 8) this.#replies.shift();
     }
     reply.drafts.push(flat(text));
-    this.#settle(reply);
+    this.#updateText(reply);
   }
 
   /** A sentence as it was really spoken. */
-  final(text: string, at: number, newId: () => string): void {
+  addFinal(text: string, at: number, newId: () => string): void {
     const said = flat(text);
     if (!said) return;
     const open = this.#replies.filter((r) => r.finals.length < r.drafts.length);
@@ -70,7 +70,7 @@ export class CallHistory {
     if (target) {
       if (target.stopped) return;
       target.finals.push(said);
-      this.#settle(target);
+      this.#updateText(target);
       return;
     }
     const repeated = this.#replies.some(
@@ -80,7 +80,7 @@ export class CallHistory {
     const latest = open.findLast((r) => !r.stopped);
     if (latest) {
       latest.finals.push(said);
-      this.#settle(latest);
+      this.#updateText(latest);
       return;
     }
     if (this.#replies.at(-1)?.stopped) return;
@@ -92,16 +92,16 @@ export class CallHistory {
     };
     this.entries.push(reply.entry);
     this.#replies.push(reply);
-    this.#settle(reply);
+    this.#updateText(reply);
   }
 
   /** The caller spoke over a reply (`stopped`: we stopped it, so no FINAL text tells what was heard). */
-  interrupted(id: string | undefined, stopped: boolean): void {
+  markInterrupted(id: string | undefined, stopped: boolean): void {
     const reply = this.#replies.find((r) => r.entry.id === id);
     if (!reply) return;
     reply.entry.interrupted = true;
     reply.stopped ||= stopped;
-    this.#settle(reply);
+    this.#updateText(reply);
   }
 
   /** Takes the history as an application edited it. */
@@ -116,7 +116,7 @@ export class CallHistory {
     this.#replies = this.#replies.filter((r) => r.entry.id !== id);
   }
 
-  #settle(reply: Reply): void {
+  #updateText(reply: Reply): void {
     const { drafts, finals, entry } = reply;
     const complete = finals.length >= drafts.length;
     const spoken = complete || (entry.interrupted && finals.length > 0 && !reply.stopped);

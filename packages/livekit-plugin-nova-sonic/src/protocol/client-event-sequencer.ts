@@ -28,8 +28,8 @@ export const PRIME_MS = 100;
  * service is kept at every moment: sessionStart, promptStart, system text, history, one audio content that
  * stays open, then anything; and at the end only what was begun is ended.
  */
-export class Prompt {
-  readonly name = randomUUID();
+export class ClientEventSequencer {
+  readonly promptName = randomUUID();
   readonly #audioName = randomUUID();
   readonly #config: SessionConfig;
   #state: 'new' | 'open' | 'closed' = 'new';
@@ -45,12 +45,12 @@ export class Prompt {
     this.#state = 'open';
     return [
       sessionStart(this.#config),
-      promptStart(this.name, this.#config),
-      ...(system.trim() ? textBlock(this.name, randomUUID(), 'SYSTEM', [system], false) : []),
+      promptStart(this.promptName, this.#config),
+      ...(system.trim() ? textBlock(this.promptName, randomUUID(), 'SYSTEM', [system], false) : []),
       ...history.flatMap((message) =>
-        textBlock(this.name, randomUUID(), message.role, message.parts, false),
+        textBlock(this.promptName, randomUUID(), message.role, message.parts, false),
       ),
-      audioStart(this.name, this.#audioName, this.#config.inputSampleRate),
+      audioStart(this.promptName, this.#audioName, this.#config.inputSampleRate),
       this.#silence(PRIME_MS),
     ];
   }
@@ -59,7 +59,7 @@ export class Prompt {
   audio(pcm: Uint8Array): ClientEvent[] {
     if (this.#state !== 'open') return [];
     const content = Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength).toString('base64');
-    return [audioInput(this.name, this.#audioName, content)];
+    return [audioInput(this.promptName, this.#audioName, content)];
   }
 
   /** Silence of a length. */
@@ -70,7 +70,7 @@ export class Prompt {
   /** A user's message that is to be answered. */
   text(parts: readonly string[]): ClientEvent[] {
     if (this.#state !== 'open') return [];
-    return textBlock(this.name, randomUUID(), 'USER', parts, true);
+    return textBlock(this.promptName, randomUUID(), 'USER', parts, true);
   }
 
   /** The service asked for a tool on this stream: only such a use may be answered here. */
@@ -81,7 +81,7 @@ export class Prompt {
   /** The answer of a tool; nothing when this stream never asked, or has its answer. */
   toolResult(toolUseId: string, content: string): ClientEvent[] {
     if (this.#state !== 'open' || !this.#toolUses.delete(toolUseId)) return [];
-    return toolResultBlock(this.name, randomUUID(), toolUseId, content);
+    return toolResultBlock(this.promptName, randomUUID(), toolUseId, content);
   }
 
   /** Ends what was begun, in order. Once; nothing when the stream was never opened. */
@@ -91,11 +91,11 @@ export class Prompt {
       return [];
     }
     this.#state = 'closed';
-    return [contentEnd(this.name, this.#audioName), promptEnd(this.name), sessionEnd()];
+    return [contentEnd(this.promptName, this.#audioName), promptEnd(this.promptName), sessionEnd()];
   }
 
   #silence(ms: number): ClientEvent {
     const bytes = Buffer.alloc(Math.round((this.#config.inputSampleRate * ms) / 1000) * 2);
-    return audioInput(this.name, this.#audioName, bytes.toString('base64'));
+    return audioInput(this.promptName, this.#audioName, bytes.toString('base64'));
   }
 }

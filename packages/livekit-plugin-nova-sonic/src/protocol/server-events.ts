@@ -159,7 +159,7 @@ export const clientEventName = (e: ClientEvent): string => Object.keys(e.event)[
 export type ContentKind = 'TEXT' | 'AUDIO' | 'TOOL' | 'UNKNOWN';
 export type ContentRole = 'USER' | 'ASSISTANT' | 'TOOL' | 'SYSTEM' | 'UNKNOWN';
 
-export interface TokenCounts {
+export interface TokenUsage {
   readonly inputAudio: number;
   readonly inputText: number;
   readonly outputAudio: number;
@@ -167,7 +167,7 @@ export interface TokenCounts {
 }
 
 /** What the service says, reduced to what is used; fields that are missing have their neutral value. */
-export type SonicEvent =
+export type ServerEvent =
   | { readonly type: 'completionStart' }
   | { readonly type: 'completionEnd' }
   | { readonly type: 'userSpeechStart'; readonly offsetMs?: number }
@@ -207,7 +207,7 @@ export type SonicEvent =
       readonly kind: ContentKind;
       readonly stopReason: string;
     }
-  | { readonly type: 'usage'; readonly delta: TokenCounts }
+  | { readonly type: 'usage'; readonly delta: TokenUsage }
   | { readonly type: 'unknown'; readonly name: string };
 
 type Json = Record<string, unknown>;
@@ -257,7 +257,7 @@ function argumentsOf(body: Json): string {
   return raw.trim() === '' ? '{}' : raw;
 }
 
-function tokens(body: Json): TokenCounts {
+function tokens(body: Json): TokenUsage {
   const delta = record(record(body.details).delta);
   const input = record(delta.input);
   const output = record(delta.output);
@@ -273,7 +273,7 @@ function tokens(body: Json): TokenCounts {
  * Reads one event of the service. Never throws: what is not understood comes back as `unknown` with its name,
  * since the service has added events without notice before.
  */
-export function parseServerEvent(source: string | Uint8Array | unknown): SonicEvent {
+export function parseServerEvent(source: string | Uint8Array | unknown): ServerEvent {
   let document: unknown = source;
   if (source instanceof Uint8Array) document = tryJson(Buffer.from(source).toString('utf8'));
   else if (typeof source === 'string') document = tryJson(source);

@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 import { llm } from '@livekit/agents';
 import type { RealtimeModel } from '../realtime-model.js';
-import type { ToolDelivery } from '../tools/tool-result-router.js';
+import type { ToolResultRouter } from '../tools/tool-result-router.js';
 import type { Effect, ResponseRecord } from '../turns/effects.js';
 import { GenerationChannels } from './generation-channels.js';
-import type { AwaitedReplies } from './reply-futures.js';
+import type { ReplyFutures } from './reply-futures.js';
 import { responseMetrics, turnTiming } from './response-metrics.js';
-import type { Telling } from './session-emitter.js';
+import type { SessionEmitter } from './session-emitter.js';
 
-export interface LiveKitSide {
+export interface EffectHandlerContext {
   readonly model: RealtimeModel;
-  readonly telling: Telling;
-  readonly replies: AwaitedReplies;
-  readonly tools: ToolDelivery;
+  readonly emitter: SessionEmitter;
+  readonly replies: ReplyFutures;
+  readonly tools: ToolResultRouter;
   /** Tools are not to be called in replies that the application asks for. */
   toolsForbidden(): boolean;
   /** When the piece of audio with what had arrived at a moment was handed to the SDK. */
   sentAt(arrival: number): number | undefined;
   /** An effect could not be handled; the others are. */
-  failed(error: unknown, effect: string): void;
+  onError(error: unknown, effect: string): void;
 }
 
 /** What the conversation's effects are to LiveKit: generations with their channels, speech, transcripts, metrics. */
-export class LiveKitEvents {
-  readonly #side: LiveKitSide;
+export class EffectHandler {
+  readonly #context: EffectHandlerContext;
   readonly #generations = new Map<string, GenerationChannels>();
   readonly #userInitiated = new Set<string>();
 
-  constructor(side: LiveKitSide) {
-    this.#side = side;
+  constructor(side: EffectHandlerContext) {
+    this.#context = side;
   }
 
   /** Does all of them, whatever happens at one: an exception would silence the call. */
@@ -37,13 +37,13 @@ export class LiveKitEvents {
       try {
         this.#apply(effect);
       } catch (error) {
-        this.#side.failed(error, effect.type);
+        this.#context.onError(error, effect.type);
       }
     }
   }
 
   #apply(effect: Effect): void {
-    const { telling, tools, model } = this.#side;
+    const { emitter: telling, tools, model } = this.#context;
     switch (effect.type) {
       case 'generation_opened':
         this.#emitGenerationEvent(effect.response, effect.requestId);
@@ -61,13 +61,13 @@ export class LiveKitEvents {
         this.#closeGeneration(effect.response);
         break;
       case 'speech_started':
-        telling.event('input_speech_started', {});
+        telling.emit('input_speech_started', {});
         break;
       case 'speech_stopped':
-        telling.event('input_speech_stopped', { userTranscriptionEnabled: false });
+        telling.emit('input_speech_stopped', { userTranscriptionEnabled: false });
         break;
       case 'transcript':
-        telling.event('input_audio_transcription_completed', {
+        telling.emit('input_audio_transcription_completed', {
           itemId: effect.itemId,
           transcript: effect.text,
           isFinal: effect.final,
@@ -77,7 +77,7 @@ export class LiveKitEvents {
       case 'barge_in': {
         const { at, sign, id: responseId } = effect;
         tools.calls.interrupted();
-        telling.event('barge_in', { at, sign, responseId });
+        telling.emit('barge_in', { at, sign, responseId });
         break;
       }
     }
@@ -85,38 +85,38 @@ export class LiveKitEvents {
 
   /** One `generation_created` for each generation, owned by whoever asked for it. */
   #emitGenerationEvent(response: ResponseRecord, requestId: string | undefined): void {
-    const { model, telling, replies } = this.#side;
+    const { model, emitter: telling, replies } = this.#context;
     const awaited = replies.has(requestId);
     const { id, messageId } = response;
     const channels = new GenerationChannels(id, messageId, awaited, model.options.outputSampleRate);
     this.#generations.set(id, channels);
     if (awaited) {
       this.#userInitiated.add(id);
-      replies.begun(requestId, channels.event);
+      replies.resolve(requestId, channels.event);
     }
-    telling.event('generation_created', channels.event);
+    telling.emit('generation_created', channels.event);
   }
 
   #callTool(effect: Extract<Effect, { type: 'tool_call' }>): void {
     const { id, itemId, callId, name, args } = effect;
-    const forbidden = this.#side.toolsForbidden() && this.#userInitiated.has(id);
-    if (!this.#side.tools.called(effect, forbidden)) return;
+    const forbidden = this.#context.toolsForbidden() && this.#userInitiated.has(id);
+    if (!this.#context.tools.called(effect, forbidden)) return;
     const call = llm.FunctionCall.create({ id: itemId, callId, name, args });
     this.#generations.get(id)?.call(call);
   }
 
   #closeGeneration(response: ResponseRecord): void {
-    const { model, telling, sentAt } = this.#side;
+    const { model, emitter: telling, sentAt } = this.#context;
     const channels = this.#generations.get(response.id);
     channels?.close();
     this.#generations.delete(response.id);
     this.#userInitiated.delete(response.id);
     const now = model.options.clock.now();
-    telling.event('metrics_collected', responseMetrics(model, response, response.tokens, now));
+    telling.emit('metrics_collected', responseMetrics(model, response, response.tokens, now));
     // A call of a tool without a word is no reply that anybody hears.
     if (response.firstAudioAt === undefined) return;
     const ended = response.userSpeechEndedAt;
     const sent = ended === undefined ? undefined : sentAt(ended);
-    telling.event('turn_timing', turnTiming(response, sent, channels?.firstAudioAt));
+    telling.emit('turn_timing', turnTiming(response, sent, channels?.firstAudioAt));
   }
 }

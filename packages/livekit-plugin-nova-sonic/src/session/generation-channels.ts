@@ -4,10 +4,10 @@ import type { llm } from '@livekit/agents';
 import { AudioFrame } from '@livekit/rtc-node';
 
 /** A stream that is written without waiting and closed exactly once; what comes after the end is left out. */
-export class Channel<T> {
+export class StreamChannel<T> {
   readonly stream: ReadableStream<T>;
   #controller!: ReadableStreamDefaultController<T>;
-  #over = false;
+  #closed = false;
 
   constructor() {
     this.stream = new ReadableStream<T>({
@@ -15,23 +15,23 @@ export class Channel<T> {
         this.#controller = controller;
       },
       cancel: () => {
-        this.#over = true;
+        this.#closed = true;
       },
     });
   }
 
   write(value: T): void {
-    if (!this.#over) this.#controller.enqueue(value);
+    if (!this.#closed) this.#controller.enqueue(value);
   }
 
   close(): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.#closed) return;
+    this.#closed = true;
     this.#controller.close();
   }
 
   get closed(): boolean {
-    return this.#over;
+    return this.#closed;
   }
 }
 
@@ -55,12 +55,12 @@ export function decodeAudio(content: string, sampleRate: number): AudioFrame[] {
 /** One reply as LiveKit reads it: a message (text and audio) that appears with its first content, and tool calls. */
 export class GenerationChannels {
   readonly event: llm.GenerationCreatedEvent;
-  readonly #messages = new Channel<llm.MessageGeneration>();
-  readonly #functions = new Channel<llm.FunctionCall>();
+  readonly #messages = new StreamChannel<llm.MessageGeneration>();
+  readonly #functions = new StreamChannel<llm.FunctionCall>();
   readonly #messageId: string;
   readonly #sampleRate: number;
-  #text?: Channel<string>;
-  #audio?: Channel<AudioFrame>;
+  #text?: StreamChannel<string>;
+  #audio?: StreamChannel<AudioFrame>;
 
   constructor(responseId: string, messageId: string, userInitiated: boolean, sampleRate: number) {
     this.#messageId = messageId;
@@ -101,8 +101,8 @@ export class GenerationChannels {
 
   #message(): void {
     if (this.#text || this.#messages.closed) return;
-    this.#text = new Channel<string>();
-    this.#audio = new Channel<AudioFrame>();
+    this.#text = new StreamChannel<string>();
+    this.#audio = new StreamChannel<AudioFrame>();
     this.#messages.write({
       messageId: this.#messageId,
       textStream: this.#text.stream,

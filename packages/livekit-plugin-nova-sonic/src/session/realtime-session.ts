@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 import { llm, shortuuid } from '@livekit/agents';
 import type { AudioFrame } from '@livekit/rtc-node';
-import { AudioCutter } from '../audio/chunker.js';
+import { AudioChunker } from '../audio/chunker.js';
 import type { Clock } from '../clock.js';
-import { Continuity } from '../continuation/session-continuation.js';
+import { SessionContinuation } from '../continuation/session-continuation.js';
 import {
-  compareContext,
-  entriesOf,
+  diffChatContext,
+  fromChatContext,
   type HistoryEntry,
   toChatContext,
 } from '../history/chat-context.js';
 import type { ResolvedOptions } from '../options.js';
 import { asError, type NovaSonicError } from '../protocol/errors.js';
 import type { RealtimeModel } from '../realtime-model.js';
-import { connectClient } from '../stream/bedrock-client.js';
+import { createStreamClient } from '../stream/bedrock-client.js';
 import { SonicStream } from '../stream/sonic-stream.js';
-import { WatchedTools } from '../tools/tool-call-tracker.js';
-import { ToolDelivery } from '../tools/tool-result-router.js';
+import { TrackedToolContext } from '../tools/tool-call-tracker.js';
+import { ToolResultRouter } from '../tools/tool-result-router.js';
 import { Conversation } from '../turns/conversation.js';
-import { LiveKitEvents } from './effect-handler.js';
-import { AwaitedReplies } from './reply-futures.js';
+import { EffectHandler } from './effect-handler.js';
+import { ReplyFutures } from './reply-futures.js';
 import { responseMetrics } from './response-metrics.js';
-import { Telling } from './session-emitter.js';
-import { CurrentSettings, type SessionOptions, settingsFingerprint } from './session-settings.js';
+import { SessionEmitter } from './session-emitter.js';
+import { SessionSettings, type SessionOptions, settingsFingerprint } from './session-settings.js';
 
 /** Why a stream is renewed whose instructions or tools are not the agent's any more. */
 const SETTINGS_CHANGED = 'settings changed';
@@ -38,14 +38,14 @@ export class RealtimeSession extends llm.RealtimeSession {
   readonly #model: RealtimeModel;
   readonly #clock: Clock;
   readonly #conversation: Conversation;
-  readonly #continuity: Continuity;
-  readonly #cutter: AudioCutter;
-  readonly #settings: CurrentSettings;
-  readonly #tools: ToolDelivery;
-  readonly #events: LiveKitEvents;
+  readonly #continuation: SessionContinuation;
+  readonly #chunker: AudioChunker;
+  readonly #settings: SessionSettings;
+  readonly #tools: ToolResultRouter;
+  readonly #effects: EffectHandler;
   readonly #onClosed: () => void;
-  readonly #replies: AwaitedReplies;
-  readonly #telling: Telling;
+  readonly #replies: ReplyFutures;
+  readonly #emitter: SessionEmitter;
   #typed: Array<Extract<HistoryEntry, { kind: 'user' }>> = [];
   #closed?: Promise<void>;
 
@@ -57,48 +57,48 @@ export class RealtimeSession extends llm.RealtimeSession {
     this.#options = options;
     this.#clock = options.clock;
     this.#onClosed = onClosed;
-    this.#telling = new Telling(this, this.logger, model.label(), options);
-    this.#settings = new CurrentSettings(options, (error) => {
+    this.#emitter = new SessionEmitter(this, this.logger, model.label(), options);
+    this.#settings = new SessionSettings(options, (error) => {
       this.logger.error({ error }, 'a tool cannot be told to the model');
-      this.#telling.error(error, true);
+      this.#emitter.emitError(error, true);
     });
-    this.#replies = new AwaitedReplies(
+    this.#replies = new ReplyFutures(
       this.#clock,
       options.generateReplyTimeout,
       (id, drop) => this.#conversation.cancelRequest(id, drop),
       (error) => {
         this.logger.warn({ timeoutMs: options.generateReplyTimeout }, error.message);
-        this.#telling.error(error, true);
+        this.#emitter.emitError(error, true);
       },
     );
-    this.#cutter = new AudioCutter(options.inputSampleRate, options.inputChunkMs);
+    this.#chunker = new AudioChunker(options.inputSampleRate, options.inputChunkMs);
     this.#conversation = new Conversation({
       newId: shortuuid,
       outputSampleRate: options.outputSampleRate,
       patienceMs: options.timeouts.progress + 2_000,
     });
-    this.#tools = new ToolDelivery(
+    this.#tools = new ToolResultRouter(
       this.#clock,
       this.#conversation,
-      () => this.#continuity,
+      () => this.#continuation,
       {
-        started: (call) => this.#telling.event('tool_call_started', call),
-        ended: (call) => this.#telling.event('tool_call_ended', call),
+        started: (call) => this.#emitter.emit('tool_call_started', call),
+        ended: (call) => this.#emitter.emit('tool_call_ended', call),
       },
       (callId) =>
         this.logger.debug({ callId }, 'a tool result that the framework dropped is delivered'),
     );
-    this.#events = new LiveKitEvents({
+    this.#effects = new EffectHandler({
       model,
-      telling: this.#telling,
+      emitter: this.#emitter,
       replies: this.#replies,
       tools: this.#tools,
       toolsForbidden: () => this.#settings.toolChoice === 'none',
-      sentAt: (arrival) => this.#continuity.sentAt(arrival),
-      failed: (error, effect) =>
+      sentAt: (arrival) => this.#continuation.sentAt(arrival),
+      onError: (error, effect) =>
         this.logger.error({ error, effect }, 'an event of the model could not be handled'),
     });
-    this.#continuity = new Continuity(
+    this.#continuation = new SessionContinuation(
       {
         clock: this.#clock,
         random: Math.random,
@@ -107,7 +107,7 @@ export class RealtimeSession extends llm.RealtimeSession {
         retry: options.retry,
         history: options.history,
         renewAfterMs: options.renewAfterMs,
-        carryOverMs: options.carryOverMs,
+        audioBufferMs: options.audioBufferMs,
         progressMs: options.timeouts.progress,
         openStream: (id, region, sink) =>
           new SonicStream({
@@ -116,7 +116,7 @@ export class RealtimeSession extends llm.RealtimeSession {
             sink,
             modelId: options.model,
             clock: this.#clock,
-            connect: (where) => connectClient(options, where),
+            connect: (where) => createStreamClient(options, where),
             firstEventMs: options.timeouts.firstEvent,
             writeStallMs: 5_000,
             closeMs: options.timeouts.close,
@@ -125,18 +125,18 @@ export class RealtimeSession extends llm.RealtimeSession {
       this.#conversation,
       {
         settings: () => this.#settings.stream,
-        effects: (effects) => this.#events.run(effects),
+        effects: (effects) => this.#effects.run(effects),
         lifecycle: (event) => {
           this.logger.debug(event, 'stream lifecycle');
-          this.#telling.event('stream_lifecycle', event);
+          this.#emitter.emit('stream_lifecycle', event);
         },
         failed: (error, recoverable) => this.#failed(error, recoverable),
-        reconnected: () => this.#telling.event('session_reconnected', {}),
-        mishap: (error, where) => this.logger.error({ error, where }, 'the plugin made a mistake'),
+        reconnected: () => this.#emitter.emit('session_reconnected', {}),
+        internalError: (error, where) => this.logger.error({ error, where }, 'the plugin made a mistake'),
         sent: (event, streamId) =>
-          this.#telling.wire('bedrock_client_event_queued', event, streamId),
+          this.#emitter.emitBedrockEvent('bedrock_client_event_queued', event, streamId),
         received: (document, streamId) =>
-          this.#telling.wire('bedrock_server_event_received', document, streamId),
+          this.#emitter.emitBedrockEvent('bedrock_server_event_received', document, streamId),
       },
     );
   }
@@ -150,12 +150,12 @@ export class RealtimeSession extends llm.RealtimeSession {
 
   /** The tools as they are now; running one of them is watched, so that the model always gets an answer. */
   override get tools(): llm.ToolContext {
-    return new WatchedTools(this.#settings.tools, this.#tools.calls);
+    return new TrackedToolContext(this.#settings.tools, this.#tools.calls);
   }
 
   /** A stream is up and takes audio. */
   get connected(): boolean {
-    return this.#continuity.live;
+    return this.#continuation.live;
   }
 
   // -- configuration -----------------------------------------------------------------------------------------------
@@ -176,15 +176,15 @@ export class RealtimeSession extends llm.RealtimeSession {
    */
   initializeStreams(isRestart = false): void {
     if (this.#closed) return;
-    if (!this.#continuity.started) this.#continuity.start();
-    else if (isRestart) void this.#continuity.renew('restart', { immediately: true });
+    if (!this.#continuation.started) this.#continuation.start();
+    else if (isRestart) void this.#continuation.renew('restart', { immediately: true });
   }
 
   /**
    * Moves the call to a fresh stream: at the next quiet moment, or at once. Resolves when it has moved.
    */
   async renew(options: { immediately?: boolean } = {}): Promise<void> {
-    await this.#continuity.renew('asked', options);
+    await this.#continuation.renew('asked', options);
   }
 
   /** New instructions; in the middle of a call they take effect with a fresh stream at the next quiet moment. */
@@ -208,8 +208,8 @@ export class RealtimeSession extends llm.RealtimeSession {
    * @throws Error of one sentence when an option has a value that it cannot have
    */
   override updateOptions(options: SessionOptions): void {
-    if (this.#settings.change(options) && this.#continuity.started) {
-      this.#telling.once(
+    if (this.#settings.update(options) && this.#continuation.started) {
+      this.#emitter.warnOnce(
         'Sonic takes options only at the start of a stream: a change takes effect at the next one',
       );
     }
@@ -222,11 +222,11 @@ export class RealtimeSession extends llm.RealtimeSession {
    */
   override async updateChatCtx(chatCtx: llm.ChatContext): Promise<void> {
     const { history } = this.#conversation;
-    if (!this.#continuity.started) {
-      history.replace(entriesOf(chatCtx));
+    if (!this.#continuation.started) {
+      history.replace(fromChatContext(chatCtx));
       return;
     }
-    const edits = compareContext(
+    const edits = diffChatContext(
       history.entries,
       chatCtx,
       (callId) => this.#tools.calls.nameOf(callId) !== undefined,
@@ -238,9 +238,9 @@ export class RealtimeSession extends llm.RealtimeSession {
     }
     for (const result of edits.results) this.#tools.deliver(result);
     if (!edits.changed) return;
-    if (this.#options.contextEdits === 'renew') void this.#continuity.renew('context edited');
+    if (this.#options.chatCtxUpdates === 'renew') void this.#continuation.renew('context edited');
     else
-      this.#telling.once(
+      this.#emitter.warnOnce(
         'Sonic takes a changed history only at the start of a stream: it is told to the next one',
       );
   }
@@ -251,28 +251,28 @@ export class RealtimeSession extends llm.RealtimeSession {
   override pushAudio(frame: AudioFrame): void {
     if (this.#closed) return;
     try {
-      for (const chunk of this.#cutter.push(frame, this.#clock.now()))
-        this.#continuity.audio(chunk);
+      for (const chunk of this.#chunker.push(frame, this.#clock.now()))
+        this.#continuation.audio(chunk);
     } catch (error) {
-      this.#telling.once('a frame of audio could not be sent', asError(error));
+      this.#emitter.warnOnce('a frame of audio could not be sent', asError(error));
     }
   }
 
   /** Sonic takes no video; said once. LiveKit for TypeScript has no such member, the Python one does. */
   pushVideo(_frame: unknown): void {
-    this.#telling.once('Sonic takes no video: it is left out');
+    this.#emitter.warnOnce('Sonic takes no video: it is left out');
   }
 
   /** Sends what is left in the buffer. The end of a turn is decided by Sonic itself. */
   override async commitAudio(): Promise<void> {
     if (this.#closed) return;
-    for (const chunk of this.#cutter.flush(this.#clock.now())) this.#continuity.audio(chunk);
+    for (const chunk of this.#chunker.flush(this.#clock.now())) this.#continuation.audio(chunk);
   }
 
   /** Forgets audio that was not sent yet; what Sonic has heard it has heard. */
   override async clearAudio(): Promise<void> {
-    this.#cutter.clear();
-    this.#continuity.clearAudio();
+    this.#chunker.clear();
+    this.#continuation.clearAudio();
   }
 
   // -- replies -----------------------------------------------------------------------------------------------------
@@ -292,8 +292,8 @@ export class RealtimeSession extends llm.RealtimeSession {
     const words = [instructions?.trim(), ...typed.map((entry) => entry.text)]
       .filter(Boolean)
       .join('\n');
-    const refusal = this.#refusal(words);
-    if (refusal) return this.#refused(refusal);
+    const refusal = this.#rejectionReason(words);
+    if (refusal) return this.#reject(refusal);
 
     const id = typed.at(-1)?.id ?? shortuuid('item_');
     const entry: HistoryEntry | undefined =
@@ -302,13 +302,13 @@ export class RealtimeSession extends llm.RealtimeSession {
         : { kind: 'instruction', id, at: this.#clock.now(), text: words };
     return this.#replies.wait(id, options.signal, () => {
       this.#conversation.request(id, words, entry);
-      this.#continuity.sendRequests();
+      this.#continuation.sendRequests();
     });
   }
 
   /** Stops the reply: the rest of it goes to nobody, the next one is heard. Does nothing when nothing is spoken. */
   override async interrupt(): Promise<void> {
-    this.#events.run(this.#conversation.interrupt(this.#clock.now()));
+    this.#effects.run(this.#conversation.interrupt(this.#clock.now()));
     this.#tools.calls.interrupted();
   }
 
@@ -319,7 +319,7 @@ export class RealtimeSession extends llm.RealtimeSession {
     modalities?: ('text' | 'audio')[];
     audioTranscript?: string;
   }): Promise<void> {
-    this.#telling.once('Sonic keeps its own record of what was spoken: truncate has nothing to do');
+    this.#emitter.warnOnce('Sonic keeps its own record of what was spoken: truncate has nothing to do');
   }
 
   /** Ends the session at any moment, in order where a stream is up. Resolves when no stream or timer is left. */
@@ -331,39 +331,39 @@ export class RealtimeSession extends llm.RealtimeSession {
   async #close(): Promise<void> {
     this.#settings.close();
     this.#tools.calls.close();
-    this.#replies.end(new llm.RealtimeError('the session was closed'));
+    this.#replies.rejectAll(new llm.RealtimeError('the session was closed'));
     const { effects, leftover } = this.#conversation.end(this.#clock.now());
-    this.#events.run(effects);
+    this.#effects.run(effects);
     const total =
       leftover.inputAudio + leftover.inputText + leftover.outputAudio + leftover.outputText;
     if (total > 0)
-      this.#telling.event(
+      this.#emitter.emit(
         'metrics_collected',
         responseMetrics(this.#model, undefined, leftover, this.#clock.now()),
       );
     try {
-      await Promise.all([this.#continuity.close(), super.close()]);
+      await Promise.all([this.#continuation.close(), super.close()]);
     } catch (error) {
       this.logger.warn({ error }, 'the session did not close cleanly');
     }
-    this.#cutter.close();
+    this.#chunker.close();
     this.#onClosed();
   }
 
   // -- changes, refusals and failures ------------------------------------------------------------------------------
 
   #settingsChanged(): void {
-    if (!this.#continuity.started || this.#closed) return;
-    this.#settings.whenSettled(() => {
-      const current = this.#continuity.settings;
+    if (!this.#continuation.started || this.#closed) return;
+    this.#settings.debounce(() => {
+      const current = this.#continuation.settings;
       if (current === undefined) return;
       const same = current === settingsFingerprint(this.#settings.stream);
-      if (same) this.#continuity.cancelRenewal(SETTINGS_CHANGED);
-      else void this.#continuity.renew(SETTINGS_CHANGED);
+      if (same) this.#continuation.cancelRenewal(SETTINGS_CHANGED);
+      else void this.#continuation.renew(SETTINGS_CHANGED);
     });
   }
 
-  #refusal(words: string): string | undefined {
+  #rejectionReason(words: string): string | undefined {
     if (this.#closed) return 'the session is closed';
     if (this.#options.modalities === 'audio') {
       return `${this.#options.model} with modalities 'audio' takes no text: the caller must speak first`;
@@ -374,10 +374,10 @@ export class RealtimeSession extends llm.RealtimeSession {
   }
 
   /** The framework swallows a rejection without a word, so it is logged and told here. */
-  #refused(message: string): Promise<never> {
+  #reject(message: string): Promise<never> {
     const error = new llm.RealtimeError(message);
     this.logger.error({ error: message }, 'generateReply was refused');
-    if (!this.#closed) this.#telling.error(error, true);
+    if (!this.#closed) this.#emitter.emitError(error, true);
     return Promise.reject(error);
   }
 
@@ -386,8 +386,8 @@ export class RealtimeSession extends llm.RealtimeSession {
     if (recoverable) this.logger.warn(fields, 'a stream failed, the call goes on');
     else {
       this.logger.error(fields, 'the call cannot be served and ends');
-      this.#replies.end(new llm.RealtimeError(error.message));
+      this.#replies.rejectAll(new llm.RealtimeError(error.message));
     }
-    this.#telling.error(error, recoverable);
+    this.#emitter.emitError(error, recoverable);
   }
 }

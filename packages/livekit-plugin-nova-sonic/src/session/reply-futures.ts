@@ -2,18 +2,18 @@
 import { llm } from '@livekit/agents';
 import type { Clock } from '../clock.js';
 
-interface Waiting {
+interface ReplyFuture {
   readonly resolve: (event: llm.GenerationCreatedEvent) => void;
   readonly reject: (error: Error, drop?: boolean) => void;
 }
 
 /** The promises of `generateReply`: each ends when its reply begins, in time, by its signal, or with the session. */
-export class AwaitedReplies {
+export class ReplyFutures {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
-  readonly #cancelled: (id: string, drop: boolean) => void;
-  readonly #late: (error: Error) => void;
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #onCancelled: (id: string, drop: boolean) => void;
+  readonly #onTimeout: (error: Error) => void;
+  readonly #futures = new Map<string, ReplyFuture>();
 
   /**
    * @param cancelled nobody waits for a reply any more; `drop`: it is not to be heard either
@@ -27,8 +27,8 @@ export class AwaitedReplies {
   ) {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
-    this.#cancelled = cancelled;
-    this.#late = late;
+    this.#onCancelled = cancelled;
+    this.#onTimeout = late;
   }
 
   /** Waits for a reply; `ask` asks for it. */
@@ -41,20 +41,20 @@ export class AwaitedReplies {
       const done = () => {
         cancelTimer();
         signal?.removeEventListener('abort', onAbort);
-        this.#waiting.delete(id);
+        this.#futures.delete(id);
       };
       const giveUp = (error: Error, drop = false) => {
         done();
-        this.#cancelled(id, drop);
+        this.#onCancelled(id, drop);
         reject(error);
       };
       const onAbort = () => giveUp(new llm.RealtimeError('generateReply was aborted'), true);
       const cancelTimer = this.#clock.after(this.#timeoutMs, () => {
         const error = new llm.RealtimeError('generateReply timed out: the reply did not begin');
         giveUp(error);
-        this.#late(error);
+        this.#onTimeout(error);
       });
-      this.#waiting.set(id, {
+      this.#futures.set(id, {
         resolve: (event) => {
           done();
           resolve(event);
@@ -72,16 +72,16 @@ export class AwaitedReplies {
 
   /** Somebody waits for this reply. */
   has(id: string | undefined): id is string {
-    return id !== undefined && this.#waiting.has(id);
+    return id !== undefined && this.#futures.has(id);
   }
 
   /** A reply has begun. */
-  begun(id: string, event: llm.GenerationCreatedEvent): void {
-    this.#waiting.get(id)?.resolve(event);
+  resolve(id: string, event: llm.GenerationCreatedEvent): void {
+    this.#futures.get(id)?.resolve(event);
   }
 
   /** No reply will come. */
-  end(error: Error): void {
-    for (const waiting of [...this.#waiting.values()]) waiting.reject(error);
+  rejectAll(error: Error): void {
+    for (const waiting of [...this.#futures.values()]) waiting.reject(error);
   }
 }

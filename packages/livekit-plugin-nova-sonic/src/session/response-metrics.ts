@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { metrics } from '@livekit/agents';
-import type { TokenCounts } from '../protocol/server-events.js';
+import type { TokenUsage } from '../protocol/server-events.js';
 import type { TurnTiming } from '../session-events.js';
 import type { ResponseRecord } from '../turns/effects.js';
 
-interface Named {
+interface ModelIdentity {
   readonly model: string;
   readonly provider: string;
   label(): string;
@@ -16,9 +16,9 @@ interface Named {
  * was used after the last one.
  */
 export function responseMetrics(
-  model: Named,
+  model: ModelIdentity,
   response: ResponseRecord | undefined,
-  tokens: TokenCounts,
+  tokens: TokenUsage,
   now: number,
 ): metrics.RealtimeModelMetrics {
   const inputTokens = tokens.inputAudio + tokens.inputText;

@@ -11,12 +11,12 @@ interface Logger {
 }
 
 /** What a session says to the world: its events and its log. Nothing that a listener does comes back to us. */
-export class Telling {
+export class SessionEmitter {
   readonly #emitter: EventEmitter;
   readonly #logger: Logger;
   readonly #label: string;
   readonly #options: ResolvedOptions;
-  readonly #said = new Set<string>();
+  readonly #warned = new Set<string>();
 
   constructor(emitter: EventEmitter, logger: Logger, label: string, options: ResolvedOptions) {
     this.#emitter = emitter;
@@ -26,7 +26,7 @@ export class Telling {
   }
 
   /** Calls each listener by itself: what one throws neither reaches us nor keeps the others from being told. */
-  event<K extends keyof RealtimeSessionEvents>(name: K, payload: RealtimeSessionEvents[K]): void {
+  emit<K extends keyof RealtimeSessionEvents>(name: K, payload: RealtimeSessionEvents[K]): void {
     const listeners = this.#emitter.rawListeners(name);
     if (name === 'error' && listeners.length === 0) {
       this.#logger.warn(payload as object, 'an error event that nobody listens to');
@@ -40,8 +40,8 @@ export class Telling {
     }
   }
 
-  error(error: Error, recoverable: boolean): void {
-    this.event('error', {
+  emitError(error: Error, recoverable: boolean): void {
+    this.emit('error', {
       type: 'realtime_model_error',
       timestamp: Date.now(),
       label: this.#label,
@@ -51,7 +51,7 @@ export class Telling {
   }
 
   /** An event of the wire, for those who listen and for the log, without its audio. */
-  wire(
+  emitBedrockEvent(
     name: 'bedrock_client_event_queued' | 'bedrock_server_event_received',
     document: unknown,
     streamId: string,
@@ -63,13 +63,13 @@ export class Telling {
     if (logEvents) {
       this.#logger.debug({ streamId, event: what, 'lk.pii.content': event }, name);
     }
-    this.event(name, { streamId, at: clock.now(), name: what, event });
+    this.emit(name, { streamId, at: clock.now(), name: what, event });
   }
 
   /** A warning that is said once in the life of the session. */
-  once(message: string, error?: Error): void {
-    if (this.#said.has(message)) return;
-    this.#said.add(message);
+  warnOnce(message: string, error?: Error): void {
+    if (this.#warned.has(message)) return;
+    this.#warned.add(message);
     this.#logger.warn(error ? { error } : {}, message);
   }
 }

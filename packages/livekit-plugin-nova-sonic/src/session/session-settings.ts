@@ -23,23 +23,23 @@ export interface SessionOptions
 }
 
 /** Several changes of tools or instructions in a row make one renewal. */
-const CHANGES_SETTLE_MS = 50;
+const DEBOUNCE_MS = 50;
 
 /** What Sonic takes only at the start of a stream, as the application set it last. */
-export class CurrentSettings {
+export class SessionSettings {
   instructions = '';
   readonly #model: ResolvedOptions;
   #options: ResolvedOptions;
-  readonly #leftOut: (why: Error) => void;
+  readonly #onToolSkipped: (why: Error) => void;
   #tools: llm.ToolContext = llm.ToolContext.empty();
   #specs: ToolSpec[] = [];
-  #cancelSettle?: () => void;
+  #cancelDebounce?: () => void;
 
   /** @param leftOut a tool cannot be told to the model, and why */
   constructor(options: ResolvedOptions, leftOut: (why: Error) => void) {
     this.#model = options;
     this.#options = options;
-    this.#leftOut = leftOut;
+    this.#onToolSkipped = leftOut;
   }
 
   get tools(): llm.ToolContext {
@@ -48,7 +48,7 @@ export class CurrentSettings {
 
   set tools(tools: llm.ToolContext) {
     this.#tools = tools;
-    this.#specs = toolSpecs(tools, this.#leftOut);
+    this.#specs = toolSpecs(tools, this.#onToolSkipped);
   }
 
   get toolChoice(): llm.ToolChoice | undefined {
@@ -59,7 +59,7 @@ export class CurrentSettings {
    * Options for the streams to come. True when Sonic would see a difference.
    * @throws Error of one sentence when an option has a value that it cannot have
    */
-  change({ toolChoice, ...others }: SessionOptions): boolean {
+  update({ toolChoice, ...others }: SessionOptions): boolean {
     const given = Object.fromEntries(Object.entries(others).filter(([, v]) => v !== undefined));
     const choice = toolChoice === null ? this.#model.toolChoice : toolChoice;
     checkOptions({ ...given, ...(choice !== undefined && { toolChoice: choice }) });
@@ -93,12 +93,12 @@ export class CurrentSettings {
   }
 
   /** Calls `run` when nothing has changed any more for a moment. */
-  whenSettled(run: () => void): void {
-    this.#cancelSettle?.();
-    this.#cancelSettle = this.#model.clock.after(CHANGES_SETTLE_MS, run);
+  debounce(run: () => void): void {
+    this.#cancelDebounce?.();
+    this.#cancelDebounce = this.#model.clock.after(DEBOUNCE_MS, run);
   }
 
   close(): void {
-    this.#cancelSettle?.();
+    this.#cancelDebounce?.();
   }
 }

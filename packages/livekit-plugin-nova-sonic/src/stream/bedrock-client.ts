@@ -21,7 +21,7 @@ const sdkLogger = () => {
  * A client for one stream. Its credentials are resolved once, here, and stay for the life of the stream: the
  * signatures of a stream are a chain, and new keys in the middle would break it.
  */
-export async function connectClient(
+export async function createStreamClient(
   options: ResolvedOptions,
   region: string,
 ): Promise<StreamClient> {
@@ -37,7 +37,7 @@ export async function connectClient(
     logger: sdkLogger(),
     maxAttempts: 1,
   };
-  const identity = await identityOf(options, base);
+  const identity = await resolveIdentity(options, base);
   const client = new BedrockRuntimeClient({ ...base, credentials: { ...identity } });
   return {
     client,
@@ -47,7 +47,7 @@ export async function connectClient(
 }
 
 /** Asked once a stream: the SDK's own memory would ask twice for an identity that ends within five minutes. */
-async function identityOf(
+async function resolveIdentity(
   { credentials }: ResolvedOptions,
   base: BedrockRuntimeClientConfig,
 ): Promise<AwsCredentialIdentity> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type AudioChunk, AudioTimeline } from '../audio/chunker.js';
 import { type HistoryLimits, splitText, type WireHistory } from '../history/chat-context.js';
-import { PRIME_MS, type Prompt } from '../protocol/client-event-sequencer.js';
+import { PRIME_MS, type ClientEventSequencer } from '../protocol/client-event-sequencer.js';
 import type { SonicStream } from './sonic-stream.js';
 
 /** A gap in the audio is filled with silence: at first all of it, so that the end of a turn is noticed … */
@@ -13,9 +13,9 @@ const PIECE_MS = 100;
 const KEEP_ALIVE_MS = 10_000;
 
 /** One stream of a call with what was said on it: writes only what its prompt allows, and keeps its clock of audio. */
-export class Link {
+export class StreamSession {
   readonly stream: SonicStream;
-  readonly prompt: Prompt;
+  readonly sequencer: ClientEventSequencer;
   /** What it was opened with, to be compared. */
   readonly settings: string;
   /** What the conversation was when its history was told. */
@@ -25,16 +25,16 @@ export class Link {
   /** The service's first event. */
   openedAt?: number;
   /** When something was last said or asked on it. */
-  lastStimulusAt: number;
+  lastActivityAt: number;
   /** How many of the waiting notes it was told. */
-  notesSent = 0;
+  orphanedToolResultsSent = 0;
   readonly #timeline = new AudioTimeline();
   readonly #limits: HistoryLimits;
   #lastFillAt = 0;
 
   constructor(
     stream: SonicStream,
-    prompt: Prompt,
+    prompt: ClientEventSequencer,
     known: {
       settings: string;
       version: number;
@@ -44,22 +44,22 @@ export class Link {
     },
   ) {
     this.stream = stream;
-    this.prompt = prompt;
+    this.sequencer = prompt;
     this.settings = known.settings;
     this.version = known.version;
     this.reason = known.reason;
     this.#limits = known.limits;
-    this.lastStimulusAt = known.now;
+    this.lastActivityAt = known.now;
   }
 
   /** Everything that comes before the caller's audio. */
-  begin(instructions: string, history: WireHistory, now: number): void {
-    this.stream.write(this.prompt.opening(instructions, history));
+  open(instructions: string, history: WireHistory, now: number): void {
+    this.stream.write(this.sequencer.opening(instructions, history));
     this.#timeline.wrote(PRIME_MS, now, now);
   }
 
   audio(chunk: AudioChunk, now: number): void {
-    const events = this.prompt.audio(chunk.pcm);
+    const events = this.sequencer.audio(chunk.pcm);
     if (events.length === 0) return;
     this.#timeline.wrote(chunk.ms, chunk.at, now);
     this.stream.write(events);
@@ -76,22 +76,22 @@ export class Link {
   /** A message to be answered. Words are only heard next to audio: where none flows, a little silence goes before. */
   text(text: string, lastAudioAt: number, now: number): void {
     if (now - Math.max(lastAudioAt, this.#lastFillAt) > GAP_MS) this.#silence(PRIME_MS, now);
-    this.stream.write(this.prompt.text(splitText(text, this.#limits.maxTextBytes)));
-    this.lastStimulusAt = now;
+    this.stream.write(this.sequencer.text(splitText(text, this.#limits.maxTextBytes)));
+    this.lastActivityAt = now;
   }
 
   #silence(ms: number, now: number): void {
     this.#timeline.wrote(ms, now, now);
-    this.stream.write(this.prompt.silence(ms));
+    this.stream.write(this.sequencer.silence(ms));
     this.#lastFillAt = now;
   }
 
   /** True when this stream asked for the tool and takes its result. */
   toolResult(callId: string, content: string, now: number): boolean {
-    const events = this.prompt.toolResult(callId, content);
+    const events = this.sequencer.toolResult(callId, content);
     if (events.length === 0) return false;
     this.stream.write(events);
-    this.lastStimulusAt = now;
+    this.lastActivityAt = now;
     return true;
   }
 

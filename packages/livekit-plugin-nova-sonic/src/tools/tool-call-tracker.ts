@@ -94,7 +94,7 @@ interface Call {
 }
 
 /** Who is told of the calls. */
-export interface ToolTelling {
+export interface ToolCallListener {
   started(call: ToolCallStarted): void;
   ended(call: ToolCallEnded): void;
 }
@@ -115,23 +115,23 @@ const INTERRUPTED: Outcome = {
  * `updateChatCtx`, but drops them when the caller barges in over the words before the tool, and for a tool that
  * throws StopResponse: then the answer comes from here, with the real result where there is one.
  */
-export class ToolCalls {
+export class ToolCallTracker {
   readonly #calls = new Map<string, Call>();
   readonly #clock: Clock;
-  readonly #answer: (callId: string, outcome: Outcome) => void;
-  readonly #tell: ToolTelling;
+  readonly #onAnswer: (callId: string, outcome: Outcome) => void;
+  readonly #listener: ToolCallListener;
 
-  constructor(clock: Clock, answer: (callId: string, outcome: Outcome) => void, tell: ToolTelling) {
+  constructor(clock: Clock, answer: (callId: string, outcome: Outcome) => void, tell: ToolCallListener) {
     this.#clock = clock;
-    this.#answer = answer;
-    this.#tell = tell;
+    this.#onAnswer = answer;
+    this.#listener = tell;
   }
 
   /** The model asks for a tool. */
   called(callId: string, name: string, args: string): void {
     const since = this.#clock.now();
     this.#calls.set(callId, { name, args, since, running: false, ended: false });
-    this.#tell.started({ callId, name, args, at: since });
+    this.#listener.started({ callId, name, args, at: since });
   }
 
   nameOf(callId: string): string | undefined {
@@ -157,7 +157,7 @@ export class ToolCalls {
     if (!call) return execute();
     call.running = true;
     call.cancel?.();
-    const onAbort = () => this.#soon(callId, CANCELLED_MS);
+    const onAbort = () => this.#scheduleAnswer(callId, CANCELLED_MS);
     abort?.addEventListener('abort', onAbort, { once: true });
     try {
       const value = await execute();
@@ -165,7 +165,7 @@ export class ToolCalls {
       call.outcome = { output: outputText(value), isError: failed };
       this.#ended(callId, call.outcome);
       if (typeof value === 'function' || typeof value === 'bigint' || typeof value === 'symbol') {
-        this.#soon(callId, 0);
+        this.#scheduleAnswer(callId, 0);
       }
       return value;
     } catch (error) {
@@ -177,19 +177,19 @@ export class ToolCalls {
             isError: true,
           };
       this.#ended(callId, call.outcome);
-      if (stopped) this.#soon(callId, 0);
+      if (stopped) this.#scheduleAnswer(callId, 0);
       throw error;
     } finally {
       abort?.removeEventListener('abort', onAbort);
-      if (abort?.aborted) this.#give(callId);
+      if (abort?.aborted) this.#answer(callId);
     }
   }
 
   /** The caller barged in, or the application stopped the reply: the framework may drop what it has. */
   interrupted(): void {
     for (const [callId, call] of this.#calls) {
-      if (call.outcome) this.#give(callId);
-      else if (!call.running && !call.cancel) this.#soon(callId, NEVER_STARTED_MS);
+      if (call.outcome) this.#answer(callId);
+      else if (!call.running && !call.cancel) this.#scheduleAnswer(callId, NEVER_STARTED_MS);
     }
   }
 
@@ -198,21 +198,21 @@ export class ToolCalls {
     this.#calls.clear();
   }
 
-  #soon(callId: string, ms: number): void {
+  #scheduleAnswer(callId: string, ms: number): void {
     const call = this.#calls.get(callId);
     if (!call) return;
     call.cancel?.();
-    call.cancel = this.#clock.after(ms, () => this.#give(callId));
+    call.cancel = this.#clock.after(ms, () => this.#answer(callId));
   }
 
-  #give(callId: string): void {
+  #answer(callId: string): void {
     const call = this.#calls.get(callId);
     if (!call) return;
     call.cancel?.();
     const outcome = call.outcome ?? INTERRUPTED;
     this.#ended(callId, outcome);
     this.#calls.delete(callId);
-    this.#answer(callId, outcome);
+    this.#onAnswer(callId, outcome);
   }
 
   #ended(callId: string, { output, isError }: Outcome): void {
@@ -221,15 +221,15 @@ export class ToolCalls {
     call.ended = true;
     const { name, args, since } = call;
     const at = this.#clock.now();
-    this.#tell.ended({ callId, name, args, output, isError, at, ms: at - since });
+    this.#listener.ended({ callId, name, args, output, isError, at, ms: at - since });
   }
 }
 
 /** The session's tools as the framework sees them: the same tools, but running one is watched. */
-export class WatchedTools extends llm.ToolContext {
-  readonly #calls: ToolCalls;
+export class TrackedToolContext extends llm.ToolContext {
+  readonly #calls: ToolCallTracker;
 
-  constructor(tools: llm.ToolContext, calls: ToolCalls) {
+  constructor(tools: llm.ToolContext, calls: ToolCallTracker) {
     super([...tools.tools]);
     this.#calls = calls;
   }

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 import { shortuuid } from '@livekit/agents';
 import type { Clock } from '../clock.js';
-import type { Continuity } from '../continuation/session-continuation.js';
+import type { SessionContinuation } from '../continuation/session-continuation.js';
 import { type HistoryEntry, toolNote } from '../history/chat-context.js';
 import type { Conversation } from '../turns/conversation.js';
 import type { Effect } from '../turns/effects.js';
-import { ToolCalls, type ToolTelling, toolResultContent } from './tool-call-tracker.js';
+import { ToolCallTracker, type ToolCallListener, toolResultContent } from './tool-call-tracker.js';
 
 type ToolResult = Extract<HistoryEntry, { kind: 'tool_result' }>;
 
 /** The way of a tool's result: from the framework, or from us where it has none, into the history and to the model. */
-export class ToolDelivery {
+export class ToolResultRouter {
   /** The calls that have no answer yet. */
-  readonly calls: ToolCalls;
+  readonly calls: ToolCallTracker;
   readonly #clock: Clock;
   readonly #conversation: Conversation;
-  readonly #continuity: () => Continuity;
+  readonly #sink: () => SessionContinuation;
 
   /**
    * @param telling is told of each call
@@ -24,14 +24,14 @@ export class ToolDelivery {
   constructor(
     clock: Clock,
     conversation: Conversation,
-    continuity: () => Continuity,
-    telling: ToolTelling,
+    continuity: () => SessionContinuation,
+    telling: ToolCallListener,
     dropped: (callId: string) => void,
   ) {
     this.#clock = clock;
     this.#conversation = conversation;
-    this.#continuity = continuity;
-    this.calls = new ToolCalls(
+    this.#sink = continuity;
+    this.calls = new ToolCallTracker(
       clock,
       (callId, { output, isError }) => {
         dropped(callId);
@@ -62,7 +62,7 @@ export class ToolDelivery {
     const { callId, output, isError } = result;
     const call = this.#call(callId);
     this.#conversation.history.add(result);
-    this.#continuity().toolResult(
+    this.#sink().toolResult(
       callId,
       toolResultContent(output, isError),
       toolNote(call?.name ?? 'unknown', call?.args ?? '{}', { output, isError }),

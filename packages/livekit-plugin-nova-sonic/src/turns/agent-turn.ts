@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { TokenCounts } from '../protocol/server-events.js';
+import type { TokenUsage } from '../protocol/server-events.js';
 import {
   addTokens,
   type CloseReason,
@@ -25,14 +25,14 @@ const STALL_MS = 8_000;
  * The agent's side of the conversation: the reply that is being generated, what it used, and until when it is heard.
  * One generation is open at most, and each is closed once. Pure.
  */
-export class AgentSpeech {
+export class AgentTurnTracker {
   readonly #newId: (prefix: string) => string;
   readonly #bytesPerMs: number;
   readonly #emit: (effect: Effect) => void;
   #open?: Generation;
   #latest?: Generation;
   #playingUntil = 0;
-  #tokens: TokenCounts = NO_TOKENS;
+  #tokens: TokenUsage = NO_TOKENS;
 
   constructor(
     newId: (prefix: string) => string,
@@ -60,7 +60,7 @@ export class AgentSpeech {
   }
 
   /** The reply that the caller hears now and nobody has interrupted. */
-  heard(now: number): Generation | undefined {
+  audibleGeneration(now: number): Generation | undefined {
     const reply = this.playing(now) ? (this.#open ?? this.#latest) : undefined;
     return reply?.interrupted ? undefined : reply;
   }
@@ -105,7 +105,7 @@ export class AgentSpeech {
   }
 
   /** Tokens were used; they count for the reply that closes next. */
-  used(delta: TokenCounts): void {
+  addUsage(delta: TokenUsage): void {
     this.#tokens = addTokens(this.#tokens, delta);
   }
 
@@ -123,7 +123,7 @@ export class AgentSpeech {
   }
 
   /** What is still to be played goes to nobody. */
-  hush(now: number): void {
+  stopPlayback(now: number): void {
     this.#playingUntil = Math.min(this.#playingUntil, now);
   }
 
@@ -133,7 +133,7 @@ export class AgentSpeech {
   }
 
   /** Tokens that no reply accounts for. */
-  takeTokens(): TokenCounts {
+  takeTokens(): TokenUsage {
     const tokens = this.#tokens;
     this.#tokens = NO_TOKENS;
     return tokens;

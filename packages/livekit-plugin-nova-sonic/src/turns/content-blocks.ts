@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { SonicEvent } from '../protocol/server-events.js';
+import type { ServerEvent } from '../protocol/server-events.js';
 import type { Generation } from './agent-turn.js';
 
 /** One content of the service: the events between a contentStart and its contentEnd share an id. */
-export interface Content {
+export interface ContentBlock {
   readonly kind: 'TEXT' | 'AUDIO' | 'TOOL' | 'UNKNOWN';
   readonly role: string;
   readonly stage?: 'SPECULATIVE' | 'FINAL';
@@ -15,27 +15,27 @@ export interface Content {
 }
 
 /** Kept after their end, since audio of a reply that was cut may still come; the oldest are forgotten. */
-const KEPT = 500;
+const MAX_BLOCKS = 500;
 
 /** The contents of the current stream by their ids. Pure. */
-export class Contents {
-  readonly #contents = new Map<string, Content>();
+export class ContentBlocks {
+  readonly #blocks = new Map<string, ContentBlock>();
 
-  start(event: Extract<SonicEvent, { type: 'contentStart' }>): Content {
+  start(event: Extract<ServerEvent, { type: 'contentStart' }>): ContentBlock {
     const { kind, role, stage } = event;
-    const content: Content = { kind, role, stage, dropped: false };
-    this.#contents.set(event.contentId, content);
-    if (this.#contents.size > KEPT)
-      this.#contents.delete(this.#contents.keys().next().value as string);
+    const content: ContentBlock = { kind, role, stage, dropped: false };
+    this.#blocks.set(event.contentId, content);
+    if (this.#blocks.size > MAX_BLOCKS)
+      this.#blocks.delete(this.#blocks.keys().next().value as string);
     return content;
   }
 
-  get(contentId: string): Content | undefined {
-    return this.#contents.get(contentId);
+  get(contentId: string): ContentBlock | undefined {
+    return this.#blocks.get(contentId);
   }
 
   /** Another stream has ids of its own. */
   clear(): void {
-    this.#contents.clear();
+    this.#blocks.clear();
   }
 }

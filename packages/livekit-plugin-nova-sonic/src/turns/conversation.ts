@@ -9,15 +9,15 @@
  */
 
 import type { HistoryEntry } from '../history/chat-context.js';
-import { CallHistory } from '../history/conversation-history.js';
-import type { SonicEvent, TokenCounts } from '../protocol/server-events.js';
-import { AgentSpeech, type Generation } from './agent-turn.js';
-import { Contents } from './content-blocks.js';
-import type { BargeInSign, CloseReason, Effect, Moment, ResumePlan } from './effects.js';
-import { OpenQuestion } from './pending-response.js';
-import { RequestedReplies } from './reply-requests.js';
-import { type CutReply, unanswered } from './resume-plan.js';
-import { type ResumeCause, sampleTime, UserSpeech } from './user-turn.js';
+import { ConversationHistory } from '../history/conversation-history.js';
+import type { ServerEvent, TokenUsage } from '../protocol/server-events.js';
+import { AgentTurnTracker, type Generation } from './agent-turn.js';
+import { ContentBlocks } from './content-blocks.js';
+import type { BargeInSign, CloseReason, Effect, EventTiming, ResumePlan } from './effects.js';
+import { PendingResponse } from './pending-response.js';
+import { ReplyRequestQueue } from './reply-requests.js';
+import { type CutReply, planResume } from './resume-plan.js';
+import { type ResumeCause, sampleTime, UserTurnTracker } from './user-turn.js';
 
 export interface ConversationOptions {
   readonly newId: (prefix: string) => string;
@@ -27,14 +27,14 @@ export interface ConversationOptions {
 }
 
 export class Conversation {
-  readonly history = new CallHistory();
+  readonly history = new ConversationHistory();
   readonly #newId: (prefix: string) => string;
   #effects: Effect[] = [];
-  readonly #contents = new Contents();
-  readonly #agent: AgentSpeech;
-  readonly #user: UserSpeech;
-  readonly #requests = new RequestedReplies();
-  readonly #question: OpenQuestion;
+  readonly #blocks = new ContentBlocks();
+  readonly #agent: AgentTurnTracker;
+  readonly #user: UserTurnTracker;
+  readonly #requests = new ReplyRequestQueue();
+  readonly #pending: PendingResponse;
   /** The rest of a reply that was cut is still arriving and goes to nobody. */
   #dropping = false;
   #version = 0;
@@ -43,9 +43,9 @@ export class Conversation {
     this.#newId = options.newId;
     const patienceMs = options.patienceMs ?? 12_000;
     const emit = (effect: Effect) => this.#effects.push(effect);
-    this.#agent = new AgentSpeech(options.newId, options.outputSampleRate, emit);
-    this.#user = new UserSpeech(this.history, () => this.#newId('item_'), patienceMs, emit);
-    this.#question = new OpenQuestion(patienceMs);
+    this.#agent = new AgentTurnTracker(options.newId, options.outputSampleRate, emit);
+    this.#user = new UserTurnTracker(this.history, () => this.#newId('item_'), patienceMs, emit);
+    this.#pending = new PendingResponse(patienceMs);
   }
 
   /** Counts what a model on another stream would have to know: unchanged means nothing happened. */
@@ -54,7 +54,7 @@ export class Conversation {
   }
 
   get pendingTools(): ReadonlyMap<string, { name: string; since: number }> {
-    return this.#question.pendingTools;
+    return this.#pending.pendingTools;
   }
 
   get userSpeaking(): boolean {
@@ -63,7 +63,7 @@ export class Conversation {
 
   /** The model owes an answer. */
   awaitingAnswer(now: number): boolean {
-    return this.#question.open(now);
+    return this.#pending.pending(now);
   }
 
   /** Nobody speaks, nothing is owed, nothing plays: a stream may be exchanged without anyone noticing. */
@@ -78,7 +78,7 @@ export class Conversation {
   }
 
   /** Something of the service's arrived. */
-  apply(event: SonicEvent, moment: Moment): Effect[] {
+  apply(event: ServerEvent, moment: EventTiming): Effect[] {
     const { now } = moment;
     switch (event.type) {
       case 'userSpeechStart':
@@ -103,7 +103,7 @@ export class Conversation {
         this.#contentEnd(event, now);
         break;
       case 'usage':
-        this.#agent.used(event.delta);
+        this.#agent.addUsage(event.delta);
         break;
       case 'completionEnd':
         this.#close('closed', now);
@@ -120,13 +120,13 @@ export class Conversation {
   }
 
   /** Since when the model owes an answer to something it surely got: speech, words, or a tool's result. */
-  get owedSince(): number | undefined {
-    return this.#question.owedSince;
+  get pendingSince(): number | undefined {
+    return this.#pending.pendingSince;
   }
 
   /** A question went out again on a new stream. */
-  asked(now: number): void {
-    this.#question.asked(now);
+  requested(now: number): void {
+    this.#pending.requested(now);
   }
 
   /** A reply is asked for with words. */
@@ -139,7 +139,7 @@ export class Conversation {
   /** The words of a request went out on the current stream. */
   requestSent(id: string, now: number): void {
     this.#requests.sent(id);
-    this.#question.askedInWords(now);
+    this.#pending.requestedByText(now);
     this.#dropping = false;
   }
 
@@ -156,28 +156,28 @@ export class Conversation {
 
   /** A tool's answer goes to the model. False when nobody waits for it. */
   toolAnswered(callId: string, now: number): boolean {
-    if (!this.#question.toolAnswered(callId, now)) return false;
+    if (!this.#pending.toolAnswered(callId, now)) return false;
     this.#version += 1;
     return true;
   }
 
   /** The application stops the reply: the rest of it goes to nobody, the next one is heard. */
   interrupt(now: number): Effect[] {
-    const heard = this.#agent.silent(now) ? undefined : this.#agent.heard(now);
+    const heard = this.#agent.silent(now) ? undefined : this.#agent.audibleGeneration(now);
     if (heard) {
       if (heard.open) this.#dropping = true;
       this.#close('stopped', now);
       heard.interrupted = true;
-      this.history.interrupted(heard.messageId, true);
+      this.history.markInterrupted(heard.messageId, true);
     }
-    this.#agent.hush(now);
+    this.#agent.stopPlayback(now);
     return this.#flush();
   }
 
   /** Closes a reply in which nothing arrives any more, and forgets questions that stay without an answer. */
   tick(now: number): Effect[] {
     if (this.#agent.stalled(now)) this.#close('stalled', now);
-    this.#question.tick(now);
+    this.#pending.tick(now);
     this.#user.tick(now);
     return this.#flush();
   }
@@ -190,18 +190,18 @@ export class Conversation {
    */
   resume(now: number, cause: ResumeCause = 'failure'): { effects: Effect[]; plan: ResumePlan } {
     const cut = this.#close('lost', now);
-    this.#contents.clear();
+    this.#blocks.clear();
     this.#dropping = false;
-    const { audioFrom, unheard } = this.#user.carryFrom(now, cause, this.awaitingAnswer(now));
-    if (unheard) this.#question.carriedOver(now, !this.#user.speaking);
+    const { audioFrom, unheard } = this.#user.replayFrom(now, cause, this.awaitingAnswer(now));
+    if (unheard) this.#pending.speechReplayed(now, !this.#user.speaking);
     this.#user.finish();
     this.#requests.restart();
-    const plan = { ...this.#told(now, cut), audioFrom };
+    const plan = { ...this.#planResume(now, cut), audioFrom };
     return { effects: this.#flush(), plan };
   }
 
   /** The call ends: what is open is closed, the last transcript is told. */
-  end(now: number): { effects: Effect[]; leftover: TokenCounts } {
+  end(now: number): { effects: Effect[]; leftover: TokenUsage } {
     this.#user.finish();
     this.#close('closed', now);
     return { effects: this.#flush(), leftover: this.#agent.takeTokens() };
@@ -215,30 +215,30 @@ export class Conversation {
 
   // -- what the service says ---------------------------------------------------------------------------------------
 
-  #speechStart(offsetMs: number | undefined, moment: Moment): void {
+  #speechStart(offsetMs: number | undefined, moment: EventTiming): void {
     this.#bargeIn('user_speech_start', moment.now);
-    this.#user.heardStart(sampleTime(offsetMs, moment), moment.now);
-    this.#requests.forgetOrphans();
+    this.#user.speechStarted(sampleTime(offsetMs, moment), moment.now);
+    this.#requests.clearAbandoned();
   }
 
-  #speechEnd(event: Extract<SonicEvent, { type: 'userSpeechEnd' }>, moment: Moment): void {
+  #speechEnd(event: Extract<ServerEvent, { type: 'userSpeechEnd' }>, moment: EventTiming): void {
     const at = sampleTime(event.offsetMs, moment);
     const sureAt = event.detectedMs === undefined ? at : sampleTime(event.detectedMs, moment);
     this.#dropping = false;
-    this.#question.spoken(at, moment.now, !this.#user.retried);
+    this.#pending.speechEnded(at, moment.now, !this.#user.retried);
     this.#version += 1;
-    this.#user.heardEnd(at, Math.max(at, sureAt));
+    this.#user.speechEnded(at, Math.max(at, sureAt));
   }
 
-  #contentStart(event: Extract<SonicEvent, { type: 'contentStart' }>, now: number): void {
-    const content = this.#contents.start(event);
+  #contentStart(event: Extract<ServerEvent, { type: 'contentStart' }>, now: number): void {
+    const content = this.#blocks.start(event);
     if (event.role === 'USER' || event.kind === 'UNKNOWN') return;
     if (event.kind === 'TEXT' && event.stage === 'FINAL') return;
     if (event.kind === 'TOOL') {
       this.#user.finish();
       return;
     }
-    if (this.#dropping || this.#takeOrphan()) {
+    if (this.#dropping || this.#takeAbandoned()) {
       content.dropped = true;
       return;
     }
@@ -249,9 +249,9 @@ export class Conversation {
     if (open) open.lastActivity = now;
   }
 
-  #text(event: Extract<SonicEvent, { type: 'text' }>, moment: Moment): void {
+  #text(event: Extract<ServerEvent, { type: 'text' }>, moment: EventTiming): void {
     const { now } = moment;
-    const content = this.#contents.get(event.contentId);
+    const content = this.#blocks.get(event.contentId);
     const role = content && content.role !== 'UNKNOWN' ? content.role : event.role;
     if (event.interrupted && role !== 'USER') {
       this.#dropping = false;
@@ -262,16 +262,16 @@ export class Conversation {
     if (role === 'USER') this.#userText(event.content, moment);
     else if (content?.stage === 'FINAL') {
       this.#version += 1;
-      this.history.final(event.content, now, () => this.#newId('item_'));
+      this.history.addFinal(event.content, now, () => this.#newId('item_'));
     } else if (role === 'ASSISTANT' && !content?.dropped && !this.#dropping) {
       const generation = this.#ensureOpen(now);
-      this.history.draft(generation.messageId, now, event.content);
+      this.history.addSpeculative(generation.messageId, now, event.content);
       this.#agent.text(generation, event.content);
     }
   }
 
-  #audio(event: Extract<SonicEvent, { type: 'audio' }>, now: number): void {
-    const content = this.#contents.get(event.contentId);
+  #audio(event: Extract<ServerEvent, { type: 'audio' }>, now: number): void {
+    const content = this.#blocks.get(event.contentId);
     if (content?.dropped || (this.#dropping && !content?.generation?.open)) return;
     const owner = content?.generation;
     // A reply that was cut is not played; one that ended for a tool goes on in a new generation.
@@ -282,12 +282,12 @@ export class Conversation {
     this.#agent.audio(generation, event.content, now);
   }
 
-  #toolUse(event: Extract<SonicEvent, { type: 'toolUse' }>, now: number): void {
+  #toolUse(event: Extract<ServerEvent, { type: 'toolUse' }>, now: number): void {
     if (this.pendingTools.has(event.toolUseId)) return;
     this.#user.finish();
     this.#user.stop();
     this.#version += 1;
-    this.#question.toolCalled(event.toolUseId, event.name, now);
+    this.#pending.toolCalled(event.toolUseId, event.name, now);
     const generation = this.#ensureOpen(now);
     const itemId = this.#newId('item_');
     this.history.add({
@@ -310,8 +310,8 @@ export class Conversation {
     this.#close('tool_call', now);
   }
 
-  #contentEnd(event: Extract<SonicEvent, { type: 'contentEnd' }>, now: number): void {
-    const content = this.#contents.get(event.contentId);
+  #contentEnd(event: Extract<ServerEvent, { type: 'contentEnd' }>, now: number): void {
+    const content = this.#blocks.get(event.contentId);
     if (event.stopReason === 'INTERRUPTED') {
       this.#dropping = false;
       this.#bargeIn('stop_reason', now);
@@ -325,16 +325,16 @@ export class Conversation {
     else if (content && !content.generation && !content.dropped) this.#close('end_turn', now);
   }
 
-  #userText(text: string, { now, lastLoudAt }: Moment): void {
+  #userText(text: string, { now, lastLoudAt }: EventTiming): void {
     this.#dropping = false;
-    this.#requests.forgetOrphans();
+    this.#requests.clearAbandoned();
     const late = this.replying && this.#user.awaitsLateText;
     if (this.replying && !late) this.#bargeIn('user_text', now);
     this.#user.text(text, now, late);
-    this.#question.spokenUntil(lastLoudAt);
+    this.#pending.assumeSpeechEnd(lastLoudAt);
     this.#version += 1;
     if (late) return;
-    this.asked(now);
+    this.requested(now);
     this.#user.stop();
   }
 
@@ -342,7 +342,7 @@ export class Conversation {
 
   /** Any sign, any number of times: each reply is interrupted once, and at once. */
   #bargeIn(sign: BargeInSign, now: number): void {
-    const heard = this.#agent.heard(now);
+    const heard = this.#agent.audibleGeneration(now);
     if (!heard) return;
     // Words of ours injected while the last sentences are still told look like a caller who speaks up.
     const wasOpen = heard.open;
@@ -351,9 +351,9 @@ export class Conversation {
     if (injected) return;
     heard.interrupted = true;
     this.#close('interrupted', now);
-    this.history.interrupted(heard.messageId, false);
+    this.history.markInterrupted(heard.messageId, false);
     this.#version += 1;
-    this.#agent.hush(now);
+    this.#agent.stopPlayback(now);
     // After the service's own word nothing of that reply follows; before it the rest may still be on its way.
     if (wasOpen && sign === 'user_speech_start') this.#dropping = true;
     this.#effects.push({ type: 'barge_in', sign, at: now, id: heard.id });
@@ -362,17 +362,17 @@ export class Conversation {
     else this.#user.start(now, now);
   }
 
-  #takeOrphan(): boolean {
-    if (this.replying || !this.#requests.takeOrphan()) return false;
+  #takeAbandoned(): boolean {
+    if (this.replying || !this.#requests.takeAbandoned()) return false;
     this.#dropping = true;
     return true;
   }
 
   #ensureOpen(now: number): Generation {
     if (this.#agent.open) return this.#agent.open;
-    this.#user.answered();
+    this.#user.responseStarted();
     const request = this.#requests.begin();
-    const generation = this.#agent.begin(now, this.#question.answered(now), request);
+    const generation = this.#agent.begin(now, this.#pending.responseStarted(now), request);
     this.#version += 1;
     return generation;
   }
@@ -381,19 +381,19 @@ export class Conversation {
     const generation = this.#agent.close(reason, now);
     if (!generation) return undefined;
     // The answer itself is what the caller waited for; the words before a tool are not.
-    if (reason !== 'tool_call' || generation.audioMs > 0) this.#question.settled();
+    if (reason !== 'tool_call' || generation.audioMs > 0) this.#pending.reset();
     this.#version += 1;
     return generation;
   }
 
   /** What the next stream is told: the history, and what must be asked again. */
-  #told(now: number, cut: CutReply | undefined): Pick<ResumePlan, 'history' | 'ask'> {
+  #planResume(now: number, cut: CutReply | undefined): Pick<ResumePlan, 'history' | 'prompt'> {
     // Who is still speaking will be answered when done; a pending tool's result will be told.
     if (this.#user.speaking || this.pendingTools.size > 0 || this.#requests.waiting)
       return { history: this.snapshot() };
     // Of a reply without sound nothing was heard: it is given anew.
     if (cut?.audioMs === 0) this.history.remove(cut.messageId);
-    return unanswered(this.snapshot(), cut, this.awaitingAnswer(now));
+    return planResume(this.snapshot(), cut, this.awaitingAnswer(now));
   }
 
   #flush(): Effect[] {

@@ -2,7 +2,7 @@
 /** What comes out of the conversation, and the words in which it is told. */
 
 import type { HistoryEntry } from '../history/chat-context.js';
-import type { TokenCounts } from '../protocol/server-events.js';
+import type { TokenUsage } from '../protocol/server-events.js';
 
 /** By which sign the service said that the caller spoke over the agent. */
 export type BargeInSign = 'user_speech_start' | 'interrupted_text' | 'stop_reason' | 'user_text';
@@ -33,7 +33,7 @@ export interface ResponseRecord {
   userSpeechEndedAt?: number;
   /** How long tools took between the question and this answer. */
   toolWaitMs: number;
-  tokens: TokenCounts;
+  tokens: TokenUsage;
 }
 
 export type Effect =
@@ -74,7 +74,7 @@ export type Effect =
     };
 
 /** The time of an event, and how the service's audio offsets map to when those samples reached us. */
-export interface Moment {
+export interface EventTiming {
   readonly now: number;
   /** When the caller's audio was last loud, by our own ears: stands in for offsets that the service leaves out. */
   readonly lastLoudAt?: number;
@@ -86,18 +86,18 @@ export interface Moment {
 export interface ResumePlan {
   readonly history: readonly HistoryEntry[];
   /** To be sent as the user's message, since its answer was lost. */
-  readonly ask?: string;
+  readonly prompt?: string;
   /** The caller's audio from this moment on was not understood yet (ms since the epoch). */
   readonly audioFrom: number;
 }
 
-export const NO_TOKENS: TokenCounts = {
+export const NO_TOKENS: TokenUsage = {
   inputAudio: 0,
   inputText: 0,
   outputAudio: 0,
   outputText: 0,
 };
-export const addTokens = (a: TokenCounts, b: TokenCounts): TokenCounts => ({
+export const addTokens = (a: TokenUsage, b: TokenUsage): TokenUsage => ({
   inputAudio: a.inputAudio + b.inputAudio,
   inputText: a.inputText + b.inputText,
   outputAudio: a.outputAudio + b.outputAudio,

@@ -5,12 +5,12 @@ import type { ResponseRecord } from './effects.js';
  * The question that waits for its answer, if there is one: speech, words or the result of a tool; and the tools that
  * run meanwhile. Knows since when the model owes the answer, which the watchdog, the metrics and a renewal ask. Pure.
  */
-export class OpenQuestion {
+export class PendingResponse {
   readonly #patienceMs: number;
   /** Since when the model owes an answer. */
   #since?: number;
   /** It surely got the question. */
-  #sure = false;
+  #certain = false;
   #speechEndedAt?: number;
   #toolWaitMs = 0;
   readonly #tools = new Map<string, { name: string; since: number }>();
@@ -21,13 +21,13 @@ export class OpenQuestion {
   }
 
   /** The model owes an answer. */
-  open(now: number): boolean {
+  pending(now: number): boolean {
     return this.#since !== undefined && now - this.#since < this.#patienceMs;
   }
 
   /** Since when the model owes an answer to something that it surely got. */
-  get owedSince(): number | undefined {
-    return this.#sure ? this.#since : undefined;
+  get pendingSince(): number | undefined {
+    return this.#certain ? this.#since : undefined;
   }
 
   /** Tools that the model asked for and that have not answered. */
@@ -36,34 +36,34 @@ export class OpenQuestion {
   }
 
   /** The model surely got a question. */
-  asked(now: number): void {
+  requested(now: number): void {
     this.#since = now;
-    this.#sure = true;
+    this.#certain = true;
   }
 
   /** A question of ours, not of the caller's voice. */
-  askedInWords(now: number): void {
+  requestedByText(now: number): void {
     this.#speechEndedAt = undefined;
-    this.asked(now);
+    this.requested(now);
   }
 
   /** When our own ears last heard the voice, where the service does not tell when speech ended. */
-  spokenUntil(at: number | undefined): void {
+  assumeSpeechEnd(at: number | undefined): void {
     this.#speechEndedAt ??= at;
   }
 
   /** Speech ended at a moment; `sure`: it is no noise that was heard in vain before. */
-  spoken(endedAt: number, now: number, sure: boolean): void {
+  speechEnded(endedAt: number, now: number, sure: boolean): void {
     this.#speechEndedAt = endedAt;
     if (this.#since !== undefined) return;
     this.#since = now;
-    this.#sure = sure;
+    this.#certain = sure;
   }
 
   /** The speech goes to another stream, which may make nothing of it; `over`: the caller has finished. */
-  carriedOver(now: number, over: boolean): void {
+  speechReplayed(now: number, over: boolean): void {
     if (over) this.#since = now;
-    this.#sure = false;
+    this.#certain = false;
   }
 
   toolCalled(callId: string, name: string, now: number): void {
@@ -76,15 +76,15 @@ export class OpenQuestion {
     if (!call) return false;
     this.#tools.delete(callId);
     this.#toolWaitMs += now - call.since;
-    this.asked(now);
+    this.requested(now);
     return true;
   }
 
   /** A reply begins: what it answers. */
-  answered(now: number): Pick<ResponseRecord, 'requestedAt' | 'userSpeechEndedAt' | 'toolWaitMs'> {
+  responseStarted(now: number): Pick<ResponseRecord, 'requestedAt' | 'userSpeechEndedAt' | 'toolWaitMs'> {
     const requestedAt = this.#since ?? now;
     this.#since = undefined;
-    this.#sure = false;
+    this.#certain = false;
     return {
       requestedAt,
       userSpeechEndedAt: this.#speechEndedAt,
@@ -93,7 +93,7 @@ export class OpenQuestion {
   }
 
   /** The reply that the caller waited for is over: the times of the next one are its own. */
-  settled(): void {
+  reset(): void {
     this.#speechEndedAt = undefined;
     this.#toolWaitMs = 0;
   }
@@ -102,6 +102,6 @@ export class OpenQuestion {
   tick(now: number): void {
     if (this.#since === undefined || now - this.#since <= this.#patienceMs) return;
     this.#since = undefined;
-    this.#sure = false;
+    this.#certain = false;
   }
 }

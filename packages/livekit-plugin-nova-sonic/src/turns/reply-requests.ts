@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-interface Request {
+interface ReplyRequest {
   readonly id: string;
   readonly text: string;
   sent: boolean;
 }
 
 /** Replies that were asked for with words and have not begun. Pure. */
-export class RequestedReplies {
-  #requests: Request[] = [];
+export class ReplyRequestQueue {
+  #requests: ReplyRequest[] = [];
   /** Replies whose asker has gone away: the next one is theirs and is dropped. */
-  #orphans = 0;
+  #abandoned = 0;
 
   get waiting(): boolean {
     return this.#requests.length > 0;
   }
 
   /** Those whose words the current stream has not been told. */
-  get unsent(): ReadonlyArray<Request> {
+  get unsent(): ReadonlyArray<ReplyRequest> {
     return this.#requests.filter((r) => !r.sent);
   }
 
@@ -35,7 +35,7 @@ export class RequestedReplies {
     const request = this.#requests.find((r) => r.id === id);
     if (!request) return;
     this.#requests = this.#requests.filter((r) => r !== request);
-    if (drop && request.sent) this.#orphans += 1;
+    if (drop && request.sent) this.#abandoned += 1;
   }
 
   /** A reply begins: the id of the request that it answers, if any. */
@@ -45,20 +45,20 @@ export class RequestedReplies {
   }
 
   /** A reply begins: is it one that nobody wants any more? */
-  takeOrphan(): boolean {
-    if (this.#orphans === 0) return false;
-    this.#orphans -= 1;
+  takeAbandoned(): boolean {
+    if (this.#abandoned === 0) return false;
+    this.#abandoned -= 1;
     return true;
   }
 
   /** The caller spoke: what comes now answers that. */
-  forgetOrphans(): void {
-    this.#orphans = 0;
+  clearAbandoned(): void {
+    this.#abandoned = 0;
   }
 
   /** The stream is gone, and with it what it was told. */
   restart(): void {
-    this.#orphans = 0;
+    this.#abandoned = 0;
     for (const request of this.#requests) request.sent = false;
   }
 }

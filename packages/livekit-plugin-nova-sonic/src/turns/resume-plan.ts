@@ -10,17 +10,17 @@ export type CutReply = Pick<ResponseRecord, 'messageId' | 'interrupted' | 'audio
  * What was asked and has no answer when a stream is lost: it is taken out of the history, to be asked again. A reply
  * that the caller heard half of is to be finished, not to be begun anew. `awaiting`: the model owes an answer. Pure.
  */
-export function unanswered(
+export function planResume(
   history: readonly HistoryEntry[],
   cut: CutReply | undefined,
   awaiting: boolean,
-): Pick<ResumePlan, 'history' | 'ask'> {
+): Pick<ResumePlan, 'history' | 'prompt'> {
   if (cut && !cut.interrupted && cut.audioMs > 0) {
     const said = history.find((e) => e.id === cut.messageId);
     const words = said?.kind === 'assistant' ? said.text : '';
     return {
       history,
-      ask: `[The connection broke while you were answering. You had planned to say: "${words}". Finish that answer briefly.]`,
+      prompt: `[The connection broke while you were answering. You had planned to say: "${words}". Finish that answer briefly.]`,
     };
   }
   if (cut?.audioMs !== 0 && !awaiting) return { history };
@@ -32,11 +32,11 @@ export function unanswered(
     } else if (entry.kind === 'tool_result') {
       return {
         history,
-        ask: '[The connection broke before you could answer. Answer the last question now.]',
+        prompt: '[The connection broke before you could answer. Answer the last question now.]',
       };
     }
   }
   if (question.length === 0) return { history };
   const ask = question.map((e) => ('text' in e ? e.text : '')).join('\n');
-  return { history: history.filter((e) => !question.includes(e)), ask };
+  return { history: history.filter((e) => !question.includes(e)), prompt: ask };
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { CallHistory } from '../history/conversation-history.js';
-import type { Effect, Moment } from './effects.js';
+import type { ConversationHistory } from '../history/conversation-history.js';
+import type { Effect, EventTiming } from './effects.js';
 
 interface UserTurn {
   readonly itemId: string;
   readonly startedAt: number;
   endedAt?: number;
-  sureAt?: number;
+  detectedAt?: number;
   texts: string[];
   /** The model has answered: the transcript is final. */
   answered: boolean;
@@ -19,7 +19,7 @@ interface UserTurn {
 /** Speech is noticed by the service some time after it began; what came before is carried over as well. */
 const SPEECH_LEAD_MS = 1_000;
 /** The same for a service that does not tell when speech begins. */
-const UNTOLD_LEAD_MS = 10_000;
+const UNREPORTED_LEAD_MS = 10_000;
 /** Longest speech of a caller; a lost userSpeechEnd must not count as speech for ever. */
 const SPEECH_PATIENCE_MS = 120_000;
 
@@ -27,23 +27,23 @@ const SPEECH_PATIENCE_MS = 120_000;
 export type ResumeCause = 'failure' | 'silence' | 'planned';
 
 /** The caller's side of the conversation: who speaks since when, turns and their transcripts. Pure. */
-export class UserSpeech {
+export class UserTurnTracker {
   readonly #emit: (effect: Effect) => void;
-  readonly #history: CallHistory;
+  readonly #history: ConversationHistory;
   readonly #newId: () => string;
   readonly #patienceMs: number;
   #turn?: UserTurn;
   #speaking = false;
   #since = 0;
-  #toldAt = 0;
+  #reportedAt = 0;
   /** The service itself said that this speech began. */
-  #told = false;
+  #reportedByService = false;
   /** It has ever said so. */
-  #tells = false;
+  #serviceReportsSpeech = false;
   #understoodUntil = 0;
 
   constructor(
-    history: CallHistory,
+    history: ConversationHistory,
     newId: () => string,
     patienceMs: number,
     emit: (effect: Effect) => void,
@@ -69,19 +69,19 @@ export class UserSpeech {
   }
 
   /** The service heard speech begin. */
-  heardStart(at: number, now: number): void {
-    this.#tells = true;
+  speechStarted(at: number, now: number): void {
+    this.#serviceReportsSpeech = true;
     this.start(at, now);
-    this.#told = true;
+    this.#reportedByService = true;
     this.#begin(at, now);
   }
 
   /** The service heard speech end, and listened to silence until it was sure. */
-  heardEnd(at: number, sureAt: number): void {
+  speechEnded(at: number, sureAt: number): void {
     const turn = this.#turn;
     if (turn && !turn.answered) {
       turn.endedAt = at;
-      turn.sureAt = sureAt;
+      turn.detectedAt = sureAt;
       if (turn.texts.length > 0) this.#understoodUntil = Math.max(this.#understoodUntil, sureAt);
     }
     this.stop();
@@ -95,7 +95,7 @@ export class UserSpeech {
     const entry = this.#history.entries.find((e) => e.id === turn.itemId);
     const whole = turn.texts.join(' ');
     if (entry?.kind === 'user') entry.text = whole;
-    this.#understoodUntil = Math.max(this.#understoodUntil, turn.sureAt ?? now);
+    this.#understoodUntil = Math.max(this.#understoodUntil, turn.detectedAt ?? now);
     this.#transcript(turn, false);
     if (late) this.finish();
   }
@@ -109,7 +109,7 @@ export class UserSpeech {
   }
 
   /** A reply begins. */
-  answered(): void {
+  responseStarted(): void {
     this.finish();
     if (this.#turn) this.#turn.passed = true;
   }
@@ -117,9 +117,9 @@ export class UserSpeech {
   start(at: number, now: number): void {
     if (this.#speaking) return;
     this.#speaking = true;
-    this.#told = false;
+    this.#reportedByService = false;
     this.#since = at;
-    this.#toldAt = now;
+    this.#reportedAt = now;
     this.#emit({ type: 'speech_started' });
   }
 
@@ -131,18 +131,18 @@ export class UserSpeech {
 
   /** Speech of which nothing more is heard is over. */
   tick(now: number): void {
-    const limit = this.#told ? SPEECH_PATIENCE_MS : this.#patienceMs;
-    if (this.#speaking && now - this.#toldAt > limit) this.stop();
+    const limit = this.#reportedByService ? SPEECH_PATIENCE_MS : this.#patienceMs;
+    if (this.#speaking && now - this.#reportedAt > limit) this.stop();
   }
 
   /** The stream is gone: from when on must the next one hear the caller? `pending`: an answer is owed. */
-  carryFrom(
+  replayFrom(
     now: number,
     cause: ResumeCause,
     pending: boolean,
   ): { audioFrom: number; unheard: boolean } {
     // A service that never tells when speech begins leaves us to guess: then more is said again.
-    let audioFrom = now - (this.#tells || cause === 'planned' ? SPEECH_LEAD_MS : UNTOLD_LEAD_MS);
+    let audioFrom = now - (this.#serviceReportsSpeech || cause === 'planned' ? SPEECH_LEAD_MS : UNREPORTED_LEAD_MS);
     const turn = this.#turn;
     const unheard = this.awaitsLateText && !turn?.passed && (this.#speaking || pending);
     if (turn && unheard) {
@@ -185,5 +185,5 @@ export class UserSpeech {
 }
 
 /** When the sample at an offset reached us, or now. */
-export const sampleTime = (offsetMs: number | undefined, { now, sampleAt }: Moment): number =>
+export const sampleTime = (offsetMs: number | undefined, { now, sampleAt }: EventTiming): number =>
   (offsetMs === undefined ? undefined : sampleAt?.(offsetMs)) ?? now;

@@ -1,64 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals';
 import {
-  type Aging,
-  Renewal,
+  type RenewableStream,
+  RenewalPolicy,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/renewal-policy.js';
 
 /** A stream that was opened at 0, on which something was last said or asked at a moment. */
-const stream = (lastStimulusAt = 0, expiresAt?: number): Aging => ({
+const stream = (lastStimulusAt = 0, expiresAt?: number): RenewableStream => ({
   age: (now) => now,
-  lastStimulusAt,
+  lastActivityAt: lastStimulusAt,
   stream: { expiresAt },
 });
 
 describe('Renewal', () => {
-  test.each<[string, Aging, number]>([
+  test.each<[string, RenewableStream, number]>([
     ['age', stream(300_000), 360_000],
     ['unused', stream(10_000), 280_000],
     ['credentials', stream(0, 160_000), 100_000],
   ])('%s: due at its time and not before', (reason, link, at) => {
-    const renewal = new Renewal(360_000);
+    const renewal = new RenewalPolicy(360_000);
     expect(renewal.due(link, at - 1)).toBeUndefined();
     expect(renewal.due(link, at)).toBe(reason);
   });
 
   test('who asks is the reason, the first of several', () => {
-    const renewal = new Renewal(360_000);
-    void renewal.ask('tools');
-    void renewal.ask('context');
+    const renewal = new RenewalPolicy(360_000);
+    void renewal.request('tools');
+    void renewal.request('context');
     expect(renewal.due(stream(), 1)).toBe('tools');
-    renewal.begun();
+    renewal.started();
     expect(renewal.due(stream(), 2)).toBeUndefined();
   });
 
   test('all who asked wait until the call has moved', async () => {
-    const renewal = new Renewal(360_000);
+    const renewal = new RenewalPolicy(360_000);
     let moved = 0;
     const count = () => {
       moved += 1;
     };
-    const waiting = [renewal.ask('a').then(count), renewal.ask('b').then(count)];
+    const waiting = [renewal.request('a').then(count), renewal.request('b').then(count)];
     await Promise.resolve();
     expect(moved).toBe(0);
-    renewal.settle();
+    renewal.resolveAll();
     await Promise.all(waiting);
     expect(moved).toBe(2);
   });
 
   test('what is taken back is not done, what others asked for is', async () => {
-    const renewal = new Renewal(360_000);
-    const changed = renewal.ask('settings changed');
+    const renewal = new RenewalPolicy(360_000);
+    const changed = renewal.request('settings changed');
     let moved = false;
-    const asked = renewal.ask('asked').then(() => {
+    const asked = renewal.request('asked').then(() => {
       moved = true;
     });
     renewal.cancel('settings changed');
     await changed;
     expect(moved).toBe(false);
     expect(renewal.due(stream(), 1)).toBe('asked');
-    renewal.begun();
-    renewal.settle();
+    renewal.started();
+    renewal.resolveAll();
     await asked;
     expect(renewal.due(stream(), 1)).toBeUndefined();
   });
@@ -70,13 +70,13 @@ describe('Renewal', () => {
     [465_000, 465_000],
     [470_000, 470_000],
   ])('after %i ms it waits for quiet until %i ms', (renewAfterMs, hard) => {
-    const renewal = new Renewal(renewAfterMs);
+    const renewal = new RenewalPolicy(renewAfterMs);
     expect(renewal.overdue(stream(), hard - 1)).toBe(false);
     expect(renewal.overdue(stream(), hard)).toBe(true);
   });
 
   test('one that failed is not tried again so soon', () => {
-    const renewal = new Renewal(10_000);
+    const renewal = new RenewalPolicy(10_000);
     renewal.failed(2_000, 10_000);
     expect(renewal.due(stream(), 11_999)).toBeUndefined();
     expect(renewal.due(stream(), 12_000)).toBe('age');
@@ -85,7 +85,7 @@ describe('Renewal', () => {
   });
 
   test('credentials that stay the same are not exchanged over and over', () => {
-    const renewal = new Renewal(360_000);
+    const renewal = new RenewalPolicy(360_000);
     renewal.moved('credentials', stream(0, 50_000), stream(0, 50_000), 1_000);
     expect(renewal.due(stream(0, 50_000), 15_999)).toBeUndefined();
     expect(renewal.due(stream(0, 50_000), 16_000)).toBe('credentials');

@@ -110,7 +110,7 @@ describe('RetryPolicy', () => {
 
   test('a Region that other calls found to rest is passed over, and used again after its rest', () => {
     const restsUntil = (region: string) => (region === 'a' ? 5_000 : undefined);
-    const p = new RetryPolicy(['a', 'b'], { ...OPTIONS, restsUntil }, () => 0.5);
+    const p = new RetryPolicy(['a', 'b'], { ...OPTIONS, cooldownUntil: restsUntil }, () => 0.5);
     expect(p.pick(0)).toBe('b');
     expect(p.pick(4_999)).toBe('b');
     expect(p.pick(5_000)).toBe('a');

@@ -116,7 +116,7 @@ describe('failure', () => {
     const rig = beginContinuity();
     for (let i = 0; i < 100; i += 1) {
       rig.conversation.history.addUser(`u${i}`, i, 'x'.repeat(500));
-      rig.conversation.history.draft(`a${i}`, i, 'y'.repeat(500));
+      rig.conversation.history.addSpeculative(`a${i}`, i, 'y'.repeat(500));
     }
     const size = (index: number) => rig.stream(index).texts.join('').length;
     rig.stream(0).break('history_too_long');

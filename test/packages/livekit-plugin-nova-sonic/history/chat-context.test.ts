@@ -2,13 +2,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { initializeLogger, llm } from '@livekit/agents';
 import {
-  compareContext,
+  diffChatContext,
   type HistoryEntry,
   splitText,
   toChatContext,
-  toWire,
+  toWireMessages,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/history/chat-context.js';
-import { CallHistory } from '../../../../packages/livekit-plugin-nova-sonic/src/history/conversation-history.js';
+import { ConversationHistory } from '../../../../packages/livekit-plugin-nova-sonic/src/history/conversation-history.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
@@ -23,7 +23,7 @@ const assistant = (text: string): HistoryEntry => ({
   interrupted: false,
 });
 const wire = (entries: HistoryEntry[], limits = LIMITS) =>
-  toWire(entries, limits).map((m) => [m.role, m.parts.join('')]);
+  toWireMessages(entries, limits).map((m) => [m.role, m.parts.join('')]);
 
 describe('toWire', () => {
   test('the user is first, neighbours are one message, empty ones are none', () => {
@@ -87,42 +87,42 @@ describe('toWire', () => {
 });
 
 describe('CallHistory', () => {
-  const texts = (h: CallHistory) => h.entries.map((e) => ('text' in e ? e.text : ''));
+  const texts = (h: ConversationHistory) => h.entries.map((e) => ('text' in e ? e.text : ''));
   const id = () => 'new';
 
   test('FINAL text replaces the plan, in whichever reply it was, and is never added', () => {
-    const h = new CallHistory();
-    h.draft('r1', 1, 'One.');
-    h.draft('r1', 1, 'Two.');
-    h.draft('r2', 2, 'Three.');
-    h.final('One.', 3, id);
-    h.final('Three.', 3, id);
-    h.final('Two.', 3, id);
-    h.final('Two.', 3, id);
+    const h = new ConversationHistory();
+    h.addSpeculative('r1', 1, 'One.');
+    h.addSpeculative('r1', 1, 'Two.');
+    h.addSpeculative('r2', 2, 'Three.');
+    h.addFinal('One.', 3, id);
+    h.addFinal('Three.', 3, id);
+    h.addFinal('Two.', 3, id);
+    h.addFinal('Two.', 3, id);
     expect(texts(h)).toEqual(['One. Two.', 'Three.']);
   });
 
   test('an interrupted reply keeps what was spoken, or the plan when nobody tells', () => {
-    const h = new CallHistory();
-    h.draft('r1', 1, 'A long story.');
-    h.interrupted('r1', false);
+    const h = new ConversationHistory();
+    h.addSpeculative('r1', 1, 'A long story.');
+    h.markInterrupted('r1', false);
     expect(texts(h)).toEqual(['A long story.']);
-    h.final('A long', 2, id);
+    h.addFinal('A long', 2, id);
     expect(texts(h)).toEqual(['A long']);
   });
 
   test('a reply that we stopped keeps what was planned until then', () => {
-    const h = new CallHistory();
-    h.draft('r1', 1, 'One.');
-    h.interrupted('r1', true);
-    h.final('One.', 2, id);
-    h.final('Two.', 2, id);
+    const h = new ConversationHistory();
+    h.addSpeculative('r1', 1, 'One.');
+    h.markInterrupted('r1', true);
+    h.addFinal('One.', 2, id);
+    h.addFinal('Two.', 2, id);
     expect(texts(h)).toEqual(['One.']);
   });
 
   test('FINAL text without a plan is a reply', () => {
-    const h = new CallHistory();
-    h.final('Hello.', 1, id);
+    const h = new ConversationHistory();
+    h.addFinal('Hello.', 1, id);
     expect(texts(h)).toEqual(['Hello.']);
   });
 });
@@ -137,13 +137,13 @@ describe('compareContext', () => {
   ];
 
   test('our own context says nothing new', () => {
-    const same = compareContext(ours, toChatContext(ours), none);
+    const same = diffChatContext(ours, toChatContext(ours), none);
     expect(same).toMatchObject({ changed: false, typed: [], results: [] });
     expect(same.entries).toEqual(ours);
   });
 
   test('the newest may be missing: the framework adds a reply when it was played', () => {
-    expect(compareContext(ours, toChatContext(ours.slice(0, 2)), none)).toMatchObject({
+    expect(diffChatContext(ours, toChatContext(ours.slice(0, 2)), none)).toMatchObject({
       changed: false,
       entries: ours,
     });
@@ -156,11 +156,11 @@ describe('compareContext', () => {
       role: 'user',
       content: 'Z',
     });
-    expect(compareContext(ours, edited, none).changed).toBe(true);
+    expect(diffChatContext(ours, edited, none).changed).toBe(true);
     const removed = toChatContext(ours);
     removed.items.splice(0, 1);
-    expect(compareContext(ours, removed, none)).toMatchObject({ changed: true });
-    const cleared = compareContext(ours, llm.ChatContext.empty(), none);
+    expect(diffChatContext(ours, removed, none)).toMatchObject({ changed: true });
+    const cleared = diffChatContext(ours, llm.ChatContext.empty(), none);
     expect(cleared).toMatchObject({ changed: true, entries: [] });
   });
 
@@ -178,7 +178,7 @@ describe('compareContext', () => {
     const cut = new llm.ChatContext([
       llm.ChatMessage.create({ id: 'l', role: 'assistant', content: 'One two three.' }),
     ]);
-    expect(compareContext(long, cut, none).changed).toBe(false);
+    expect(diffChatContext(long, cut, none).changed).toBe(false);
   });
 
   test('new words of the user at the end wait for a reply, an awaited result is one', () => {
@@ -187,10 +187,10 @@ describe('compareContext', () => {
     ctx.items.push(
       llm.FunctionCallOutput.create({ callId: 'c', name: 't', output: '1', isError: false }),
     );
-    const found = compareContext(ours, ctx, (callId) => callId === 'c');
+    const found = diffChatContext(ours, ctx, (callId) => callId === 'c');
     expect(found.results).toHaveLength(1);
     expect(found.typed.map((t) => t.text)).toEqual([]);
     ctx.items.pop();
-    expect(compareContext(ours, ctx, none).typed.map((t) => t.text)).toEqual(['New']);
+    expect(diffChatContext(ours, ctx, none).typed.map((t) => t.text)).toEqual(['New']);
   });
 });

@@ -4,7 +4,7 @@ import { initializeLogger } from '@livekit/agents';
 import { classifyError } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/errors.js';
 import {
   parseServerEvent,
-  type SonicEvent,
+  type ServerEvent,
   withoutAudio,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/server-events.js';
 
@@ -13,7 +13,7 @@ initializeLogger({ pretty: false, level: 'silent' });
 const parse = (name: string, body: unknown) => parseServerEvent({ event: { [name]: body } });
 
 describe('parseServerEvent', () => {
-  test.each<[string, unknown, Partial<SonicEvent>]>([
+  test.each<[string, unknown, Partial<ServerEvent>]>([
     ['userSpeechStart', { inputAudioOffsetMs: 1720 }, { offsetMs: 1720 }],
     ['userSpeechStart', { inputAudioOffsetMs: 'soon' }, { offsetMs: undefined }],
     [

@@ -7,13 +7,13 @@ import {
   resolveOptions,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/options.js';
 import {
-  CurrentSettings,
+  SessionSettings,
   settingsFingerprint,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/session/session-settings.js';
 import { ManualClock } from '../support/clocks.js';
 
 const settings = (options: RealtimeModelOptions = {}, leftOut: (why: Error) => void = () => {}) =>
-  new CurrentSettings(resolveOptions({ region: 'us-east-1', ...options }), leftOut);
+  new SessionSettings(resolveOptions({ region: 'us-east-1', ...options }), leftOut);
 const tools = () =>
   new llm.ToolContext([llm.tool({ name: 'x', description: 'd', execute: async () => 1 })]);
 
@@ -32,24 +32,24 @@ describe('CurrentSettings', () => {
     const mine = settings({ toolChoice: 'required' });
     mine.tools = tools();
     expect(mine.stream.config.toolChoice).toEqual({ any: {} });
-    expect(mine.change({ toolChoice: 'none' })).toBe(true);
+    expect(mine.update({ toolChoice: 'none' })).toBe(true);
     expect(mine.stream.config.tools).toEqual([]);
-    expect(mine.change({ toolChoice: null })).toBe(true);
+    expect(mine.update({ toolChoice: null })).toBe(true);
     expect(mine.stream.config.tools).toHaveLength(1);
-    expect(mine.change({ toolChoice: 'required' })).toBe(false);
-    expect(mine.change({ toolChoice: undefined })).toBe(false);
+    expect(mine.update({ toolChoice: 'required' })).toBe(false);
+    expect(mine.update({ toolChoice: undefined })).toBe(false);
   });
 
   test('other options are for the streams to come, and are checked as those of the model', () => {
     const mine = settings({ topP: 0.5 });
-    expect(mine.change({ temperature: 0.1, maxTokens: 50, turnDetection: 'LOW' })).toBe(true);
+    expect(mine.update({ temperature: 0.1, maxTokens: 50, turnDetection: 'LOW' })).toBe(true);
     expect(mine.stream.config).toMatchObject({
       temperature: 0.1,
       topP: 0.5,
       maxTokens: 50,
       endpointingSensitivity: 'LOW',
     });
-    expect(() => mine.change({ temperature: 1.5 })).toThrow(
+    expect(() => mine.update({ temperature: 1.5 })).toThrow(
       'RealtimeModel option temperature is 1.5; it must be from 0 to 1.',
     );
     expect(mine.stream.config.temperature).toBe(0.1);
@@ -89,7 +89,7 @@ describe('CurrentSettings', () => {
     const mine = settings({ clock });
     let changes = 0;
     const changed = () =>
-      mine.whenSettled(() => {
+      mine.debounce(() => {
         changes += 1;
       });
     changed();

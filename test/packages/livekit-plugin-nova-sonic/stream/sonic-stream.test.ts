@@ -9,7 +9,7 @@ import {
   resolveOptions,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/options.js';
 import type { NovaSonicError } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/errors.js';
-import { connectClient } from '../../../../packages/livekit-plugin-nova-sonic/src/stream/bedrock-client.js';
+import { createStreamClient } from '../../../../packages/livekit-plugin-nova-sonic/src/stream/bedrock-client.js';
 import { SonicStream } from '../../../../packages/livekit-plugin-nova-sonic/src/stream/sonic-stream.js';
 import { until } from '../../../support/wait.js';
 import { CREDENTIALS } from '../support/agent-harness.js';
@@ -44,7 +44,7 @@ describe('SonicStream', () => {
         region: 'us-east-1',
         modelId: resolved.model,
         clock: systemClock,
-        connect: (region) => connectClient(resolved, region),
+        connect: (region) => createStreamClient(resolved, region),
         firstEventMs: limits.firstEventMs ?? 5_000,
         writeStallMs: 50,
         closeMs: limits.closeMs ?? 200,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Continuity with a clock moved by hand and streams that only remember what they were told.
 
-import type { ContinuityHost } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/continuation-host.js';
-import { Continuity } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/session-continuation.js';
+import type { ContinuationHost } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/continuation-host.js';
+import { SessionContinuation } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/session-continuation.js';
 import {
   NovaSonicError,
   type NovaSonicErrorKind,
@@ -121,7 +121,7 @@ export function rigContinuity(
       tools: [],
     },
   };
-  const host: ContinuityHost = {
+  const host: ContinuationHost = {
     settings: () => settings,
     effects: (list) => effects.push(...list),
     lifecycle: (event) => lifecycle.push(event),
@@ -129,11 +129,11 @@ export function rigContinuity(
     reconnected: () => {
       reconnected += 1;
     },
-    mishap: (error, where) => mishaps.push(`${where}: ${(error as Error).message}`),
+    internalError: (error, where) => mishaps.push(`${where}: ${(error as Error).message}`),
     sent: () => {},
     received: () => {},
   };
-  const continuity = new Continuity(
+  const continuity = new SessionContinuation(
     {
       clock,
       newId,
@@ -148,7 +148,7 @@ export function rigContinuity(
       },
       history: { maxBytes: 40_000, maxTextBytes: 1_000 },
       renewAfterMs: options.renewAfterMs ?? 360_000,
-      carryOverMs: options.carryOverMs ?? 30_000,
+      audioBufferMs: options.carryOverMs ?? 30_000,
       progressMs: options.progressMs ?? 10_000,
       openStream: (id, region, sink) => {
         const stream = new FakeStream(id, region, sink);

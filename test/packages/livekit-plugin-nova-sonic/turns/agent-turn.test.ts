@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals';
-import { AgentSpeech } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/agent-turn.js';
+import { AgentTurnTracker } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/agent-turn.js';
 import type { Effect } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/effects.js';
 
 const ASKED = { requestedAt: 90, userSpeechEndedAt: 80, toolWaitMs: 5 };
@@ -16,7 +16,7 @@ const tokens = (outputAudio: number) => ({
 function begin() {
   const effects: Effect[] = [];
   let ids = 0;
-  const agent = new AgentSpeech(
+  const agent = new AgentTurnTracker(
     (prefix) => `${prefix}${++ids}`,
     24_000,
     (effect) => effects.push(effect),
@@ -67,8 +67,8 @@ describe('AgentSpeech', () => {
     agent.close('end_turn', 300);
     expect(agent.silent(2_099)).toBe(false);
     expect(agent.silent(2_100)).toBe(true);
-    expect(agent.heard(3_099)).toBe(reply);
-    expect(agent.heard(3_100)).toBeUndefined();
+    expect(agent.audibleGeneration(3_099)).toBe(reply);
+    expect(agent.audibleGeneration(3_100)).toBeUndefined();
   });
 
   test('what is hushed is played no more, and what was interrupted is not interrupted again', () => {
@@ -77,9 +77,9 @@ describe('AgentSpeech', () => {
     agent.audio(reply, sound(60_000), 0);
     agent.close('interrupted', 500);
     expect(reply.interrupted).toBe(true);
-    expect(agent.heard(500)).toBeUndefined();
+    expect(agent.audibleGeneration(500)).toBeUndefined();
     expect(agent.silent(500)).toBe(false);
-    agent.hush(500);
+    agent.stopPlayback(500);
     expect(agent.silent(500)).toBe(true);
   });
 
@@ -94,11 +94,11 @@ describe('AgentSpeech', () => {
 
   test('tokens count once, for the reply that closes next; the rest is left over', () => {
     const { agent } = begin();
-    agent.used(tokens(3));
+    agent.addUsage(tokens(3));
     const first = agent.begin(0, ASKED, undefined);
-    agent.used(tokens(4));
+    agent.addUsage(tokens(4));
     agent.close('end_turn', 1);
-    agent.used(tokens(5));
+    agent.addUsage(tokens(5));
     expect(first.tokens).toEqual(tokens(7));
     expect(agent.takeTokens()).toEqual(tokens(5));
     expect(agent.takeTokens()).toEqual(tokens(0));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from '@jest/globals';
-import { Contents } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/content-blocks.js';
+import { ContentBlocks } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/content-blocks.js';
 
 test('contents are known by their ids, the oldest are forgotten, and another stream has its own', () => {
-  const contents = new Contents();
+  const contents = new ContentBlocks();
   for (let i = 1; i <= 501; i += 1) {
     contents.start({ type: 'contentStart', contentId: `c${i}`, kind: 'AUDIO', role: 'ASSISTANT' });
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals';
 import type { HistoryEntry } from '../../../../packages/livekit-plugin-nova-sonic/src/history/chat-context.js';
-import { unanswered } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/resume-plan.js';
+import { planResume } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/resume-plan.js';
 
 const user = (text: string): HistoryEntry => ({ kind: 'user', id: text, at: 0, text });
 const agent = (text: string): HistoryEntry => ({
@@ -25,12 +25,12 @@ const called: HistoryEntry[] = [
 describe('unanswered', () => {
   test('nothing is asked again when nothing is owed', () => {
     const history = [user('Hi.'), agent('Ho.'), user('Mm.')];
-    expect(unanswered(history, undefined, false)).toEqual({ history });
+    expect(planResume(history, undefined, false)).toEqual({ history });
   });
 
   test('all that was said since the last answer is asked again, and is no history', () => {
     const history = [user('Hi.'), agent('Ho.'), user('And'), instruction('Be kind.'), user('now?')];
-    expect(unanswered(history, undefined, true)).toEqual({
+    expect(planResume(history, undefined, true)).toEqual({
       history: [user('Hi.'), agent('Ho.')],
       ask: 'And\nBe kind.\nnow?',
     });
@@ -38,12 +38,12 @@ describe('unanswered', () => {
 
   test('what has no words is not asked again', () => {
     const history = [user('Hi.'), agent('Ho.'), user('  ')];
-    expect(unanswered(history, undefined, true)).toEqual({ history });
+    expect(planResume(history, undefined, true)).toEqual({ history });
   });
 
   test('with the result of a tool, the history stays whole: the answer alone is asked for', () => {
     const history = [user('Look it up.'), ...called];
-    const { ask, ...rest } = unanswered(history, undefined, true);
+    const { prompt: ask, ...rest } = planResume(history, undefined, true);
     expect(rest).toEqual({ history });
     expect(ask).toContain('Answer the last question now');
   });
@@ -51,7 +51,7 @@ describe('unanswered', () => {
   test('a reply that was half heard is to be finished', () => {
     const history = [user('Tell me.'), agent('A story.')];
     const cut = { messageId: 'A story.', interrupted: false, audioMs: 400 };
-    const { ask, ...rest } = unanswered(history, cut, false);
+    const { prompt: ask, ...rest } = planResume(history, cut, false);
     expect(rest).toEqual({ history });
     expect(ask).toContain('"A story."');
   });
@@ -59,11 +59,11 @@ describe('unanswered', () => {
   test('a reply that the caller had interrupted is not finished', () => {
     const history = [user('Tell me.'), agent('A story.')];
     const cut = { messageId: 'A story.', interrupted: true, audioMs: 400 };
-    expect(unanswered(history, cut, false)).toEqual({ history });
+    expect(planResume(history, cut, false)).toEqual({ history });
   });
 
   test('a reply of which nothing was heard is given anew', () => {
     const cut = { messageId: 'gone', interrupted: false, audioMs: 0 };
-    expect(unanswered([user('Tell me.')], cut, false)).toEqual({ history: [], ask: 'Tell me.' });
+    expect(planResume([user('Tell me.')], cut, false)).toEqual({ history: [], ask: 'Tell me.' });
   });
 });
