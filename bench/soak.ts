@@ -134,7 +134,7 @@ async function call(index: number): Promise<Outcome> {
   const rig = await startRig(emulator.url, {
     speed: 1,
     model: {
-      renewAfter: 0.7,
+      renewAfterMs: 700,
       timeouts: { progress: 1_500, firstEvent: 3_000 },
       retry: { baseDelayMs: 50 },
     },

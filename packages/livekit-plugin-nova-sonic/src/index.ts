@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 export type { Clock } from './clock.js';
-export type { RetryOptions } from './continuation/retry-policy.js';
-export type { HistoryLimits } from './history/chat-context.js';
 export type {
   Credentials,
+  HistoryLimits,
   Modalities,
   RealtimeModelOptions,
   ResolvedOptions,
+  RetryOptions,
   TurnDetection,
 } from './options.js';
+export type { ClientEvent } from './protocol/client-events.js';
 export {
   classifyError,
   isNovaSonicError,
@@ -17,13 +18,13 @@ export {
   type NovaSonicErrorKind,
 } from './protocol/errors.js';
 export * from './protocol/models.js';
-export type { ClientEvent } from './protocol/server-events.js';
 export * as realtime from './realtime.js';
 export { RealtimeModel } from './realtime-model.js';
 export { RealtimeSession } from './session/realtime-session.js';
 export type { SessionOptions } from './session/session-settings.js';
 export type {
   BargeIn,
+  BargeInSign,
   BedrockEvent,
   RealtimeSessionEvents,
   StreamLifecycle,
@@ -32,4 +33,3 @@ export type {
   TurnTiming,
 } from './session-events.js';
 export { prewarm } from './stream/prewarm.js';
-export type { BargeInSign } from './turns/effects.js';

@@ -4,10 +4,8 @@ import type {
   BedrockRuntimeClientConfig,
 } from '@aws-sdk/client-bedrock-runtime';
 import type { llm } from '@livekit/agents';
-import { z } from 'zod';
 import { type Clock, systemClock } from './clock.js';
-import type { RetryOptions } from './continuation/retry-policy.js';
-import type { HistoryLimits } from './history/chat-context.js';
+import { checkOptions, optionError } from './options-schema.js';
 import {
   DEFAULT_MODEL,
   DEFAULT_REGION,
@@ -31,8 +29,46 @@ export type Modalities = 'audio' | 'mixed';
 /** What the AWS SDK takes as credentials: an identity, or a function that provides one. */
 export type Credentials = NonNullable<BedrockRuntimeClientConfig['credentials']>;
 
-/** Everything about a model that an application may choose. All optional. */
-export interface RealtimeModelOptions {
+/** Limits for the history that opens a stream, in bytes of UTF-8. */
+export interface HistoryLimits {
+  /** All messages together; the newest are kept. */
+  readonly maxBytes: number;
+  /** One textInput; longer messages are split into several. */
+  readonly maxTextBytes: number;
+}
+
+/** How often and how fast a call reconnects. */
+export interface RetryOptions {
+  /** Failures in a row after which the call is given up. Default 8. */
+  readonly maxAttempts: number;
+  /** Time without a stream after which the call is given up, in ms. Default 30,000. */
+  readonly maxOutageMs: number;
+  /** Failures in the whole session after which the call is given up. Default 40. */
+  readonly budget: number;
+  /** First wait, in ms; doubled with each failure. Default 500. */
+  readonly baseDelayMs: number;
+  /** Longest wait, in ms. Default 8,000. */
+  readonly maxDelayMs: number;
+  /**
+   * Returns until when a Region should be skipped (ms since the epoch) because of failures in other calls; undefined or
+   * a time in the past does not skip it. Called whenever a Region is chosen. When all Regions are cooling down, the one
+   * that is ready first is tried without waiting. Default: no Region is skipped.
+   */
+  readonly cooldownUntil?: (region: string) => number | undefined;
+}
+
+/** Options under earlier names; accepted with one warning each. */
+export interface DeprecatedOptions {
+  /** In seconds. @deprecated Use `renewAfterMs`. */
+  renewAfter?: number;
+  /** In seconds. @deprecated Use `audioBufferMs`. */
+  carryOver?: number;
+  /** @deprecated Use `chatCtxUpdates`. */
+  contextEdits?: 'next-stream' | 'renew';
+}
+
+/** The options of `RealtimeModel`. All are optional. */
+export interface RealtimeModelOptions extends DeprecatedOptions {
   /** Model id, inference profile or ARN. @default 'amazon.nova-2-sonic-v1:0' */
   model?: string;
   /** Voice, in lower case, one of the model's. @default 'tiffany' */
@@ -73,14 +109,17 @@ export interface RealtimeModelOptions {
   generateReplyTimeout?: number;
   /** Limits of the history that opens a stream. @default 40,000 bytes in all, 1,000 bytes a textInput */
   history?: Partial<HistoryLimits>;
-  /** How often and how fast a call tries to get a stream again. */
-  retry?: Partial<RetryOptions>;
-  /** Age of a stream, in seconds, at which it is replaced at the next quiet moment; at most 470. @default 360 */
-  renewAfter?: number;
-  /** How much of the caller's audio is kept for a stream that has to be replaced, in seconds. @default 30 */
-  carryOver?: number;
-  /** What happens to an edited past (`updateChatCtx`): told to the next stream, or to a new one at the next quiet moment. @default 'next-stream' */
-  contextEdits?: 'next-stream' | 'renew';
+  /** How often and how fast a call reconnects. */
+  retry?: Partial<RetryOptions> & {
+    /** @deprecated Use `cooldownUntil`. */
+    restsUntil?: RetryOptions['cooldownUntil'];
+  };
+  /** Age of a stream, in ms, at which it is replaced at the next quiet moment; 100 to 470000. @default 360000 */
+  renewAfterMs?: number;
+  /** How much of the caller's audio is kept for a stream that has to be replaced, in ms; 1000 to 120000. @default 30000 */
+  audioBufferMs?: number;
+  /** When `updateChatCtx` edits the past: `next-stream` waits for the next stream, `renew` opens one at the next quiet moment. @default 'next-stream' */
+  chatCtxUpdates?: 'next-stream' | 'renew';
   /** Watchdogs, in ms. */
   timeouts?: {
     /** The service's first event. @default 10000 */
@@ -130,122 +169,45 @@ export interface ResolvedOptions {
   readonly clock: Clock;
 }
 
-const rate = z.literal([8_000, 16_000, 24_000], 'must be 8000, 16000 or 24000');
-const between = (min: number, max: number) =>
-  z
-    .number('must be a number')
-    .min(min, `must be from ${min} to ${max}`)
-    .max(max, `must be from ${min} to ${max}`);
-const integer = (min: number, max: number) => between(min, max).int('must be a whole number');
-const name = z.string('must be a string').min(1, 'must not be empty');
-const objectOrFunction = (message: string) =>
-  z.custom<never>((v) => typeof v === 'object' || typeof v === 'function', message);
-
-const schema = z.strictObject({
-  model: name.optional(),
-  voice: name.optional(),
-  region: z
-    .union(
-      [name, z.array(name).min(1, 'must name at least one Region')],
-      'must be a Region or a list of Regions',
-    )
-    .optional(),
-  credentials: objectOrFunction('must be credentials or a provider of them').optional(),
-  endpoint: z
-    .custom<string>(
-      (v) => typeof v === 'function' || (typeof v === 'string' && URL.canParse(v)),
-      'must be a URL, or a function from a Region to one',
-    )
-    .optional(),
-  client: objectOrFunction('must be a BedrockRuntimeClient, or a function from a Region to one').optional(),
-  turnDetection: z.enum(['HIGH', 'MEDIUM', 'LOW'], 'must be HIGH, MEDIUM or LOW').optional(),
-  temperature: between(0, 1).optional(),
-  topP: between(0, 1).optional(),
-  maxTokens: integer(1, 10_000).optional(),
-  toolChoice: z
-    .union(
-      [
-        z.enum(['auto', 'required', 'none']),
-        z.object({ type: z.literal('function'), function: z.object({ name }) }),
-      ],
-      'must be auto, required, none, or { type: "function", function: { name } }',
-    )
-    .optional(),
-  modalities: z.enum(['audio', 'mixed'], 'must be audio or mixed').optional(),
-  inputSampleRate: rate.optional(),
-  outputSampleRate: rate.optional(),
-  inputChunkMs: integer(10, 200).optional(),
-  generateReplyTimeout: between(1, 600_000).optional(),
-  history: z
-    .strictObject({
-      maxBytes: integer(1_000, 1_000_000).optional(),
-      maxTextBytes: integer(100, 51_200).optional(),
-    })
-    .optional(),
-  retry: z
-    .strictObject({
-      maxAttempts: integer(1, 1_000).optional(),
-      maxOutageMs: between(0, 3_600_000).optional(),
-      budget: integer(1, 10_000).optional(),
-      baseDelayMs: between(1, 60_000).optional(),
-      maxDelayMs: between(1, 600_000).optional(),
-      restsUntil: z
-        .custom<RetryOptions['cooldownUntil']>(
-          (v) => typeof v === 'function',
-          'must be a function from a Region to a time',
-        )
-        .optional(),
-    })
-    .optional(),
-  renewAfter: between(0.1, 470).optional(),
-  carryOver: between(1, 120).optional(),
-  contextEdits: z.enum(['next-stream', 'renew'], 'must be next-stream or renew').optional(),
-  timeouts: z
-    .strictObject({
-      firstEvent: between(1, 120_000).optional(),
-      progress: between(1, 120_000).optional(),
-      close: between(1, 60_000).optional(),
-    })
-    .optional(),
-  logEvents: z.boolean('must be true or false').optional(),
-  force: z.boolean('must be true or false').optional(),
-  clock: objectOrFunction('must be a clock').optional(),
-});
-
-const display = (value: unknown): string => {
-  if (typeof value === 'function') return 'a function';
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
-};
-
-/** One sentence for the first mistake: the option, the value, and what is allowed. */
-function describeIssue(options: Record<string, unknown>, issue: z.core.$ZodIssue): string {
-  if (issue.code === 'unrecognized_keys') {
-    const path = [...issue.path, issue.keys[0] as string].join('.');
-    return `RealtimeModel has no option ${path}; it has ${Object.keys(schema.shape).join(', ')}.`;
-  }
-  const path = issue.path.join('.');
-  // Never print a secret.
-  if (issue.path[0] === 'credentials') return `RealtimeModel option credentials ${issue.message}.`;
-  let value: unknown = options;
-  for (const key of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[key];
-  return `RealtimeModel option ${path} is ${display(value)}; it ${issue.message}.`;
-}
-
-const optionError = (option: string, value: string, rest: string): Error =>
-  new Error(`RealtimeModel option ${option} is ${display(value)}; ${rest}`);
-
 const knownModel = (model: string): boolean =>
   NOVA_SONIC_MODELS.some((id) => model === id || model.endsWith(`.${id}`)) ||
   model.startsWith('arn:');
 
-/**
- * Checks each option by itself.
- * @throws Error of one sentence that names the option, its value and what is allowed
- */
-export function checkOptions(given: Record<string, unknown>): void {
-  const { success, error } = schema.safeParse(given);
-  if (!success) throw new Error(describeIssue(given, error.issues[0] as z.core.$ZodIssue));
+const warned = new Set<string>();
+
+/** Warns once in the life of the process. */
+function warnRenamed(before: string, after: string): void {
+  if (warned.has(before)) return;
+  warned.add(before);
+  process.emitWarning(`RealtimeModel option ${before} is deprecated: use ${after}.`, {
+    type: 'DeprecationWarning',
+    code: 'NOVA_SONIC_RENAMED_OPTION',
+  });
+}
+
+/** Translates options under their earlier names; an option under its new name wins. */
+function renameDeprecatedOptions(
+  given: RealtimeModelOptions,
+): Omit<RealtimeModelOptions, keyof DeprecatedOptions> {
+  const { renewAfter, carryOver, contextEdits, ...options } = given;
+  if (renewAfter !== undefined) {
+    warnRenamed('renewAfter (seconds)', 'renewAfterMs');
+    options.renewAfterMs ??= renewAfter * 1_000;
+  }
+  if (carryOver !== undefined) {
+    warnRenamed('carryOver (seconds)', 'audioBufferMs');
+    options.audioBufferMs ??= carryOver * 1_000;
+  }
+  if (contextEdits !== undefined) {
+    warnRenamed('contextEdits', 'chatCtxUpdates');
+    options.chatCtxUpdates ??= contextEdits;
+  }
+  const restsUntil = options.retry?.restsUntil;
+  if (restsUntil !== undefined) {
+    warnRenamed('retry.restsUntil', 'retry.cooldownUntil');
+    options.retry = { cooldownUntil: restsUntil, ...options.retry };
+  }
+  return options;
 }
 
 /**
@@ -253,11 +215,11 @@ export function checkOptions(given: Record<string, unknown>): void {
  * @throws Error of one sentence that names the option, its value and what is allowed
  */
 export function resolveOptions(
-  options: RealtimeModelOptions,
+  given: RealtimeModelOptions,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): ResolvedOptions {
-  const given = Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined));
-  checkOptions(given);
+  checkOptions(Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined)));
+  const options = renameDeprecatedOptions(given);
 
   const model = options.model ?? DEFAULT_MODEL;
   const voice = options.voice ?? DEFAULT_VOICE;
@@ -328,9 +290,9 @@ export function resolveOptions(
       maxDelayMs: retry?.maxDelayMs ?? 8_000,
       ...(retry?.cooldownUntil && { cooldownUntil: retry.cooldownUntil }),
     },
-    renewAfterMs: (options.renewAfter ?? 360) * 1_000,
-    audioBufferMs: (options.carryOver ?? 30) * 1_000,
-    chatCtxUpdates: options.contextEdits ?? 'next-stream',
+    renewAfterMs: options.renewAfterMs ?? 360_000,
+    audioBufferMs: options.audioBufferMs ?? 30_000,
+    chatCtxUpdates: options.chatCtxUpdates ?? 'next-stream',
     timeouts: {
       firstEvent: timeouts?.firstEvent ?? 10_000,
       progress: timeouts?.progress ?? 10_000,

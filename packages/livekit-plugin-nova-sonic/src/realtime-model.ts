@@ -70,7 +70,7 @@ export class RealtimeModel extends llm.RealtimeModel {
 
   /** A session of its own for one agent; it connects once instructions, history and tools are known. */
   override session(): RealtimeSession {
-    const session = new RealtimeSession(this, () => this.#sessions.delete(session));
+    const session = new RealtimeSession(this, this.options, () => this.#sessions.delete(session));
     this.#sessions.add(session);
     return session;
   }

@@ -2,7 +2,6 @@
 /** What a session tells beyond LiveKit's own events. */
 import type { llm, metrics } from '@livekit/agents';
 import type { NovaSonicErrorKind } from './protocol/errors.js';
-import type { BargeInSign } from './turns/effects.js';
 
 /** Something happened to a stream of the call; for metrics and logs. */
 export interface StreamLifecycle {
@@ -56,6 +55,9 @@ export interface TurnTiming {
   /** Length of the reply's audio, in ms. */
   readonly audioMs: number;
 }
+
+/** By which sign the service said that the caller spoke over the agent. */
+export type BargeInSign = 'user_speech_start' | 'interrupted_text' | 'stop_reason' | 'user_text';
 
 /** The caller spoke over a reply that was being spoken. */
 export interface BargeIn {

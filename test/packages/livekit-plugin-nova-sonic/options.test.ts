@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { initializeLogger } from '@livekit/agents';
 import { RealtimeModel, type RealtimeModelOptions, realtime } from 'livekit-plugin-nova-sonic';
 import { resolveOptions } from '../../../packages/livekit-plugin-nova-sonic/src/options.js';
@@ -53,6 +53,9 @@ describe('options', () => {
       /option outputSampleRate is 44100; it must be 8000, 16000 or 24000\.$/,
     ],
     ['generateReplyTimeout', 0, /option generateReplyTimeout is 0; it must be from 1 to 600000\.$/],
+    ['renewAfterMs', 500_000, /option renewAfterMs is 500000; it must be from 100 to 470000\.$/],
+    ['audioBufferMs', 0, /option audioBufferMs is 0; it must be from 1000 to 120000\.$/],
+    ['chatCtxUpdates', 'now', /option chatCtxUpdates is "now"; it must be next-stream or renew\.$/],
     ['renewAfter', 500, /option renewAfter is 500; it must be from 0\.1 to 470\.$/],
     ['endpoint', 'localhost', /option endpoint is "localhost"; it must be a URL/],
     [
@@ -64,8 +67,8 @@ describe('options', () => {
     ['retry', { maxAttempts: 0 }, /option retry\.maxAttempts is 0; it must be from 1 to 1000\.$/],
     [
       'retry',
-      { restsUntil: 5 },
-      /option retry\.restsUntil is 5; it must be a function from a Region to a time\.$/,
+      { cooldownUntil: 5 },
+      /option retry\.cooldownUntil is 5; it must be a function from a Region to a time\.$/,
     ],
     ['sampleRate', 1, /^RealtimeModel has no option sampleRate; it has model, voice, region, /],
   ])('%s: %p is refused in one sentence', (name, value, message) => {
@@ -126,6 +129,33 @@ describe('options', () => {
       voice: 'zoe',
       regions: ['mars-1'],
     });
+  });
+
+  test('earlier names are accepted, with one warning each', () => {
+    const emitWarning = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const cooldownUntil = () => undefined;
+    const earlier: RealtimeModelOptions = {
+      renewAfter: 120,
+      carryOver: 7.5,
+      contextEdits: 'renew',
+      retry: { restsUntil: cooldownUntil, budget: 3 },
+    };
+    const expected = {
+      renewAfterMs: 120_000,
+      audioBufferMs: 7_500,
+      chatCtxUpdates: 'renew',
+      retry: { cooldownUntil, budget: 3, maxAttempts: 8 },
+    };
+    expect(resolveOptions(earlier, {})).toMatchObject(expected);
+    expect(resolveOptions(earlier, {})).toMatchObject(expected);
+    expect(emitWarning.mock.calls.map(([message]) => message)).toEqual([
+      'RealtimeModel option renewAfter (seconds) is deprecated: use renewAfterMs.',
+      'RealtimeModel option carryOver (seconds) is deprecated: use audioBufferMs.',
+      'RealtimeModel option contextEdits is deprecated: use chatCtxUpdates.',
+      'RealtimeModel option retry.restsUntil is deprecated: use retry.cooldownUntil.',
+    ]);
+    expect(resolveOptions({ renewAfter: 120, renewAfterMs: 90_000 }, {}).renewAfterMs).toBe(90_000);
+    emitWarning.mockRestore();
   });
 
   test('factories, names and capabilities', () => {

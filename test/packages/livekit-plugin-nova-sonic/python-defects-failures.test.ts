@@ -52,7 +52,11 @@ describe('failures at the connect', () => {
     server.onStream = (s, i) =>
       s.region === 'us-east-1' ? s.refuse(429, 'ThrottlingException', 'full') : welcome(s, i);
     await startAgent({
-      model: { region: ['us-east-1', 'us-west-2'], renewAfter: 0.2, retry: { baseDelayMs: 8_000 } },
+      model: {
+        region: ['us-east-1', 'us-west-2'],
+        renewAfterMs: 200,
+        retry: { baseDelayMs: 8_000 },
+      },
     });
     const stream = await server.stream(1);
     expect(stream.region).toBe('us-west-2');

@@ -16,7 +16,7 @@ const named = ([name, tool]: [string, llm.AnonFunctionTool]) =>
 
 describe('renewal', () => {
   test('1: a call outlives many renewals: history, audio and replies go on', async () => {
-    await startAgent({ model: { renewAfter: 0.3 } });
+    await startAgent({ model: { renewAfterMs: 300 } });
     let reconnected = 0;
     rig.sonic.on('session_reconnected', () => {
       reconnected += 1;
@@ -50,7 +50,7 @@ describe('renewal', () => {
 
   test('13: a caller who never speaks does not hold a renewal up', async () => {
     // Six seconds of the clock; the hard limit, which needs no quiet, would come 90 s after.
-    await startAgent({ model: { renewAfter: 6, clock: fastClock(20) } });
+    await startAgent({ model: { renewAfterMs: 6_000, clock: fastClock(20) } });
     const renewal = () =>
       rig.sonicEvent<StreamLifecycle>('stream_lifecycle', (e) => e.type === 'renewed');
     const first = await renewal();
@@ -131,7 +131,7 @@ describe('close', () => {
     ]) {
       for (const delay of [0, 5, 40]) {
         server.onStream = behaviour as never;
-        await startAgent({ model: { renewAfter: 0.1 } });
+        await startAgent({ model: { renewAfterMs: 100 } });
         await new Promise((resolve) => setTimeout(resolve, delay));
         await rig.close();
         expect(rig.model.openSessions).toBe(0);
@@ -147,7 +147,7 @@ describe('close', () => {
     server.onStream = (s, i) => {
       if (i === 0) welcome(s, i);
     };
-    await startAgent({ model: { renewAfter: 0.1 } });
+    await startAgent({ model: { renewAfterMs: 100 } });
     const first = await server.stream(0);
     await server.stream(1);
     await rig.close();

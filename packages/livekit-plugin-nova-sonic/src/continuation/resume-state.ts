@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { HistoryLimits } from '../history/chat-context.js';
+import type { HistoryLimits } from '../options.js';
 import type { NovaSonicError } from '../protocol/errors.js';
 import type { StreamSession } from '../stream/stream-session.js';
 import type { ResumePlan } from '../turns/effects.js';
@@ -91,7 +91,9 @@ export class ResumeState {
   }
 
   /** Results that a stream was not told yet, as one message. */
-  takeOrphanedToolResults(link: Pick<StreamSession, 'orphanedToolResultsSent'>): string | undefined {
+  takeOrphanedToolResults(
+    link: Pick<StreamSession, 'orphanedToolResultsSent'>,
+  ): string | undefined {
     const notes = this.#orphanedToolResults.slice(link.orphanedToolResultsSent);
     link.orphanedToolResultsSent = this.#orphanedToolResults.length;
     return notes.length > 0 ? notes.join('\n') : undefined;

@@ -1,25 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { RetryOptions } from '../options.js';
 import type { NovaSonicError } from '../protocol/errors.js';
-
-/** How often and how fast a call tries to get a stream again. */
-export interface RetryOptions {
-  /** Failures in a row after which the call is given up. Default 8. */
-  readonly maxAttempts: number;
-  /** Time without a stream after which the call is given up, in ms. Default 30,000. */
-  readonly maxOutageMs: number;
-  /** Failures in the whole session after which the call is given up. Default 40. */
-  readonly budget: number;
-  /** First wait, in ms; doubled with each failure. Default 500. */
-  readonly baseDelayMs: number;
-  /** Longest wait, in ms. Default 8,000. */
-  readonly maxDelayMs: number;
-  /**
-   * Until when a Region should be passed over (ms since the epoch), as other calls have found; undefined or a time in
-   * the past: it need not. Asked whenever a Region is chosen; when all are to be passed over, the first to be ready
-   * again is tried all the same, without waiting. Default: no Region is passed over for another call's sake.
-   */
-  readonly cooldownUntil?: (region: string) => number | undefined;
-}
 
 /** What to do after a failure. */
 export type RetryDecision =

@@ -1,133 +1,169 @@
 // SPDX-License-Identifier: Apache-2.0
+// Long because every transition between the states of one call is here.
 /**
- * Keeps one call alive across many streams: a stream lives 8 minutes at most and may die at any moment, the call
- * goes on. Renewal at quiet moments, retry, failover to other Regions, the caller's audio carried over. It decides
- * when and what; `stream.ts` does it. Clock, chance and streams are passed in.
+ * Keeps one call alive across many streams: a stream lives 8 minutes at most and may fail at any moment, the call
+ * continues. Renewal at quiet moments, retry, failover to other Regions, replay of the caller's audio. Decides when a
+ * stream is opened and closed; `StreamWriter` decides what is written to it and `SonicStream` does the I/O. Clock,
+ * randomness and streams are passed in.
  */
-import { type AudioChunk, RollingAudioBuffer } from '../audio/chunker.js';
-import { type HistoryEntry, toWireMessages } from '../history/chat-context.js';
+import type { AudioChunk } from '../audio/chunker.js';
+import { RollingAudioBuffer } from '../audio/rolling-buffer.js';
+import type { HistoryEntry } from '../history/entries.js';
+import { toWireMessages } from '../history/wire-messages.js';
 import { ClientEventSequencer } from '../protocol/client-event-sequencer.js';
 import { asError, NovaSonicError } from '../protocol/errors.js';
 import { parseServerEvent } from '../protocol/server-events.js';
-import { settingsFingerprint } from '../session/session-settings.js';
+import { settingsFingerprint } from '../protocol/session-config.js';
 import type { StreamLifecycle } from '../session-events.js';
 import type { SonicStream } from '../stream/sonic-stream.js';
 import { StreamSession } from '../stream/stream-session.js';
 import type { Conversation } from '../turns/conversation.js';
+import type { Effect } from '../turns/effects.js';
 import type { ContinuationHost, ContinuationOptions } from './continuation-host.js';
 import { RenewalPolicy } from './renewal-policy.js';
 import { ResumeState } from './resume-state.js';
 import { RetryPolicy } from './retry-policy.js';
+import { StreamWriter } from './stream-writer.js';
 import { Watchdog } from './watchdog.js';
 
 const TICK_MS = 100;
+
+type State =
+  /** No stream was opened yet. */
+  | { readonly type: 'idle' }
+  /** The call's stream was opened and the service has not answered yet. */
+  | { readonly type: 'connecting'; readonly stream: StreamSession }
+  /** The call's stream is up; `standby` is the one that will replace it. */
+  | { readonly type: 'live'; readonly stream: StreamSession; readonly standby?: StreamSession }
+  /** Between two streams; `cancel` cancels the next attempt. */
+  | { readonly type: 'waiting'; readonly cancel?: () => void }
+  | { readonly type: 'ended' };
 
 export class SessionContinuation {
   readonly #options: ContinuationOptions;
   readonly #host: ContinuationHost;
   readonly #conversation: Conversation;
-  readonly #policy: RetryPolicy;
-  readonly #audioBuffer: RollingAudioBuffer;
-  readonly #watchdog = new Watchdog();
+  readonly #retry: RetryPolicy;
   readonly #renewal: RenewalPolicy;
   readonly #resume: ResumeState;
-  #current?: StreamSession;
-  #standby?: StreamSession;
+  readonly #audioBuffer: RollingAudioBuffer;
+  readonly #watchdog = new Watchdog();
+  readonly #writer: StreamWriter;
   readonly #closing = new Set<Promise<void>>();
-  #state: 'new' | 'on' | 'over' = 'new';
-  #cancelRetry?: () => void;
+  #state: State = { type: 'idle' };
   #cancelTick?: () => void;
 
   constructor(options: ContinuationOptions, conversation: Conversation, host: ContinuationHost) {
     this.#options = options;
     this.#conversation = conversation;
     this.#host = host;
-    this.#policy = new RetryPolicy(options.regions, options.retry, options.random);
-    this.#audioBuffer = new RollingAudioBuffer(options.audioBufferMs);
+    this.#retry = new RetryPolicy(options.regions, options.retry, options.random);
     this.#renewal = new RenewalPolicy(options.renewAfterMs);
     this.#resume = new ResumeState(options.history);
+    this.#audioBuffer = new RollingAudioBuffer(options.audioBufferMs);
+    this.#writer = new StreamWriter({
+      clock: options.clock,
+      conversation,
+      resume: this.#resume,
+      audioBuffer: this.#audioBuffer,
+      watchdog: this.#watchdog,
+    });
   }
 
   get started(): boolean {
-    return this.#state !== 'new';
+    return this.#state.type !== 'idle';
   }
 
-  /** A stream is up and takes audio. */
+  /** True while a stream is up and takes audio. */
   get live(): boolean {
     return this.#current?.stream.live ?? false;
   }
 
-  /** The fingerprint of what the current stream was opened with. */
+  /** The fingerprint of the settings that the current stream was opened with. */
   get settings(): string | undefined {
     return this.#current?.settings;
   }
 
   /** Opens the first stream. */
   start(): void {
-    if (this.#state !== 'new') return;
-    this.#state = 'on';
+    if (this.started) return;
+    this.#state = { type: 'waiting' };
     this.#resume.save({ history: this.#conversation.snapshot(), audioFrom: 0 });
-    this.#connect(this.#policy.pick(this.#now), 'start');
+    this.#connect(this.#retry.pick(this.#now), 'start');
     this.#tick();
   }
 
-  /** The caller's audio. Kept for a while, whatever the state of the stream. */
+  /** Sends the caller's audio and buffers it for a stream that may have to be replaced. */
   audio(chunk: AudioChunk): void {
-    if (this.#state === 'over') return;
+    if (this.#ended) return;
     this.#audioBuffer.push(chunk);
     this.#watchdog.audio(chunk, this.#current !== undefined);
     this.#current?.audio(chunk, this.#now);
   }
 
-  /** Forgets audio that was not sent yet. */
+  /** Discards the buffered audio. */
   clearAudio(): void {
     this.#audioBuffer.clear();
   }
 
-  /** Sends the words of requests that were not sent yet. */
+  /** Sends the texts of requested replies that were not sent yet. */
   sendRequests(): void {
-    if (this.#current) this.#sendOpenRequests(this.#current);
+    if (this.#current) this.#writer.sendRequests(this.#current);
   }
 
-  /** The answer of a tool: to the stream that asked, or as words when that one is gone. */
+  /** Sends a tool's result: to the stream that asked for it, or as text (`note`) when that stream is gone. */
   toolResult(callId: string, content: string, note: string): void {
-    if (this.#state === 'over') return;
-    const now = this.#now;
-    const told = this.#current?.toolResult(callId, content, now) ?? false;
-    if (!this.#conversation.toolAnswered(callId, now) || told) return;
-    this.#resume.addOrphanedToolResult(note);
-    if (this.#current) this.#sendOrphanedToolResults(this.#current);
+    if (!this.#ended) this.#writer.toolResult(this.#current, callId, content, note);
+  }
+
+  /** Hands effects of the conversation to the host, with what only the current stream knows: when audio was sent. */
+  dispatch(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (effect.type !== 'generation_closed') continue;
+      const { userSpeechEndedAt } = effect.response;
+      if (userSpeechEndedAt !== undefined)
+        effect.response.userSpeechSentAt = this.#current?.sentAt(userSpeechEndedAt);
+    }
+    this.#host.effects(effects);
   }
 
   /**
-   * Asks for a fresh stream: at the next quiet moment, or at once. Several requests make one renewal.
-   * Resolves when the call has moved (or has ended).
+   * Requests a new stream, at the next quiet moment or `immediately`. Several requests make one renewal.
+   * Resolves when the call has moved, or has ended.
    */
   renew(reason: string, options: { immediately?: boolean } = {}): Promise<void> {
-    if (this.#state !== 'on') return Promise.resolve();
+    if (!this.started || this.#ended) return Promise.resolve();
     const moved = this.#renewal.request(reason);
     if (options.immediately && this.#current) this.#replace(reason);
     return moved;
   }
 
-  /** Takes back a request for a renewal that nobody needs any more; requests for other reasons stay. */
+  /** Withdraws the requests for a renewal that have this reason. */
   cancelRenewal(reason: string): void {
     this.#renewal.cancel(reason);
   }
 
-  /** When the piece with what had arrived at a moment was handed to the SDK. */
-  sentAt(arrival: number): number | undefined {
-    return this.#current?.sentAt(arrival);
-  }
-
   /** Ends everything, in order where the stream is up. Resolves when nothing is left. */
   async close(reason = 'closed'): Promise<void> {
-    if (this.#state !== 'over') this.#end(reason);
+    if (!this.#ended) this.#end(reason);
     await Promise.all(this.#closing);
   }
 
   get #now(): number {
     return this.#options.clock.now();
+  }
+
+  get #ended(): boolean {
+    return this.#state.type === 'ended';
+  }
+
+  /** The stream that the call is on. */
+  get #current(): StreamSession | undefined {
+    return 'stream' in this.#state ? this.#state.stream : undefined;
+  }
+
+  get #standby(): StreamSession | undefined {
+    return this.#state.type === 'live' ? this.#state.standby : undefined;
   }
 
   // -- connecting --------------------------------------------------------------------------------------------------
@@ -136,29 +172,30 @@ export class SessionContinuation {
     const { config, instructions } = this.#host.settings();
     const id = this.#options.newId('stream_');
     const now = this.#now;
-    this.#policy.connecting(now);
+    this.#retry.connecting(now);
     this.#emitLifecycle('opening', { id, region }, { reason });
-    let link: StreamSession | undefined;
+    let session: StreamSession | undefined;
+    const guard = (where: string, run: (session: StreamSession) => void) =>
+      this.#guard(where, () => session && run(session));
     const stream = this.#options.openStream(id, region, {
-      opened: (openMs) => this.#guard('opened', () => link && this.#opened(link, openMs)),
-      received: (document) =>
-        this.#guard('received', () => link && this.#received(link, document)),
+      opened: (openMs) => guard('opened', (s) => this.#onOpened(s, openMs)),
+      received: (document) => guard('received', (s) => this.#onReceived(s, document)),
       sent: (event) => this.#host.sent(event, id),
-      ended: (error) => this.#guard('ended', () => link && this.#ended(link, error)),
+      ended: (error) => guard('ended', (s) => this.#onEnded(s, error)),
     });
     const { limits } = this.#resume;
-    link = new StreamSession(stream, new ClientEventSequencer(config), {
+    session = new StreamSession(stream, new ClientEventSequencer(config), {
       settings: settingsFingerprint({ config, instructions }),
       version: this.#conversation.version,
       reason,
       limits,
       now,
     });
-    link.open(instructions, toWireMessages(history, limits), now);
-    return link;
+    session.open(instructions, toWireMessages(history, limits), now);
+    return session;
   }
 
-  /** What goes wrong with us when a stream calls or a timer runs has nobody to be thrown at. */
+  /** Streams and timers have no caller to which an exception could be thrown. */
   #guard(where: string, run: () => void): void {
     try {
       run();
@@ -167,108 +204,98 @@ export class SessionContinuation {
     }
   }
 
-  /** Opens the call's stream; a call that cannot even try is over, never there and deaf. */
+  /** Opens the call's stream. When even that throws the call ends, instead of staying silent. */
   #connect(region: string, reason: string): void {
     try {
-      this.#tryConnect(region, reason);
+      this.#watchdog.restart(this.#now);
+      const history = this.#resume.plan?.history ?? this.#conversation.snapshot();
+      const stream = this.#open(region, reason, history);
+      // A listener of `stream_lifecycle` may have closed the session meanwhile.
+      if (this.#ended) {
+        this.#retire(stream);
+        return;
+      }
+      this.#state = { type: 'connecting', stream };
+      this.#writer.open(stream);
     } catch (thrown) {
       const error = asError(thrown);
       this.#giveUp(`no stream could be opened: ${error.message}`, error, region);
     }
   }
 
-  /** Tells the stream all it has to know; nothing waits for the connection. */
-  #tryConnect(region: string, reason: string): void {
-    const { plan, pendingPrompt: ask } = this.#resume;
-    this.#watchdog.restart(this.#now);
-    const link = this.#open(region, reason, plan?.history ?? this.#conversation.snapshot());
-    this.#current = link;
-    this.#replayAudio(link, plan?.audioFrom ?? this.#now);
-    if (ask) {
-      this.#sendText(link, ask);
-      this.#conversation.requested(this.#now);
-    }
-    this.#sendOrphanedToolResults(link);
-    this.#sendOpenRequests(link);
-  }
-
-  /** The new stream hears what the caller said from a moment on. */
-  #replayAudio(link: StreamSession, from: number): void {
-    for (const chunk of this.#audioBuffer.since(from)) link.audio(chunk, this.#now);
-  }
-
-  #opened(link: StreamSession, openMs: number): void {
-    const { reason } = link;
-    link.openedAt = this.#now;
-    this.#emitLifecycle('opened', link.stream, { openMs, reason });
-    if (link === this.#standby) this.#promote(link);
-    else if (link === this.#current) {
-      this.#resume.streamOpened(link);
-      this.#policy.opened();
+  #onOpened(session: StreamSession, openMs: number): void {
+    const { reason, stream } = session;
+    session.openedAt = this.#now;
+    const current = session === this.#current;
+    if (current) this.#state = { type: 'live', stream: session };
+    this.#emitLifecycle('opened', stream, { openMs, reason });
+    if (session === this.#standby) this.#promote(session);
+    else if (session === this.#current) {
+      this.#resume.streamOpened(session);
+      this.#retry.opened();
       if (reason === 'start') return;
-      this.#emitLifecycle(reason === 'failure' ? 'failed_over' : 'renewed', link.stream, { reason });
+      this.#emitLifecycle(reason === 'failure' ? 'failed_over' : 'renewed', stream, { reason });
       this.#host.reconnected();
       this.#renewal.resolveAll();
     }
   }
 
-  #received(link: StreamSession, document: unknown): void {
-    this.#host.received(document, link.stream.id);
-    if (link !== this.#current || this.#state !== 'on') return;
+  #onReceived(session: StreamSession, document: unknown): void {
+    this.#host.received(document, session.stream.id);
+    if (session !== this.#current) return;
     const now = this.#now;
     const event = parseServerEvent(document);
-    if (event.type === 'toolUse') link.sequencer.toolUsed(event.toolUseId);
+    if (event.type === 'toolUse') session.sequencer.toolUsed(event.toolUseId);
     const noticed = event.type === 'userSpeechStart' || event.type === 'text';
-    if (noticed) link.lastActivityAt = now;
+    if (noticed) session.lastActivityAt = now;
     this.#watchdog.event(now, noticed);
     const effects = this.#conversation.apply(event, {
       now,
       lastLoudAt: this.#watchdog.lastLoudAt,
-      sampleAt: (offsetMs) => link.arrival(offsetMs),
+      sampleAt: (offsetMs) => session.arrival(offsetMs),
     });
     if (effects.some((effect) => effect.type === 'generation_opened')) this.#resume.replyStarted();
     if (effects.some((e) => e.type === 'generation_closed' && e.reason === 'end_turn')) {
-      this.#policy.healthy(link.stream.region);
+      this.#retry.healthy(session.stream.region);
       this.#resume.replyCompleted();
     }
-    this.#host.effects(effects);
+    this.dispatch(effects);
   }
 
-  #ended(link: StreamSession, error?: NovaSonicError): void {
+  #onEnded(session: StreamSession, error?: NovaSonicError): void {
     const now = this.#now;
-    const { reason } = link;
-    const livedMs = link.openedAt === undefined ? 0 : Math.max(1, now - link.openedAt);
+    const { reason, stream } = session;
+    const livedMs = session.openedAt === undefined ? 0 : Math.max(1, now - session.openedAt);
     if (!error) {
-      this.#emitLifecycle('closed', link.stream, { livedMs, reason });
+      this.#emitLifecycle('closed', stream, { livedMs, reason });
       return;
     }
     const type = error.kind === 'throttled' ? 'throttled' : 'failed';
-    this.#emitLifecycle(type, link.stream, { reason, kind: error.kind, error: error.message, livedMs });
-    if (link === this.#standby) {
-      this.#standby = undefined;
-      this.#renewal.failed(this.#policy.renewalFailed(link.stream.region, error, now), now);
-    } else if (link === this.#current && this.#state === 'on')
-      this.#lost(link, error, livedMs, now);
+    this.#emitLifecycle(type, stream, { reason, kind: error.kind, error: error.message, livedMs });
+    if (session === this.#standby) {
+      this.#setStandby(undefined);
+      this.#renewal.failed(this.#retry.renewalFailed(stream.region, error, now), now);
+    } else if (session === this.#current) this.#onLost(session, error, livedMs, now);
   }
 
-  /** The stream of the call is gone. */
-  #lost(link: StreamSession, error: NovaSonicError, livedMs: number, now: number): void {
-    this.#current = undefined;
-    this.#dropStandby();
+  /** The call's stream failed: what it had is saved for the next one, which is opened after a while or never. */
+  #onLost(session: StreamSession, error: NovaSonicError, livedMs: number, now: number): void {
+    const { region } = session.stream;
+    this.#leave();
     this.#saveResumePlan(now, error.kind === 'no_response' ? 'silence' : 'failure');
     const decision = this.#resume.degradeAfter(error, now)
-      ? this.#policy.failed(link.stream.region, error, livedMs, now)
+      ? this.#retry.failed(region, error, livedMs, now)
       : ({ type: 'give_up', why: 'the content filter stopped it again' } as const);
     if (decision.type === 'give_up') {
-      this.#giveUp(`${decision.why}. Last: ${error.message}`, error, link.stream.region);
+      this.#giveUp(`${decision.why}. Last: ${error.message}`, error, region);
       return;
     }
     this.#host.failed(error, true);
-    if (this.#state !== 'on') return;
-    this.#cancelRetry = this.#options.clock.after(decision.delayMs, () => {
-      this.#cancelRetry = undefined;
-      this.#connect(decision.region, 'failure');
-    });
+    if (this.#ended) return;
+    const cancel = this.#options.clock.after(decision.delayMs, () =>
+      this.#connect(decision.region, 'failure'),
+    );
+    this.#state = { type: 'waiting', cancel };
   }
 
   #giveUp(why: string, cause: Error, region: string): void {
@@ -280,116 +307,101 @@ export class SessionContinuation {
     );
   }
 
-  /** What the next stream must know. */
+  /** Closes what is open in the conversation and saves what the next stream must know. */
   #saveResumePlan(now: number, cause: 'failure' | 'silence'): void {
     const { effects, plan } = this.#conversation.resume(now, cause);
     this.#resume.save(plan);
-    this.#host.effects(effects);
+    this.dispatch(effects);
   }
 
   // -- renewal -----------------------------------------------------------------------------------------------------
 
-  /** Opens the stream that follows, beside the current one, which goes on serving meanwhile. */
+  /** Opens the next stream beside the current one, which serves the call meanwhile. */
   #openStandby(reason: string): void {
-    const region = this.#policy.pick(this.#now);
-    this.#standby = this.#open(region, reason, this.#conversation.snapshot());
+    const region = this.#retry.pick(this.#now);
+    this.#setStandby(this.#open(region, reason, this.#conversation.snapshot()));
   }
 
-  /** The stream that stands by is up: the call moves there, unless something happened that it was not told. */
-  #promote(link: StreamSession): void {
-    this.#standby = undefined;
+  #setStandby(standby: StreamSession | undefined): void {
+    if (this.#state.type === 'live') this.#state = { ...this.#state, standby };
+    else if (standby) this.#retire(standby);
+  }
+
+  /** The standby is up: the call moves there, unless something happened that the standby does not know. */
+  #promote(standby: StreamSession): void {
+    this.#setStandby(undefined);
     const old = this.#current;
     const now = this.#now;
     const stale =
-      link.version !== this.#conversation.version ||
-      link.settings !== settingsFingerprint(this.#host.settings());
+      standby.version !== this.#conversation.version ||
+      standby.settings !== settingsFingerprint(this.#host.settings());
     if (stale || !old) {
-      this.#retire(link);
+      this.#retire(standby);
       return;
     }
     const { effects, plan } = this.#conversation.resume(now, 'planned');
-    this.#current = link;
-    this.#renewal.moved(link.reason, old, link, now);
-    this.#replayAudio(link, plan.audioFrom);
-    this.#host.effects(effects);
+    this.#state = { type: 'live', stream: standby };
+    this.#renewal.moved(standby.reason, old, standby, now);
+    this.#writer.replayAudio(standby, plan.audioFrom);
+    this.dispatch(effects);
     this.#retire(old);
     const livedMs = now - (old.openedAt ?? now);
-    this.#emitLifecycle('renewed', link.stream, { reason: link.reason, livedMs });
-    this.#sendOrphanedToolResults(link);
-    this.#sendOpenRequests(link);
+    this.#emitLifecycle('renewed', standby.stream, { reason: standby.reason, livedMs });
+    this.#writer.catchUp(standby);
     this.#renewal.resolveAll();
     this.#host.reconnected();
   }
 
-  /** Moves the call at once, whatever goes on; what is being said is carried over as after a failure. */
+  /** Moves the call at once; what is being said is replayed as after a failure. */
   #replace(reason: string): void {
     const old = this.#current;
     if (!old) return;
-    this.#dropStandby();
-    this.#current = undefined;
+    this.#leave();
     this.#renewal.started();
     this.#saveResumePlan(this.#now, 'failure');
     this.#retire(old);
-    this.#connect(this.#policy.pick(this.#now), reason);
+    this.#connect(this.#retry.pick(this.#now), reason);
   }
 
-  #retire(link: StreamSession): void {
-    const done = link.stream.close(link.sequencer.closing());
-    this.#closing.add(done);
-    void done.finally(() => this.#closing.delete(done));
-  }
-
-  #dropStandby(): void {
+  /** The call leaves its stream, and the standby is not needed any more. */
+  #leave(): void {
     const standby = this.#standby;
-    this.#standby = undefined;
+    this.#state = { type: 'waiting' };
     if (standby) this.#retire(standby);
   }
 
-  // -- writing -----------------------------------------------------------------------------------------------------
-
-  #sendText(link: StreamSession, text: string): void {
-    link.text(text, this.#watchdog.lastAudioAt, this.#now);
-  }
-
-  #sendOrphanedToolResults(link: StreamSession): void {
-    const notes = this.#resume.takeOrphanedToolResults(link);
-    if (notes === undefined) return;
-    this.#sendText(link, notes);
-    this.#conversation.requested(this.#now);
-    if (link.openedAt !== undefined) this.#resume.confirmOrphanedToolResults(link);
-  }
-
-  #sendOpenRequests(link: StreamSession): void {
-    for (const { id, text } of [...this.#conversation.unsentRequests]) {
-      this.#sendText(link, text);
-      this.#conversation.requestSent(id, this.#now);
-    }
+  #retire({ stream, sequencer }: StreamSession): void {
+    const done = stream.close(sequencer.closing());
+    this.#closing.add(done);
+    void done.finally(() => this.#closing.delete(done));
   }
 
   // -- watching ----------------------------------------------------------------------------------------------------
 
   #tick(): void {
-    if (this.#state !== 'on') return;
+    if (this.#ended) return;
     this.#cancelTick = this.#options.clock.after(TICK_MS, () => this.#tick());
     this.#guard('watching', () => this.#watch());
   }
 
   #watch(): void {
     const now = this.#now;
-    this.#host.effects(this.#conversation.tick(now));
-    const link = this.#current;
-    if (!link) return;
-    link.fillGap(this.#watchdog.lastAudioAt, now);
-    const trouble = this.#watchdog.detectStall(link, this.#conversation, now, this.#options.progressMs);
-    if (trouble) {
-      link.stream.fail(trouble);
+    this.dispatch(this.#conversation.tick(now));
+    const session = this.#current;
+    if (!session) return;
+    session.fillGap(this.#watchdog.lastAudioAt, now);
+    const { progressMs } = this.#options;
+    const stall = this.#watchdog.detectStall(session, this.#conversation, now, progressMs);
+    if (stall) {
+      session.stream.fail(stall);
       return;
     }
-    if (link.openedAt === undefined || this.#standby) return;
-    const reason = this.#renewal.due(link, now);
+    if (this.#state.type !== 'live' || this.#state.standby) return;
+    const reason = this.#renewal.due(session, now);
     if (!reason) return;
-    if (this.#renewal.overdue(link, now)) this.#replace(reason);
-    else if (this.#conversation.quiet(now) && this.#watchdog.callerSilent(now)) this.#openStandby(reason);
+    if (this.#renewal.overdue(session, now)) this.#replace(reason);
+    else if (this.#conversation.quiet(now) && this.#watchdog.callerSilent(now))
+      this.#openStandby(reason);
   }
 
   #emitLifecycle(
@@ -401,15 +413,16 @@ export class SessionContinuation {
   }
 
   #end(reason: string): void {
-    this.#state = 'over';
-    this.#cancelRetry?.();
+    const state = this.#state;
+    const current = this.#current;
+    const standby = this.#standby;
+    this.#state = { type: 'ended' };
+    if (state.type === 'waiting') state.cancel?.();
     this.#cancelTick?.();
-    this.#dropStandby();
-    const link = this.#current;
-    this.#current = undefined;
-    if (link) {
-      link.reason = reason;
-      this.#retire(link);
+    if (standby) this.#retire(standby);
+    if (current) {
+      current.reason = reason;
+      this.#retire(current);
     }
     this.#audioBuffer.clear();
     this.#renewal.resolveAll();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type AudioChunk, rms } from '../audio/chunker.js';
+import type { AudioChunk } from '../audio/chunker.js';
+import { rms } from '../audio/rms.js';
 import { type NovaSonicError, noResponse } from '../protocol/errors.js';
 import type { StreamSession } from '../stream/stream-session.js';
 import type { Conversation } from '../turns/conversation.js';
@@ -78,7 +79,11 @@ export class Watchdog {
       return noResponse('the service did not notice the end of speech', calm, region);
     }
     // It may be noise that the service rightly ignores: so once only, until it hears something again.
-    if (this.#loudMs > UNDETECTED_SPEECH_MS && !this.#undetectedReported && !conversation.userSpeaking) {
+    if (
+      this.#loudMs > UNDETECTED_SPEECH_MS &&
+      !this.#undetectedReported &&
+      !conversation.userSpeaking
+    ) {
       this.#undetectedReported = true;
       return noResponse('the service did not notice the caller speaking', this.#loudMs, region);
     }

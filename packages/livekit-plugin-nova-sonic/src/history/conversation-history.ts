@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { HistoryEntry } from './chat-context.js';
+import type { HistoryEntry } from './entries.js';
 
 type AssistantEntry = Extract<HistoryEntry, { kind: 'assistant' }>;
 type UserEntry = Extract<HistoryEntry, { kind: 'user' }>;

@@ -7,12 +7,12 @@ import {
   contentEnd,
   promptEnd,
   promptStart,
-  type SessionConfig,
   sessionEnd,
   sessionStart,
   textBlock,
   toolResultBlock,
-} from './server-events.js';
+} from './client-events.js';
+import type { SessionConfig } from './session-config.js';
 
 /** One message of the history as it goes over the wire: parts that each fit one textInput. */
 export interface WireMessage {

@@ -1,160 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The wire: builders for the events that we send and a tolerant parser for those that arrive.
- * Every event is one JSON document `{"event":{"<name>":{…}}}`.
- * Source: Amazon Nova 2 user guide, pages sonic-input-events and sonic-output-events; `userSpeechStart` and
- * `userSpeechEnd` are not documented and were seen in captures of the live service.
+ * A tolerant parser for the events that arrive. Every event is one JSON document `{"event":{"<name>":{…}}}`.
+ * Source: Amazon Nova 2 user guide, page sonic-output-events; `userSpeechStart` and `userSpeechEnd` are not documented
+ * and were seen in captures of the live service.
  */
-
-/** One event for the service, ready to be serialised. */
-export interface ClientEvent {
-  readonly event: Readonly<Record<string, unknown>>;
-}
-
-/** Who said a block of text. SYSTEM may come only once, before everything else. */
-export type TextRole = 'SYSTEM' | 'USER' | 'ASSISTANT';
-
-/** Everything a session and its one prompt are opened with. */
-export interface SessionConfig {
-  readonly maxTokens: number;
-  readonly topP: number;
-  readonly temperature: number;
-  /** Left out for the first Nova Sonic, which does not know it. */
-  readonly endpointingSensitivity?: 'HIGH' | 'MEDIUM' | 'LOW';
-  readonly voiceId: string;
-  readonly outputSampleRate: number;
-  readonly inputSampleRate: number;
-  readonly tools: readonly ToolSpec[];
-  readonly toolChoice?: Readonly<Record<string, unknown>>;
-}
-
-/** A tool as the service wants it: the schema is a JSON document inside a string. */
-export interface ToolSpec {
-  readonly name: string;
-  readonly description: string;
-  readonly inputSchema: string;
-}
-
-const event = (name: string, body: Record<string, unknown>): ClientEvent => ({
-  event: { [name]: body },
-});
-
-export const sessionStart = (config: SessionConfig): ClientEvent =>
-  event('sessionStart', {
-    inferenceConfiguration: {
-      maxTokens: config.maxTokens,
-      topP: config.topP,
-      temperature: config.temperature,
-    },
-    ...(config.endpointingSensitivity && {
-      turnDetectionConfiguration: { endpointingSensitivity: config.endpointingSensitivity },
-    }),
-  });
-
-export const promptStart = (promptName: string, config: SessionConfig): ClientEvent =>
-  event('promptStart', {
-    promptName,
-    textOutputConfiguration: { mediaType: 'text/plain' },
-    audioOutputConfiguration: {
-      mediaType: 'audio/lpcm',
-      sampleRateHertz: config.outputSampleRate,
-      sampleSizeBits: 16,
-      channelCount: 1,
-      voiceId: config.voiceId,
-      encoding: 'base64',
-      audioType: 'SPEECH',
-    },
-    ...(config.tools.length > 0 && {
-      toolUseOutputConfiguration: { mediaType: 'application/json' },
-      toolConfiguration: {
-        tools: config.tools.map((tool) => ({
-          toolSpec: {
-            name: tool.name,
-            description: tool.description,
-            inputSchema: { json: tool.inputSchema },
-          },
-        })),
-        ...(config.toolChoice && { toolChoice: config.toolChoice }),
-      },
-    }),
-  });
-
-/** A whole block of text; more than one part stays one message (the service caps the size of a part). */
-export const textBlock = (
-  promptName: string,
-  contentName: string,
-  role: TextRole,
-  parts: readonly string[],
-  interactive: boolean,
-): ClientEvent[] => [
-  event('contentStart', {
-    promptName,
-    contentName,
-    type: 'TEXT',
-    interactive,
-    role,
-    textInputConfiguration: { mediaType: 'text/plain' },
-  }),
-  ...parts.map((content) => event('textInput', { promptName, contentName, content })),
-  contentEnd(promptName, contentName),
-];
-
-export const audioStart = (
-  promptName: string,
-  contentName: string,
-  sampleRate: number,
-): ClientEvent =>
-  event('contentStart', {
-    promptName,
-    contentName,
-    type: 'AUDIO',
-    interactive: true,
-    role: 'USER',
-    audioInputConfiguration: {
-      mediaType: 'audio/lpcm',
-      sampleRateHertz: sampleRate,
-      sampleSizeBits: 16,
-      channelCount: 1,
-      audioType: 'SPEECH',
-      encoding: 'base64',
-    },
-  });
-
-export const audioInput = (promptName: string, contentName: string, content: string): ClientEvent =>
-  event('audioInput', { promptName, contentName, content });
-
-/** A tool's result; `content` must be a JSON object in a string, anything else ends the stream. */
-export const toolResultBlock = (
-  promptName: string,
-  contentName: string,
-  toolUseId: string,
-  content: string,
-): ClientEvent[] => [
-  event('contentStart', {
-    promptName,
-    contentName,
-    interactive: false,
-    type: 'TOOL',
-    role: 'TOOL',
-    toolResultInputConfiguration: {
-      toolUseId,
-      type: 'TEXT',
-      textInputConfiguration: { mediaType: 'text/plain' },
-    },
-  }),
-  event('toolResult', { promptName, contentName, content }),
-  contentEnd(promptName, contentName),
-];
-
-export const contentEnd = (promptName: string, contentName: string): ClientEvent =>
-  event('contentEnd', { promptName, contentName });
-
-export const promptEnd = (promptName: string): ClientEvent => event('promptEnd', { promptName });
-
-export const sessionEnd = (): ClientEvent => event('sessionEnd', {});
-
-/** The name of a client event, for logs and tests. */
-export const clientEventName = (e: ClientEvent): string => Object.keys(e.event)[0] ?? 'unknown';
+import { isRecord, type Json, record } from './event-document.js';
 
 export type ContentKind = 'TEXT' | 'AUDIO' | 'TOOL' | 'UNKNOWN';
 export type ContentRole = 'USER' | 'ASSISTANT' | 'TOOL' | 'SYSTEM' | 'UNKNOWN';
@@ -210,10 +60,6 @@ export type ServerEvent =
   | { readonly type: 'usage'; readonly delta: TokenUsage }
   | { readonly type: 'unknown'; readonly name: string };
 
-type Json = Record<string, unknown>;
-const isRecord = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const record = (value: unknown): Json => (isRecord(value) ? value : {});
 const str = (value: unknown): string => (typeof value === 'string' ? value : '');
 const num = (value: unknown): number | undefined =>
   typeof value === 'number' && Number.isFinite(value) ? value : undefined;
@@ -337,18 +183,4 @@ export function parseServerEvent(source: string | Uint8Array | unknown): ServerE
     default:
       return { type: 'unknown', name };
   }
-}
-
-/** A copy of an event for logs: audio content is replaced by its length in bytes. */
-export function withoutAudio(document: unknown): { event: Record<string, unknown> } {
-  const events = record(record(document).event);
-  const copy: Json = {};
-  for (const [name, body] of Object.entries(events)) {
-    const content = record(body).content;
-    copy[name] =
-      (name === 'audioInput' || name === 'audioOutput') && typeof content === 'string'
-        ? { ...record(body), content: Buffer.byteLength(content, 'base64') }
-        : body;
-  }
-  return { event: copy };
 }

@@ -1,58 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 import { llm } from '@livekit/agents';
-import type { RealtimeModel } from '../realtime-model.js';
+import type { Clock } from '../clock.js';
 import type { ToolResultRouter } from '../tools/tool-result-router.js';
 import type { Effect, ResponseRecord } from '../turns/effects.js';
 import { GenerationChannels } from './generation-channels.js';
 import type { ReplyFutures } from './reply-futures.js';
-import { responseMetrics, turnTiming } from './response-metrics.js';
+import { type ModelIdentity, responseMetrics, turnTiming } from './response-metrics.js';
 import type { SessionEmitter } from './session-emitter.js';
 
 export interface EffectHandlerContext {
-  readonly model: RealtimeModel;
+  readonly model: ModelIdentity;
+  readonly clock: Clock;
+  readonly outputSampleRate: number;
   readonly emitter: SessionEmitter;
   readonly replies: ReplyFutures;
   readonly tools: ToolResultRouter;
-  /** Tools are not to be called in replies that the application asks for. */
+  /** True while replies that the application requests must not call tools. */
   toolsForbidden(): boolean;
-  /** When the piece of audio with what had arrived at a moment was handed to the SDK. */
-  sentAt(arrival: number): number | undefined;
-  /** An effect could not be handled; the others are. */
+  /** Handling one effect threw; the others are handled all the same. */
   onError(error: unknown, effect: string): void;
 }
 
-/** What the conversation's effects are to LiveKit: generations with their channels, speech, transcripts, metrics. */
+/** Turns the effects of the conversation into LiveKit's generations, speech events, transcripts and metrics. */
 export class EffectHandler {
   readonly #context: EffectHandlerContext;
   readonly #generations = new Map<string, GenerationChannels>();
   readonly #userInitiated = new Set<string>();
 
-  constructor(side: EffectHandlerContext) {
-    this.#context = side;
+  constructor(context: EffectHandlerContext) {
+    this.#context = context;
   }
 
-  /** Does all of them, whatever happens at one: an exception would silence the call. */
+  /** Handles each effect by itself: an exception that escaped would silence the call. */
   run(effects: readonly Effect[]): void {
     for (const effect of effects) {
       try {
-        this.#apply(effect);
+        this.#handle(effect);
       } catch (error) {
         this.#context.onError(error, effect.type);
       }
     }
   }
 
-  #apply(effect: Effect): void {
-    const { emitter: telling, tools, model } = this.#context;
+  #handle(effect: Effect): void {
+    const { emitter, tools, clock } = this.#context;
     switch (effect.type) {
       case 'generation_opened':
-        this.#emitGenerationEvent(effect.response, effect.requestId);
+        this.#openGeneration(effect.response, effect.requestId);
         break;
       case 'text':
         this.#generations.get(effect.id)?.text(effect.text);
         break;
       case 'audio':
-        this.#generations.get(effect.id)?.audio(effect.content, model.options.clock.now());
+        this.#generations.get(effect.id)?.audio(effect.content, clock.now());
         break;
       case 'tool_call':
         this.#callTool(effect);
@@ -61,13 +61,13 @@ export class EffectHandler {
         this.#closeGeneration(effect.response);
         break;
       case 'speech_started':
-        telling.emit('input_speech_started', {});
+        emitter.emit('input_speech_started', {});
         break;
       case 'speech_stopped':
-        telling.emit('input_speech_stopped', { userTranscriptionEnabled: false });
+        emitter.emit('input_speech_stopped', { userTranscriptionEnabled: false });
         break;
       case 'transcript':
-        telling.emit('input_audio_transcription_completed', {
+        emitter.emit('input_audio_transcription_completed', {
           itemId: effect.itemId,
           transcript: effect.text,
           isFinal: effect.final,
@@ -77,24 +77,24 @@ export class EffectHandler {
       case 'barge_in': {
         const { at, sign, id: responseId } = effect;
         tools.calls.interrupted();
-        telling.emit('barge_in', { at, sign, responseId });
+        emitter.emit('barge_in', { at, sign, responseId });
         break;
       }
     }
   }
 
-  /** One `generation_created` for each generation, owned by whoever asked for it. */
-  #emitGenerationEvent(response: ResponseRecord, requestId: string | undefined): void {
-    const { model, emitter: telling, replies } = this.#context;
-    const awaited = replies.has(requestId);
+  /** Emits one `generation_created` for each generation; `userInitiated` when `generateReply` requested it. */
+  #openGeneration(response: ResponseRecord, requestId: string | undefined): void {
+    const { emitter, replies, outputSampleRate } = this.#context;
+    const userInitiated = replies.has(requestId);
     const { id, messageId } = response;
-    const channels = new GenerationChannels(id, messageId, awaited, model.options.outputSampleRate);
+    const channels = new GenerationChannels(id, messageId, userInitiated, outputSampleRate);
     this.#generations.set(id, channels);
-    if (awaited) {
+    if (userInitiated) {
       this.#userInitiated.add(id);
       replies.resolve(requestId, channels.event);
     }
-    telling.emit('generation_created', channels.event);
+    emitter.emit('generation_created', channels.event);
   }
 
   #callTool(effect: Extract<Effect, { type: 'tool_call' }>): void {
@@ -106,17 +106,15 @@ export class EffectHandler {
   }
 
   #closeGeneration(response: ResponseRecord): void {
-    const { model, emitter: telling, sentAt } = this.#context;
+    const { model, emitter, clock } = this.#context;
     const channels = this.#generations.get(response.id);
     channels?.close();
     this.#generations.delete(response.id);
     this.#userInitiated.delete(response.id);
-    const now = model.options.clock.now();
-    telling.emit('metrics_collected', responseMetrics(model, response, response.tokens, now));
-    // A call of a tool without a word is no reply that anybody hears.
+    const metrics = responseMetrics(model, response, response.tokens, clock.now());
+    emitter.emit('metrics_collected', metrics);
+    // A tool call without audio is no reply that the caller hears.
     if (response.firstAudioAt === undefined) return;
-    const ended = response.userSpeechEndedAt;
-    const sent = ended === undefined ? undefined : sentAt(ended);
-    telling.emit('turn_timing', turnTiming(response, sent, channels?.firstAudioAt));
+    emitter.emit('turn_timing', turnTiming(response, channels?.firstAudioAt));
   }
 }

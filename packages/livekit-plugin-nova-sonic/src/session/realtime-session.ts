@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+// Long because it has every member of LiveKit's RealtimeSession with its documentation.
 import { llm, shortuuid } from '@livekit/agents';
 import type { AudioFrame } from '@livekit/rtc-node';
 import { AudioChunker } from '../audio/chunker.js';
-import type { Clock } from '../clock.js';
 import { SessionContinuation } from '../continuation/session-continuation.js';
-import {
-  diffChatContext,
-  fromChatContext,
-  type HistoryEntry,
-  toChatContext,
-} from '../history/chat-context.js';
+import { diffChatContext, fromChatContext, toChatContext } from '../history/chat-context.js';
+import type { HistoryEntry, UserEntry } from '../history/entries.js';
 import type { ResolvedOptions } from '../options.js';
-import { asError, type NovaSonicError } from '../protocol/errors.js';
-import type { RealtimeModel } from '../realtime-model.js';
-import { createStreamClient } from '../stream/bedrock-client.js';
-import { SonicStream } from '../stream/sonic-stream.js';
+import { asError } from '../protocol/errors.js';
+import { settingsFingerprint } from '../protocol/session-config.js';
+import { createStreamFactory } from '../stream/stream-factory.js';
 import { TrackedToolContext } from '../tools/tool-call-tracker.js';
 import { ToolResultRouter } from '../tools/tool-result-router.js';
 import { Conversation } from '../turns/conversation.js';
@@ -22,145 +17,135 @@ import { EffectHandler } from './effect-handler.js';
 import { ReplyFutures } from './reply-futures.js';
 import { responseMetrics } from './response-metrics.js';
 import { SessionEmitter } from './session-emitter.js';
-import { SessionSettings, type SessionOptions, settingsFingerprint } from './session-settings.js';
+import { SessionHost } from './session-host.js';
+import { type SessionOptions, SessionSettings } from './session-settings.js';
 
-/** Why a stream is renewed whose instructions or tools are not the agent's any more. */
+/** Reason of a renewal that applies new instructions or tools. */
 const SETTINGS_CHANGED = 'settings changed';
 
 /**
- * One agent's conversation with Nova Sonic, over as many streams as it takes. LiveKit's side of the plugin: audio and
- * tool results in, generations and transcripts out. What to do is decided in `conversation.ts` and `continuity.ts`.
+ * One agent's conversation with Nova Sonic, over as many streams as it takes. The LiveKit side of the plugin: audio and
+ * tool results in, generations and transcripts out. The decisions are made in `turns/` and `continuation/`.
  *
- * Events: see `RealtimeSessionEvents`. No listener's exception ever stops the session.
+ * Events: see `RealtimeSessionEvents`. Exceptions of listeners are logged and ignored.
  */
 export class RealtimeSession extends llm.RealtimeSession {
   readonly #options: ResolvedOptions;
-  readonly #model: RealtimeModel;
-  readonly #clock: Clock;
-  readonly #conversation: Conversation;
-  readonly #continuation: SessionContinuation;
-  readonly #chunker: AudioChunker;
-  readonly #settings: SessionSettings;
-  readonly #tools: ToolResultRouter;
-  readonly #effects: EffectHandler;
   readonly #onClosed: () => void;
-  readonly #replies: ReplyFutures;
   readonly #emitter: SessionEmitter;
-  #typed: Array<Extract<HistoryEntry, { kind: 'user' }>> = [];
+  readonly #settings: SessionSettings;
+  readonly #chunker: AudioChunker;
+  readonly #conversation: Conversation;
+  readonly #replies: ReplyFutures;
+  readonly #tools: ToolResultRouter;
+  readonly #continuation: SessionContinuation;
+  #typed: UserEntry[] = [];
   #closed?: Promise<void>;
 
   /** @internal use `RealtimeModel.session()` */
-  constructor(model: RealtimeModel, onClosed: () => void) {
+  constructor(model: llm.RealtimeModel, options: ResolvedOptions, onClosed: () => void) {
     super(model);
-    const options = model.options;
-    this.#model = model;
     this.#options = options;
-    this.#clock = options.clock;
     this.#onClosed = onClosed;
     this.#emitter = new SessionEmitter(this, this.logger, model.label(), options);
-    this.#settings = new SessionSettings(options, (error) => {
-      this.logger.error({ error }, 'a tool cannot be told to the model');
-      this.#emitter.emitError(error, true);
-    });
-    this.#replies = new ReplyFutures(
-      this.#clock,
-      options.generateReplyTimeout,
-      (id, drop) => this.#conversation.cancelRequest(id, drop),
-      (error) => {
-        this.logger.warn({ timeoutMs: options.generateReplyTimeout }, error.message);
-        this.#emitter.emitError(error, true);
-      },
-    );
+    this.#settings = new SessionSettings(options, (error) => this.#toolSkipped(error));
     this.#chunker = new AudioChunker(options.inputSampleRate, options.inputChunkMs);
     this.#conversation = new Conversation({
       newId: shortuuid,
       outputSampleRate: options.outputSampleRate,
       patienceMs: options.timeouts.progress + 2_000,
     });
-    this.#tools = new ToolResultRouter(
-      this.#clock,
+    this.#replies = this.#createReplyFutures();
+    this.#tools = this.#createToolRouter();
+    this.#continuation = this.#createContinuation();
+    this.#tools.sink = this.#continuation;
+  }
+
+  // -- parts -------------------------------------------------------------------------------------------------------
+
+  #createReplyFutures(): ReplyFutures {
+    const { clock, generateReplyTimeout: timeoutMs } = this.#options;
+    return new ReplyFutures(
+      clock,
+      timeoutMs,
+      (id, drop) => this.#conversation.cancelRequest(id, drop),
+      (error) => {
+        this.logger.warn({ timeoutMs }, error.message);
+        this.#emitter.emitError(error, true);
+      },
+    );
+  }
+
+  #createToolRouter(): ToolResultRouter {
+    return new ToolResultRouter(
+      this.#options.clock,
       this.#conversation,
-      () => this.#continuation,
       {
         started: (call) => this.#emitter.emit('tool_call_started', call),
         ended: (call) => this.#emitter.emit('tool_call_ended', call),
       },
-      (callId) =>
-        this.logger.debug({ callId }, 'a tool result that the framework dropped is delivered'),
+      (callId) => this.logger.debug({ callId }, 'sending tool result that the framework dropped'),
     );
-    this.#effects = new EffectHandler({
-      model,
-      emitter: this.#emitter,
-      replies: this.#replies,
+  }
+
+  #createContinuation(): SessionContinuation {
+    const { clock, outputSampleRate } = this.#options;
+    const emitter = this.#emitter;
+    const replies = this.#replies;
+    const effectHandler = new EffectHandler({
+      model: this.realtimeModel,
+      clock,
+      outputSampleRate,
+      emitter,
+      replies,
       tools: this.#tools,
       toolsForbidden: () => this.#settings.toolChoice === 'none',
-      sentAt: (arrival) => this.#continuation.sentAt(arrival),
-      onError: (error, effect) =>
-        this.logger.error({ error, effect }, 'an event of the model could not be handled'),
+      onError: (error, effect) => this.logger.error({ error, effect }, 'handling an event failed'),
     });
-    this.#continuation = new SessionContinuation(
+    return new SessionContinuation(
       {
-        clock: this.#clock,
+        ...this.#options,
         random: Math.random,
         newId: shortuuid,
-        regions: options.regions,
-        retry: options.retry,
-        history: options.history,
-        renewAfterMs: options.renewAfterMs,
-        audioBufferMs: options.audioBufferMs,
-        progressMs: options.timeouts.progress,
-        openStream: (id, region, sink) =>
-          new SonicStream({
-            id,
-            region,
-            sink,
-            modelId: options.model,
-            clock: this.#clock,
-            connect: (where) => createStreamClient(options, where),
-            firstEventMs: options.timeouts.firstEvent,
-            writeStallMs: 5_000,
-            closeMs: options.timeouts.close,
-          }),
+        progressMs: this.#options.timeouts.progress,
+        openStream: createStreamFactory(this.#options),
       },
       this.#conversation,
-      {
-        settings: () => this.#settings.stream,
-        effects: (effects) => this.#effects.run(effects),
-        lifecycle: (event) => {
-          this.logger.debug(event, 'stream lifecycle');
-          this.#emitter.emit('stream_lifecycle', event);
-        },
-        failed: (error, recoverable) => this.#failed(error, recoverable),
-        reconnected: () => this.#emitter.emit('session_reconnected', {}),
-        internalError: (error, where) => this.logger.error({ error, where }, 'the plugin made a mistake'),
-        sent: (event, streamId) =>
-          this.#emitter.emitBedrockEvent('bedrock_client_event_queued', event, streamId),
-        received: (document, streamId) =>
-          this.#emitter.emitBedrockEvent('bedrock_server_event_received', document, streamId),
-      },
+      new SessionHost({
+        logger: this.logger,
+        sessionSettings: this.#settings,
+        effectHandler,
+        emitter,
+        replies,
+      }),
     );
+  }
+
+  #toolSkipped(error: Error): void {
+    this.logger.error({ error }, 'tool skipped');
+    this.#emitter.emitError(error, true);
   }
 
   // -- state -------------------------------------------------------------------------------------------------------
 
-  /** The conversation so far: what was really spoken, once. A copy. */
+  /** A copy of the conversation so far, each sentence once, as it was spoken. */
   override get chatCtx(): llm.ChatContext {
     return toChatContext(this.#conversation.snapshot());
   }
 
-  /** The tools as they are now; running one of them is watched, so that the model always gets an answer. */
+  /** The current tools. Running one of them is tracked, so that the model always gets an answer. */
   override get tools(): llm.ToolContext {
     return new TrackedToolContext(this.#settings.tools, this.#tools.calls);
   }
 
-  /** A stream is up and takes audio. */
+  /** True while a stream is open and takes audio. */
   get connected(): boolean {
     return this.#continuation.live;
   }
 
   // -- configuration -----------------------------------------------------------------------------------------------
 
-  /** @internal the framework's one call that says that instructions, history and tools are all known */
+  /** @internal The framework calls it once instructions, history and tools are all known. */
   override async _updateSession(
     instructions?: string,
     chatCtx?: llm.ChatContext,
@@ -171,8 +156,8 @@ export class RealtimeSession extends llm.RealtimeSession {
   }
 
   /**
-   * Opens the first stream, or with `isRestart` moves the call to a fresh one at once. The framework does the first
-   * by itself once instructions, history and tools are known.
+   * Opens the first stream, or with `isRestart` moves the call to a new one at once. The framework opens the first
+   * stream itself once instructions, history and tools are known.
    */
   initializeStreams(isRestart = false): void {
     if (this.#closed) return;
@@ -181,21 +166,21 @@ export class RealtimeSession extends llm.RealtimeSession {
   }
 
   /**
-   * Moves the call to a fresh stream: at the next quiet moment, or at once. Resolves when it has moved.
+   * Moves the call to a new stream, at the next quiet moment or `immediately`. Resolves when it has moved.
    */
   async renew(options: { immediately?: boolean } = {}): Promise<void> {
-    await this.#continuation.renew('asked', options);
+    await this.#continuation.renew('requested', options);
   }
 
-  /** New instructions; in the middle of a call they take effect with a fresh stream at the next quiet moment. */
+  /** Sets the instructions. During a call they take effect on a new stream, at the next quiet moment. */
   override async updateInstructions(instructions: string): Promise<void> {
     this.#settings.instructions = instructions;
     this.#settingsChanged();
   }
 
   /**
-   * New tools. Compared by name, description and schema; in the middle of a call they take effect with a fresh
-   * stream after the current reply. Several changes at once make one.
+   * Sets the tools, compared by name, description and schema. During a call they take effect on a new stream, after the
+   * current reply. Several changes in a row make one renewal.
    */
   override async updateTools(tools: llm.ToolContext): Promise<void> {
     this.#settings.tools = tools;
@@ -203,22 +188,22 @@ export class RealtimeSession extends llm.RealtimeSession {
   }
 
   /**
-   * Another tool choice, temperature, topP, maxTokens or turn detection takes effect at the next stream: Sonic takes
-   * them only at the start of one.
-   * @throws Error of one sentence when an option has a value that it cannot have
+   * Sets tool choice, temperature, topP, maxTokens or turn detection for the next stream: Sonic reads them only at the
+   * start of a stream.
+   * @throws Error of one sentence that names the invalid option, its value and what is allowed
    */
   override updateOptions(options: SessionOptions): void {
     if (this.#settings.update(options) && this.#continuation.started) {
       this.#emitter.warnOnce(
-        'Sonic takes options only at the start of a stream: a change takes effect at the next one',
+        'Sonic reads options only at the start of a stream: the change takes effect on the next one',
       );
     }
   }
 
   /**
-   * Compares a context with ours by ids. Tool results go to the model; user messages at the end wait for
-   * `generateReply`; a changed past is told to the next stream (or to a fresh one, see `contextEdits`). Nothing that
-   * was said is ever sent as new input.
+   * Compares a context with the history by ids. Tool results go to the model; user messages at the end wait for
+   * `generateReply`; an edited past reaches the next stream (or a new one, see `chatCtxUpdates`). What was said already
+   * is never sent as new input.
    */
   override async updateChatCtx(chatCtx: llm.ChatContext): Promise<void> {
     const { history } = this.#conversation;
@@ -226,50 +211,52 @@ export class RealtimeSession extends llm.RealtimeSession {
       history.replace(fromChatContext(chatCtx));
       return;
     }
-    const edits = diffChatContext(
+    const diff = diffChatContext(
       history.entries,
       chatCtx,
       (callId) => this.#tools.calls.nameOf(callId) !== undefined,
     );
-    if (edits.changed) history.replace(edits.entries);
-    for (const entry of edits.typed) {
+    if (diff.changed) history.replace(diff.entries);
+    for (const entry of diff.typed) {
       this.#typed.push(entry);
       history.add(entry);
     }
-    for (const result of edits.results) this.#tools.deliver(result);
-    if (!edits.changed) return;
-    if (this.#options.chatCtxUpdates === 'renew') void this.#continuation.renew('context edited');
+    for (const result of diff.results) this.#tools.deliver(result);
+    if (!diff.changed) return;
+    if (this.#options.chatCtxUpdates === 'renew')
+      void this.#continuation.renew('chat context updated');
     else
       this.#emitter.warnOnce(
-        'Sonic takes a changed history only at the start of a stream: it is told to the next one',
+        'Sonic reads the history only at the start of a stream: the edit takes effect on the next one',
       );
   }
 
   // -- audio -------------------------------------------------------------------------------------------------------
 
-  /** The caller's audio, any rate and number of channels. Never throws: an exception would silence the call. */
+  /** Sends the caller's audio, of any rate and number of channels. Never throws: an exception would silence the call. */
   override pushAudio(frame: AudioFrame): void {
     if (this.#closed) return;
     try {
-      for (const chunk of this.#chunker.push(frame, this.#clock.now()))
+      for (const chunk of this.#chunker.push(frame, this.#options.clock.now()))
         this.#continuation.audio(chunk);
     } catch (error) {
-      this.#emitter.warnOnce('a frame of audio could not be sent', asError(error));
+      this.#emitter.warnOnce('audio frame could not be sent', asError(error));
     }
   }
 
-  /** Sonic takes no video; said once. LiveKit for TypeScript has no such member, the Python one does. */
+  /** Ignored: Sonic takes no video. LiveKit has this member in Python only. */
   pushVideo(_frame: unknown): void {
-    this.#emitter.warnOnce('Sonic takes no video: it is left out');
+    this.#emitter.warnOnce('Sonic takes no video: video frames are ignored');
   }
 
-  /** Sends what is left in the buffer. The end of a turn is decided by Sonic itself. */
+  /** Sends what is left in the buffer. Sonic itself decides when a turn ends. */
   override async commitAudio(): Promise<void> {
     if (this.#closed) return;
-    for (const chunk of this.#chunker.flush(this.#clock.now())) this.#continuation.audio(chunk);
+    for (const chunk of this.#chunker.flush(this.#options.clock.now()))
+      this.#continuation.audio(chunk);
   }
 
-  /** Forgets audio that was not sent yet; what Sonic has heard it has heard. */
+  /** Discards audio that was not sent yet. */
   override async clearAudio(): Promise<void> {
     this.#chunker.clear();
     this.#continuation.clearAudio();
@@ -278,10 +265,10 @@ export class RealtimeSession extends llm.RealtimeSession {
   // -- replies -----------------------------------------------------------------------------------------------------
 
   /**
-   * Asks for a reply to the instructions and to the user's typed messages that `updateChatCtx` brought.
-   * Resolves when the reply begins.
-   * @throws RealtimeError when there is nothing to reply to, when the model takes no text, when the reply does not
-   * begin within `generateReplyTimeout`, when `signal` is aborted, and when the session is closed
+   * Requests a reply to the instructions and to the typed messages that `updateChatCtx` added. Resolves when the reply
+   * begins.
+   * @throws RealtimeError when there is nothing to reply to, the model takes no text, the reply does not begin within
+   * `generateReplyTimeout`, `signal` is aborted, or the session is closed
    */
   override generateReply(
     instructions?: string,
@@ -289,40 +276,40 @@ export class RealtimeSession extends llm.RealtimeSession {
   ): Promise<llm.GenerationCreatedEvent> {
     const typed = this.#typed;
     this.#typed = [];
-    const words = [instructions?.trim(), ...typed.map((entry) => entry.text)]
+    const text = [instructions?.trim(), ...typed.map((entry) => entry.text)]
       .filter(Boolean)
       .join('\n');
-    const refusal = this.#rejectionReason(words);
-    if (refusal) return this.#reject(refusal);
+    const reason = this.#rejectionReason(text);
+    if (reason) return this.#reject(reason);
 
     const id = typed.at(-1)?.id ?? shortuuid('item_');
     const entry: HistoryEntry | undefined =
       typed.length > 0
         ? undefined
-        : { kind: 'instruction', id, at: this.#clock.now(), text: words };
-    return this.#replies.wait(id, options.signal, () => {
-      this.#conversation.request(id, words, entry);
+        : { kind: 'instruction', id, at: this.#options.clock.now(), text };
+    return this.#replies.create(id, options.signal, () => {
+      this.#conversation.request(id, text, entry);
       this.#continuation.sendRequests();
     });
   }
 
-  /** Stops the reply: the rest of it goes to nobody, the next one is heard. Does nothing when nothing is spoken. */
+  /** Stops the current reply and discards the rest of it; the next reply is played. A no-op while the agent is silent. */
   override async interrupt(): Promise<void> {
-    this.#effects.run(this.#conversation.interrupt(this.#clock.now()));
+    this.#continuation.dispatch(this.#conversation.interrupt(this.#options.clock.now()));
     this.#tools.calls.interrupted();
   }
 
-  /** Sonic keeps its own record of what was spoken (its FINAL texts), so there is nothing to cut. Never rejects. */
+  /** A no-op: Sonic keeps its own record of what was spoken (its FINAL texts). Never rejects. */
   override async truncate(_options: {
     messageId: string;
     audioEndMs: number;
     modalities?: ('text' | 'audio')[];
     audioTranscript?: string;
   }): Promise<void> {
-    this.#emitter.warnOnce('Sonic keeps its own record of what was spoken: truncate has nothing to do');
+    this.#emitter.warnOnce('Sonic keeps its own record of what was spoken: truncate does nothing');
   }
 
-  /** Ends the session at any moment, in order where a stream is up. Resolves when no stream or timer is left. */
+  /** Closes the session, with an orderly end of the stream where one is open. Resolves when no stream or timer is left. */
   override close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -332,25 +319,25 @@ export class RealtimeSession extends llm.RealtimeSession {
     this.#settings.close();
     this.#tools.calls.close();
     this.#replies.rejectAll(new llm.RealtimeError('the session was closed'));
-    const { effects, leftover } = this.#conversation.end(this.#clock.now());
-    this.#effects.run(effects);
+    const { effects, leftover } = this.#conversation.end(this.#options.clock.now());
+    this.#continuation.dispatch(effects);
     const total =
       leftover.inputAudio + leftover.inputText + leftover.outputAudio + leftover.outputText;
     if (total > 0)
       this.#emitter.emit(
         'metrics_collected',
-        responseMetrics(this.#model, undefined, leftover, this.#clock.now()),
+        responseMetrics(this.realtimeModel, undefined, leftover, this.#options.clock.now()),
       );
     try {
       await Promise.all([this.#continuation.close(), super.close()]);
     } catch (error) {
-      this.logger.warn({ error }, 'the session did not close cleanly');
+      this.logger.warn({ error }, 'session did not close cleanly');
     }
     this.#chunker.close();
     this.#onClosed();
   }
 
-  // -- changes, refusals and failures ------------------------------------------------------------------------------
+  // -- changes and rejections ---------------------------------------------------------------------------------------
 
   #settingsChanged(): void {
     if (!this.#continuation.started || this.#closed) return;
@@ -363,31 +350,20 @@ export class RealtimeSession extends llm.RealtimeSession {
     });
   }
 
-  #rejectionReason(words: string): string | undefined {
+  #rejectionReason(text: string): string | undefined {
     if (this.#closed) return 'the session is closed';
     if (this.#options.modalities === 'audio') {
       return `${this.#options.model} with modalities 'audio' takes no text: the caller must speak first`;
     }
-    if (!words)
-      return 'generateReply() needs words: pass instructions or userInput, Sonic answers nothing else';
+    if (!text) return 'generateReply() needs text: pass instructions or userInput';
     return undefined;
   }
 
-  /** The framework swallows a rejection without a word, so it is logged and told here. */
+  /** The framework ignores a rejection, so it is logged and emitted here. */
   #reject(message: string): Promise<never> {
     const error = new llm.RealtimeError(message);
-    this.logger.error({ error: message }, 'generateReply was refused');
+    this.logger.error({ error: message }, 'generateReply rejected');
     if (!this.#closed) this.#emitter.emitError(error, true);
     return Promise.reject(error);
-  }
-
-  #failed(error: NovaSonicError, recoverable: boolean): void {
-    const fields = { kind: error.kind, region: error.region, 'lk.pii.error': error.message };
-    if (recoverable) this.logger.warn(fields, 'a stream failed, the call goes on');
-    else {
-      this.logger.error(fields, 'the call cannot be served and ends');
-      this.#replies.rejectAll(new llm.RealtimeError(error.message));
-    }
-    this.#emitter.emitError(error, recoverable);
   }
 }

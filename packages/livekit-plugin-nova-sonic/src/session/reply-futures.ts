@@ -7,7 +7,7 @@ interface ReplyFuture {
   readonly reject: (error: Error, drop?: boolean) => void;
 }
 
-/** The promises of `generateReply`: each ends when its reply begins, in time, by its signal, or with the session. */
+/** The promises of `generateReply`: each settles when its reply begins, times out, is aborted, or the session ends. */
 export class ReplyFutures {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
@@ -16,35 +16,36 @@ export class ReplyFutures {
   readonly #futures = new Map<string, ReplyFuture>();
 
   /**
-   * @param cancelled nobody waits for a reply any more; `drop`: it is not to be heard either
-   * @param late a reply did not begin in time
+   * @param timeoutMs longest time until the reply begins
+   * @param onCancelled called when a request is given up; with `drop` its reply must not be played either
+   * @param onTimeout called when a reply did not begin in time
    */
   constructor(
     clock: Clock,
     timeoutMs: number,
-    cancelled: (id: string, drop: boolean) => void,
-    late: (error: Error) => void,
+    onCancelled: (id: string, drop: boolean) => void,
+    onTimeout: (error: Error) => void,
   ) {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
-    this.#onCancelled = cancelled;
-    this.#onTimeout = late;
+    this.#onCancelled = onCancelled;
+    this.#onTimeout = onTimeout;
   }
 
-  /** Waits for a reply; `ask` asks for it. */
-  wait(
+  /** Calls `request` and resolves when its reply begins. */
+  create(
     id: string,
     signal: AbortSignal | undefined,
-    ask: () => void,
+    request: () => void,
   ): Promise<llm.GenerationCreatedEvent> {
     return new Promise((resolve, reject) => {
-      const done = () => {
+      const settle = () => {
         cancelTimer();
         signal?.removeEventListener('abort', onAbort);
         this.#futures.delete(id);
       };
       const giveUp = (error: Error, drop = false) => {
-        done();
+        settle();
         this.#onCancelled(id, drop);
         reject(error);
       };
@@ -56,7 +57,7 @@ export class ReplyFutures {
       });
       this.#futures.set(id, {
         resolve: (event) => {
-          done();
+          settle();
           resolve(event);
         },
         reject: giveUp,
@@ -66,22 +67,22 @@ export class ReplyFutures {
         return;
       }
       signal?.addEventListener('abort', onAbort, { once: true });
-      ask();
+      request();
     });
   }
 
-  /** Somebody waits for this reply. */
+  /** True when `generateReply` waits for this reply. */
   has(id: string | undefined): id is string {
     return id !== undefined && this.#futures.has(id);
   }
 
-  /** A reply has begun. */
+  /** The reply has begun. */
   resolve(id: string, event: llm.GenerationCreatedEvent): void {
     this.#futures.get(id)?.resolve(event);
   }
 
-  /** No reply will come. */
+  /** No reply will come any more. */
   rejectAll(error: Error): void {
-    for (const waiting of [...this.#futures.values()]) waiting.reject(error);
+    for (const future of [...this.#futures.values()]) future.reject(error);
   }
 }

@@ -4,7 +4,7 @@ import type { TokenUsage } from '../protocol/server-events.js';
 import type { TurnTiming } from '../session-events.js';
 import type { ResponseRecord } from '../turns/effects.js';
 
-interface ModelIdentity {
+export interface ModelIdentity {
   readonly model: string;
   readonly provider: string;
   label(): string;
@@ -53,15 +53,11 @@ export function responseMetrics(
 }
 
 /** A reply in time. */
-export function turnTiming(
-  response: ResponseRecord,
-  userSpeechSentAt: number | undefined,
-  firstAudioAt: number | undefined,
-): TurnTiming {
+export function turnTiming(response: ResponseRecord, firstAudioAt: number | undefined): TurnTiming {
   return {
     responseId: response.id,
     userSpeechEndedAt: response.userSpeechEndedAt,
-    userSpeechSentAt,
+    userSpeechSentAt: response.userSpeechSentAt,
     firstAudioReceivedAt: response.firstAudioAt,
     firstAudioAt,
     interrupted: response.interrupted,

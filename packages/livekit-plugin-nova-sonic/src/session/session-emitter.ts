@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { EventEmitter } from 'node:events';
 import type { ResolvedOptions } from '../options.js';
-import { withoutAudio } from '../protocol/server-events.js';
+import { withoutAudio } from '../protocol/event-document.js';
 import type { RealtimeSessionEvents } from '../session-events.js';
 
-interface Logger {
+export interface Logger {
   debug(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
 
-/** What a session says to the world: its events and its log. Nothing that a listener does comes back to us. */
+/** Emits the events of a session and logs. Exceptions of listeners are logged and ignored. */
 export class SessionEmitter {
   readonly #emitter: EventEmitter;
   readonly #logger: Logger;
@@ -25,17 +25,17 @@ export class SessionEmitter {
     this.#options = options;
   }
 
-  /** Calls each listener by itself: what one throws neither reaches us nor keeps the others from being told. */
+  /** Calls each listener by itself, so that an exception in one neither reaches us nor skips the others. */
   emit<K extends keyof RealtimeSessionEvents>(name: K, payload: RealtimeSessionEvents[K]): void {
     const listeners = this.#emitter.rawListeners(name);
     if (name === 'error' && listeners.length === 0) {
-      this.#logger.warn(payload as object, 'an error event that nobody listens to');
+      this.#logger.warn(payload as object, 'error event has no listener');
     }
     for (const listener of listeners) {
       try {
         listener.call(this.#emitter, payload);
       } catch (error) {
-        this.#logger.error({ error, event: name }, 'a listener of the session threw');
+        this.#logger.error({ error, event: name }, 'session listener threw');
       }
     }
   }
@@ -50,7 +50,7 @@ export class SessionEmitter {
     });
   }
 
-  /** An event of the wire, for those who listen and for the log, without its audio. */
+  /** Emits, and with `logEvents` logs, an event of Bedrock's stream without its audio. */
   emitBedrockEvent(
     name: 'bedrock_client_event_queued' | 'bedrock_server_event_received',
     document: unknown,
@@ -59,14 +59,14 @@ export class SessionEmitter {
     const { logEvents, clock } = this.#options;
     if (!logEvents && this.#emitter.listenerCount(name) === 0) return;
     const { event } = withoutAudio(document);
-    const what = Object.keys(event)[0] ?? 'unknown';
+    const eventName = Object.keys(event)[0] ?? 'unknown';
     if (logEvents) {
-      this.#logger.debug({ streamId, event: what, 'lk.pii.content': event }, name);
+      this.#logger.debug({ streamId, event: eventName, 'lk.pii.content': event }, name);
     }
-    this.emit(name, { streamId, at: clock.now(), name: what, event });
+    this.emit(name, { streamId, at: clock.now(), name: eventName, event });
   }
 
-  /** A warning that is said once in the life of the session. */
+  /** Logs a warning, once in the life of the session. */
   warnOnce(message: string, error?: Error): void {
     if (this.#warned.has(message)) return;
     this.#warned.add(message);

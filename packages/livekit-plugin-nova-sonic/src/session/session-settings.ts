@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { llm } from '@livekit/agents';
-import { checkOptions, type RealtimeModelOptions, type ResolvedOptions } from '../options.js';
+import type { RealtimeModelOptions, ResolvedOptions } from '../options.js';
+import { checkOptions } from '../options-schema.js';
 import { isFirstGeneration } from '../protocol/models.js';
-import type { SessionConfig, ToolSpec } from '../protocol/server-events.js';
-import { toolChoiceConfig, toolSpecs } from '../tools/tool-call-tracker.js';
-
-/** What a stream is opened with; asked for anew each time. */
-export interface StreamSettings {
-  readonly config: SessionConfig;
-  readonly instructions: string;
-}
-
-/** Two streams with the same fingerprint were opened with the same instructions, tools and parameters. */
-export const settingsFingerprint = ({ instructions, config }: StreamSettings): string =>
-  JSON.stringify([instructions, config]);
+import {
+  type StreamSettings,
+  settingsFingerprint,
+  type ToolSpec,
+} from '../protocol/session-config.js';
+import { toolChoiceConfig, toolSpecs } from '../tools/tool-schema.js';
 
 /** What may be another for the streams to come than the model was made with. */
 export interface SessionOptions

@@ -11,8 +11,8 @@ import {
   InvokeModelWithBidirectionalStreamCommand,
 } from '@aws-sdk/client-bedrock-runtime';
 import type { Clock } from '../clock.js';
+import type { ClientEvent } from '../protocol/client-events.js';
 import { classifyError, endedEarly, type NovaSonicError, noResponse } from '../protocol/errors.js';
-import type { ClientEvent } from '../protocol/server-events.js';
 
 /** A client for one stream, with credentials that do not change while it lives. */
 export interface StreamClient {

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type AudioChunk, AudioTimeline } from '../audio/chunker.js';
-import { type HistoryLimits, splitText, type WireHistory } from '../history/chat-context.js';
-import { PRIME_MS, type ClientEventSequencer } from '../protocol/client-event-sequencer.js';
+import type { AudioChunk } from '../audio/chunker.js';
+import { AudioTimeline } from '../audio/timeline.js';
+import { splitText } from '../history/wire-messages.js';
+import type { HistoryLimits } from '../options.js';
+
+import {
+  type ClientEventSequencer,
+  PRIME_MS,
+  type WireMessage,
+} from '../protocol/client-event-sequencer.js';
 import type { SonicStream } from './sonic-stream.js';
 
 /** A gap in the audio is filled with silence: at first all of it, so that the end of a turn is noticed … */
@@ -53,7 +60,7 @@ export class StreamSession {
   }
 
   /** Everything that comes before the caller's audio. */
-  open(instructions: string, history: WireHistory, now: number): void {
+  open(instructions: string, history: readonly WireMessage[], now: number): void {
     this.stream.write(this.sequencer.opening(instructions, history));
     this.#timeline.wrote(PRIME_MS, now, now);
   }

@@ -1,86 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { llm } from '@livekit/agents';
 import type { Clock } from '../clock.js';
-import { asError } from '../protocol/errors.js';
-import type { ToolSpec } from '../protocol/server-events.js';
 import type { ToolCallEnded, ToolCallStarted } from '../session-events.js';
-
-/**
- * Function tools as the service wants them, sorted by name so that equal tools give equal bytes.
- *
- * @param leftOut a tool whose parameters cannot be described is left out; the sentence says what to do
- */
-export function toolSpecs(tools: llm.ToolContext, leftOut: (why: Error) => void): ToolSpec[] {
-  const byName = Object.values(tools.functionTools).sort((a, b) => (a.name < b.name ? -1 : 1));
-  return byName.flatMap((tool) => {
-    const { name, description } = tool;
-    try {
-      const inputSchema = JSON.stringify(schemaOf(tool));
-      return [{ name, description: description || name, inputSchema }];
-    } catch (cause) {
-      const why = `The tool ${name} is left out, since its parameters have no JSON schema (${asError(cause).message}): use types that JSON has.`;
-      leftOut(new Error(why, { cause }));
-      return [];
-    }
-  });
-}
-
-function schemaOf(tool: llm.FunctionTool): unknown {
-  const { $schema: _, ...schema } = llm.toJsonSchema(tool.parameters, false) as Record<
-    string,
-    unknown
-  >;
-  return schema;
-}
-
-/** LiveKit's tool choice in the service's words; `none` has none: the tools are left out instead. */
-export function toolChoiceConfig(
-  choice: llm.ToolChoice | null | undefined,
-): Record<string, unknown> | undefined {
-  if (choice === 'auto') return { auto: {} };
-  if (choice === 'required') return { any: {} };
-  if (typeof choice === 'object' && choice !== null)
-    return { tool: { name: choice.function.name } };
-  return undefined;
-}
-
-const isPlainObject = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/**
- * A tool's output as the JSON object that the service demands: anything else ends the stream. Numbers, lists,
- * strings, null and text that is not JSON go under `result`, errors under `error`.
- */
-export function toolResultContent(output: string, isError: boolean): string {
-  if (isError) return JSON.stringify({ error: output || 'the tool failed' });
-  let value: unknown;
-  try {
-    value = JSON.parse(output);
-  } catch {
-    value = output;
-  }
-  if (isPlainObject(value)) return JSON.stringify(value);
-  return JSON.stringify({ result: value === '' ? 'done' : value });
-}
-
-/** Any value a tool may return, as text that can be sent; never throws. */
-export function outputText(value: unknown): string {
-  if (value === undefined) return '';
-  if (value instanceof Error) return value.message;
-  try {
-    return (
-      JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? v.toString() : v)) ?? String(value)
-    );
-  } catch {
-    return String(value);
-  }
-}
-
-/** What became of a tool. */
-interface Outcome {
-  readonly output: string;
-  readonly isError: boolean;
-}
+import { outputText, type ToolOutcome } from './tool-output.js';
 
 interface Call {
   readonly name: string;
@@ -89,7 +11,7 @@ interface Call {
   running: boolean;
   /** Its end has been told. */
   ended: boolean;
-  outcome?: Outcome;
+  outcome?: ToolOutcome;
   cancel?: () => void;
 }
 
@@ -104,7 +26,7 @@ const NEVER_STARTED_MS = 3_000;
 /** A cancelled tool may still finish; the caller should not wait long for it. */
 const CANCELLED_MS = 500;
 
-const INTERRUPTED: Outcome = {
+const INTERRUPTED: ToolOutcome = {
   output:
     'The caller spoke before the result was there; whether the action was carried out is not known.',
   isError: true,
@@ -118,10 +40,14 @@ const INTERRUPTED: Outcome = {
 export class ToolCallTracker {
   readonly #calls = new Map<string, Call>();
   readonly #clock: Clock;
-  readonly #onAnswer: (callId: string, outcome: Outcome) => void;
+  readonly #onAnswer: (callId: string, outcome: ToolOutcome) => void;
   readonly #listener: ToolCallListener;
 
-  constructor(clock: Clock, answer: (callId: string, outcome: Outcome) => void, tell: ToolCallListener) {
+  constructor(
+    clock: Clock,
+    answer: (callId: string, outcome: ToolOutcome) => void,
+    tell: ToolCallListener,
+  ) {
     this.#clock = clock;
     this.#onAnswer = answer;
     this.#listener = tell;
@@ -139,7 +65,7 @@ export class ToolCallTracker {
   }
 
   /** The framework delivered a result. False when the call has its answer already. */
-  delivered(callId: string, outcome: Outcome): boolean {
+  delivered(callId: string, outcome: ToolOutcome): boolean {
     const call = this.#calls.get(callId);
     call?.cancel?.();
     // Most have been told when the tool returned; one that could not even be run ends here.
@@ -215,7 +141,7 @@ export class ToolCallTracker {
     this.#onAnswer(callId, outcome);
   }
 
-  #ended(callId: string, { output, isError }: Outcome): void {
+  #ended(callId: string, { output, isError }: ToolOutcome): void {
     const call = this.#calls.get(callId);
     if (!call || call.ended) return;
     call.ended = true;

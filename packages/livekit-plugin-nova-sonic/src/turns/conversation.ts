@@ -8,12 +8,13 @@
  * `userSpeechStart`, as a JSON text `{"interrupted":true}` or as stopReason INTERRUPTED, in any order and number.
  */
 
-import type { HistoryEntry } from '../history/chat-context.js';
 import { ConversationHistory } from '../history/conversation-history.js';
+import type { HistoryEntry } from '../history/entries.js';
 import type { ServerEvent, TokenUsage } from '../protocol/server-events.js';
+import type { BargeInSign } from '../session-events.js';
 import { AgentTurnTracker, type Generation } from './agent-turn.js';
 import { ContentBlocks } from './content-blocks.js';
-import type { BargeInSign, CloseReason, Effect, EventTiming, ResumePlan } from './effects.js';
+import type { CloseReason, Effect, EventTiming, ResumePlan } from './effects.js';
 import { PendingResponse } from './pending-response.js';
 import { ReplyRequestQueue } from './reply-requests.js';
 import { type CutReply, planResume } from './resume-plan.js';

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What comes out of the conversation, and the words in which it is told. */
 
-import type { HistoryEntry } from '../history/chat-context.js';
+import type { HistoryEntry } from '../history/entries.js';
 import type { TokenUsage } from '../protocol/server-events.js';
-
-/** By which sign the service said that the caller spoke over the agent. */
-export type BargeInSign = 'user_speech_start' | 'interrupted_text' | 'stop_reason' | 'user_text';
+import type { BargeInSign } from '../session-events.js';
 
 /** Why a generation's channels were closed. */
 export type CloseReason =
@@ -31,6 +29,8 @@ export interface ResponseRecord {
   interrupted: boolean;
   /** Last sample of the user's speech that this answers, where it is an answer to speech. */
   userSpeechEndedAt?: number;
+  /** When the chunk with that sample was handed to the SDK, where the stream is still there to say so. */
+  userSpeechSentAt?: number;
   /** How long tools took between the question and this answer. */
   toolWaitMs: number;
   tokens: TokenUsage;

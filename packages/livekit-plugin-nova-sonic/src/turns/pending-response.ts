@@ -81,7 +81,9 @@ export class PendingResponse {
   }
 
   /** A reply begins: what it answers. */
-  responseStarted(now: number): Pick<ResponseRecord, 'requestedAt' | 'userSpeechEndedAt' | 'toolWaitMs'> {
+  responseStarted(
+    now: number,
+  ): Pick<ResponseRecord, 'requestedAt' | 'userSpeechEndedAt' | 'toolWaitMs'> {
     const requestedAt = this.#since ?? now;
     this.#since = undefined;
     this.#certain = false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { HistoryEntry } from '../history/chat-context.js';
+import type { HistoryEntry } from '../history/entries.js';
 import type { ResponseRecord, ResumePlan } from './effects.js';
 
 /** A reply that was cut off together with its stream. */

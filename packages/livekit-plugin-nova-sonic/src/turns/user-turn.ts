@@ -142,7 +142,9 @@ export class UserTurnTracker {
     pending: boolean,
   ): { audioFrom: number; unheard: boolean } {
     // A service that never tells when speech begins leaves us to guess: then more is said again.
-    let audioFrom = now - (this.#serviceReportsSpeech || cause === 'planned' ? SPEECH_LEAD_MS : UNREPORTED_LEAD_MS);
+    let audioFrom =
+      now -
+      (this.#serviceReportsSpeech || cause === 'planned' ? SPEECH_LEAD_MS : UNREPORTED_LEAD_MS);
     const turn = this.#turn;
     const unheard = this.awaitsLateText && !turn?.passed && (this.#speaking || pending);
     if (turn && unheard) {

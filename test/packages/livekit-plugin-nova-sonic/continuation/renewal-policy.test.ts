@@ -50,13 +50,13 @@ describe('Renewal', () => {
     const renewal = new RenewalPolicy(360_000);
     const changed = renewal.request('settings changed');
     let moved = false;
-    const asked = renewal.request('asked').then(() => {
+    const asked = renewal.request('requested').then(() => {
       moved = true;
     });
     renewal.cancel('settings changed');
     await changed;
     expect(moved).toBe(false);
-    expect(renewal.due(stream(), 1)).toBe('asked');
+    expect(renewal.due(stream(), 1)).toBe('requested');
     renewal.started();
     renewal.resolveAll();
     await asked;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { ResumeState } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/resume-state.js';
-import type { HistoryEntry } from '../../../../packages/livekit-plugin-nova-sonic/src/history/chat-context.js';
+import type { HistoryEntry } from '../../../../packages/livekit-plugin-nova-sonic/src/history/entries.js';
 
 const user = (text: string): HistoryEntry => ({ kind: 'user', id: text, at: 0, text });
 const filtered = { kind: 'content_filtered' } as const;
@@ -70,7 +70,7 @@ describe('Handover', () => {
   });
 
   test('results of tools are told to each stream once, until one is up', () => {
-    const [first, second] = [{ notesSent: 0 }, { notesSent: 0 }];
+    const [first, second] = [{ orphanedToolResultsSent: 0 }, { orphanedToolResultsSent: 0 }];
     handover.addOrphanedToolResult('one');
     handover.addOrphanedToolResult('two');
     expect(handover.takeOrphanedToolResults(first)).toBe('one\ntwo');

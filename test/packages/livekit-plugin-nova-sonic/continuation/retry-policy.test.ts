@@ -109,8 +109,8 @@ describe('RetryPolicy', () => {
   });
 
   test('a Region that other calls found to rest is passed over, and used again after its rest', () => {
-    const restsUntil = (region: string) => (region === 'a' ? 5_000 : undefined);
-    const p = new RetryPolicy(['a', 'b'], { ...OPTIONS, cooldownUntil: restsUntil }, () => 0.5);
+    const cooldownUntil = (region: string) => (region === 'a' ? 5_000 : undefined);
+    const p = new RetryPolicy(['a', 'b'], { ...OPTIONS, cooldownUntil }, () => 0.5);
     expect(p.pick(0)).toBe('b');
     expect(p.pick(4_999)).toBe('b');
     expect(p.pick(5_000)).toBe('a');
@@ -118,7 +118,7 @@ describe('RetryPolicy', () => {
 
   test('when all Regions rest for others, the first to be ready is tried without waiting for it', () => {
     const rests: Record<string, number> = { a: 60_000, b: 30_000 };
-    const options = { ...OPTIONS, restsUntil: (region: string) => rests[region] };
+    const options = { ...OPTIONS, cooldownUntil: (region: string) => rests[region] };
     const p = new RetryPolicy(['a', 'b'], options, () => 0.5);
     expect(p.pick(0)).toBe('b');
     rests.b = 90_000;

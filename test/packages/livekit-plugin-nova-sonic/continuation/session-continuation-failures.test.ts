@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a call lives on over many streams: failures, and the end.
 import { describe, expect, test } from '@jest/globals';
-import { beginContinuity, rigContinuity } from '../support/fake-streams.js';
+import { beginContinuation, rigContinuation } from '../support/fake-streams.js';
 import * as says from '../support/server-events.js';
 
 describe('failure', () => {
   test('what is said meanwhile is kept, bounded, and heard by the next stream in order', () => {
-    const rig = beginContinuity({ carryOverMs: 2_000 });
+    const rig = beginContinuation({ audioBufferMs: 2_000 });
     rig.hear(1_000);
     rig.stream(0).break('throttled');
     rig.hear(400);
@@ -23,7 +23,7 @@ describe('failure', () => {
   });
 
   test('speech that was understood is not heard again, nor its fading end', () => {
-    const rig = beginContinuity();
+    const rig = beginContinuation();
     rig.hear(1_000);
     rig.hear(1_000, true);
     rig.hear(800);
@@ -39,7 +39,7 @@ describe('failure', () => {
   });
 
   test('a cough does not lend its time to what is said later', () => {
-    const rig = beginContinuity();
+    const rig = beginContinuation();
     rig.hear(1_000);
     rig.stream(0).say(says.speechStart(500), says.speechEnd(700), ...says.reply('Yes?', 80));
     rig.hear(5_000);
@@ -50,12 +50,12 @@ describe('failure', () => {
   });
 
   test('a tool that finishes while there is no stream is told to the next, once', () => {
-    const rig = beginContinuity();
+    const rig = beginContinuation();
     rig.stream(0).say(...says.toolUse('x', {}, 'use-1'), ...says.toolUse('y', {}, 'use-2'));
     rig.stream(0).break('throttled');
-    rig.continuity.toolResult('use-1', '{"a":1}', 'note one');
+    rig.continuation.toolResult('use-1', '{"a":1}', 'note one');
     rig.clock.advance(600);
-    rig.continuity.toolResult('use-2', '{"a":2}', 'note two');
+    rig.continuation.toolResult('use-2', '{"a":2}', 'note two');
     expect(rig.stream(1).texts.filter((t) => t.startsWith('note'))).toEqual([
       'note one',
       'note two',
@@ -71,7 +71,7 @@ describe('failure', () => {
   });
 
   test('a reply that was cut is finished, one of which nothing was heard is given anew', () => {
-    const rig = beginContinuity();
+    const rig = beginContinuation();
     rig.stream(0).say(...says.userText('Tell me.'), ...says.plan('A story.'), ...says.audio(400));
     rig.stream(0).break();
     rig.clock.advance(10);
@@ -89,21 +89,21 @@ describe('failure', () => {
   });
 
   test('words that were asked for are asked for again', () => {
-    const rig = beginContinuity();
+    const rig = beginContinuation();
     rig.conversation.request('r', 'Greet.', {
       kind: 'instruction',
       id: 'r',
       at: 1,
       text: 'Greet.',
     });
-    rig.continuity.sendRequests();
+    rig.continuation.sendRequests();
     rig.stream(0).break();
     rig.clock.advance(10);
     expect(rig.stream(1).texts).toEqual(['Be brief.', 'Greet.']);
   });
 
   test('the content filter does not meet the same exchange again', () => {
-    const rig = beginContinuity();
+    const rig = beginContinuation();
     rig
       .stream(0)
       .say(...says.userText('Fine.'), ...says.reply('Good.', 80), ...says.userText('Bad words.'));
@@ -113,7 +113,7 @@ describe('failure', () => {
   });
 
   test('a history that is too long is told shorter', () => {
-    const rig = beginContinuity();
+    const rig = beginContinuation();
     for (let i = 0; i < 100; i += 1) {
       rig.conversation.history.addUser(`u${i}`, i, 'x'.repeat(500));
       rig.conversation.history.addSpeculative(`a${i}`, i, 'y'.repeat(500));
@@ -128,8 +128,8 @@ describe('failure', () => {
   });
 
   test('the call is ended when it cannot be served, and nothing goes on after that', () => {
-    const rig = rigContinuity();
-    rig.continuity.start();
+    const rig = rigContinuation();
+    rig.continuation.start();
     for (let i = 0; rig.failures.every((f) => f.recoverable) && i < 20; i += 1) {
       rig.streams.at(-1)?.break('throttled');
       rig.clock.advance(10_000);
@@ -148,30 +148,30 @@ describe('mistakes of our own', () => {
   };
 
   test('one in reading an event is told, and the reader goes on', () => {
-    const rig = beginContinuity();
+    const rig = beginContinuation();
     const { apply } = rig.conversation;
     rig.conversation.apply = mistake;
     rig.stream(0).say(...says.userText('Hi.'));
     rig.conversation.apply = apply;
     rig.stream(0).say(...says.reply('Ho.', 80));
-    expect(new Set(rig.mishaps)).toEqual(new Set(['received: a mistake']));
+    expect(new Set(rig.internalErrors)).toEqual(new Set(['received: a mistake']));
     expect(rig.effects.map((e) => e.type)).toContain('generation_opened');
     expect(rig.streams).toHaveLength(1);
   });
 
   test('one in watching is told, and the watch goes on', () => {
-    const rig = beginContinuity({ renewAfterMs: 10_000 });
+    const rig = beginContinuation({ renewAfterMs: 10_000 });
     const { tick } = rig.conversation;
     rig.conversation.tick = mistake;
     rig.hear(200);
     rig.conversation.tick = tick;
     rig.hear(10_000);
-    expect(new Set(rig.mishaps)).toEqual(new Set(['watching: a mistake']));
+    expect(new Set(rig.internalErrors)).toEqual(new Set(['watching: a mistake']));
     expect(rig.streams).toHaveLength(2);
   });
 
   test('a call that cannot even try to open a stream is ended', () => {
-    const rig = beginContinuity();
+    const rig = beginContinuation();
     rig.host.settings = mistake;
     rig.stream(0).break();
     rig.clock.advance(10);
@@ -181,28 +181,28 @@ describe('mistakes of our own', () => {
 });
 
 describe('close', () => {
-  test.each<[string, (rig: ReturnType<typeof rigContinuity>) => void]>([
+  test.each<[string, (rig: ReturnType<typeof rigContinuation>) => void]>([
     ['before the start', () => {}],
-    ['while connecting', (rig) => rig.continuity.start()],
+    ['while connecting', (rig) => rig.continuation.start()],
     [
       'while waiting to connect',
       (rig) => {
-        rig.continuity.start();
+        rig.continuation.start();
         rig.stream(0).break('throttled');
       },
     ],
     [
       'while renewing',
       (rig) => {
-        rig.continuity.start();
+        rig.continuation.start();
         rig.stream(0).open();
         rig.hear(361_000);
       },
     ],
   ])('%s nothing is left', async (_, prepare) => {
-    const rig = rigContinuity();
+    const rig = rigContinuation();
     prepare(rig);
-    await rig.continuity.close();
+    await rig.continuation.close();
     expect(rig.clock.pending).toBe(0);
     expect(rig.streams.every((s) => s.ended)).toBe(true);
     const count = rig.streams.length;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a call lives on over many streams: renewal.
 import { describe, expect, test } from '@jest/globals';
-import { beginContinuity, rigContinuity } from '../support/fake-streams.js';
+import { beginContinuation, rigContinuation } from '../support/fake-streams.js';
 import * as says from '../support/server-events.js';
 
 describe('renewal', () => {
   test('the next stream opens beside the old one, which goes on serving until the other is up', () => {
-    const rig = beginContinuity({ renewAfterMs: 10_000 });
+    const rig = beginContinuation({ renewAfterMs: 10_000 });
     rig.hear(9_900);
     expect(rig.streams).toHaveLength(1);
     rig.hear(200);
@@ -31,8 +31,8 @@ describe('renewal', () => {
   test.each<
     [
       string,
-      (rig: ReturnType<typeof beginContinuity>) => void,
-      (rig: ReturnType<typeof beginContinuity>) => void,
+      (rig: ReturnType<typeof beginContinuation>) => void,
+      (rig: ReturnType<typeof beginContinuation>) => void,
     ]
   >([
     [
@@ -61,7 +61,7 @@ describe('renewal', () => {
       'while a tool runs',
       (rig) => rig.stream(0).say(...says.toolUse('x', {}, 'use-1')),
       (rig) => {
-        rig.continuity.toolResult('use-1', '{}', '');
+        rig.continuation.toolResult('use-1', '{}', '');
         rig.stream(0).say(...says.reply('Ho.', 80));
       },
     ],
@@ -69,13 +69,13 @@ describe('renewal', () => {
       'while typed words wait for their answer',
       (rig) => {
         rig.conversation.request('r', 'Hello', undefined);
-        rig.continuity.sendRequests();
+        rig.continuation.sendRequests();
       },
       (rig) => rig.stream(0).say(...says.reply('Ho.', 80)),
     ],
     ['when the microphone is loud', (rig) => rig.hear(1_000, true), (rig) => rig.hear(1_500)],
   ])('not %s', (_, busy, done) => {
-    const rig = beginContinuity({ renewAfterMs: 10_000 });
+    const rig = beginContinuation({ renewAfterMs: 10_000 });
     rig.hear(9_000);
     busy(rig);
     rig.hear(_.includes('loud') ? 1_200 : 5_000);
@@ -86,7 +86,7 @@ describe('renewal', () => {
   });
 
   test('who begins to speak while the next stream opens is heard there from the first word', () => {
-    const rig = beginContinuity({ renewAfterMs: 10_000 });
+    const rig = beginContinuation({ renewAfterMs: 10_000 });
     rig.hear(10_100);
     expect(rig.streams).toHaveLength(2);
     rig.hear(200);
@@ -102,7 +102,7 @@ describe('renewal', () => {
   });
 
   test('a stream that was told an old history is not used', () => {
-    const rig = beginContinuity({ renewAfterMs: 10_000 });
+    const rig = beginContinuation({ renewAfterMs: 10_000 });
     rig.hear(10_100);
     rig.stream(0).say(...says.userText('Hi.'));
     rig.stream(1).open();
@@ -116,11 +116,11 @@ describe('renewal', () => {
   });
 
   test('a stream that was opened with old settings is not used', () => {
-    const rig = beginContinuity({ renewAfterMs: 10_000 });
+    const rig = beginContinuation({ renewAfterMs: 10_000 });
     rig.hear(10_100);
     const { config } = rig.host.settings();
     rig.host.settings = () => ({ config, instructions: 'Be long.' });
-    void rig.continuity.renew('settings changed');
+    void rig.continuation.renew('settings changed');
     rig.stream(1).open();
     expect(rig.types()).not.toContain('renewed');
     rig.hear(200);
@@ -130,7 +130,7 @@ describe('renewal', () => {
   });
 
   test('without a quiet moment the stream is exchanged before the service ends it', () => {
-    const rig = beginContinuity({ renewAfterMs: 360_000 });
+    const rig = beginContinuation({ renewAfterMs: 360_000 });
     rig.hear(200_000);
     rig.stream(0).say(...says.userText('Hi.'), ...says.reply('Ho.', 80));
     rig.hear(159_000);
@@ -144,7 +144,7 @@ describe('renewal', () => {
   });
 
   test('a stream on which nobody speaks is exchanged before the 295 s rule', () => {
-    const rig = beginContinuity();
+    const rig = beginContinuation();
     rig.hear(269_000);
     expect(rig.streams).toHaveLength(1);
     rig.hear(2_000);
@@ -152,8 +152,8 @@ describe('renewal', () => {
   });
 
   test('credentials are exchanged before they end, and not over and over when they stay', () => {
-    const rig = rigContinuity({ expiresAt: () => 1_000_000 + 120_000 });
-    rig.continuity.start();
+    const rig = rigContinuation({ expiresAt: () => 1_000_000 + 120_000 });
+    rig.continuation.start();
     rig.stream(0).open();
     rig.hear(59_800);
     expect(rig.streams).toHaveLength(1);
@@ -165,7 +165,7 @@ describe('renewal', () => {
   });
 
   test('a renewal that is throttled leaves the call where it is, and is tried again later', () => {
-    const rig = beginContinuity({ renewAfterMs: 10_000, regions: ['us-east-1', 'us-west-2'] });
+    const rig = beginContinuation({ renewAfterMs: 10_000, regions: ['us-east-1', 'us-west-2'] });
     rig.hear(10_200);
     rig.stream(1).break('throttled');
     expect(rig.failures).toEqual([]);
@@ -176,9 +176,9 @@ describe('renewal', () => {
   });
 
   test('several requests make one renewal, at the next quiet moment', async () => {
-    const rig = beginContinuity();
+    const rig = beginContinuation();
     rig.stream(0).say(...says.plan('Ho.'), ...says.audio(80));
-    const moved = Promise.all([rig.continuity.renew('tools'), rig.continuity.renew('tools')]);
+    const moved = Promise.all([rig.continuation.renew('tools'), rig.continuation.renew('tools')]);
     rig.hear(1_000);
     expect(rig.streams).toHaveLength(1);
     rig.stream(0).say(...says.audio(80, 'END_TURN'));

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a call lives on over many streams: a service that falls silent, and a caller who does.
 import { describe, expect, test } from '@jest/globals';
-import { beginContinuity } from '../support/fake-streams.js';
+import { beginContinuation } from '../support/fake-streams.js';
 import * as says from '../support/server-events.js';
 
 describe('watchdogs and silence', () => {
   test('an answer that is owed and does not come', () => {
-    const rig = beginContinuity({ progressMs: 5_000 });
+    const rig = beginContinuation({ progressMs: 5_000 });
     rig.stream(0).say(...says.userText('Hello?'));
     rig.hear(4_900);
     expect(rig.failures).toEqual([]);
@@ -15,11 +15,11 @@ describe('watchdogs and silence', () => {
     expect(rig.stream(1).texts).toEqual(['Be brief.', 'Hello?']);
   });
 
-  test.each<[string, (rig: ReturnType<typeof beginContinuity>) => void]>([
+  test.each<[string, (rig: ReturnType<typeof beginContinuation>) => void]>([
     ['speech that ended', (rig) => rig.stream(0).say(says.speechEnd(9_000))],
     ['speech whose end the service did not tell', () => {}],
   ])('%s, and then nothing: the audio is heard again, once', (_, end) => {
-    const rig = beginContinuity({ progressMs: 5_000 });
+    const rig = beginContinuation({ progressMs: 5_000 });
     rig.hear(8_000);
     const first = rig.lastSample + 1;
     rig.hear(1_000, true);
@@ -36,7 +36,7 @@ describe('watchdogs and silence', () => {
   });
 
   test('a reply that stops in the middle is finished on another stream', () => {
-    const rig = beginContinuity();
+    const rig = beginContinuation();
     rig.stream(0).say(...says.userText('Tell me.'), ...says.plan('A story.'), ...says.audio(400));
     rig.hear(7_300);
     expect(rig.failures).toEqual([{ kind: 'no_response', recoverable: true }]);
@@ -44,14 +44,14 @@ describe('watchdogs and silence', () => {
   });
 
   test('a connection that takes nothing any more', () => {
-    const rig = beginContinuity();
+    const rig = beginContinuation();
     rig.stream(0).stuck = true;
     rig.hear(200);
     expect(rig.failures).toEqual([{ kind: 'no_response', recoverable: true }]);
   });
 
   test('a caller whom the service does not notice, once, since it may be noise', () => {
-    const rig = beginContinuity();
+    const rig = beginContinuation();
     rig.hear(5_200, true);
     expect(rig.failures).toHaveLength(1);
     rig.stream(1).open();
@@ -60,7 +60,7 @@ describe('watchdogs and silence', () => {
   });
 
   test('a gap in the audio is silence: all of it at first, then enough for the 55 s rule', () => {
-    const rig = beginContinuity();
+    const rig = beginContinuation();
     rig.hear(1_000);
     const before = rig.stream(0).audio.length;
     rig.clock.advance(3_000);
@@ -73,11 +73,11 @@ describe('watchdogs and silence', () => {
   });
 
   test('words are sent next to audio: silence goes before them where none flows', () => {
-    const rig = beginContinuity();
+    const rig = beginContinuation();
     rig.clock.advance(9_000);
     const before = rig.stream(0).written.length;
     rig.conversation.request('r', 'Hello', undefined);
-    rig.continuity.sendRequests();
+    rig.continuation.sendRequests();
     const sent = rig
       .stream(0)
       .written.slice(before)

@@ -3,12 +3,14 @@ import { describe, expect, test } from '@jest/globals';
 import { initializeLogger, llm } from '@livekit/agents';
 import {
   diffChatContext,
-  type HistoryEntry,
-  splitText,
   toChatContext,
-  toWireMessages,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/history/chat-context.js';
 import { ConversationHistory } from '../../../../packages/livekit-plugin-nova-sonic/src/history/conversation-history.js';
+import type { HistoryEntry } from '../../../../packages/livekit-plugin-nova-sonic/src/history/entries.js';
+import {
+  splitText,
+  toWireMessages,
+} from '../../../../packages/livekit-plugin-nova-sonic/src/history/wire-messages.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 

@@ -2,10 +2,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { initializeLogger } from '@livekit/agents';
 import { classifyError } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/errors.js';
+import { withoutAudio } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/event-document.js';
 import {
   parseServerEvent,
   type ServerEvent,
-  withoutAudio,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/server-events.js';
 
 initializeLogger({ pretty: false, level: 'silent' });

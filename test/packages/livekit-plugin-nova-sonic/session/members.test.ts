@@ -69,7 +69,7 @@ describe('what Sonic takes only at the start', () => {
     const moved = rig.sonic.renew();
     stream.send(...says.audio(80, 'END_TURN'));
     await moved;
-    expect(reasons).toEqual(['asked']);
+    expect(reasons).toEqual(['requested']);
     expect(server.streams).toHaveLength(2);
   });
 
@@ -156,7 +156,7 @@ describe('what Sonic takes only at the start', () => {
   });
 
   test('an edited past is told to a fresh stream when that is asked for', async () => {
-    await startAgent({ model: { contextEdits: 'renew' } });
+    await startAgent({ model: { chatCtxUpdates: 'renew' } });
     const stream = await server.stream(0);
     stream.send(...says.userText('My name is Ada.'), ...says.reply('Hello Ada.', 100));
     await rig.item('assistant', 'Hello Ada');

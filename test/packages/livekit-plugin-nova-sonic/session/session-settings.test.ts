@@ -6,10 +6,8 @@ import {
   type RealtimeModelOptions,
   resolveOptions,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/options.js';
-import {
-  SessionSettings,
-  settingsFingerprint,
-} from '../../../../packages/livekit-plugin-nova-sonic/src/session/session-settings.js';
+import { settingsFingerprint } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/session-config.js';
+import { SessionSettings } from '../../../../packages/livekit-plugin-nova-sonic/src/session/session-settings.js';
 import { ManualClock } from '../support/clocks.js';
 
 const settings = (options: RealtimeModelOptions = {}, leftOut: (why: Error) => void = () => {}) =>

@@ -4,13 +4,13 @@
 import type { ContinuationHost } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/continuation-host.js';
 import { SessionContinuation } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/session-continuation.js';
 import {
+  type ClientEvent,
+  clientEventName,
+} from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/client-events.js';
+import {
   NovaSonicError,
   type NovaSonicErrorKind,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/errors.js';
-import {
-  type ClientEvent,
-  clientEventName,
-} from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/server-events.js';
 import type { StreamLifecycle } from '../../../../packages/livekit-plugin-nova-sonic/src/session-events.js';
 import type {
   SonicStream,
@@ -90,11 +90,11 @@ export class FakeStream {
   }
 }
 
-export function rigContinuity(
+export function rigContinuation(
   options: {
     regions?: string[];
     renewAfterMs?: number;
-    carryOverMs?: number;
+    audioBufferMs?: number;
     progressMs?: number;
     expiresAt?: (index: number) => number;
   } = {},
@@ -104,7 +104,7 @@ export function rigContinuity(
   const lifecycle: StreamLifecycle[] = [];
   const failures: Array<{ kind: string; recoverable: boolean }> = [];
   const effects: Effect[] = [];
-  const mishaps: string[] = [];
+  const internalErrors: string[] = [];
   let reconnected = 0;
   let ids = 0;
   const newId = (prefix: string) => `${prefix}${++ids}`;
@@ -129,11 +129,11 @@ export function rigContinuity(
     reconnected: () => {
       reconnected += 1;
     },
-    internalError: (error, where) => mishaps.push(`${where}: ${(error as Error).message}`),
+    internalError: (error, where) => internalErrors.push(`${where}: ${(error as Error).message}`),
     sent: () => {},
     received: () => {},
   };
-  const continuity = new SessionContinuation(
+  const continuation = new SessionContinuation(
     {
       clock,
       newId,
@@ -148,7 +148,7 @@ export function rigContinuity(
       },
       history: { maxBytes: 40_000, maxTextBytes: 1_000 },
       renewAfterMs: options.renewAfterMs ?? 360_000,
-      audioBufferMs: options.carryOverMs ?? 30_000,
+      audioBufferMs: options.audioBufferMs ?? 30_000,
       progressMs: options.progressMs ?? 10_000,
       openStream: (id, region, sink) => {
         const stream = new FakeStream(id, region, sink);
@@ -166,11 +166,11 @@ export function rigContinuity(
     streams,
     lifecycle,
     failures,
-    mishaps,
+    internalErrors,
     host,
     effects,
     conversation,
-    continuity,
+    continuation,
     get reconnected() {
       return reconnected;
     },
@@ -182,7 +182,7 @@ export function rigContinuity(
         sample = (sample % 4_000) + 1;
         const samples = new Int16Array(320).fill(loud ? 2_000 : 0);
         samples[0] = sample;
-        continuity.audio({ pcm: new Uint8Array(samples.buffer), at: clock.now(), ms: 20 });
+        continuation.audio({ pcm: new Uint8Array(samples.buffer), at: clock.now(), ms: 20 });
       }
     },
     get lastSample() {
@@ -193,9 +193,9 @@ export function rigContinuity(
 }
 
 /** The same with its first stream up. */
-export function beginContinuity(options: Parameters<typeof rigContinuity>[0] = {}) {
-  const rig = rigContinuity(options);
-  rig.continuity.start();
+export function beginContinuation(options: Parameters<typeof rigContinuation>[0] = {}) {
+  const rig = rigContinuation(options);
+  rig.continuation.start();
   rig.stream(0).open();
   return rig;
 }

@@ -39,13 +39,19 @@ describe('OpenQuestion', () => {
     question.speechEnded(80, 100, false);
     expect(question.pending(101)).toBe(true);
     expect(question.pendingSince).toBeUndefined();
-    expect(question.responseStarted(200)).toMatchObject({ requestedAt: 100, userSpeechEndedAt: 80 });
+    expect(question.responseStarted(200)).toMatchObject({
+      requestedAt: 100,
+      userSpeechEndedAt: 80,
+    });
   });
 
   test('more speech before the answer moves the end of speech, not the beginning of the wait', () => {
     question.speechEnded(80, 100, true);
     question.speechEnded(280, 300, true);
-    expect(question.responseStarted(400)).toMatchObject({ requestedAt: 100, userSpeechEndedAt: 280 });
+    expect(question.responseStarted(400)).toMatchObject({
+      requestedAt: 100,
+      userSpeechEndedAt: 280,
+    });
   });
 
   test('our own ears tell the end of speech only where the service does not', () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals';
-import type { HistoryEntry } from '../../../../packages/livekit-plugin-nova-sonic/src/history/chat-context.js';
+import type { HistoryEntry } from '../../../../packages/livekit-plugin-nova-sonic/src/history/entries.js';
 import { planResume } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/resume-plan.js';
 
 const user = (text: string): HistoryEntry => ({ kind: 'user', id: text, at: 0, text });

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Maps the service's audio offsets on one stream to when those samples reached us and when they were sent. */
+export class AudioTimeline {
+  #marks: Mark[] = [];
+  #totalMs = 0;
+
+  /** A piece (or silence of ours) was written to the stream. */
+  wrote(ms: number, at: number, sentAt: number): void {
+    this.#totalMs += ms;
+    this.#marks.push({ endMs: this.#totalMs, ms, at, sentAt });
+    if (this.#marks.length > 6_000) this.#marks.splice(0, 3_000);
+  }
+
+  /** When the sample at an offset reached us (ms since the epoch); audio arrives as fast as it is spoken. */
+  arrival(offsetMs: number): number | undefined {
+    if (offsetMs < 0 || offsetMs > this.#totalMs + 1_000) return undefined;
+    const mark = this.#find((m) => m.endMs < offsetMs);
+    return mark && mark.at - Math.min(Math.max(0, mark.endMs - offsetMs), mark.ms);
+  }
+
+  /** When the piece with what had arrived at a moment was sent (ms since the epoch). */
+  sentAt(arrival: number): number | undefined {
+    return this.#find((m) => m.at < arrival)?.sentAt;
+  }
+
+  #find(before: (mark: Mark) => boolean): Mark | undefined {
+    let low = 0;
+    let high = this.#marks.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (before(this.#marks[middle] as Mark)) low = middle + 1;
+      else high = middle;
+    }
+    return this.#marks[low];
+  }
+}
+
+interface Mark {
+  readonly endMs: number;
+  readonly ms: number;
+  readonly at: number;
+  readonly sentAt: number;
+}

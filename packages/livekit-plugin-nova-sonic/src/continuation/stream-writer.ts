@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { RollingAudioBuffer } from '../audio/rolling-buffer.js';
+import type { Clock } from '../clock.js';
+import type { StreamSession } from '../stream/stream-session.js';
+import type { Conversation } from '../turns/conversation.js';
+import type { ResumeState } from './resume-state.js';
+import type { Watchdog } from './watchdog.js';
+
+interface StreamWriterContext {
+  readonly clock: Clock;
+  readonly conversation: Conversation;
+  readonly resume: ResumeState;
+  readonly audioBuffer: RollingAudioBuffer;
+  readonly watchdog: Watchdog;
+}
+
+/** Writes to a stream what it needs besides the live audio, and records in the conversation what it got. */
+export class StreamWriter {
+  readonly #context: StreamWriterContext;
+
+  constructor(context: StreamWriterContext) {
+    this.#context = context;
+  }
+
+  /** Everything that a stream opened for the call needs; nothing waits for the connection. */
+  open(stream: StreamSession): void {
+    const { resume, conversation } = this.#context;
+    this.replayAudio(stream, resume.plan?.audioFrom ?? this.#now);
+    if (resume.pendingPrompt) {
+      this.#sendText(stream, resume.pendingPrompt);
+      conversation.requested(this.#now);
+    }
+    this.catchUp(stream);
+  }
+
+  /** Tool results and requests that the stream does not have yet. */
+  catchUp(stream: StreamSession): void {
+    this.#sendOrphanedToolResults(stream);
+    this.sendRequests(stream);
+  }
+
+  /** The caller's audio from a moment on (ms since the epoch). */
+  replayAudio(stream: StreamSession, from: number): void {
+    for (const chunk of this.#context.audioBuffer.since(from)) stream.audio(chunk, this.#now);
+  }
+
+  /** The texts of requested replies that were not sent yet. */
+  sendRequests(stream: StreamSession): void {
+    const { conversation } = this.#context;
+    for (const { id, text } of [...conversation.unsentRequests]) {
+      this.#sendText(stream, text);
+      conversation.requestSent(id, this.#now);
+    }
+  }
+
+  /** A tool's result: to the stream that asked for it, or as text (`note`) when that stream is gone. */
+  toolResult(
+    stream: StreamSession | undefined,
+    callId: string,
+    content: string,
+    note: string,
+  ): void {
+    const { conversation, resume } = this.#context;
+    const now = this.#now;
+    const sent = stream?.toolResult(callId, content, now) ?? false;
+    if (!conversation.toolAnswered(callId, now) || sent) return;
+    resume.addOrphanedToolResult(note);
+    if (stream) this.#sendOrphanedToolResults(stream);
+  }
+
+  #sendOrphanedToolResults(stream: StreamSession): void {
+    const { conversation, resume } = this.#context;
+    const results = resume.takeOrphanedToolResults(stream);
+    if (results === undefined) return;
+    this.#sendText(stream, results);
+    conversation.requested(this.#now);
+    if (stream.openedAt !== undefined) resume.confirmOrphanedToolResults(stream);
+  }
+
+  #sendText(stream: StreamSession, text: string): void {
+    stream.text(text, this.#context.watchdog.lastAudioAt, this.#now);
+  }
+
+  get #now(): number {
+    return this.#context.clock.now();
+  }
+}
