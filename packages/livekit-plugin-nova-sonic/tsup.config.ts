@@ -1,7 +1,11 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  entry: { index: 'src/index.ts', 'protocol/models': 'src/protocol/models.ts' },
+  entry: {
+    index: 'src/index.ts',
+    protocol: 'src/protocol.ts',
+    'protocol/models': 'src/protocol/models.ts',
+  },
   format: ['esm', 'cjs'],
   // What two entries share is one chunk, so that each class exists once.
   splitting: true,

@@ -10,8 +10,8 @@ export interface ContentBlock {
   readonly stage?: 'SPECULATIVE' | 'FINAL';
   /** The reply that its audio belongs to. */
   generation?: Generation;
-  /** It goes to nobody. */
-  dropped: boolean;
+  /** It belongs to a reply that is discarded. */
+  discarded: boolean;
 }
 
 /** Kept after their end, since audio of a reply that was cut may still come; the oldest are forgotten. */
@@ -23,7 +23,7 @@ export class ContentBlocks {
 
   start(event: Extract<ServerEvent, { type: 'contentStart' }>): ContentBlock {
     const { kind, role, stage } = event;
-    const content: ContentBlock = { kind, role, stage, dropped: false };
+    const content: ContentBlock = { kind, role, stage, discarded: false };
     this.#blocks.set(event.contentId, content);
     if (this.#blocks.size > MAX_BLOCKS)
       this.#blocks.delete(this.#blocks.keys().next().value as string);

@@ -82,7 +82,7 @@ describe('what Sonic takes only at the start', () => {
       rig.sonic.updateOptions({ toolChoice: null });
       rig.sonic.updateOptions({ toolChoice: { type: 'function', function: { name: 'x' } } });
     });
-    expect(told).toEqual([expect.stringContaining('takes effect at the next one')]);
+    expect(told).toEqual([expect.stringContaining('takes effect on the next one')]);
     expect(JSON.stringify((await stream.heard('promptStart')).body)).not.toContain('toolChoice');
     rig.sonic.initializeStreams(true);
     const next = await server.stream(1);
@@ -102,7 +102,7 @@ describe('what Sonic takes only at the start', () => {
       rig.sonic.updateOptions({ temperature: 0.1 });
       rig.sonic.updateOptions({ temperature: 0.2, maxTokens: 50 });
     });
-    expect(told).toEqual([expect.stringContaining('takes effect at the next one')]);
+    expect(told).toEqual([expect.stringContaining('takes effect on the next one')]);
     expect(() => rig.sonic.updateOptions({ temperature: 1.5 })).toThrow(/temperature is 1\.5/);
     rig.sonic.initializeStreams(true);
     const next = await server.stream(1);

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+import { ConversationHistory } from '../history/conversation-history.js';
+import type { HistoryEntry } from '../history/entries.js';
+import { AgentTurnTracker, type Generation } from './agent-turn.js';
+import { ContentBlocks } from './content-blocks.js';
+import { DiscardedReply } from './discarded-reply.js';
+import type { CloseReason, Effect } from './effects.js';
+import { PendingResponse } from './pending-response.js';
+import { ReplyRequestQueue } from './reply-requests.js';
+import { UserTurnTracker } from './user-turn.js';
+
+export interface ConversationOptions {
+  readonly newId: (prefix: string) => string;
+  readonly outputSampleRate: number;
+  /** Time after which a question without an answer does not count as pending any more (ms). @default 12000 */
+  readonly patienceMs?: number;
+}
+
+/** The parts of a conversation and the steps that several of them take together. Pure. */
+export class ConversationState {
+  readonly newId: (prefix: string) => string;
+  readonly history = new ConversationHistory();
+  readonly blocks = new ContentBlocks();
+  readonly requests = new ReplyRequestQueue();
+  readonly discarded = new DiscardedReply();
+  readonly agent: AgentTurnTracker;
+  readonly user: UserTurnTracker;
+  readonly pending: PendingResponse;
+  /** Counts what a model on another stream would have to know: unchanged means that nothing happened. */
+  version = 0;
+  #effects: Effect[] = [];
+
+  constructor({ newId, outputSampleRate, patienceMs = 12_000 }: ConversationOptions) {
+    this.newId = newId;
+    const emit = (effect: Effect) => this.emit(effect);
+    this.agent = new AgentTurnTracker(newId, outputSampleRate, emit);
+    this.user = new UserTurnTracker(this.history, () => newId('item_'), patienceMs, emit);
+    this.pending = new PendingResponse(patienceMs);
+  }
+
+  emit(effect: Effect): void {
+    this.#effects.push(effect);
+  }
+
+  /** The effects since the last call. */
+  takeEffects(): Effect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  /** The open generation; a new one begins when there is none. */
+  openGeneration(now: number): Generation {
+    if (this.agent.open) return this.agent.open;
+    this.user.responseStarted();
+    const request = this.requests.begin();
+    const generation = this.agent.begin(now, this.pending.responseStarted(now), request);
+    this.version += 1;
+    return generation;
+  }
+
+  /** Closes the open generation, if there is one. */
+  closeGeneration(reason: CloseReason, now: number): Generation | undefined {
+    const generation = this.agent.close(reason, now);
+    if (!generation) return undefined;
+    // The caller waited for the answer itself, not for words before a tool call.
+    if (reason !== 'tool_call' || generation.audioMs > 0) this.pending.reset();
+    this.version += 1;
+    return generation;
+  }
+
+  /** The history without the requested replies whose text is still to be sent. */
+  snapshot(): HistoryEntry[] {
+    const unsent = new Set(this.requests.unsent.map((request) => request.id));
+    return this.history.entries.filter((entry) => !unsent.has(entry.id));
+  }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+/** How a reply ends before its time: the caller speaks over it, or the application stops it. */
+import type { BargeInSign } from '../session-events.js';
+import type { ConversationState } from './conversation-state.js';
+
+/** A sign that the caller speaks over the agent. Signs may repeat; each reply is interrupted once, and at once. */
+export function bargeIn(state: ConversationState, sign: BargeInSign, now: number): void {
+  const { agent, user, requests, history } = state;
+  const reply = agent.audibleGeneration(now);
+  if (!reply) return;
+  const wasOpen = reply.open;
+  // Text that we send while the last sentences are still reported looks like a caller who speaks up.
+  const injected =
+    sign !== 'user_speech_start' && sign !== 'user_text' && !wasOpen && requests.waiting;
+  if (injected) return;
+  reply.interrupted = true;
+  state.closeGeneration('interrupted', now);
+  history.markInterrupted(reply.messageId, false);
+  state.version += 1;
+  agent.stopPlayback(now);
+  // After the service's own signal nothing of that reply follows; before it the rest may still be on its way.
+  if (wasOpen && sign === 'user_speech_start') state.discarded.begin();
+  state.emit({ type: 'barge_in', sign, at: now, id: reply.id });
+  if (sign === 'user_text') return;
+  if (user.speaking) state.emit({ type: 'speech_started' });
+  else user.start(now, now);
+}
+
+/** The application stops the reply: the rest of it is discarded, the next one is played. */
+export function stopReply(state: ConversationState, now: number): void {
+  const { agent, history } = state;
+  const reply = agent.silent(now) ? undefined : agent.audibleGeneration(now);
+  if (reply) {
+    if (reply.open) state.discarded.begin();
+    state.closeGeneration('stopped', now);
+    reply.interrupted = true;
+    history.markInterrupted(reply.messageId, true);
+  }
+  agent.stopPlayback(now);
+}
+
+/** True when the reply that begins now was requested and then abandoned; it is discarded. */
+export function discardAbandonedReply({ agent, requests, discarded }: ConversationState): boolean {
+  if (agent.open || !requests.takeAbandoned()) return false;
+  discarded.begin();
+  return true;
+}
