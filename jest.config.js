@@ -13,8 +13,6 @@ const common = {
   },
   moduleNameMapper: {
     '^livekit-plugin-nova-sonic$': '<rootDir>/packages/livekit-plugin-nova-sonic/src/index.ts',
-    '^livekit-plugin-nova-sonic/protocol$':
-      '<rootDir>/packages/livekit-plugin-nova-sonic/src/protocol.ts',
     '^livekit-plugin-nova-sonic/models$':
       '<rootDir>/packages/livekit-plugin-nova-sonic/src/protocol/models.ts',
     '^nova-sonic-emulator$': '<rootDir>/packages/nova-sonic-emulator/src/index.ts',

@@ -3,7 +3,6 @@ import { defineConfig } from 'tsup';
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
-    protocol: 'src/protocol.ts',
     'protocol/models': 'src/protocol/models.ts',
   },
   format: ['esm', 'cjs'],
