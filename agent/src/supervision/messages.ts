@@ -34,5 +34,10 @@ export interface CooldownsMessage {
 /** The metrics that a call adds to. */
 export type CallCounter = Exclude<
   Counter,
-  'CallsAccepted' | 'CallsRejected' | 'CallDuration' | 'ProtectionFailures' | 'EstimatedCostUsd' | 'JobCrashes'
+  | 'CallsAccepted'
+  | 'CallsRejected'
+  | 'CallDuration'
+  | 'ProtectionFailures'
+  | 'EstimatedCostUsd'
+  | 'JobCrashes'
 >;

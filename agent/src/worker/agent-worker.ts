@@ -205,15 +205,15 @@ export class AgentWorker {
         log().warn('connection to LiveKit lost: calls continue, reconnecting'),
     });
     server.run().then(
-      () => this.#failUnlessDraining('the agent server ended by itself'),
-      (error: unknown) => this.#failUnlessDraining(String(error)),
+      () => this.#failUnlessStopping('the agent server ended by itself'),
+      (error: unknown) => this.#failUnlessStopping(String(error)),
     );
     return server;
   }
 
-  #failUnlessDraining(reason: string): void {
-    // Once the drain has started, the worker exits when it is done.
-    if (!this.#drain.started) this.#fail(reason);
+  #failUnlessStopping(reason: string): void {
+    // A worker that drains or has failed exits anyway; closing the server also ends it.
+    if (!this.#drain.started && !this.#health.fatalReason) this.#fail(reason);
   }
 
   /** Fails a worker that LiveKit never accepts, so that the deployment that brought it fails visibly. */
@@ -221,7 +221,7 @@ export class AgentWorker {
     const { registerTimeoutMs, livekit } = this.#config;
     if (registerTimeoutMs === 0) return () => {};
     return this.#clock.after(registerTimeoutMs, () =>
-      this.#failUnlessDraining(
+      this.#failUnlessStopping(
         `LiveKit at ${livekit.url} did not accept this worker in ${registerTimeoutMs / 1000} s: ` +
           'check LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET.',
       ),

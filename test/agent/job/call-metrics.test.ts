@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { EventEmitter } from 'node:events';
+import { describe, expect, it } from '@jest/globals';
+import { initializeLogger, type voice } from '@livekit/agents';
+import type { RealtimeSession } from 'livekit-plugin-nova-sonic';
+import { CallMetrics } from '../../../agent/src/job/call-metrics.js';
+import type { SupervisorClient } from '../../../agent/src/supervision/supervisor-client.js';
+
+initializeLogger({ pretty: false, level: 'silent' });
+
+/** Observes a session and its realtime session, both reduced to their events. */
+function setUp() {
+  const reports: unknown[][] = [];
+  const report =
+    (type: string) =>
+    (...args: unknown[]) =>
+      reports.push([type, ...args]);
+  const supervisor = {
+    addMetric: report('metric'),
+    reportConnect: report('connect'),
+    reportStream: report('stream'),
+  };
+  const metrics = new CallMetrics('AJ_1', supervisor as unknown as SupervisorClient);
+  const session = Object.assign(new EventEmitter(), { agentState: 'speaking' });
+  const sonic = new EventEmitter();
+  metrics.observeSession(session as unknown as voice.AgentSession);
+  metrics.observeRealtimeSession(sonic as unknown as RealtimeSession);
+  const stream = (type: string, at: number, kind?: string) =>
+    sonic.emit('stream_lifecycle', { type, streamId: 's', region: 'us-east-1', at, kind });
+  return { reports, session, sonic, stream };
+}
+
+describe('CallMetrics', () => {
+  it('reports how long a stream took to open, and uses it', () => {
+    const { reports, stream } = setUp();
+    stream('opening', 1_000);
+    stream('opened', 1_080);
+    expect(reports).toEqual([
+      ['connect', { region: 'us-east-1', ok: true, ms: 80 }],
+      ['stream', 's', 'us-east-1'],
+    ]);
+  });
+
+  it.each([
+    ['throttled', 'throttled', true],
+    ['failed', 'service', true],
+    ['failed', 'validation', false],
+  ])('blames the Region for %s with the error kind %s: %s', (type, kind, blamed) => {
+    const { reports, stream } = setUp();
+    stream('opening', 1_000);
+    stream(type, 1_080, kind);
+    expect(reports.filter(([what]) => what === 'connect')).toEqual(
+      blamed ? [['connect', { region: 'us-east-1', ok: false, ms: 80 }]] : [],
+    );
+  });
+
+  it('does not blame the Region for a failure after the stream had opened', () => {
+    const { reports, stream } = setUp();
+    stream('opening', 1_000);
+    stream('opened', 1_080);
+    stream('failed', 9_000, 'service');
+    expect(reports.slice(2)).toEqual([['metric', 'StreamErrors', 1, 'service']]);
+  });
+
+  it.each([
+    ['before the agent is silent', 'speaking'],
+    ['after the agent has fallen silent', 'listening'],
+  ])('measures an interruption that is reported %s, once', (_, agentState) => {
+    const { reports, session, sonic } = setUp();
+    session.agentState = agentState;
+    sonic.emit('barge_in', { at: Date.now() });
+    for (const newState of ['listening', 'thinking']) {
+      session.emit('agent_state_changed', { newState });
+    }
+    expect(reports).toEqual([['metric', 'InterruptionLatency', expect.any(Number)]]);
+  });
+
+  it('counts a turn without the end of the caller’s speech, but not its latency', () => {
+    const { reports, sonic } = setUp();
+    sonic.emit('turn_timing', { firstAudioAt: 2_000 });
+    sonic.emit('turn_timing', { userSpeechEndedAt: 1_000, firstAudioAt: 2_000 });
+    expect(reports).toEqual([
+      ['metric', 'Turns'],
+      ['metric', 'Turns'],
+      ['metric', 'TimeToFirstAudio', 1_000],
+    ]);
+  });
+});
