@@ -8,7 +8,7 @@ import type { Fleet } from '../../local/fleet/fleet.js';
 import type { HeardAnswer } from '../../local/fleet/light-caller.js';
 import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
 import type { WorkerProcess } from '../../local/fleet/worker-process.js';
-import { emfMistake } from '../agent/telemetry/emf-schema.js';
+import { emfProblem } from '../agent/telemetry/emf-schema.js';
 
 /** Times of these tests are for a machine with two cores and other things to do. */
 export const PATIENCE_MS = 60_000;
@@ -49,7 +49,7 @@ export function expectGoodCitizens(workers: WorkerProcess[], slots: number): voi
   for (const worker of workers) {
     const metrics = emfLines(worker.log);
     expect(metrics.length).toBeGreaterThan(0);
-    expect(metrics.map(emfMistake).filter(Boolean)).toEqual([]);
+    expect(metrics.map(emfProblem).filter(Boolean)).toEqual([]);
     expect(maxConcurrentCalls(worker)).toBeLessThanOrEqual(slots);
     expect(unprotectedCalls(worker)).toBe(0);
     // One JSON object a line, and in none of them a word of anybody or a number.

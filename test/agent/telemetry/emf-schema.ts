@@ -57,7 +57,7 @@ const validate = new Ajv().compile(schema);
  * What is wrong with a line, '' when nothing: the schema, and what the specification says in words (each
  * dimension refers to a string, each metric to a number or up to 100 of them, at most 100 metrics a line).
  */
-export function emfMistake(line: EmfLine): string {
+export function emfProblem(line: EmfLine): string {
   if (!validate(line)) return JSON.stringify(validate.errors);
   for (const { Dimensions, Metrics } of line._aws.CloudWatchMetrics) {
     const lost = Dimensions.flat().find((key) => typeof line[key] !== 'string' || line[key] === '');

@@ -3,7 +3,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { COUNTERS, type Counter, WorkerMetrics } from '../../../agent/src/telemetry/metrics.js';
 import { emfLines, emfSums } from '../../../local/fleet/emf.js';
-import { emfMistake } from './emf-schema.js';
+import { emfProblem } from './emf-schema.js';
 
 function setUp() {
   const log: object[] = [];
@@ -23,7 +23,7 @@ describe('WorkerMetrics', () => {
     for (const name of Object.keys(COUNTERS) as Counter[]) metrics.add(name, 2.5, 'x');
     metrics.flush();
     metrics.gauges(busy);
-    expect(lines().map(emfMistake).filter(Boolean)).toEqual([]);
+    expect(lines().map(emfProblem).filter(Boolean)).toEqual([]);
     for (const line of lines()) {
       expect(line.service).toBe('phones');
       for (const { Namespace, Dimensions } of line._aws.CloudWatchMetrics) {
@@ -60,7 +60,7 @@ describe('WorkerMetrics', () => {
     metrics.flush();
     metrics.flush();
     expect(emfSums(lines())).toEqual({ TimeToFirstAudio: (250 * 251) / 2 });
-    expect(lines().map(emfMistake).filter(Boolean)).toEqual([]);
+    expect(lines().map(emfProblem).filter(Boolean)).toEqual([]);
   });
 
   it('leaves out what is not a number', () => {

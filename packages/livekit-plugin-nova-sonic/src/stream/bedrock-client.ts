@@ -12,8 +12,7 @@ import type { StreamClient } from './sonic-stream.js';
 
 /** The SDK prints to the console otherwise; an aborted or throttled stream is no news there. */
 const sdkLogger = () => {
-  const tell = (...content: unknown[]) =>
-    log().debug({ 'lk.pii.sdk': content }, 'the AWS SDK says');
+  const tell = (...content: unknown[]) => log().debug({ 'lk.pii.sdk': content }, 'aws sdk log');
   return { trace: () => {}, debug: () => {}, info: () => {}, warn: tell, error: tell };
 };
 
