@@ -23,6 +23,15 @@ const common = {
   modulePathIgnorePatterns: ['<rootDir>/.*/dist/', '<rootDir>/cdk.out/', '<rootDir>/.cache/'],
 };
 
+const endToEnd = {
+  ...common,
+  globalSetup: '<rootDir>/test/e2e/global-setup.js',
+  setupFiles: ['<rootDir>/test/e2e/silence-warnings.js'],
+};
+
+/** Their calls come in bursts and want the whole machine: `npm run test:fleet` runs them one file after the other. */
+const FLEETS = '<rootDir>/test/e2e/fleet-';
+
 /** @type {import('jest').Config} */
 export default {
   // rtc-node's native client keeps the event loop alive after the last test.
@@ -37,12 +46,13 @@ export default {
       testPathIgnorePatterns: ['<rootDir>/test/e2e/', '<rootDir>/test/peers/'],
     },
     {
-      ...common,
+      ...endToEnd,
       displayName: 'e2e',
+      setupFiles: [...endToEnd.setupFiles, '<rootDir>/test/e2e/small-worker.js'],
       testMatch: ['<rootDir>/test/e2e/**/*.test.ts'],
-      globalSetup: '<rootDir>/test/e2e/global-setup.js',
-      setupFiles: ['<rootDir>/test/e2e/silence-warnings.js'],
+      testPathIgnorePatterns: [FLEETS],
     },
+    { ...endToEnd, displayName: 'fleet', testMatch: [`${FLEETS}*.test.ts`] },
     { ...common, displayName: 'peers', testMatch: ['<rootDir>/test/peers/**/*.test.ts'] },
   ],
 };

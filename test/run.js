@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Unit tests on every core, then the end-to-end tests one file after the other, because they measure and talk in real
-// time: also when a unit test failed, so that one run shows everything. A test that fails once has failed.
+// Unit tests on every core; end-to-end tests two files at a time, because they mostly listen to speech as long as it
+// takes; then the fleets, alone. Each part runs also when one before it failed, so that one run shows everything. A test
+// that fails once has failed.
 
 import { spawnSync } from 'node:child_process';
 
@@ -13,5 +14,5 @@ function npm(script) {
   return status === 0;
 }
 
-const passed = [npm('test:unit'), npm('test:e2e')];
+const passed = [npm('test:unit'), npm('test:e2e'), npm('test:fleet')];
 process.exit(passed.every(Boolean) ? 0 : 1);

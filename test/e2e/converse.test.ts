@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { peakDb, readWav, SILENCE_LEVEL } from '../../local/audio/wav.js';
 import type { CallOutcome } from '../../local/caller/call-runner.js';
-import { Command, directory, ROOT, spoken } from './support.js';
+import { Command, DEFAULTS, directory, ROOT, spoken } from './support.js';
 
 jest.setTimeout(180_000);
 
@@ -91,7 +91,7 @@ describe('npm run call', () => {
 
   it('asks questions of its own when it is given none', async () => {
     const out = directory('demo');
-    const command = new Command('call', ['--out', out]);
+    const command = new Command('call', ['--out', out], DEFAULTS);
     expect({ code: await command.exited, stderr: command.stderr }).toMatchObject({ code: 0 });
     expect(outcomeIn(out).turns.map((turn) => turn.firstSoundAt)).toEqual([
       expect.any(Number),

@@ -25,6 +25,9 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
 /** Not the developer's own `npm start`: what the tests start is found by the tests only. */
 const DEV_STATE_FILE = join(mkdtempSync(join(tmpdir(), 'world-')), 'world.json');
 
+/** As somebody runs a command who has set nothing, see small-worker.js. */
+export const DEFAULTS = { CALLS_PER_TASK: undefined, SPARE_PROCESSES: undefined };
+
 /** A command of the README, run as a person would, and findable with all it starts. */
 export class Command {
   readonly #mark = randomUUID();
