@@ -21,6 +21,7 @@ import {
 import type { Happening } from '../state/call-state.js';
 import { InOrder } from '../state/reorder-buffer.js';
 import type { Speaker } from '../state/speaker.js';
+import { TextOutbox } from '../state/text-outbox.js';
 import type { Ticket } from './api.js';
 
 const TRANSCRIPTION_TOPIC = 'lk.transcription';
@@ -53,6 +54,11 @@ export class Line {
   readonly #tick = setInterval(() => this.#agent && this.#feed.tick(Date.now()), 1_000);
   #audio: HTMLMediaElement | undefined;
   #texts = 0;
+  /** While LiveKit reconnects texts wait: livekit-client 2.23 loses what is sent in the middle of that. */
+  readonly #outbox = new TextOutbox(
+    () => this.#room.state === ConnectionState.Connected,
+    (text) => this.#room.localParticipant.sendText(text, { topic: CHAT_TOPIC }),
+  );
   readonly #over = new AbortController();
   #feed = this.#newFeed();
 
@@ -71,7 +77,11 @@ export class Line {
       .on(RoomEvent.Reconnected, () => {
         events.link('back');
         this.#findAgent();
-        this.#feed.catchUp();
+        // LiveKit sends nothing yet in the moment when it emits this.
+        setTimeout(() => {
+          this.#feed.catchUp();
+          void this.#outbox.flush().catch(() => {});
+        });
       })
       .on(RoomEvent.AudioPlaybackStatusChanged, () => events.blocked(!this.#room.canPlaybackAudio))
       .on(RoomEvent.Disconnected, (reason) => {
@@ -125,7 +135,7 @@ export class Line {
 
   async sendText(text: string): Promise<void> {
     this.#events.happened({ kind: 'typed', at: Date.now(), id: `typed-${this.#texts++}`, text });
-    await this.#room.localParticipant.sendText(text, { topic: CHAT_TOPIC });
+    await this.#outbox.add(text);
   }
 
   /** @throws DOMException when the browser cannot use that speaker. */
