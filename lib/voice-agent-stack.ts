@@ -17,16 +17,16 @@ import type { Construct } from 'constructs';
 import { LiveKitCredentials } from './access/livekit-credentials.js';
 import { NovaSonicAccess } from './access/nova-sonic-access.js';
 import { AgentImage } from './image/agent-image.js';
-import { RANGES, streamQuotaWarning } from './limits.js';
+import { streamQuotaWarning } from './limits.js';
 import { VoiceAgentMonitoring } from './monitoring/voice-agent-monitoring.js';
 import { AgentNetwork, type AgentNetworkProps, importVpc } from './network/agent-network.js';
 import { CallScaling } from './scaling/call-scaling.js';
-import { maxCalls } from './service/task-size.js';
 import { VoiceAgentService } from './service/voice-agent-service.js';
+import { PARAMETERS, type Parameter } from './settings/parameters.js';
 import type { Settings } from './settings/settings.js';
 
 export interface VoiceAgentStackProps extends StackProps {
-  /** What to build, as `readSettings` returns it. */
+  /** The configuration, as `readSettings` returns it. */
   readonly settings: Settings;
 }
 
@@ -36,7 +36,7 @@ const INSIGHTS = {
   enhanced: ContainerInsights.ENHANCED,
 };
 
-/** The whole service: network, tasks, scaling, monitoring; with parameters to turn and outputs to go on with. */
+/** The whole service: network, tasks, scaling and monitoring, with parameters and outputs. */
 export class VoiceAgentStack extends Stack {
   public readonly agent: VoiceAgentService;
   public readonly scaling: CallScaling;
@@ -107,42 +107,25 @@ export class VoiceAgentStack extends Stack {
       logRetention: settings.logRetentionDays,
       alarmEmail: settings.alarmEmail,
     });
-    this.warnOfStreamQuota(settings);
+    this.warnAboutStreamQuota(settings);
     this.outputs(settings, credentials);
   }
 
-  /** What an operator turns without the source. The settings of the same names are the defaults. */
+  /** The CloudFormation parameters. The settings of the same names are their defaults. */
   private parameters(settings: Settings) {
-    const parameter = (
-      name: 'minTasks' | 'maxTasks' | 'callsPerTask' | 'targetSlotUtilization',
-      description: string,
-      most: number = RANGES[name][1],
-    ) =>
-      new CfnParameter(this, name[0]?.toUpperCase() + name.slice(1), {
+    const create = ({ id, setting, description, min, max }: Parameter) =>
+      new CfnParameter(this, id, {
         type: 'Number',
-        description,
-        default: settings[name],
-        minValue: RANGES[name][0],
-        maxValue: most,
+        description: description(settings),
+        default: settings[setting],
+        minValue: min,
+        maxValue: max(settings),
       });
     return {
-      minTasks: parameter(
-        'minTasks',
-        'Least tasks; paid for idle, ready for the first callers of a burst. Not above MaxTasks.',
-      ),
-      maxTasks: parameter(
-        'maxTasks',
-        'Most tasks; bounds what a flood of calls can cost. MaxTasks x CallsPerTask should not exceed the Bedrock stream quota of all Regions.',
-      ),
-      callsPerTask: parameter(
-        'callsPerTask',
-        `Calls that one task takes at a time. A change replaces the tasks, without cutting calls. At most ${maxCalls(settings.memory)} fit into ${settings.memory} MiB.`,
-        Math.min(RANGES.callsPerTask[1], maxCalls(settings.memory)),
-      ),
-      targetSlotUtilization: parameter(
-        'targetSlotUtilization',
-        'Percent of call slots in use at which the number of tasks is held. Lower is readier for bursts and dearer.',
-      ),
+      minTasks: create(PARAMETERS.minTasks),
+      maxTasks: create(PARAMETERS.maxTasks),
+      callsPerTask: create(PARAMETERS.callsPerTask),
+      targetSlotUtilization: create(PARAMETERS.targetSlotUtilization),
     };
   }
 
@@ -161,7 +144,7 @@ export class VoiceAgentStack extends Stack {
   private logGroup(settings: Settings): LogGroup {
     return new LogGroup(this, 'Log', {
       retention: settings.logRetentionDays,
-      // What was said of calls outlives the stack, and ends with its retention.
+      // The log outlives the stack until its retention ends.
       removalPolicy: RemovalPolicy.RETAIN,
       ...(settings.logKmsKey && {
         encryptionKey: Key.fromKeyArn(this, 'LogKey', settings.logKmsKey),
@@ -169,7 +152,7 @@ export class VoiceAgentStack extends Stack {
     });
   }
 
-  private warnOfStreamQuota(settings: Settings): void {
+  private warnAboutStreamQuota(settings: Settings): void {
     const warning = streamQuotaWarning({
       maxTasks: settings.maxTasks,
       callsPerTask: settings.callsPerTask,
@@ -186,17 +169,17 @@ export class VoiceAgentStack extends Stack {
       LogGroupName: [logGroup.logGroupName, 'The log of the workers'],
       CrashLogGroupName: [
         this.monitoring.crashLog.logGroup.logGroupName,
-        'What ECS says of tasks that ended on their own',
+        'ECS events of tasks that stopped on their own',
       ],
       ClusterName: [cluster.clusterName, 'The ECS cluster'],
       ServiceName: [service.serviceName, 'The ECS service'],
-      // `npm run talk` reads these two.
+      // `npm run playground` reads these two.
       LiveKitSecret: [
         credentials.secret.secretArn,
         'The secret with the address and keys of LiveKit',
       ],
       ...(settings.agentName && {
-        AgentName: [settings.agentName, 'The name by which calls ask for the agent'] as const,
+        AgentName: [settings.agentName, 'The name for dispatching the agent to a room'] as const,
       }),
       FollowLogs: [
         `aws logs tail ${logGroup.logGroupName} --follow --region ${this.region}`,
@@ -204,7 +187,7 @@ export class VoiceAgentStack extends Stack {
       ],
       RestartTasks: [
         `aws ecs update-service --cluster ${cluster.clusterName} --service ${service.serviceName} --force-new-deployment --region ${this.region}`,
-        'The command that starts new tasks, for example after a change of the secret; calls go on',
+        'The command that starts new tasks, for example after changing the secret; live calls continue',
       ],
     };
     for (const [name, [value, description]] of Object.entries(outputs)) {

@@ -7,9 +7,10 @@ import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Stack } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import type { VoiceAgentService } from '../service/voice-agent-service.js';
-import { AgentAlarms, type AlarmThresholds } from './agent-alarms.js';
+import { AgentAlarms } from './agent-alarms.js';
 import { AgentDashboard } from './agent-dashboard.js';
 import { LogsInsightsQueries } from './logs-insights-queries.js';
+import type { AlarmThresholds } from './runbooks.js';
 import { TaskCrashLog } from './task-crash-log.js';
 
 export interface VoiceAgentMonitoringProps {
@@ -17,19 +18,19 @@ export interface VoiceAgentMonitoringProps {
   readonly agent: VoiceAgentService;
 
   /**
-   * Address to which alarms are mailed. AWS asks it to confirm once; until then nothing arrives.
-   * @default - nobody is told
+   * Address that receives alarms. AWS asks it to confirm once; until then nothing arrives.
+   * @default - none
    */
   readonly alarmEmail?: string;
 
   /**
-   * A topic of yours for the alarms; `alarmEmail` is subscribed to it.
-   * @default - an own topic when `alarmEmail` is given
+   * An existing topic for the alarms; `alarmEmail` is subscribed to it.
+   * @default - a new topic when `alarmEmail` is set
    */
   readonly alarmTopic?: ITopic;
 
   /**
-   * From which values on alarms go off.
+   * The values at which alarms go off.
    * @default - see AlarmThresholds
    */
   readonly thresholds?: AlarmThresholds;
@@ -51,7 +52,7 @@ export class VoiceAgentMonitoring extends Construct {
   constructor(scope: Construct, id: string, props: VoiceAgentMonitoringProps) {
     super(scope, id);
     const { service, metrics, logGroup, novaSonic } = props.agent;
-    const topic = props.alarmTopic ?? (props.alarmEmail ? this.ownTopic() : undefined);
+    const topic = props.alarmTopic ?? (props.alarmEmail ? this.createTopic() : undefined);
     if (topic) {
       this.alarmTopic = topic;
       if (props.alarmEmail) topic.addSubscription(new EmailSubscription(props.alarmEmail));
@@ -80,13 +81,13 @@ export class VoiceAgentMonitoring extends Construct {
     new LogsInsightsQueries(this, 'Queries', { logGroup, serviceName: metrics.serviceName });
   }
 
-  private ownTopic(): Topic {
+  private createTopic(): Topic {
     const stack = Stack.of(this);
     const topic = new Topic(this, 'AlarmTopic', {
       displayName: 'Voice agent alarms',
       enforceSSL: true,
     });
-    // The policy that enforces TLS replaces the default one, by which alarms of the account might publish.
+    // The policy that enforces TLS replaces the default one, which lets alarms of the account publish.
     topic.grantPublish(
       new ServicePrincipal('cloudwatch.amazonaws.com', {
         conditions: {

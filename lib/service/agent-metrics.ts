@@ -3,6 +3,7 @@
 import { Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { FargateService } from 'aws-cdk-lib/aws-ecs';
 import { Duration } from 'aws-cdk-lib/core';
+import { METRICS } from '../../agent/src/telemetry/metric-definitions.js';
 
 /** The CloudWatch namespace into which workers publish by default. */
 export const DEFAULT_NAMESPACE = 'NovaSonicAgent';
@@ -14,14 +15,15 @@ export interface AgentMetricsProps {
    */
   readonly namespace?: string;
 
-  /** Value of the dimension `service`, by which several services share one namespace. */
+  /** Value of the dimension `service`, which tells several services in one namespace apart. */
   readonly serviceName: string;
 }
 
 /**
- * The metrics that the workers print as EMF lines: their names and how each is to be added up, in one place.
+ * The metrics that the workers publish as EMF lines in their log.
  *
- * Alarms, dashboard and scaling take them from here, so that none of them watches a metric that nobody publishes.
+ * Alarms, dashboard and scaling take them from here. Names come from the definitions that the workers use, so nothing
+ * can watch a metric that is not published.
  */
 export class AgentMetrics {
   public readonly namespace: string;
@@ -32,79 +34,80 @@ export class AgentMetrics {
     this.serviceName = props.serviceName;
   }
 
-  /** Calls of one task, at any moment. The average is per task: multiply by the tasks for the total. */
+  /** Calls of one task. The average is per task: multiply by the number of tasks for the total. */
   public activeCalls(options: MetricOptions = {}): Metric {
-    return this.metric('ActiveCalls', Stats.AVERAGE, options);
+    return this.metric('ActiveCalls', options);
   }
 
-  /** Share of a task's call slots in use, 0 to 100 percent, zeros included; published every few seconds. */
+  /** Percentage of a task's call slots in use, zeros included; published every few seconds. */
   public slotUtilization(options: MetricOptions = {}): Metric {
-    return this.metric('SlotUtilization', Stats.AVERAGE, options);
+    return this.metric('SlotUtilization', options);
   }
 
   /** 1 while a task is registered with LiveKit, else 0. */
   public workersRegistered(options: MetricOptions = {}): Metric {
-    return this.metric('WorkersRegistered', Stats.MAXIMUM, options);
+    return this.metric('WorkersRegistered', options);
   }
 
   public callsAccepted(options: MetricOptions = {}): Metric {
-    return this.count('CallsAccepted', options);
+    return this.metric('CallsAccepted', options);
   }
 
-  /** Calls that a task turned down; LiveKit then offers them to another task. */
+  /** Calls that a task rejected; LiveKit offers them to another task. */
   public callsRejected(options: MetricOptions = {}): Metric {
-    return this.count('CallsRejected', options);
+    return this.metric('CallsRejected', options);
   }
 
-  /** Length of the calls that ended. */
+  /** Length of the calls that ended, in seconds. */
   public callDuration(options: MetricOptions = {}): Metric {
-    return this.metric('CallDuration', Stats.SUM, options);
+    return this.metric('CallDuration', options);
   }
 
-  /** From the end of the caller's speech to the first sound of the reply. */
+  /** From the end of the caller's speech to the first audio of the reply, in milliseconds. */
   public timeToFirstAudio(statistic: string, options: MetricOptions = {}): Metric {
-    return this.metric('TimeToFirstAudio', statistic, options);
+    return this.metric('TimeToFirstAudio', { statistic, ...options });
   }
 
-  /** From the caller's interruption to silence. */
+  /** From the caller's interruption until the agent is silent, in milliseconds. */
   public interruptionLatency(statistic: string, options: MetricOptions = {}): Metric {
-    return this.metric('InterruptionLatency', statistic, options);
+    return this.metric('InterruptionLatency', { statistic, ...options });
   }
 
   public streamRenewals(options: MetricOptions = {}): Metric {
-    return this.count('StreamRenewals', options);
+    return this.metric('StreamRenewals', options);
   }
 
   public streamErrors(options: MetricOptions = {}): Metric {
-    return this.count('StreamErrors', options);
+    return this.metric('StreamErrors', options);
   }
 
-  /** Streams that Bedrock refused because of its quota. */
+  /** Streams that Bedrock rejected because of its stream quota. */
   public throttles(options: MetricOptions = {}): Metric {
-    return this.count('Throttles', options);
+    return this.metric('Throttles', options);
   }
 
-  /** Streams that had to be opened in another Region than the first. */
+  /** Streams that were opened in another Region than the first choice. */
   public failovers(options: MetricOptions = {}): Metric {
-    return this.count('Failovers', options);
+    return this.metric('Failovers', options);
   }
 
   /** Requests for task protection that ECS did not grant. */
   public protectionFailures(options: MetricOptions = {}): Metric {
-    return this.count('ProtectionFailures', options);
+    return this.metric('ProtectionFailures', options);
   }
 
-  /** Job processes that died; each took one call with it. */
+  /** Job processes that crashed or were killed; each ended one call. */
   public jobCrashes(options: MetricOptions = {}): Metric {
-    return this.count('JobCrashes', options);
+    return this.metric('JobCrashes', options);
   }
 
+  /** Time that a tool call took, in milliseconds. */
   public toolDuration(statistic: string, options: MetricOptions = {}): Metric {
-    return this.metric('ToolDuration', statistic, options);
+    return this.metric('ToolDuration', { statistic, ...options });
   }
 
   public toolErrors(options: MetricOptions = {}): Metric {
-    return this.count('ToolErrors', options);
+    return this.metric('ToolErrors', options);
   }
 
   /** Tokens that Bedrock counted. */
@@ -112,23 +115,19 @@ export class AgentMetrics {
     kind: 'InputSpeech' | 'OutputSpeech' | 'InputText' | 'OutputText',
     options: MetricOptions = {},
   ): Metric {
-    return this.count(`${kind}Tokens`, options);
+    return this.metric(`${kind}Tokens`, options);
   }
 
-  /** Bedrock's part of the bill: tokens by the prices that the worker was given. */
+  /** Cost of the tokens at the configured prices, in US dollars. */
   public estimatedCostUsd(options: MetricOptions = {}): Metric {
-    return this.metric('EstimatedCostUsd', Stats.SUM, options);
+    return this.metric('EstimatedCostUsd', options);
   }
 
-  private count(metricName: string, options: MetricOptions): Metric {
-    return this.metric(metricName, Stats.SUM, options);
-  }
-
-  private metric(metricName: string, statistic: string, options: MetricOptions): Metric {
+  private metric(metricName: keyof typeof METRICS, options: MetricOptions): Metric {
     return new Metric({
       namespace: this.namespace,
       metricName,
-      statistic,
+      statistic: METRICS[metricName].statistic,
       period: Duration.minutes(1),
       ...options,
       dimensionsMap: { service: this.serviceName, ...options.dimensionsMap },
@@ -136,7 +135,7 @@ export class AgentMetrics {
   }
 }
 
-/** ECS reports one sample per task and minute: their number is that of running tasks, without Container Insights. */
+/** Number of running tasks, without Container Insights: ECS reports one CPU sample per task and minute. */
 export function runningTasks(service: FargateService, options: MetricOptions = {}): Metric {
   return service.metricCpuUtilization({
     statistic: Stats.SAMPLE_COUNT,

@@ -25,16 +25,16 @@ function usesOf(parameter: string): string[] {
 
 describe('a parameter', () => {
   test.each([
-    ['MinTasks', 1, 1, 500, /^Least tasks; .* Not above MaxTasks\.$/],
+    ['MinTasks', 1, 1, 500, /^Minimum number of tasks; .* Not above MaxTasks\.$/],
     [
       'MaxTasks',
       2,
       1,
       500,
-      /^Most tasks; .* MaxTasks x CallsPerTask .* stream quota of all Regions\.$/,
+      /^Maximum number of tasks; .* MaxTasks x CallsPerTask .* stream quota of all Regions\.$/,
     ],
-    ['CallsPerTask', 10, 1, 16, /^Calls that one task takes .* At most 16 fit into 4096 MiB\.$/],
-    ['TargetSlotUtilization', 60, 10, 80, /^Percent of call slots in use .* dearer\.$/],
+    ['CallsPerTask', 10, 1, 16, /^Call slots per task\. At most 16 fit into 4096 MiB\.$/],
+    ['TargetSlotUtilization', 60, 10, 80, /^Percentage of call slots in use .* costs more\.$/],
   ])('%s has a description, a default and a range', (name, Default, MinValue, MaxValue, text) => {
     const { Description, ...parameter } = templateWith().toJSON().Parameters[name];
     expect(parameter).toEqual({ Type: 'Number', Default, MinValue, MaxValue });

@@ -19,7 +19,7 @@ describe('outputs', () => {
     [
       'CrashLogGroupName',
       /^<MonitoringTaskCrashesLog\w+>$/,
-      'What ECS says of tasks that ended on their own',
+      'ECS events of tasks that stopped on their own',
     ],
     ['ClusterName', /^<AgentCluster\w+>$/, 'The ECS cluster'],
     ['ServiceName', /^<AgentService\w+\.Name>$/, 'The ECS service'],
@@ -28,7 +28,7 @@ describe('outputs', () => {
       /:secret:nova-sonic-agent\/livekit$/,
       'The secret with the address and keys of LiveKit',
     ],
-    ['AgentName', /^support$/, 'The name by which calls ask for the agent'],
+    ['AgentName', /^support$/, 'The name for dispatching the agent to a room'],
     [
       'FollowLogs',
       /^aws logs tail <Log\w+> --follow --region <AWS::Region>$/,
@@ -37,7 +37,7 @@ describe('outputs', () => {
     [
       'RestartTasks',
       /^aws ecs update-service --cluster <AgentCluster\w+> --service <AgentService\w+\.Name> --force-new-deployment --region <AWS::Region>$/,
-      'The command that starts new tasks, for example after a change of the secret; calls go on',
+      'The command that starts new tasks, for example after changing the secret; live calls continue',
     ],
   ];
   const outputs = (context = {}) =>

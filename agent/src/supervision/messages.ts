@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Counter } from '../telemetry/metrics.js';
+import type { Counter } from '../telemetry/metric-definitions.js';
 import type { ConnectOutcome } from './region-cooldowns.js';
 
 /** What a job process sends to the worker process: one JSON line each, as it happens. */

@@ -1,39 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { MetricResolution, Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
-
-type Unit = (typeof MetricUnit)[keyof typeof MetricUnit];
-
-/** Counted: each value is added to the sum of its period. */
-export const COUNTERS = {
-  CallsAccepted: MetricUnit.Count,
-  CallsRejected: MetricUnit.Count,
-  /** Seconds that each call lasted, once for each call, also for one whose process died. */
-  CallDuration: MetricUnit.Seconds,
-  /** Answers of the model. */
-  Turns: MetricUnit.Count,
-  /** From the end of the caller's speech to the first sound of the answer. */
-  TimeToFirstAudio: MetricUnit.Milliseconds,
-  /** From the caller's interruption to the agent's silence. */
-  InterruptionLatency: MetricUnit.Milliseconds,
-  StreamRenewals: MetricUnit.Count,
-  StreamErrors: MetricUnit.Count,
-  Throttles: MetricUnit.Count,
-  Failovers: MetricUnit.Count,
-  ProtectionFailures: MetricUnit.Count,
-  InputSpeechTokens: MetricUnit.Count,
-  OutputSpeechTokens: MetricUnit.Count,
-  InputTextTokens: MetricUnit.Count,
-  OutputTextTokens: MetricUnit.Count,
-  /** US dollars; CloudWatch has no unit for money. */
-  EstimatedCostUsd: MetricUnit.NoUnit,
-  ToolDuration: MetricUnit.Milliseconds,
-  ToolErrors: MetricUnit.Count,
-  /** Job processes that ended without saying so: killed, crashed, or hung and ended by us. */
-  JobCrashes: MetricUnit.Count,
-} as const satisfies Record<string, Unit>;
-
-export type Counter = keyof typeof COUNTERS;
+import { MetricResolution, Metrics } from '@aws-lambda-powertools/metrics';
+import { type Counter, GAUGES, METRICS } from './metric-definitions.js';
 
 /** State at the moment of publishing. */
 export interface Gauges {
@@ -41,16 +9,9 @@ export interface Gauges {
   /** Slots in use, 0 to 1. */
   slotUtilization: number;
   registered: boolean;
-  /** A task on its way out would pull the average down while new tasks are needed: it says nothing. */
+  /** A draining task would lower the average while new tasks are needed, so it does not publish its utilization. */
   draining: boolean;
 }
-
-/** Metrics with an extra dimension beside the total: `reason`, `kind` or `region`. */
-const SPLIT_BY: Partial<Record<Counter, string>> = {
-  CallsRejected: 'reason',
-  StreamErrors: 'kind',
-  Throttles: 'region',
-};
 
 /** EMF allows 100 values in one metric of one line, and Powertools publishes by itself when they are reached. */
 const MAX_VALUES = 99;
@@ -87,7 +48,7 @@ export class WorkerMetrics {
    */
   add(name: Counter, value = 1, split?: string): void {
     if (!Number.isFinite(value)) return;
-    const by = SPLIT_BY[name];
+    const by = METRICS[name].dimension;
     const dimension: [string, string] | undefined = by
       ? [by, split?.trim() || 'unknown']
       : undefined;
@@ -106,7 +67,7 @@ export class WorkerMetrics {
       const line = this.#line();
       if (dimension) line.addDimensions({}).addDimensions({ [dimension[0]]: dimension[1] });
       for (const [name, list] of values) {
-        for (const value of list) line.addMetric(name, COUNTERS[name], value);
+        for (const value of list) line.addMetric(name, METRICS[name].unit, value);
       }
       this.#write(line);
     }
@@ -116,12 +77,12 @@ export class WorkerMetrics {
   /** Publishes the state of the task; zeros too, since scaling in needs them. */
   gauges(now: Gauges): void {
     const line = this.#line();
-    line.addMetric('ActiveCalls', MetricUnit.Count, now.activeCalls);
-    line.addMetric('WorkersRegistered', MetricUnit.Count, now.registered ? 1 : 0);
+    line.addMetric('ActiveCalls', GAUGES.ActiveCalls.unit, now.activeCalls);
+    line.addMetric('WorkersRegistered', GAUGES.WorkersRegistered.unit, now.registered ? 1 : 0);
     if (!now.draining) {
       line.addMetric(
         'SlotUtilization',
-        MetricUnit.Percent,
+        GAUGES.SlotUtilization.unit,
         now.slotUtilization * 100,
         MetricResolution.High,
       );

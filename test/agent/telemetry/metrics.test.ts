@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from '@jest/globals';
-import { COUNTERS, type Counter, WorkerMetrics } from '../../../agent/src/telemetry/metrics.js';
+import { COUNTERS, type Counter } from '../../../agent/src/telemetry/metric-definitions.js';
+import { WorkerMetrics } from '../../../agent/src/telemetry/metrics.js';
 import { emfLines, emfSums } from '../../../local/fleet/emf.js';
 import { emfProblem } from './emf-schema.js';
 

@@ -2,10 +2,18 @@
 
 import { describe, expect, test } from '@jest/globals';
 import { Topic } from 'aws-cdk-lib/aws-sns';
-import type { AlarmThresholds } from '../../../lib/monitoring/agent-alarms.js';
+import type { AlarmThresholds } from '../../../lib/monitoring/runbooks.js';
 import { VoiceAgentMonitoring } from '../../../lib/monitoring/voice-agent-monitoring.js';
 import { VoiceAgentService } from '../../../lib/service/voice-agent-service.js';
-import { flat, resources, stackOf, templateOf, templateWith } from '../synth.js';
+import {
+  annotationsOf,
+  flat,
+  Match,
+  resources,
+  stackOf,
+  templateOf,
+  templateWith,
+} from '../synth.js';
 
 const alarmsOf = (template: ReturnType<typeof templateWith>) =>
   Object.fromEntries(
@@ -120,8 +128,11 @@ describe('an alarm', () => {
   test.each(TABLE)('%s watches what it says', (name, watched, limit) => {
     const { AlarmDescription, Metrics, ...rest } = alarmsOf(templateWith())[name];
     expect(rest).toEqual({ TreatMissingData: 'notBreaching', ...watched, ...limit });
-    // What it means, a colon, and what to do first.
-    expect(AlarmDescription).toMatch(/^[A-Z].{15,}: .{20,}[^X]\.$/);
+    // The condition, a colon, the first thing to do, and where to read on.
+    expect(AlarmDescription).toMatch(/^[A-Z0-9].{15,}: .{20,}\. Runbook: [\w/.#]+$/);
+    expect(AlarmDescription).toContain(
+      ` Runbook: docs/operations/runbooks.md#${name.toLowerCase()}`,
+    );
   });
 
   test('counts live calls against the streams of all Regions together', () => {
@@ -142,7 +153,9 @@ describe('an alarm', () => {
     const wider = { bedrockRegions: 'us-east-1,us-west-2', streamQuotaPerRegion: 30 };
     const other = alarmsOf(templateWith(wider)).StreamQuotaUtilizationHigh;
     expect(flat(other.Metrics[0].Expression)).toBe('100 * calls * tasks / 60');
-    expect(other.AlarmDescription).toMatch(/^Calls use 80 percent of the 60 streams that/);
+    expect(other.AlarmDescription).toMatch(
+      /^Calls have used 80 percent or more of the 60 Bedrock streams/,
+    );
   });
 });
 
@@ -162,12 +175,16 @@ describe('alone in another stack', () => {
     );
 
   test.each<[keyof AlarmThresholds, string, RegExp?]>([
-    ['slotUtilizationPercent', 'SlotUtilizationHigh', /^For five minutes 7 percent of the slots/],
+    ['slotUtilizationPercent', 'SlotUtilizationHigh', /^Slot utilization has been at 7 percent/],
     ['callsRejected', 'CallsRejected'],
-    ['timeToFirstAudioP90Ms', 'ReplyLatencyHigh', /takes longer than 7 ms to its/],
+    ['timeToFirstAudioP90Ms', 'ReplyLatencyHigh', /longer than 7 ms to its/],
     ['streamErrors', 'StreamErrors'],
     ['throttles', 'Throttles'],
-    ['streamQuotaPercent', 'StreamQuotaUtilizationHigh', /^Calls use 7 percent of the 20 streams/],
+    [
+      'streamQuotaPercent',
+      'StreamQuotaUtilizationHigh',
+      /^Calls have used 7 percent or more of the 20 /,
+    ],
     ['protectionFailures', 'ProtectionFailures'],
     ['taskCrashes', 'CrashLoop'],
   ])('the threshold "%s" moves %s and nothing else', (threshold, name, sentence = /./) => {
@@ -180,7 +197,23 @@ describe('alone in another stack', () => {
     }
   });
 
-  test('a topic of theirs is told when an alarm goes off and when it is over', () => {
+  test.each<[keyof AlarmThresholds, string]>([
+    ['slotSharePercent', 'SlotUtilizationHigh'],
+    ['callsRefused', 'CallsRejected'],
+    ['firstAudioP90Ms', 'ReplyLatencyHigh'],
+  ])('the deprecated threshold "%s" still moves %s, with one warning', (threshold, name) => {
+    const stack = stackOf((scope) => {
+      const agent = new VoiceAgentService(scope, 'Agent');
+      new VoiceAgentMonitoring(scope, 'Monitoring', { agent, thresholds: { [threshold]: 7 } });
+    });
+    expect(alarmsOf(templateOf(stack))[name].Threshold).toBe(7);
+    annotationsOf(stack).hasWarning(
+      '/elsewhere/Monitoring/Alarms',
+      Match.stringLikeRegexp(`"${threshold}" is deprecated`),
+    );
+  });
+
+  test('an existing topic receives when an alarm goes off and when it is over', () => {
     for (const { AlarmActions, OKActions } of Object.values(alarms(undefined, true))) {
       expect([AlarmActions, OKActions].map(flat).join()).toMatch(/(\{"Ref":"Theirs\w+"\}.*){2}/);
     }

@@ -3,7 +3,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { Duration } from 'aws-cdk-lib/core';
-import { COUNTERS, WorkerMetrics } from '../../../agent/src/telemetry/metrics.js';
+import { COUNTERS } from '../../../agent/src/telemetry/metric-definitions.js';
+import { WorkerMetrics } from '../../../agent/src/telemetry/metrics.js';
 import { AgentMetrics, runningTasks } from '../../../lib/service/agent-metrics.js';
 import { VoiceAgentService } from '../../../lib/service/voice-agent-service.js';
 import { stackOf } from '../synth.js';

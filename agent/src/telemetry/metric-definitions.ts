@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The metrics that workers publish: pure data, read by the publisher, by the CDK constructs and by the documentation.
+
+/** One CloudWatch metric. */
+export interface MetricDefinition {
+  /** CloudWatch's unit; CloudWatch has none for money. */
+  readonly unit: 'Count' | 'Milliseconds' | 'None' | 'Percent' | 'Seconds';
+  /** How its values add up to something meaningful, as CloudWatch calls it. */
+  readonly statistic: 'Average' | 'Maximum' | 'Sum' | 'p90';
+  /** What it measures: one sentence. */
+  readonly description: string;
+  /** Dimension beside `service`; the metric is published with and without it. */
+  readonly dimension?: 'kind' | 'reason' | 'region';
+}
+
+/** Published as they happen; each value is one sample. */
+export const COUNTERS = {
+  CallsAccepted: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description: 'Calls that a task accepted.',
+  },
+  CallsRejected: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description: 'Calls that a task rejected; LiveKit offers them to another task.',
+    dimension: 'reason',
+  },
+  CallDuration: {
+    unit: 'Seconds',
+    statistic: 'Sum',
+    description: 'Length of each call, once it has ended, also of one whose process died.',
+  },
+  Turns: { unit: 'Count', statistic: 'Sum', description: 'Replies of the model.' },
+  TimeToFirstAudio: {
+    unit: 'Milliseconds',
+    statistic: 'p90',
+    description: "From the end of the caller's speech to the first audio of the reply.",
+  },
+  InterruptionLatency: {
+    unit: 'Milliseconds',
+    statistic: 'p90',
+    description: "From the caller's interruption until the agent is silent.",
+  },
+  StreamRenewals: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description: 'Bedrock streams that were replaced by a new one, which is normal.',
+  },
+  StreamErrors: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description: 'Bedrock streams that failed.',
+    dimension: 'kind',
+  },
+  Throttles: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description: 'Bedrock streams that were rejected because of the stream quota.',
+    dimension: 'region',
+  },
+  Failovers: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description: 'Streams that were opened in another Region than the first choice.',
+  },
+  ProtectionFailures: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description: 'Requests for task protection that ECS did not grant.',
+  },
+  InputSpeechTokens: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description: 'Input speech tokens that Bedrock counted.',
+  },
+  OutputSpeechTokens: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description: 'Output speech tokens that Bedrock counted.',
+  },
+  InputTextTokens: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description: 'Input text tokens that Bedrock counted.',
+  },
+  OutputTextTokens: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description: 'Output text tokens that Bedrock counted.',
+  },
+  EstimatedCostUsd: {
+    unit: 'None',
+    statistic: 'Sum',
+    description: 'Cost of these tokens in US dollars, at the configured prices.',
+  },
+  ToolDuration: {
+    unit: 'Milliseconds',
+    statistic: 'p90',
+    description: 'Time that a tool call took.',
+  },
+  ToolErrors: { unit: 'Count', statistic: 'Sum', description: 'Tool calls that failed.' },
+  JobCrashes: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description:
+      'Job processes that ended without reporting it: crashed, or killed, also by the worker. Each ended its call.',
+  },
+} as const satisfies Record<string, MetricDefinition>;
+
+/** Published at an interval, zeros included. */
+export const GAUGES = {
+  ActiveCalls: {
+    unit: 'Count',
+    statistic: 'Average',
+    description: 'Calls of a task. The average is per task: multiply by the number of tasks.',
+  },
+  SlotUtilization: {
+    unit: 'Percent',
+    statistic: 'Average',
+    description: "Percentage of a task's call slots in use. Draining tasks do not publish it.",
+  },
+  WorkersRegistered: {
+    unit: 'Count',
+    statistic: 'Maximum',
+    description: '1 while a task is registered with LiveKit, else 0.',
+  },
+} as const satisfies Record<string, MetricDefinition>;
+
+export type Counter = keyof typeof COUNTERS;
+export type Gauge = keyof typeof GAUGES;
+
+/** All metrics by name. */
+export const METRICS: Readonly<Record<Counter | Gauge, MetricDefinition>> = {
+  ...COUNTERS,
+  ...GAUGES,
+};

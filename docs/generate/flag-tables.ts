@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { Command } from 'commander';
+import type { Tables } from './fill.js';
+import { capitalized, code, table } from './markdown.js';
+
+/** The arguments and options of a program, as its --help describes them. */
+export const flags = (createProgram: () => Command) => () => {
+  const program = createProgram();
+  const rows = [
+    ...program.registeredArguments.map((argument) => ({
+      term: `${argument.required ? '<' : '['}${argument.name()}${argument.variadic ? '...' : ''}${argument.required ? '>' : ']'}`,
+      description: argument.description,
+      value: argument.defaultValue,
+    })),
+    ...program.options
+      .filter(({ hidden }) => !hidden)
+      .map((option) => ({
+        term: option.flags,
+        description: option.argChoices
+          ? `${option.description} (${option.argChoices.join(', ')})`
+          : option.description,
+        value: option.defaultValueDescription ?? (option.negate ? undefined : option.defaultValue),
+      })),
+  ];
+  return table(
+    ['flag', 'meaning', 'default'],
+    rows.map(({ term, description, value }) => [
+      code(term),
+      capitalized(description),
+      value === undefined || value === false ? '' : code(String(value)),
+    ]),
+  );
+};
+
+export const FLAG_TABLES: Tables = {};

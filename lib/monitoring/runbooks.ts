@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What each alarm means and what to do first: for the description of the alarm and for the documentation.
+
+/** The values at which alarms go off. */
+export interface AlarmThresholds {
+  /**
+   * Slot utilization of all tasks in percent, for longer than a task needs to start.
+   * @default 90
+   */
+  readonly slotUtilizationPercent?: number;
+  /**
+   * Rejected calls in five minutes.
+   * @default 5
+   */
+  readonly callsRejected?: number;
+  /**
+   * Milliseconds to the first audio of a reply, 90th percentile.
+   * @default 2500
+   */
+  readonly timeToFirstAudioP90Ms?: number;
+  /**
+   * Failed Bedrock streams in five minutes.
+   * @default 5
+   */
+  readonly streamErrors?: number;
+  /**
+   * Throttled Bedrock streams in five minutes.
+   * @default 1
+   */
+  readonly throttles?: number;
+  /**
+   * Use of the stream quota of all Regions in percent.
+   * @default 80
+   */
+  readonly streamQuotaPercent?: number;
+  /**
+   * Requests for task protection that were not granted, in five minutes.
+   * @default 1
+   */
+  readonly protectionFailures?: number;
+  /**
+   * Tasks that stopped on their own in fifteen minutes.
+   * @default 3
+   */
+  readonly taskCrashes?: number;
+  /** @deprecated Use `slotUtilizationPercent`. */
+  readonly slotSharePercent?: number;
+  /** @deprecated Use `callsRejected`. */
+  readonly callsRefused?: number;
+  /** @deprecated Use `timeToFirstAudioP90Ms`. */
+  readonly firstAudioP90Ms?: number;
+}
+
+/** Deprecated thresholds and their new names. */
+export const RENAMED_THRESHOLDS = {
+  slotSharePercent: 'slotUtilizationPercent',
+  callsRefused: 'callsRejected',
+  firstAudioP90Ms: 'timeToFirstAudioP90Ms',
+} as const satisfies Partial<Record<keyof AlarmThresholds, keyof AlarmThresholds>>;
+
+/** Thresholds with every default in place. */
+export type ResolvedThresholds = Required<Omit<AlarmThresholds, keyof typeof RENAMED_THRESHOLDS>>;
+
+export const DEFAULT_THRESHOLDS: ResolvedThresholds = {
+  slotUtilizationPercent: 90,
+  callsRejected: 5,
+  timeToFirstAudioP90Ms: 2500,
+  streamErrors: 5,
+  throttles: 1,
+  streamQuotaPercent: 80,
+  protectionFailures: 1,
+  taskCrashes: 3,
+};
+
+/** An alarm in words. */
+export interface Runbook {
+  /** When it goes off, without a period. `streamQuota`: streams of all Regions; left out in the documentation. */
+  readonly condition: (thresholds: ResolvedThresholds, streamQuota?: number) => string;
+  /** What to do first; the rest of the sentence after the condition and a colon. */
+  readonly firstAction: string;
+}
+
+const times = (count: number, one: string, many: string) =>
+  count === 1 ? `Any ${one}` : `${count} ${many}`;
+
+/** By the construct ID of the alarm, in the order of urgency. */
+export const RUNBOOKS = {
+  NoTaskRunning: {
+    condition: () => 'No task has run for 3 minutes, so no call is answered',
+    firstAction:
+      'read the service events in the ECS console and the task crash log; after a deployment, a missing secret or image is the usual reason.',
+  },
+  NoTaskRegistered: {
+    condition: () =>
+      'Tasks run, but none has been registered with LiveKit for 3 minutes, so no new call is answered',
+    firstAction:
+      'check that the LiveKit server is up and that the secret has its address and keys; after changing the secret, start new tasks.',
+  },
+  CrashLoop: {
+    condition: ({ taskCrashes }) =>
+      `${times(taskCrashes, 'task', 'tasks')} stopped unexpectedly within 15 minutes`,
+    firstAction:
+      'read stoppedReason and exitCode in the task crash log; after a deployment, roll back to the last good commit.',
+  },
+  MetricsMissing: {
+    condition: () =>
+      'Tasks have published no metrics for 5 minutes, so scaling does not see the load',
+    firstAction:
+      'if tasks run, check whether their log still receives lines (permissions on the log group, log driver), then restart them.',
+  },
+  CallsRejected: {
+    condition: ({ callsRejected }) =>
+      `${times(callsRejected, 'call', 'calls')} rejected within 5 minutes`,
+    firstAction:
+      'see "Calls rejected by reason" on the dashboard; "full" needs more MinTasks or a lower TargetSlotUtilization, "protection" is an ECS problem, "draining" is normal during a deployment.',
+  },
+  SlotUtilizationHigh: {
+    condition: ({ slotUtilizationPercent }) =>
+      `Slot utilization has been at ${slotUtilizationPercent} percent or more for 5 minutes, and no new task has helped`,
+    firstAction:
+      'if the service runs its maximum of tasks, raise it (cdk deploy --parameters MaxTasks=..., or maxTasks of the schedule) within the stream quota; otherwise read the service events in the ECS console.',
+  },
+  StreamQuotaUtilizationHigh: {
+    condition: ({ streamQuotaPercent }, streamQuota) =>
+      `Calls have used ${streamQuotaPercent} percent or more of the ${streamQuota ?? ''} Bedrock streams of all Regions for 2 minutes`,
+    firstAction: 'add a Region to bedrockRegions and deploy, before calls fail.',
+  },
+  Throttles: {
+    condition: ({ throttles }) =>
+      `${times(throttles, 'stream', 'streams')} throttled by Bedrock within 5 minutes, because the quota of a Region is used up`,
+    firstAction: 'add a Region to bedrockRegions, or ask AWS for a higher quota.',
+  },
+  StreamErrors: {
+    condition: ({ streamErrors }) =>
+      `${times(streamErrors, 'Bedrock stream', 'Bedrock streams')} failed within 5 minutes`,
+    firstAction:
+      'run the saved query "errors by kind"; access errors mean model access or IAM, validation errors mean a prompt, tool or voice in assistant.ts.',
+  },
+  JobCrashes: {
+    condition: () => 'A call ended because its process died',
+    firstAction:
+      'search the log for "job" errors of that minute; if it ran out of memory, use fewer calls per task or more memory.',
+  },
+  ReplyLatencyHigh: {
+    condition: ({ timeToFirstAudioP90Ms }) =>
+      `For 15 minutes one reply in ten has taken longer than ${timeToFirstAudioP90Ms} ms to its first audio`,
+    firstAction:
+      'compare CPU on the dashboard (near 100 percent: fewer calls per task) with the saved query "slowest replies" (one Region only: put another first).',
+  },
+  ProtectionFailures: {
+    condition: () => 'ECS has not granted task protection for 10 minutes, so tasks reject calls',
+    firstAction:
+      'during a deployment, wait a few minutes; otherwise check the role for ecs:UpdateTaskProtection and the AWS Health Dashboard.',
+  },
+} as const satisfies Record<string, Runbook>;
+
+export type AlarmName = keyof typeof RUNBOOKS;
+
+/** Where the documentation describes an alarm, from the root of the repository. */
+export const runbookPath = (alarm: AlarmName): string =>
+  `docs/operations/runbooks.md#${alarm.toLowerCase()}`;

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { RANGES } from '../limits.js';
+import { maxCalls } from '../service/task-size.js';
+import type { CHANGES, Settings } from './settings.js';
+
+/** A CloudFormation parameter of the stack. The setting of the same name is its default. */
+export interface Parameter {
+  /** Its name in CloudFormation. */
+  readonly id: string;
+  readonly setting: 'minTasks' | 'maxTasks' | 'callsPerTask' | 'targetSlotUtilization';
+  /** After a number, in the documentation. */
+  readonly unit: string;
+  /** What it is for; shown in the console and in the documentation. */
+  readonly description: (settings: Settings) => string;
+  readonly min: number;
+  readonly max: (settings: Settings) => number;
+  /** Where the maximum comes from, if not from a fixed limit. */
+  readonly maxNote?: string;
+  /** What a change does to a running service. */
+  readonly change: keyof typeof CHANGES;
+}
+
+const parameter = (
+  setting: Parameter['setting'],
+  rest: Pick<Parameter, 'description' | 'change'> & Partial<Parameter>,
+): Parameter => ({
+  id: setting.charAt(0).toUpperCase() + setting.slice(1),
+  setting,
+  unit: '',
+  min: RANGES[setting][0],
+  max: () => RANGES[setting][1],
+  ...rest,
+});
+
+/** The parameters, which operators can change without a checkout of the source. */
+export const PARAMETERS = {
+  minTasks: parameter('minTasks', {
+    description: () =>
+      'Minimum number of tasks; they cost money when idle and take the first callers of a burst. Not above MaxTasks.',
+    change: 'inPlace',
+  }),
+  maxTasks: parameter('maxTasks', {
+    description: () =>
+      'Maximum number of tasks; limits what a flood of calls can cost. MaxTasks x CallsPerTask should not exceed the Bedrock stream quota of all Regions.',
+    change: 'inPlace',
+  }),
+  callsPerTask: parameter('callsPerTask', {
+    description: ({ memory }) =>
+      `Call slots per task. At most ${maxCalls(memory)} fit into ${memory} MiB.`,
+    max: ({ memory }) => Math.min(RANGES.callsPerTask[1], maxCalls(memory)),
+    maxNote: 'what the memory holds',
+    change: 'replacesTasks',
+  }),
+  targetSlotUtilization: parameter('targetSlotUtilization', {
+    description: () =>
+      'Percentage of call slots in use that scaling aims for. A lower value leaves more free slots for bursts and costs more.',
+    unit: ' percent',
+    change: 'inPlace',
+  }),
+} as const satisfies Record<Parameter['setting'], Parameter>;
