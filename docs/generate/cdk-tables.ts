@@ -10,7 +10,7 @@ import {
   settingDetails,
 } from '../../lib/settings/settings.js';
 import type { Tables } from './fill.js';
-import { capitalized, cell, code, table } from './markdown.js';
+import { cell, code, table } from './markdown.js';
 
 const DEFAULTS = readSettings({});
 
@@ -34,7 +34,7 @@ function settings(): string {
         name === 'voice'
           ? 'a [voice](../compatibility.md#models-voices-and-regions)'
           : allowedValues(name);
-      return [code(name), capitalized(allowed), shownDefault(name), cell(meaning), CHANGES[change]];
+      return [code(name), allowed, shownDefault(name), cell(meaning), CHANGES[change]];
     }),
   );
 }

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Command } from 'commander';
+import { createProgram as call } from '../../local/call.js';
+import { createProgram as fleet } from '../../local/fleet.js';
+import { createProgram as playground } from '../../local/playground.js';
+import { createProgram as start } from '../../local/start.js';
+import { createProgram as emulator } from '../../packages/nova-sonic-emulator/src/program.js';
 import type { Tables } from './fill.js';
 import { capitalized, code, table } from './markdown.js';
 
 /** The arguments and options of a program, as its --help describes them. */
-export const flags = (createProgram: () => Command) => () => {
+const flags = (createProgram: () => Command) => () => {
   const program = createProgram();
   const rows = [
     ...program.registeredArguments.map((argument) => ({
@@ -33,4 +38,10 @@ export const flags = (createProgram: () => Command) => () => {
   );
 };
 
-export const FLAG_TABLES: Tables = {};
+export const FLAG_TABLES: Tables = {
+  'start-flags': flags(start),
+  'call-flags': flags(call),
+  'playground-flags': flags(playground),
+  'fleet-flags': flags(fleet),
+  'emulator-flags': flags(emulator),
+};

@@ -2,7 +2,7 @@
 
 import { ENVIRONMENT_VARIABLES } from '../../agent/src/environment.js';
 import type { Tables } from './fill.js';
-import { capitalized, cell, code, table } from './markdown.js';
+import { cell, code, table } from './markdown.js';
 
 const SET_BY = {
   stack: 'the stack',
@@ -15,7 +15,7 @@ function environmentVariables(): string {
     ['variable', 'value', 'default', 'meaning', 'set by'],
     ENVIRONMENT_VARIABLES.map((variable) => [
       code(variable.name),
-      capitalized(variable.allowed),
+      variable.allowed,
       code(variable.default ?? ''),
       cell(variable.description) +
         (variable.formerName ? `. Deprecated name: ${code(variable.formerName)}` : ''),

@@ -24,7 +24,7 @@ import { ERRORS } from './logs-insights-queries.js';
 export interface AgentDashboardProps {
   /** The service whose tasks, CPU and memory are shown. */
   readonly service: FargateService;
-  /** What its tasks publish. */
+  /** The metrics that its tasks publish. */
   readonly metrics: AgentMetrics;
   /** The log whose last errors are shown. */
   readonly logGroup: ILogGroup;
@@ -41,7 +41,7 @@ const HEIGHT = 6;
 const MINUTE = Duration.minutes(1);
 const HOUR = Duration.hours(1);
 
-/** Answers, top down: are calls answered, how fast, how many, what fails, what does it cost. */
+/** Answers from top to bottom: are calls answered, how fast, how many, what fails, what does it cost. */
 export class AgentDashboard extends Construct {
   public readonly dashboard: Dashboard;
 
@@ -64,7 +64,7 @@ export class AgentDashboard extends Construct {
     });
   }
 
-  /** Where it is seen in the console. */
+  /** Address of the dashboard in the console. */
   public get url(): string {
     const stack = Stack.of(this);
     return `https://${stack.region}.console.aws.amazon.com/cloudwatch/home?region=${stack.region}#dashboards/dashboard/${this.dashboard.dashboardName}`;
@@ -88,12 +88,12 @@ function answered(props: AgentDashboardProps): IWidget[] {
           label: 'Running tasks',
           period: MINUTE,
         }),
-        metrics.slotUtilization({ label: 'Slots in use (%)' }),
+        metrics.slotUtilization({ label: 'Slot utilization (%)' }),
       ],
     }),
-    graph('Calls accepted and refused', 9, [
+    graph('Calls accepted and rejected', 9, [
       metrics.callsAccepted({ label: 'accepted' }),
-      metrics.callsRejected({ label: 'refused (offered elsewhere)' }),
+      metrics.callsRejected({ label: 'rejected (offered elsewhere)' }),
     ]),
   ];
 }
@@ -101,17 +101,17 @@ function answered(props: AgentDashboardProps): IWidget[] {
 function speed(metrics: AgentMetrics): IWidget[] {
   return [
     graph(
-      'First sound of a reply (ms)',
+      'Time to first audio of a reply (ms)',
       12,
       percentiles((p) => metrics.timeToFirstAudio(p, { label: p })),
     ),
     graph(
-      'Silence after an interruption (ms)',
+      'Interruption latency (ms)',
       6,
       percentiles((p) => metrics.interruptionLatency(p, { label: p })),
     ),
     graph(
-      'Tools (ms)',
+      'Tool duration (ms)',
       6,
       percentiles((p) => metrics.toolDuration(p, { label: p })),
     ),
@@ -124,8 +124,8 @@ function volume(props: AgentDashboardProps): IWidget[] {
     graph('Live calls', 8, [liveCalls(props, 'calls')], {
       leftAnnotations: [{ value: streamQuota, label: 'Bedrock stream quota' }],
     }),
-    graph('Slots in use (%)', 8, [
-      metrics.slotUtilization({ label: 'mean of the tasks' }),
+    graph('Slot utilization (%)', 8, [
+      metrics.slotUtilization({ label: 'average of all tasks' }),
       metrics.slotUtilization({ label: 'fullest task', statistic: Stats.MAXIMUM }),
     ]),
     graph('Tasks, CPU and memory', 8, [runningTasks(service, { label: 'running tasks' })], {
@@ -142,16 +142,16 @@ function failures({ metrics, logGroup, regions }: AgentDashboardProps): IWidget[
   return [
     graph('Streams', 8, [
       metrics.streamErrors({ label: 'errors' }),
-      metrics.failovers({ label: 'fail-overs to another Region' }),
+      metrics.failovers({ label: 'failovers to another Region' }),
       metrics.streamRenewals({ label: 'renewals (normal)' }),
       ...regions.map((region) =>
         metrics.throttles({ label: `throttles ${region}`, dimensionsMap: { region } }),
       ),
     ]),
-    graph('Calls refused by reason', 8, [byDimension(metrics, 'CallsRejected', 'reason')]),
+    graph('Calls rejected by reason', 8, [byDimension(metrics, 'CallsRejected', 'reason')]),
     graph('Tasks and tools', 8, [
-      metrics.jobCrashes({ label: 'calls crashed' }),
-      metrics.protectionFailures({ label: 'protection refused' }),
+      metrics.jobCrashes({ label: 'job crashes' }),
+      metrics.protectionFailures({ label: 'protection not granted' }),
       metrics.toolErrors({ label: 'tools failed' }),
     ]),
     new LogQueryWidget({
@@ -174,17 +174,17 @@ function cost(metrics: AgentMetrics): IWidget[] {
   const usd = (label?: string) =>
     metrics.estimatedCostUsd({ period: HOUR, ...(label && { label }) });
   return [
-    graph('Bedrock (USD an hour)', 8, [usd('USD')]),
-    graph('Bedrock (USD a call-minute)', 8, [
+    graph('Bedrock (USD per hour)', 8, [usd('USD')]),
+    graph('Bedrock (USD per call minute)', 8, [
       new MathExpression({
         expression: '60 * usd / seconds',
         usingMetrics: { usd: usd(), seconds: metrics.callDuration({ period: HOUR }) },
-        label: 'USD a call-minute',
+        label: 'USD per call minute',
         period: HOUR,
       }),
     ]),
     graph(
-      'Tokens an hour',
+      'Tokens per hour',
       8,
       kinds.map((kind) => metrics.tokens(kind, { label: kind, period: HOUR })),
     ),
@@ -201,7 +201,7 @@ function liveCalls({ metrics, service }: AgentDashboardProps, label: string): IM
   });
 }
 
-/** All values of a dimension that a metric has, whatever they turn out to be. */
+/** A metric by the values of a dimension, which are not known in advance. */
 function byDimension(metrics: AgentMetrics, metric: string, dimension: string): IMetric {
   return new MathExpression({
     expression: `SEARCH('{${metrics.namespace},service,${dimension}} MetricName="${metric}" service="${metrics.serviceName}"', 'Sum', 60)`,

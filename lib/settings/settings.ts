@@ -35,7 +35,7 @@ export const CHANGES = {
   inPlace: 'In place; tasks keep running',
   replacesTasks: 'Replaces tasks; live calls finish on the old ones',
   replacesService: 'Replaces the service; **ends live calls**',
-  firstDeploy: 'Default of the parameter, for the first deploy only',
+  firstDeploy: 'First deployment only; later, use `--parameters`',
   synthOnly: 'Nothing; checked at synth only',
   newStack: 'Creates a second stack',
 } as const;

@@ -48,24 +48,24 @@ describe('the dashboard', () => {
       '## Are calls answered?',
       ['Alarms', 'alarm', 9, 6],
       ['Now', 'metric', 6, 6],
-      ['Calls accepted and refused', 'metric', 9, 6],
+      ['Calls accepted and rejected', 'metric', 9, 6],
       '## How fast?',
-      ['First sound of a reply (ms)', 'metric', 12, 6],
-      ['Silence after an interruption (ms)', 'metric', 6, 6],
-      ['Tools (ms)', 'metric', 6, 6],
+      ['Time to first audio of a reply (ms)', 'metric', 12, 6],
+      ['Interruption latency (ms)', 'metric', 6, 6],
+      ['Tool duration (ms)', 'metric', 6, 6],
       '## How many?',
       ['Live calls', 'metric', 8, 6],
-      ['Slots in use (%)', 'metric', 8, 6],
+      ['Slot utilization (%)', 'metric', 8, 6],
       ['Tasks, CPU and memory', 'metric', 8, 6],
       '## What fails?',
       ['Streams', 'metric', 8, 6],
-      ['Calls refused by reason', 'metric', 8, 6],
+      ['Calls rejected by reason', 'metric', 8, 6],
       ['Tasks and tools', 'metric', 8, 6],
       ['Last errors', 'log', 24, 6],
       '## What does it cost?',
-      ['Bedrock (USD an hour)', 'metric', 8, 6],
-      ['Bedrock (USD a call-minute)', 'metric', 8, 6],
-      ['Tokens an hour', 'metric', 8, 6],
+      ['Bedrock (USD per hour)', 'metric', 8, 6],
+      ['Bedrock (USD per call minute)', 'metric', 8, 6],
+      ['Tokens per hour', 'metric', 8, 6],
     ]);
   });
 
@@ -90,24 +90,24 @@ describe('the dashboard', () => {
       [
         'calls * tasks/60 Live calls',
         'running/60 Running tasks',
-        `SlotUtilization${OURS} Average/60 Slots in use (%)`,
+        `SlotUtilization${OURS} Average/60 Slot utilization (%)`,
       ],
     ],
     [
-      'Calls accepted and refused',
+      'Calls accepted and rejected',
       [
         `CallsAccepted${OURS} Sum/60 accepted`,
-        `CallsRejected${OURS} Sum/60 refused (offered elsewhere)`,
+        `CallsRejected${OURS} Sum/60 rejected (offered elsewhere)`,
       ],
     ],
-    ['First sound of a reply (ms)', percentiles('TimeToFirstAudio')],
-    ['Silence after an interruption (ms)', percentiles('InterruptionLatency')],
-    ['Tools (ms)', percentiles('ToolDuration')],
+    ['Time to first audio of a reply (ms)', percentiles('TimeToFirstAudio')],
+    ['Interruption latency (ms)', percentiles('InterruptionLatency')],
+    ['Tool duration (ms)', percentiles('ToolDuration')],
     ['Live calls', ['calls * tasks/60 calls']],
     [
-      'Slots in use (%)',
+      'Slot utilization (%)',
       [
-        `SlotUtilization${OURS} Average/60 mean of the tasks`,
+        `SlotUtilization${OURS} Average/60 average of all tasks`,
         `SlotUtilization${OURS} Maximum/60 fullest task`,
       ],
     ],
@@ -123,13 +123,13 @@ describe('the dashboard', () => {
       'Streams',
       [
         `StreamErrors${OURS} Sum/60 errors`,
-        `Failovers${OURS} Sum/60 fail-overs to another Region`,
+        `Failovers${OURS} Sum/60 failovers to another Region`,
         `StreamRenewals${OURS} Sum/60 renewals (normal)`,
         'Throttles[region,us-east-1,service,voice-agent] Sum/60 throttles us-east-1',
       ],
     ],
     [
-      'Calls refused by reason',
+      'Calls rejected by reason',
       [
         `SEARCH('{NovaSonicAgent,service,reason} MetricName="CallsRejected" service="voice-agent"', 'Sum', 60)/60`,
       ],
@@ -137,15 +137,15 @@ describe('the dashboard', () => {
     [
       'Tasks and tools',
       [
-        `JobCrashes${OURS} Sum/60 calls crashed`,
-        `ProtectionFailures${OURS} Sum/60 protection refused`,
+        `JobCrashes${OURS} Sum/60 job crashes`,
+        `ProtectionFailures${OURS} Sum/60 protection not granted`,
         `ToolErrors${OURS} Sum/60 tools failed`,
       ],
     ],
-    ['Bedrock (USD an hour)', [`EstimatedCostUsd${OURS} Sum/3600 USD`]],
-    ['Bedrock (USD a call-minute)', ['60 * usd / seconds/3600 USD a call-minute']],
+    ['Bedrock (USD per hour)', [`EstimatedCostUsd${OURS} Sum/3600 USD`]],
+    ['Bedrock (USD per call minute)', ['60 * usd / seconds/3600 USD per call minute']],
     [
-      'Tokens an hour',
+      'Tokens per hour',
       ['InputSpeech', 'OutputSpeech', 'InputText', 'OutputText'].map(
         (kind) => `${kind}Tokens${OURS} Sum/3600 ${kind}`,
       ),
@@ -158,7 +158,7 @@ describe('the dashboard', () => {
     ['Now', { calls: ['ActiveCalls', 60], tasks: ['CPUUtilization', 60, 'SampleCount'] }],
     ['Live calls', { calls: ['ActiveCalls', 60], tasks: ['CPUUtilization', 60, 'SampleCount'] }],
     [
-      'Bedrock (USD a call-minute)',
+      'Bedrock (USD per call minute)',
       { usd: ['EstimatedCostUsd', 3600, 'Sum'], seconds: ['CallDuration', 3600, 'Sum'] },
     ],
   ])('reckons "%s" from the right metrics', (title, expected) => {
