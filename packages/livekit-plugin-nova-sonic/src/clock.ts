@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Time as the plugin sees it; tests and the soak run it by hand or faster. */
+/** The plugin's source of time; tests and the soak advance it by hand or run it faster. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;

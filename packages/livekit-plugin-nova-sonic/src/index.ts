@@ -8,12 +8,15 @@ export type {
   RealtimeModelOptions,
   ResolvedOptions,
   RetryOptions,
+  TimeoutOptions,
   TurnDetection,
 } from './options.js';
 export type { ClientEvent } from './protocol/client-events.js';
 export {
   classifyError,
+  type ErrorKindDetails,
   isNovaSonicError,
+  NOVA_SONIC_ERROR_KINDS,
   NovaSonicError,
   type NovaSonicErrorKind,
 } from './protocol/errors.js';

@@ -20,41 +20,51 @@ import {
   voicesOf,
 } from './protocol/models.js';
 
-/** How sure the model must be that the caller has finished: HIGH answers after about 1.5 s of pause, LOW after 2 s. */
+/** How soon the model takes a pause for the end of a turn: HIGH after about 1.5 s, LOW after 2 s. */
 export type TurnDetection = 'HIGH' | 'MEDIUM' | 'LOW';
 
-/** `mixed`: speech and text in; `audio`: only speech, as the first Nova Sonic (`generateReply` is refused). */
+/** `mixed`: speech and text in; `audio`: speech only, as the first Nova Sonic (`generateReply` rejects). */
 export type Modalities = 'audio' | 'mixed';
 
-/** What the AWS SDK takes as credentials: an identity, or a function that provides one. */
+/** AWS credentials: an identity, or a function that provides one. */
 export type Credentials = NonNullable<BedrockRuntimeClientConfig['credentials']>;
 
 /** Limits for the history that opens a stream, in bytes of UTF-8. */
 export interface HistoryLimits {
-  /** All messages together; the newest are kept. */
+  /** All messages together; the newest are kept. @default 40000 */
   readonly maxBytes: number;
-  /** One textInput; longer messages are split into several. */
+  /** One textInput; longer messages are split into several. @default 1000 */
   readonly maxTextBytes: number;
 }
 
 /** How often and how fast a call reconnects. */
 export interface RetryOptions {
-  /** Failures in a row after which the call is given up. Default 8. */
+  /** Failures in a row after which the call is given up. @default 8 */
   readonly maxAttempts: number;
-  /** Time without a stream after which the call is given up, in ms. Default 30,000. */
+  /** Time without a stream after which the call is given up, in ms. @default 30000 */
   readonly maxOutageMs: number;
-  /** Failures in the whole session after which the call is given up. Default 40. */
+  /** Failures in the whole session after which the call is given up. @default 40 */
   readonly budget: number;
-  /** First wait, in ms; doubled with each failure. Default 500. */
+  /** First wait, in ms; doubled with each failure. @default 500 */
   readonly baseDelayMs: number;
-  /** Longest wait, in ms. Default 8,000. */
+  /** Longest wait, in ms. @default 8000 */
   readonly maxDelayMs: number;
   /**
    * Returns until when a Region should be skipped (ms since the epoch) because of failures in other calls; undefined or
    * a time in the past does not skip it. Called whenever a Region is chosen. When all Regions are cooling down, the one
-   * that is ready first is tried without waiting. Default: no Region is skipped.
+   * that is ready first is tried without waiting. @default no Region is skipped
    */
   readonly cooldownUntil?: (region: string) => number | undefined;
+}
+
+/** How long the service may be silent, in ms. */
+export interface TimeoutOptions {
+  /** Longest time until the first event of a stream. @default 10000 */
+  readonly firstEvent: number;
+  /** Longest time without any event while an answer is pending. @default 10000 */
+  readonly progress: number;
+  /** Longest time for an orderly close. @default 1000 */
+  readonly close: number;
 }
 
 /** Options under earlier names; accepted with one warning each. */
@@ -67,6 +77,12 @@ export interface DeprecatedOptions {
   contextEdits?: 'next-stream' | 'renew';
 }
 
+/** Options of `retry` under earlier names; accepted with one warning each. */
+export interface DeprecatedRetryOptions {
+  /** @deprecated Use `cooldownUntil`. */
+  readonly restsUntil: RetryOptions['cooldownUntil'];
+}
+
 /** The options of `RealtimeModel`. All are optional. */
 export interface RealtimeModelOptions extends DeprecatedOptions {
   /** Model id, inference profile or ARN. @default 'amazon.nova-2-sonic-v1:0' */
@@ -74,7 +90,7 @@ export interface RealtimeModelOptions extends DeprecatedOptions {
   /** Voice, in lower case, one of the model's. @default 'tiffany' */
   voice?: string;
   /**
-   * AWS Region, or a list in order of preference: when a Region throttles, denies or does not answer at the connect,
+   * AWS Region, or a list in order of preference: when a Region throttles, denies access or does not answer,
    * the next one is tried at once. @default AWS_REGION, AWS_DEFAULT_REGION, else 'us-east-1'
    */
   region?: string | readonly string[];
@@ -85,53 +101,43 @@ export interface RealtimeModelOptions extends DeprecatedOptions {
    * @default the SDK's: AWS_ENDPOINT_URL_BEDROCK_RUNTIME, the profile, else the Region's
    */
   endpoint?: string | ((region: string) => string);
-  /** A client of your own, for all Regions or for each; it is never destroyed by us. */
+  /** Your own client, for all Regions or for each; the plugin never destroys it. @default one per stream */
   client?: BedrockRuntimeClient | ((region: string) => BedrockRuntimeClient);
-  /** @default 'MEDIUM' */
+  /** How soon the model takes a pause for the end of a turn. @default 'MEDIUM' */
   turnDetection?: TurnDetection;
-  /** 0 to 1. @default 0.7, and 1 when there are tools (as AWS recommends for tool use) */
+  /** Sampling temperature, 0 to 1. @default 0.7, and 1 when there are tools (as AWS recommends for tool use) */
   temperature?: number;
-  /** 0 to 1. @default 0.9, and 1 when there are tools */
+  /** Nucleus sampling, 0 to 1. @default 0.9, and 1 when there are tools */
   topP?: number;
-  /** 1 to 10,000 tokens in a reply. @default 1024 */
+  /** Longest reply in tokens, 1 to 10,000. @default 1024 */
   maxTokens?: number;
-  /** `'none'` leaves the tools out. @default the service's own, `auto` */
+  /** How the model chooses tools; `'none'` leaves them out. @default the service's own, `auto` */
   toolChoice?: llm.ToolChoice;
-  /** @default 'mixed', and 'audio' for the first Nova Sonic */
+  /** What the model takes: speech and text, or speech only. @default 'mixed', and 'audio' for the first Nova Sonic */
   modalities?: Modalities;
   /** Rate at which audio is sent, in Hz. Give the room the same rate and no resampler is needed. @default 16000 */
   inputSampleRate?: 8_000 | 16_000 | 24_000;
   /** Rate of the model's speech, in Hz. @default 24000 */
   outputSampleRate?: 8_000 | 16_000 | 24_000;
-  /** Length of one piece of audio that is sent, in ms, 10 to 200. Longer costs less CPU and answers later. @default 20 */
+  /** Length of one chunk of audio that is sent, in ms, 10 to 200. Longer chunks cost less CPU and delay the answer. @default 20 */
   inputChunkMs?: number;
-  /** How long `generateReply` waits for the reply to begin, in ms. @default 10000 */
+  /** Longest time until a reply of `generateReply` begins, in ms. @default 10000 */
   generateReplyTimeout?: number;
-  /** Limits of the history that opens a stream. @default 40,000 bytes in all, 1,000 bytes a textInput */
+  /** Limits of the history that opens a stream. @default see `HistoryLimits` */
   history?: Partial<HistoryLimits>;
-  /** How often and how fast a call reconnects. */
-  retry?: Partial<RetryOptions> & {
-    /** @deprecated Use `cooldownUntil`. */
-    restsUntil?: RetryOptions['cooldownUntil'];
-  };
+  /** How often and how fast a call reconnects. @default see `RetryOptions` */
+  retry?: Partial<RetryOptions & DeprecatedRetryOptions>;
   /** Age of a stream, in ms, at which it is replaced at the next quiet moment; 100 to 470000. @default 360000 */
   renewAfterMs?: number;
   /** How much of the caller's audio is kept for a stream that has to be replaced, in ms; 1000 to 120000. @default 30000 */
   audioBufferMs?: number;
   /** When `updateChatCtx` edits the past: `next-stream` waits for the next stream, `renew` opens one at the next quiet moment. @default 'next-stream' */
   chatCtxUpdates?: 'next-stream' | 'renew';
-  /** Watchdogs, in ms. */
-  timeouts?: {
-    /** The service's first event. @default 10000 */
-    firstEvent?: number;
-    /** An answer that is owed, without any event. @default 10000 */
-    progress?: number;
-    /** An orderly close. @default 1000 */
-    close?: number;
-  };
-  /** Logs every event of the service at debug level, without audio. Anything said is under `lk.pii.*`. @default false */
+  /** How long the service may be silent. @default see `TimeoutOptions` */
+  timeouts?: Partial<TimeoutOptions>;
+  /** Logs every event of the service at debug level, without audio. Speech and text are under `lk.pii.*`. @default false */
   logEvents?: boolean;
-  /** Skips the checks of model, voice and Region, for what this version does not know yet. @default false */
+  /** Skips the checks of model, voice and Region, for those that this version does not know. @default false */
   force?: boolean;
   /** Another clock, for tests. @default the machine's */
   clock?: Clock;
@@ -160,11 +166,7 @@ export interface ResolvedOptions {
   readonly renewAfterMs: number;
   readonly audioBufferMs: number;
   readonly chatCtxUpdates: 'next-stream' | 'renew';
-  readonly timeouts: {
-    readonly firstEvent: number;
-    readonly progress: number;
-    readonly close: number;
-  };
+  readonly timeouts: TimeoutOptions;
   readonly logEvents: boolean;
   readonly clock: Clock;
 }

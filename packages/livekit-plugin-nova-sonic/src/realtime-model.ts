@@ -11,7 +11,7 @@ import { RealtimeSession } from './session/realtime-session.js';
  * const session = new voice.AgentSession({ llm: new RealtimeModel({ voice: 'amy', region: ['us-east-1', 'us-west-2'] }) });
  * ```
  *
- * @throws Error of one sentence when an option has a value that it cannot have
+ * @throws Error of one sentence that names the invalid option, its value and what is allowed
  */
 export class RealtimeModel extends llm.RealtimeModel {
   /** The options with every default in place. */
@@ -68,7 +68,7 @@ export class RealtimeModel extends llm.RealtimeModel {
     return this.options.modalities;
   }
 
-  /** A session of its own for one agent; it connects once instructions, history and tools are known. */
+  /** Creates the session of one agent; it connects once instructions, history and tools are known. */
   override session(): RealtimeSession {
     const session = new RealtimeSession(this, this.options, () => this.#sessions.delete(session));
     this.#sessions.add(session);

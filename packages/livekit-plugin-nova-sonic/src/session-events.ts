@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What a session tells beyond LiveKit's own events. */
+/** The events that a session emits beyond LiveKit's. */
 import type { llm, metrics } from '@livekit/agents';
 import type { NovaSonicErrorKind } from './protocol/errors.js';
 
-/** Something happened to a stream of the call; for metrics and logs. */
+/** A change in the life of one of the call's streams; for metrics and logs. */
 export interface StreamLifecycle {
   /**
-   * `opening` before the connect, `opened` at the service's first event, `renewed` when a call moved to a fresh
+   * `opening` before connecting, `opened` at the service's first event, `renewed` when the call moved to a new
    * stream as planned, `failed_over` when it moved after a failure, `throttled` and `failed` with the reason,
-   * `closed` when we ended it.
+   * `closed` when the plugin ended it.
    */
   readonly type:
     | 'opening'
@@ -26,7 +26,7 @@ export interface StreamLifecycle {
   readonly reason?: string;
   /** What failed (`throttled`, `failed`). */
   readonly kind?: NovaSonicErrorKind;
-  /** The failure in words. */
+  /** The message of the failure. */
   readonly error?: string;
   /** From the connect to the service's first event, in ms (`opened`). */
   readonly openMs?: number;
@@ -34,12 +34,12 @@ export interface StreamLifecycle {
   readonly livedMs?: number;
 }
 
-/** One reply in time. All times in milliseconds since the epoch. Sent when the reply has been generated. */
+/** The timing of one reply; times in milliseconds since the epoch. Emitted when the reply has been generated. */
 export interface TurnTiming {
   readonly responseId: string;
   /** When the last sample of the user's speech was given to `pushAudio`; from the service's own offset. */
   readonly userSpeechEndedAt?: number;
-  /** When the piece of audio with that sample was handed to the SDK. */
+  /** When the chunk of audio with that sample was handed to the SDK. */
   readonly userSpeechSentAt?: number;
   /** When the first sound of the reply arrived from Bedrock. */
   readonly firstAudioReceivedAt?: number;
@@ -47,7 +47,7 @@ export interface TurnTiming {
   readonly firstAudioAt?: number;
   /**
    * It was cut while it was being generated: the caller spoke over it, or the application stopped it. A reply is
-   * generated long before it is played: who speaks over the rest of its playback is told by `barge_in`.
+   * generated long before it is played: speech over the rest of its playback is reported by `barge_in`.
    */
   readonly interrupted: boolean;
   /** How long tools took between the question and this reply, in ms. */
@@ -56,20 +56,20 @@ export interface TurnTiming {
   readonly audioMs: number;
 }
 
-/** By which sign the service said that the caller spoke over the agent. */
+/** The signal by which the service reported that the caller spoke over the agent. */
 export type BargeInSign = 'user_speech_start' | 'interrupted_text' | 'stop_reason' | 'user_text';
 
 /** The caller spoke over a reply that was being spoken. */
 export interface BargeIn {
   /** Milliseconds since the epoch. */
   readonly at: number;
-  /** The sign by which the service said so first. */
+  /** The first signal of the service. */
   readonly sign: BargeInSign;
-  /** The reply that was spoken over: generated still, or only played (then its `turn_timing` has been told before). */
+  /** The reply that was spoken over: still being generated, or only played (then its `turn_timing` came before). */
   readonly responseId?: string;
 }
 
-/** The model asks for a tool. */
+/** The model calls a tool. */
 export interface ToolCallStarted {
   readonly callId: string;
   readonly name: string;
@@ -79,7 +79,7 @@ export interface ToolCallStarted {
   readonly at: number;
 }
 
-/** A tool has returned, thrown, or been given up; told once for each call, as soon as it is known. */
+/** A tool has returned, thrown, or been given up; emitted once for each call, as soon as the result is known. */
 export interface ToolCallEnded extends ToolCallStarted {
   readonly output: string;
   readonly isError: boolean;
@@ -87,7 +87,7 @@ export interface ToolCallEnded extends ToolCallStarted {
   readonly ms: number;
 }
 
-/** An event of the wire; audio content is replaced by its length in bytes. */
+/** An event of Bedrock's stream; audio content is replaced by its length in bytes. */
 export interface BedrockEvent {
   readonly streamId: string;
   /** Milliseconds since the epoch. */

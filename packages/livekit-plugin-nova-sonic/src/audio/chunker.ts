@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import { AudioFrame, AudioResampler } from '@livekit/rtc-node';
 
-/** A piece of the caller's audio, ready for the service. */
+/** A chunk of the caller's audio, ready for the service. */
 export interface AudioChunk {
   /** 16-bit little-endian mono samples. */
   readonly pcm: Uint8Array;
-  /** When its last sample reached us (ms since the epoch). */
+  /** When its last sample arrived (ms since the epoch). */
   readonly at: number;
   readonly ms: number;
 }
 
 /**
- * Cuts the caller's audio into pieces of one size: any rate and number of channels in, mono at the service's rate
+ * Splits the caller's audio into chunks of one size: any rate and number of channels in, mono at the service's rate
  * out. Channels are mixed before the rate is changed (a mono resampler fed interleaved samples would garble them).
  */
 export class AudioChunker {
@@ -28,7 +28,7 @@ export class AudioChunker {
     this.#buffer = new Int16Array(this.#samples);
   }
 
-  /** Pieces that a frame completes. */
+  /** The chunks that a frame completes. */
   push(frame: AudioFrame, at: number): AudioChunk[] {
     const mono = frame.channels > 1 ? mix(frame) : frame;
     if (mono.sampleRate === this.#rate) return this.#split(mono.data, at);
@@ -40,13 +40,13 @@ export class AudioChunker {
     return this.#resampler.push(mono).flatMap((part) => this.#split(part.data, at));
   }
 
-  /** What is left, filled up with silence; nothing when nothing is. */
+  /** The incomplete chunk, filled up with silence, if there is one. */
   flush(at: number): AudioChunk[] {
     if (this.#filled === 0) return [];
     return this.#split(new Int16Array(this.#samples - this.#filled), at);
   }
 
-  /** Forgets what is left. */
+  /** Discards the incomplete chunk. */
   clear(): void {
     this.#filled = 0;
   }

@@ -2,7 +2,7 @@
 
 import type { AudioChunk } from './chunker.js';
 
-/** The last seconds of the caller's audio, kept so that a new stream hears what an old one lost. Bounded. */
+/** The last seconds of the caller's audio, kept so that a new stream gets what an old one lost. Bounded. */
 export class RollingAudioBuffer {
   readonly #maxMs: number;
   #chunks: AudioChunk[] = [];
@@ -20,7 +20,7 @@ export class RollingAudioBuffer {
     }
   }
 
-  /** What arrived after a moment. */
+  /** The chunks that arrived after a time (ms since the epoch). */
   since(at: number): AudioChunk[] {
     const from = this.#chunks.findIndex((chunk) => chunk.at > at);
     return from < 0 ? [] : this.#chunks.slice(from);

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Maps the service's audio offsets on one stream to when those samples reached us and when they were sent. */
+/** Maps the service's audio offsets on one stream to when those samples arrived from the caller and when they were sent. */
 export class AudioTimeline {
   #marks: Mark[] = [];
   #totalMs = 0;
 
-  /** A piece (or silence of ours) was written to the stream. */
+  /** A chunk of audio, or generated silence, was written to the stream. */
   wrote(ms: number, at: number, sentAt: number): void {
     this.#totalMs += ms;
     this.#marks.push({ endMs: this.#totalMs, ms, at, sentAt });
     if (this.#marks.length > 6_000) this.#marks.splice(0, 3_000);
   }
 
-  /** When the sample at an offset reached us (ms since the epoch); audio arrives as fast as it is spoken. */
+  /** When the sample at an offset arrived from the caller (ms since the epoch); audio arrives as fast as it is spoken. */
   arrival(offsetMs: number): number | undefined {
     if (offsetMs < 0 || offsetMs > this.#totalMs + 1_000) return undefined;
     const mark = this.#find((m) => m.endMs < offsetMs);
     return mark && mark.at - Math.min(Math.max(0, mark.endMs - offsetMs), mark.ms);
   }
 
-  /** When the piece with what had arrived at a moment was sent (ms since the epoch). */
+  /** When the chunk with the sample that arrived at a time was sent (ms since the epoch). */
   sentAt(arrival: number): number | undefined {
     return this.#find((m) => m.at < arrival)?.sentAt;
   }

@@ -16,13 +16,13 @@ const HEALTHY_MS = 20_000;
 interface RegionState {
   failures: number;
   cooldownUntil: number;
-  /** The Region can not serve this account: never tried again in this call. */
-  refused?: NovaSonicError;
+  /** Set when the Region cannot serve this account: it is not tried again in this call. */
+  rejected?: NovaSonicError;
 }
 
 /**
  * Decides when and where the next stream is opened. Pure: time and chance are passed in. A throttled or failing
- * Region rests with exponential backoff and jitter while the next one in the list is tried at once.
+ * Region cools down with exponential backoff and jitter while the next one in the list is tried at once.
  */
 export class RetryPolicy {
   readonly #options: RetryOptions;
@@ -39,17 +39,17 @@ export class RetryPolicy {
     this.#regions = new Map(regions.map((r) => [r, { failures: 0, cooldownUntil: 0 }]));
   }
 
-  /** The first Region of the list that does not rest. Used for the first stream and for renewals. */
+  /** The first Region of the list that is not cooling down. Used for the first stream and for renewals. */
   pick(now: number): string {
     return this.#next(now).region;
   }
 
-  /** A connect is made. */
+  /** A connection is attempted. */
   connecting(now: number): void {
     this.#connects = [...this.#connects.filter((at) => now - at < CONNECT_WINDOW_MS), now];
   }
 
-  /** A stream answered its caller, or lived long: what failed before does not count any more. */
+  /** A stream answered its caller, or lived long: earlier failures do not count any more. */
   healthy(region: string): void {
     this.#inARow = 0;
     const state = this.#regions.get(region);
@@ -61,14 +61,14 @@ export class RetryPolicy {
     this.#outageSince = undefined;
   }
 
-  /** A renewal did not come about; the call still has its stream. Tells how long to wait (ms). */
+  /** A renewal failed; the call still has its stream. Returns how long to wait before the next attempt (ms). */
   renewalFailed(region: string, error: NovaSonicError, now: number): number {
     const state = this.#regions.get(region);
     if (!state) return this.#options.maxDelayMs;
     state.failures += 1;
     const wait = this.#delay(state.failures);
     state.cooldownUntil = now + wait;
-    if (!error.retryable && error.otherRegion && this.#regions.size > 1) state.refused = error;
+    if (!error.retryable && error.otherRegion && this.#regions.size > 1) state.rejected = error;
     return this.#next(now).at - now;
   }
 
@@ -81,11 +81,11 @@ export class RetryPolicy {
     const state = this.#regions.get(region);
     if (state) {
       state.failures += 1;
-      if (!error.retryable && error.otherRegion) state.refused = error;
+      if (!error.retryable && error.otherRegion) state.rejected = error;
     }
-    const open = [...this.#regions.values()].filter((s) => !s.refused);
+    const open = [...this.#regions.values()].filter((s) => !s.rejected);
     if (open.length === 0) return { type: 'give_up', why: 'no Region can serve the model' };
-    // What the service refused once in the middle of a call may have been an accident; twice it is not.
+    // What the service rejected once in the middle of a call may have been an accident; twice it is not.
     const secondChance = error.kind === 'invalid_request' && livedMs > 0 && this.#inARow === 1;
     if (!error.retryable && !error.otherRegion && !secondChance) {
       return { type: 'give_up', why: 'another attempt would fail in the same way' };
@@ -118,9 +118,9 @@ export class RetryPolicy {
   #next(now: number): { region: string; at: number } {
     let best: { region: string; at: number; rank: number } | undefined;
     for (const [region, state] of this.#regions) {
-      if (state.refused) continue;
+      if (state.rejected) continue;
       const at = Math.max(now, state.cooldownUntil);
-      // What other calls have found decides where to go, never how long to wait.
+      // Failures in other calls decide which Region is tried, never how long to wait.
       const rank = Math.max(at, this.#options.cooldownUntil?.(region) ?? 0);
       if (!best || rank < best.rank) best = { region, at, rank };
     }

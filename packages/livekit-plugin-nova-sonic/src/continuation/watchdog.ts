@@ -5,18 +5,18 @@ import { type NovaSonicError, noResponse } from '../protocol/errors.js';
 import type { StreamSession } from '../stream/stream-session.js';
 import type { Conversation } from '../turns/conversation.js';
 
-/** So much loud audio without any event means that nobody is listening at the other end. */
+/** Loud audio without any event for so long means that the service does not process it. */
 const UNDETECTED_SPEECH_MS = 5_000;
 /** Root mean square of samples above which audio may be speech (about -41 dBFS). */
 const LOUD = 300;
-/** Loud audio so recent may be the beginning of a turn. */
+/** Audio that was loud so recently may be the beginning of a turn. */
 const LOUD_MEMORY_MS = 1_500;
 /** A reply that stops in the middle must be noticed before the framework gives its audio up (10 s). */
 const REPLY_STALL_MS = 7_000;
 
 /**
- * Notices a service that says nothing although it should: nothing else would, since the SDK knows no such thing and
- * our own writes keep the connection busy. Pure; also our own ears, which hear the caller before the service tells.
+ * Detects a service that sends nothing although it should. Nothing else would: the SDK has no such timeout, and what we
+ * write keeps the connection busy. Also measures the caller's audio, before the service reports speech. Pure.
  */
 export class Watchdog {
   /** When the caller's audio last came. */
@@ -27,7 +27,7 @@ export class Watchdog {
   #loudMs = 0;
   #undetectedReported = false;
 
-  /** The caller's audio; `connected`: to somebody who should hear it. */
+  /** The caller's audio; `connected` when a stream gets it. */
   audio(chunk: AudioChunk, connected: boolean): void {
     this.lastAudioAt = chunk.at;
     if (rms(chunk.pcm) <= LOUD) return;
@@ -41,51 +41,51 @@ export class Watchdog {
     this.#lastEventAt = now;
   }
 
-  /** The service said something; `noticed`: that it hears or speaks. */
+  /** The service sent an event; `noticed` when the event shows that it hears or speaks. */
   event(now: number, noticed: boolean): void {
     this.#lastEventAt = now;
     this.#loudMs = 0;
     if (noticed) this.#undetectedReported = false;
   }
 
-  /** The caller was silent for long enough to have begun nothing. */
+  /** True when the caller was silent for long enough to have begun no turn. */
   callerSilent(now: number): boolean {
     return now - (this.lastLoudAt ?? 0) > LOUD_MEMORY_MS;
   }
 
-  /** What is wrong with a stream, if anything is. */
+  /** The stall of a stream, if it stalls. */
   detectStall(
-    link: StreamSession,
+    session: StreamSession,
     conversation: Conversation,
     now: number,
     progressMs: number,
   ): NovaSonicError | undefined {
-    const { region } = link.stream;
-    if (link.stream.stalled(now)) {
-      return noResponse('the service did not take what was sent', 5_000, region);
+    const { region } = session.stream;
+    if (session.stream.stalled(now)) {
+      return noResponse('the service did not read what was sent', 5_000, region);
     }
-    if (link.openedAt === undefined) return undefined;
-    const unheard = now - this.#lastEventAt;
-    const owed = conversation.pendingSince;
-    const silence = Math.min(unheard, now - (owed ?? now));
+    if (session.openedAt === undefined) return undefined;
+    const sinceEvent = now - this.#lastEventAt;
+    const pendingSince = conversation.pendingSince;
+    const silence = Math.min(sinceEvent, now - (pendingSince ?? now));
     if (silence > progressMs) {
       return noResponse('the service did not answer a question', silence, region);
     }
-    if (conversation.replying && unheard > Math.min(progressMs, REPLY_STALL_MS)) {
-      return noResponse('the service did not go on with a reply', unheard, region);
+    if (conversation.replying && sinceEvent > Math.min(progressMs, REPLY_STALL_MS)) {
+      return noResponse('the service did not continue a reply', sinceEvent, region);
     }
-    const calm = Math.min(unheard, now - (this.lastLoudAt ?? now));
-    if (conversation.userSpeaking && calm > progressMs) {
-      return noResponse('the service did not notice the end of speech', calm, region);
+    const quietMs = Math.min(sinceEvent, now - (this.lastLoudAt ?? now));
+    if (conversation.userSpeaking && quietMs > progressMs) {
+      return noResponse('the service did not detect the end of speech', quietMs, region);
     }
-    // It may be noise that the service rightly ignores: so once only, until it hears something again.
+    // May be noise that the service rightly ignores: so once only, until it detects something again.
     if (
       this.#loudMs > UNDETECTED_SPEECH_MS &&
       !this.#undetectedReported &&
       !conversation.userSpeaking
     ) {
       this.#undetectedReported = true;
-      return noResponse('the service did not notice the caller speaking', this.#loudMs, region);
+      return noResponse('the service did not detect the caller speaking', this.#loudMs, region);
     }
     return undefined;
   }

@@ -63,32 +63,31 @@ export function toChatContext(entries: readonly HistoryEntry[]): llm.ChatContext
   return new llm.ChatContext(items);
 }
 
-/** What an application's edited context means for ours. */
+/** What an edited context changes in the history. */
 export interface ChatContextDiff {
   /** The history after the edits. */
   readonly entries: HistoryEntry[];
-  /** Something in the past is another than the model was told. */
+  /** The past differs from what the model got. */
   readonly changed: boolean;
-  /** User messages at the very end that we have never seen: typed input, if a reply is asked for. */
+  /** New user messages at the very end: typed input, if a reply is requested. */
   readonly typed: Array<Extract<HistoryEntry, { kind: 'user' }>>;
   /** Results that the model waits for. */
   readonly results: Array<Extract<HistoryEntry, { kind: 'tool_result' }>>;
 }
 
 /**
- * Compares a context that an application handed over with our history, by ids. What the framework cannot know yet
- * (the reply that is being spoken) stays; a text is only taken as edited when it is neither what was planned nor
- * what was spoken.
+ * Compares a context from the application with the history, by ids. What the framework cannot know yet (the reply that
+ * is being spoken) stays; a text counts as edited only when it is neither what was planned nor what was spoken.
  */
 export function diffChatContext(
-  ours: readonly HistoryEntry[],
-  theirs: llm.ChatContext,
+  history: readonly HistoryEntry[],
+  context: llm.ChatContext,
   awaited: (callId: string) => boolean,
 ): ChatContextDiff {
-  const known = new Map(ours.map((entry) => [entry.id, entry]));
-  const answered = new Set(ours.flatMap((e) => (e.kind === 'tool_result' ? [e.callId] : [])));
-  // A result of a call that was answered by us already says nothing new.
-  const incoming = fromChatContext(theirs).filter(
+  const known = new Map(history.map((entry) => [entry.id, entry]));
+  const answered = new Set(history.flatMap((e) => (e.kind === 'tool_result' ? [e.callId] : [])));
+  // A result of a call that was answered already adds nothing.
+  const incoming = fromChatContext(context).filter(
     (e) => e.kind !== 'tool_result' || known.has(e.id) || !answered.has(e.callId),
   );
   const results = incoming.filter(
@@ -101,13 +100,13 @@ export function diffChatContext(
     if (entry?.kind !== 'user' || known.has(entry.id)) break;
     typed.unshift(entry);
   }
-  const fresh = new Set<HistoryEntry>([...results, ...typed]);
-  const kept = incoming.filter((entry) => !fresh.has(entry));
-  const theirIds = new Set(kept.map((entry) => entry.id));
+  const added = new Set<HistoryEntry>([...results, ...typed]);
+  const kept = incoming.filter((entry) => !added.has(entry));
+  const contextIds = new Set(kept.map((entry) => entry.id));
 
   let lastShared = -1;
-  ours.forEach((entry, i) => {
-    if (theirIds.has(entry.id)) lastShared = i;
+  history.forEach((entry, i) => {
+    if (contextIds.has(entry.id)) lastShared = i;
   });
   let changed = false;
   const entries: HistoryEntry[] = kept.map((entry) => {
@@ -124,15 +123,15 @@ export function diffChatContext(
     }
     return own;
   });
-  // Ours that they left out: instructions never show in a context, and the newest may not have reached it yet.
-  ours.forEach((entry, i) => {
-    if (theirIds.has(entry.id)) return;
-    const emptied = kept.length === 0 && ours.length > 0;
+  // Entries that the context lacks: instructions are never in a context, and the newest may not have reached it yet.
+  history.forEach((entry, i) => {
+    if (contextIds.has(entry.id)) return;
+    const emptied = kept.length === 0 && history.length > 0;
     const hidden =
       entry.kind === 'instruction' ||
       ((entry.kind === 'user' || entry.kind === 'assistant') && !entry.text.trim());
     if ((!emptied && i > lastShared) || (hidden && !emptied)) {
-      const before = ours[i - 1];
+      const before = history[i - 1];
       const at = before ? entries.indexOf(before) : -1;
       entries.splice(at >= 0 || i === 0 ? at + 1 : entries.length, 0, entry);
     } else if (!hidden) changed = true;

@@ -9,7 +9,7 @@ interface Reply {
   readonly entry: AssistantEntry;
   readonly drafts: string[];
   readonly finals: string[];
-  /** Stopped by us: what the service believes to have spoken is no truth any more. */
+  /** Stopped by the application: the service's FINAL texts are not what was played any more. */
   stopped: boolean;
 }
 
@@ -60,34 +60,38 @@ export class ConversationHistory {
 
   /** A sentence as it was really spoken. */
   addFinal(text: string, at: number, newId: () => string): void {
-    const said = flat(text);
-    if (!said) return;
+    const sentence = flat(text);
+    if (!sentence) return;
     const open = this.#replies.filter((r) => r.finals.length < r.drafts.length);
-    const same = open.find((r) => r.drafts.slice(r.finals.length).includes(said));
-    const cut = open.find((r) => r.entry.interrupted && r.drafts.some((d) => d.startsWith(said)));
+    const same = open.find((r) => r.drafts.slice(r.finals.length).includes(sentence));
+    const cut = open.find(
+      (r) => r.entry.interrupted && r.drafts.some((d) => d.startsWith(sentence)),
+    );
     const target =
-      same ?? cut ?? open.find((r) => r.drafts.join(' ').startsWith([...r.finals, said].join(' ')));
+      same ??
+      cut ??
+      open.find((r) => r.drafts.join(' ').startsWith([...r.finals, sentence].join(' ')));
     if (target) {
       if (target.stopped) return;
-      target.finals.push(said);
+      target.finals.push(sentence);
       this.#updateText(target);
       return;
     }
     const repeated = this.#replies.some(
-      (r) => r.drafts.includes(said) || r.entry.text.includes(said),
+      (r) => r.drafts.includes(sentence) || r.entry.text.includes(sentence),
     );
     if (repeated) return;
     const latest = open.findLast((r) => !r.stopped);
     if (latest) {
-      latest.finals.push(said);
+      latest.finals.push(sentence);
       this.#updateText(latest);
       return;
     }
     if (this.#replies.at(-1)?.stopped) return;
     const reply: Reply = {
       entry: { kind: 'assistant', id: newId(), at, text: '', interrupted: false },
-      drafts: [said],
-      finals: [said],
+      drafts: [sentence],
+      finals: [sentence],
       stopped: false,
     };
     this.entries.push(reply.entry);
@@ -95,7 +99,7 @@ export class ConversationHistory {
     this.#updateText(reply);
   }
 
-  /** The caller spoke over a reply (`stopped`: we stopped it, so no FINAL text tells what was heard). */
+  /** The caller spoke over a reply (`stopped`: the application stopped it, so no FINAL text reports what was played). */
   markInterrupted(id: string | undefined, stopped: boolean): void {
     const reply = this.#replies.find((r) => r.entry.id === id);
     if (!reply) return;
@@ -110,7 +114,7 @@ export class ConversationHistory {
     this.#replies = this.#replies.filter((r) => entries.includes(r.entry));
   }
 
-  /** Leaves out a reply of which nothing was heard. */
+  /** Removes a reply of which nothing was played. */
   remove(id: string): void {
     this.entries = this.entries.filter((entry) => entry.id !== id);
     this.#replies = this.#replies.filter((r) => r.entry.id !== id);

@@ -2,15 +2,15 @@
 
 interface Base {
   readonly id: string;
-  /** Milliseconds since the epoch at which it was begun. */
+  /** When it began, in milliseconds since the epoch. */
   at: number;
 }
 
-/** One thing that happened in a call. */
+/** One event of a call that the history records. */
 export type HistoryEntry =
   | (Base & { readonly kind: 'user'; text: string })
   | (Base & { readonly kind: 'assistant'; text: string; interrupted: boolean; drafts?: string[] })
-  /** Words that were given to `generateReply`: the model sees them, the chat context does not. */
+  /** Text given to `generateReply`: the model gets it, the chat context does not show it. */
   | (Base & { readonly kind: 'instruction'; text: string })
   | (Base & { readonly kind: 'tool_call'; callId: string; name: string; args: string })
   | (Base & {

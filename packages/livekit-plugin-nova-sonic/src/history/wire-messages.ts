@@ -48,7 +48,7 @@ function tail(text: string, max: number): string {
   return chars.slice(from).join('');
 }
 
-/** A tool's call and its result as words: the service takes neither in a history. */
+/** A tool's call and its result as text: the service takes neither in a history. */
 export function toolNote(
   name: string,
   args: string,
@@ -59,7 +59,7 @@ export function toolNote(
   return `${call} and ${result.isError ? 'failed with' : 'returned'} ${result.output || 'nothing'}.]`;
 }
 
-/** What stands for an entry in the history, if anything does. */
+/** The message for an entry, if it has one. */
 function asMessage(
   entry: HistoryEntry,
   results: ReadonlyMap<string, Extract<HistoryEntry, { kind: 'tool_result' }>>,
@@ -74,18 +74,18 @@ function asMessage(
     case 'tool_call':
       return { role: 'USER', text: toolNote(entry.name, entry.args, results.get(entry.callId)) };
     case 'tool_result':
-      // Told together with its call; alone only when the call itself is not there any more.
+      // Part of its call's message; a message of its own only when the call is not in the history any more.
       if (calls.has(entry.callId)) return undefined;
       return { role: 'USER', text: toolNote(entry.name, '', entry) };
   }
 }
 
-/** Stands before an assistant's message that nobody asked for, since the first message must be the user's. */
+/** Precedes an assistant's message that opens the call, since the first message must be the user's. */
 const OPENING_NOTE = '[The call begins.]';
 
 /**
  * The messages that open a stream: user first, neighbours of one role merged, the newest kept within the limits,
- * long ones split, tools told as text, empty ones left out.
+ * long ones split, tools as text, empty ones left out.
  */
 export function toWireMessages(
   entries: readonly HistoryEntry[],

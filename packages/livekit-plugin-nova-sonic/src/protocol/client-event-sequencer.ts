@@ -14,7 +14,7 @@ import {
 } from './client-events.js';
 import type { SessionConfig } from './session-config.js';
 
-/** One message of the history as it goes over the wire: parts that each fit one textInput. */
+/** One message of the history as it is sent: parts that each fit one textInput. */
 export interface WireMessage {
   readonly role: 'USER' | 'ASSISTANT';
   readonly parts: readonly string[];
@@ -24,9 +24,8 @@ export interface WireMessage {
 export const PRIME_MS = 100;
 
 /**
- * The script of ONE stream: knows what was sent and therefore what may be sent next, so that the order of the
- * service is kept at every moment: sessionStart, promptStart, system text, history, one audio content that
- * stays open, then anything; and at the end only what was begun is ended.
+ * Keeps the events of ONE stream in the order that the service demands: sessionStart, promptStart, system text, history,
+ * one audio content that stays open, then anything; and at the end only what was started is ended.
  */
 export class ClientEventSequencer {
   readonly promptName = randomUUID();
@@ -73,12 +72,12 @@ export class ClientEventSequencer {
     return textBlock(this.promptName, randomUUID(), 'USER', parts, true);
   }
 
-  /** The service asked for a tool on this stream: only such a use may be answered here. */
+  /** The service called a tool on this stream: only such a call may be answered here. */
   toolUsed(toolUseId: string): void {
     this.#toolUses.add(toolUseId);
   }
 
-  /** The answer of a tool; nothing when this stream never asked, or has its answer. */
+  /** A tool's result; nothing when this stream did not call the tool, or has its result. */
   toolResult(toolUseId: string, content: string): ClientEvent[] {
     if (this.#state !== 'open' || !this.#toolUses.delete(toolUseId)) return [];
     return toolResultBlock(this.promptName, randomUUID(), toolUseId, content);

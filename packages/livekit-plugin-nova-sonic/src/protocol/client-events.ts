@@ -10,7 +10,7 @@ export interface ClientEvent {
   readonly event: Readonly<Record<string, unknown>>;
 }
 
-/** Who said a block of text. SYSTEM may come only once, before everything else. */
+/** The role of a block of text. SYSTEM may come only once, before everything else. */
 export type TextRole = 'SYSTEM' | 'USER' | 'ASSISTANT';
 
 const event = (name: string, body: Record<string, unknown>): ClientEvent => ({

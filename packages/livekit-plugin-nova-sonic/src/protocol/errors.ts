@@ -6,36 +6,94 @@
 
 import { DEFAULT_STREAM_QUOTA } from './models.js';
 
-/** The kinds of failure that are told apart, since each is handled in its own way. */
-export type NovaSonicErrorKind =
-  /** More streams than the account may have in the Region, or too many requests. */
-  | 'throttled'
-  /** No permission, or no access to the model in the Region. */
-  | 'access_denied'
-  /** Credentials could not be found, or are expired or invalid. */
-  | 'credentials'
-  /** The Region does not have the model. */
-  | 'model_not_found'
-  /** We sent what the service does not take; sending it again will not help. */
-  | 'invalid_request'
-  /** The content filter of the service stopped the conversation. */
-  | 'content_filtered'
-  /** The history that was sent is over the service's limit. */
-  | 'history_too_long'
-  /** The service closed a stream on which nothing was said for long. */
-  | 'idle'
-  /** The stream reached the service's own limit (8 minutes). */
-  | 'model_timeout'
-  /** The service failed; the next attempt may work. */
-  | 'service'
-  /** The connection broke or never came about. */
-  | 'connection'
-  /** The service was silent for longer than our watchdog allows. */
-  | 'no_response'
-  /** The call was not served within the retry budget. */
-  | 'gave_up'
-  /** Anything that is not known. */
-  | 'unknown';
+/** What the documents say about a kind of failure. */
+export interface ErrorKindDetails {
+  /** What happened. */
+  readonly meaning: string;
+  /** What the plugin does by itself. */
+  readonly retry: string;
+  /** What the application or its operator does. */
+  readonly action: string;
+}
+
+/** The kinds of failure, each handled in its own way. */
+export const NOVA_SONIC_ERROR_KINDS = {
+  throttled: {
+    meaning: 'The account has too many streams or requests in the Region.',
+    retry: 'The next Region at once; the same one with backoff.',
+    action: 'Name more Regions in `region`, or start fewer calls.',
+  },
+  access_denied: {
+    meaning: 'No permission, or no access to the model in the Region.',
+    retry: 'The next Region at once; this one is not tried again in the call.',
+    action:
+      'Allow `bedrock:InvokeModel` for the model and check its access in the Bedrock console.',
+  },
+  credentials: {
+    meaning: 'AWS credentials were not found, are expired or are invalid.',
+    retry: 'None.',
+    action: 'Provide valid credentials: standard variables, a role, or the `credentials` option.',
+  },
+  model_not_found: {
+    meaning: 'The Region does not have the model.',
+    retry: 'The next Region at once; this one is not tried again in the call.',
+    action: 'Use a Region that has the model.',
+  },
+  invalid_request: {
+    meaning: 'The service rejected what was sent.',
+    retry: 'Once, when it happens in the middle of a call.',
+    action: 'Check tools, instructions and options; report a bug if they are valid.',
+  },
+  content_filtered: {
+    meaning: "The service's content filter stopped the conversation.",
+    retry: 'Without the last exchange; three times in a row end the call.',
+    action: 'Change the instructions if it happens often.',
+  },
+  history_too_long: {
+    meaning: "The history that was sent exceeds the service's limit.",
+    retry: 'With half of the history.',
+    action: 'Lower `history.maxBytes`.',
+  },
+  idle: {
+    meaning: 'The service closed a stream without input.',
+    retry: 'A new stream at once.',
+    action: 'None.',
+  },
+  model_timeout: {
+    meaning: "The stream reached the service's limit of 8 minutes.",
+    retry: 'A new stream at once.',
+    action: 'Lower `renewAfterMs` if it happens often.',
+  },
+  service: {
+    meaning: 'The service failed.',
+    retry: 'With backoff, in the next Region first.',
+    action: 'None; see the AWS Health Dashboard if it lasts.',
+  },
+  connection: {
+    meaning: 'The connection broke or could not be opened.',
+    retry: 'With backoff, in the next Region first.',
+    action: 'Check network, proxy and endpoint if it lasts.',
+  },
+  no_response: {
+    meaning: 'The service sent nothing for longer than `timeouts` allow.',
+    retry: 'With backoff, in the next Region first; the question is repeated.',
+    action: 'Raise `timeouts` if the service is slow.',
+  },
+  gave_up: {
+    meaning:
+      'The call could not be served within the limits of `retry`, or an error cannot be retried.',
+    retry: 'None: `recoverable` is false and the call has ended.',
+    action: 'See `cause` for the last failure; close the call or transfer it.',
+  },
+  unknown: {
+    meaning: 'Any other failure.',
+    retry: 'With backoff.',
+    action: 'Report it with its message.',
+  },
+} as const satisfies Record<string, ErrorKindDetails>;
+
+/** The kind of a failure; see `NOVA_SONIC_ERROR_KINDS`. */
+export type NovaSonicErrorKind = keyof typeof NOVA_SONIC_ERROR_KINDS;
 
 /** A failure of the plugin, with what happened, where, and whether another attempt makes sense. */
 export class NovaSonicError extends Error {
@@ -90,7 +148,7 @@ const RULES = {
     retryable: false,
     otherRegion: true,
     advice:
-      'allow bedrock:InvokeModelWithBidirectionalStream for the model, and check that the account has access to it in this Region',
+      'allow bedrock:InvokeModel for the model, and check that the account has access to it in this Region',
   },
   credentials: {
     kind: 'credentials',
@@ -119,7 +177,7 @@ const RULES = {
   modelTimeout: {
     kind: 'model_timeout',
     retryable: true,
-    advice: 'a new stream is opened; a lower `renewAfter` avoids this',
+    advice: 'a new stream is opened; a lower `renewAfterMs` avoids this',
   },
   service: { kind: 'service', retryable: true, otherRegion: true, advice: 'it is tried again' },
   connection: {
@@ -154,7 +212,7 @@ const BY_NAME: Record<string, Rule> = {
   timeouterror: RULES.connection,
 };
 
-/** By words in the message, looked at before the name: a ValidationException says most things. */
+/** By the message, checked before the name: ValidationException covers many causes. */
 const BY_TEXT: ReadonlyArray<readonly [RegExp, Rule]> = [
   [/model has timed out in processing/i, RULES.modelTimeout],
   [/timed out waiting for (audio|input)/i, RULES.idle],
@@ -179,7 +237,7 @@ const BY_STATUS: Record<number, Rule> = {
   504: RULES.service,
 };
 
-/** Turns whatever the SDK or the network threw into an error that says what to do. Never throws. */
+/** Turns whatever the SDK or the network threw into an error with advice. Never throws. */
 export function classifyError(thrown: unknown, region?: string): NovaSonicError {
   if (isNovaSonicError(thrown)) {
     thrown.region ??= region;
@@ -201,15 +259,15 @@ export function classifyError(thrown: unknown, region?: string): NovaSonicError 
   if (!rule && /credential/i.test(error.message)) rule = RULES.credentials;
   if (!rule && status !== undefined) rule = BY_STATUS[status];
   const where = region ? ` in ${region}` : '';
-  const said = `${error.name === 'Error' ? '' : `${error.name}: `}${error.message}`;
+  const original = `${error.name === 'Error' ? '' : `${error.name}: `}${error.message}`;
   if (!rule) {
-    return new NovaSonicError('unknown', `Nova Sonic failed${where}: ${said}`, {
+    return new NovaSonicError('unknown', `Nova Sonic failed${where}: ${original}`, {
       retryable: true,
       cause: error,
       region,
     });
   }
-  return new NovaSonicError(rule.kind, `Nova Sonic failed${where}: ${said} (${rule.advice})`, {
+  return new NovaSonicError(rule.kind, `Nova Sonic failed${where}: ${original} (${rule.advice})`, {
     retryable: rule.retryable,
     otherRegion: rule.otherRegion,
     cause: error,

@@ -16,7 +16,7 @@ export interface TokenUsage {
   readonly outputText: number;
 }
 
-/** What the service says, reduced to what is used; fields that are missing have their neutral value. */
+/** An event of the service, reduced to what is used; missing fields have a neutral value. */
 export type ServerEvent =
   | { readonly type: 'completionStart' }
   | { readonly type: 'completionEnd' }
@@ -34,7 +34,7 @@ export type ServerEvent =
       readonly contentId: string;
       readonly role: ContentRole;
       readonly content: string;
-      /** The text is the JSON document by which the service says that the caller spoke over it. */
+      /** The text is the JSON document that signals a barge-in. */
       readonly interrupted: boolean;
     }
   | {

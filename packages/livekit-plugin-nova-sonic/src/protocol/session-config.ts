@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a stream is opened with. Sonic reads it only at the start of a stream. */
 
-/** Everything a session and its one prompt are opened with. */
+/** Everything that a Sonic session and its one prompt are opened with. */
 export interface SessionConfig {
   readonly maxTokens: number;
   readonly topP: number;
@@ -22,7 +22,7 @@ export interface ToolSpec {
   readonly inputSchema: string;
 }
 
-/** What a stream is opened with; asked for anew each time. */
+/** What a stream is opened with; read again for each stream. */
 export interface StreamSettings {
   readonly config: SessionConfig;
   readonly instructions: string;

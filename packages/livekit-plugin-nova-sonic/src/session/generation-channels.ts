@@ -3,7 +3,7 @@ import { ReadableStream, type ReadableStreamDefaultController } from 'node:strea
 import type { llm } from '@livekit/agents';
 import { AudioFrame } from '@livekit/rtc-node';
 
-/** A stream that is written without waiting and closed exactly once; what comes after the end is left out. */
+/** A stream that is written without waiting and closed exactly once; writes after the end are ignored. */
 export class StreamChannel<T> {
   readonly stream: ReadableStream<T>;
   #controller!: ReadableStreamDefaultController<T>;
@@ -35,7 +35,7 @@ export class StreamChannel<T> {
   }
 }
 
-/** Longest frame that is handed on: the output's queue holds 200 ms and must never be overfilled by one frame. */
+/** Longest frame: the output's queue holds 200 ms and must never be overfilled by one frame. */
 const FRAME_MS = 50;
 
 /** Base64 audio of the service as frames. A decoded Buffer is pooled and may be misaligned, so it is copied. */

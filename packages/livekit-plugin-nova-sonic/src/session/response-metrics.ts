@@ -12,7 +12,7 @@ export interface ModelIdentity {
 
 /**
  * LiveKit's metrics of one response: tokens are what was used since the response before, as the framework adds them
- * up. `timestamp` is when the response was asked for, and `ttftMs` counts from there. Without a response: what
+ * up. `timestamp` is when the response was requested, and `ttftMs` counts from there. Without a response: what
  * was used after the last one.
  */
 export function responseMetrics(
@@ -52,7 +52,7 @@ export function responseMetrics(
   };
 }
 
-/** A reply in time. */
+/** The timing of a reply. */
 export function turnTiming(response: ResponseRecord, firstAudioAt: number | undefined): TurnTiming {
   return {
     responseId: response.id,

@@ -10,17 +10,17 @@ import {
 } from '../protocol/session-config.js';
 import { toolChoiceConfig, toolSpecs } from '../tools/tool-schema.js';
 
-/** What may be another for the streams to come than the model was made with. */
+/** Options that may change during a session; they take effect on the next stream. */
 export interface SessionOptions
   extends Pick<RealtimeModelOptions, 'temperature' | 'topP' | 'maxTokens' | 'turnDetection'> {
-  /** `null` goes back to the model's own. */
+  /** `null` restores the model's own. */
   toolChoice?: llm.ToolChoice | null;
 }
 
-/** Several changes of tools or instructions in a row make one renewal. */
+/** Several changes of tools or instructions in a row make one renewal (ms). */
 const DEBOUNCE_MS = 50;
 
-/** What Sonic takes only at the start of a stream, as the application set it last. */
+/** What Sonic reads only at the start of a stream, as the application set it last. */
 export class SessionSettings {
   instructions = '';
   readonly #model: ResolvedOptions;
@@ -30,11 +30,11 @@ export class SessionSettings {
   #specs: ToolSpec[] = [];
   #cancelDebounce?: () => void;
 
-  /** @param leftOut a tool cannot be told to the model, and why */
-  constructor(options: ResolvedOptions, leftOut: (why: Error) => void) {
+  /** @param onToolSkipped called when a tool has no JSON schema and is left out */
+  constructor(options: ResolvedOptions, onToolSkipped: (why: Error) => void) {
     this.#model = options;
     this.#options = options;
-    this.#onToolSkipped = leftOut;
+    this.#onToolSkipped = onToolSkipped;
   }
 
   get tools(): llm.ToolContext {
@@ -51,8 +51,8 @@ export class SessionSettings {
   }
 
   /**
-   * Options for the streams to come. True when Sonic would see a difference.
-   * @throws Error of one sentence when an option has a value that it cannot have
+   * Sets options for the next stream. Returns true when the stream's settings change.
+   * @throws Error of one sentence that names the invalid option, its value and what is allowed
    */
   update({ toolChoice, ...others }: SessionOptions): boolean {
     const given = Object.fromEntries(Object.entries(others).filter(([, v]) => v !== undefined));
@@ -67,7 +67,7 @@ export class SessionSettings {
     return settingsFingerprint(this.stream) !== before;
   }
 
-  /** What a stream opened now would be opened with. */
+  /** The settings for a stream that is opened now. */
   get stream(): StreamSettings {
     const options = this.#options;
     const tools = options.toolChoice === 'none' ? [] : this.#specs;
@@ -87,7 +87,7 @@ export class SessionSettings {
     };
   }
 
-  /** Calls `run` when nothing has changed any more for a moment. */
+  /** Calls `run` once nothing has changed for 50 ms. */
   debounce(run: () => void): void {
     this.#cancelDebounce?.();
     this.#cancelDebounce = this.#model.clock.after(DEBOUNCE_MS, run);

@@ -10,10 +10,10 @@ type AwsCredentialIdentity = Awaited<ReturnType<BedrockRuntimeClient['config']['
 import type { ResolvedOptions } from '../options.js';
 import type { StreamClient } from './sonic-stream.js';
 
-/** The SDK prints to the console otherwise; an aborted or throttled stream is no news there. */
+/** Logs what the SDK would print to the console: an aborted or throttled stream is handled by the plugin. */
 const sdkLogger = () => {
-  const tell = (...content: unknown[]) => log().debug({ 'lk.pii.sdk': content }, 'aws sdk log');
-  return { trace: () => {}, debug: () => {}, info: () => {}, warn: tell, error: tell };
+  const debug = (...content: unknown[]) => log().debug({ 'lk.pii.sdk': content }, 'aws sdk log');
+  return { trace: () => {}, debug: () => {}, info: () => {}, warn: debug, error: debug };
 };
 
 /**
@@ -24,9 +24,9 @@ export async function createStreamClient(
   options: ResolvedOptions,
   region: string,
 ): Promise<StreamClient> {
-  const { client: own, endpoint } = options;
-  if (own) {
-    const client = typeof own === 'function' ? own(region) : own;
+  const { client: provided, endpoint } = options;
+  if (provided) {
+    const client = typeof provided === 'function' ? provided(region) : provided;
     const identity = await client.config?.credentials?.();
     return { client, expiresAt: identity?.expiration?.getTime(), dispose: () => {} };
   }
@@ -45,7 +45,7 @@ export async function createStreamClient(
   };
 }
 
-/** Asked once a stream: the SDK's own memory would ask twice for an identity that ends within five minutes. */
+/** Resolved once per stream: the SDK's own cache would resolve an identity twice that expires within five minutes. */
 async function resolveIdentity(
   { credentials }: ResolvedOptions,
   base: BedrockRuntimeClientConfig,

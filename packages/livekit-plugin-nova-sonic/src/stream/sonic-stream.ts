@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * One bidirectional stream of Bedrock: writes in order, reads, watches, closes. I/O only; it decides nothing.
+ * One bidirectional stream of Bedrock: writes in order, reads, times out, closes. I/O only; it decides nothing.
  *
  * Traps of the JavaScript SDK that it covers (read in its source and measured): `send()` resolves only at the first
  * event that arrives; a dead connection ends the response without an error; after a failure our input is neither
@@ -19,7 +19,7 @@ export interface StreamClient {
   readonly client: Pick<BedrockRuntimeClient, 'send'>;
   /** When the credentials end, if they do (ms since the epoch). */
   readonly expiresAt?: number;
-  /** Releases the client, when it is ours. */
+  /** Releases the client, unless the application owns it. */
   dispose(): void;
 }
 
@@ -29,9 +29,9 @@ export interface StreamSink {
   opened(openMs: number): void;
   /** One event document, as it came. */
   received(document: unknown): void;
-  /** One of ours was handed to the SDK. */
+  /** A client event was handed to the SDK. */
   sent(event: ClientEvent): void;
-  /** Over: with the reason, or without one when we closed it. */
+  /** The stream has ended: with an error, or without one when it was closed by `close`. */
   ended(error?: NovaSonicError): void;
 }
 
@@ -191,7 +191,7 @@ export class SonicStream {
     }
   }
 
-  /** The one exit: our input is ended too, since the SDK would pull it for ever. */
+  /** The only exit: ends the input too, since the SDK would go on pulling it. */
   #finish(error?: NovaSonicError): void {
     if (this.#ended) return;
     this.#ended = true;

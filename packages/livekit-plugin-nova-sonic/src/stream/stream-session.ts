@@ -14,26 +14,26 @@ import type { SonicStream } from './sonic-stream.js';
 /** A gap in the audio is filled with silence: at first all of it, so that the end of a turn is noticed … */
 const GAP_MS = 150;
 const FILL_MS = 3_000;
-/** … piece by piece … */
-const PIECE_MS = 100;
+/** … chunk by chunk … */
+const SILENCE_MS = 100;
 /** … then so much that the service does not count the stream as idle (it allows 55 s). */
 const KEEP_ALIVE_MS = 10_000;
 
-/** One stream of a call with what was said on it: writes only what its prompt allows, and keeps its clock of audio. */
+/** One stream and its state: writes only what its sequencer allows, and maps its audio offsets to times. */
 export class StreamSession {
   readonly stream: SonicStream;
   readonly sequencer: ClientEventSequencer;
-  /** What it was opened with, to be compared. */
+  /** The fingerprint of the settings that it was opened with. */
   readonly settings: string;
-  /** What the conversation was when its history was told. */
+  /** The version of the conversation whose history it was opened with. */
   readonly version: number;
   /** Why it was opened, or closed. */
   reason: string;
   /** The service's first event. */
   openedAt?: number;
-  /** When something was last said or asked on it. */
+  /** When input was last sent or speech last reported on it. */
   lastActivityAt: number;
-  /** How many of the waiting notes it was told. */
+  /** How many of the orphaned tool results were sent on it. */
   orphanedToolResultsSent = 0;
   readonly #timeline = new AudioTimeline();
   readonly #limits: HistoryLimits;
@@ -72,15 +72,15 @@ export class StreamSession {
     this.stream.write(events);
   }
 
-  /** Fills a gap in the caller's audio, which came last at a moment. To be called every 100 ms. */
+  /** Fills a gap in the caller's audio, of which the last arrived at `lastAudioAt`. Call it every 100 ms. */
   fillGap(lastAudioAt: number, now: number): void {
     const gap = now - Math.max(lastAudioAt, this.openedAt ?? now);
     if (gap < GAP_MS) return;
-    const due = gap < FILL_MS ? PIECE_MS : KEEP_ALIVE_MS;
-    if (now - this.#lastFillAt >= due) this.#silence(PIECE_MS, now);
+    const due = gap < FILL_MS ? SILENCE_MS : KEEP_ALIVE_MS;
+    if (now - this.#lastFillAt >= due) this.#silence(SILENCE_MS, now);
   }
 
-  /** A message to be answered. Words are only heard next to audio: where none flows, a little silence goes before. */
+  /** Sends a message to be answered. Text is only read next to audio: where none flows, silence is sent first. */
   text(text: string, lastAudioAt: number, now: number): void {
     if (now - Math.max(lastAudioAt, this.#lastFillAt) > GAP_MS) this.#silence(PRIME_MS, now);
     this.stream.write(this.sequencer.text(splitText(text, this.#limits.maxTextBytes)));
@@ -93,7 +93,7 @@ export class StreamSession {
     this.#lastFillAt = now;
   }
 
-  /** True when this stream asked for the tool and takes its result. */
+  /** Sends a tool's result. Returns false when this stream did not call the tool, or has its result. */
   toolResult(callId: string, content: string, now: number): boolean {
     const events = this.sequencer.toolResult(callId, content);
     if (events.length === 0) return false;
@@ -102,17 +102,17 @@ export class StreamSession {
     return true;
   }
 
-  /** When the sample at an offset of this stream reached us. */
+  /** When the sample at an offset of this stream arrived from the caller. */
   arrival(offsetMs: number): number | undefined {
     return this.#timeline.arrival(offsetMs);
   }
 
-  /** When what had reached us at a moment was handed to the SDK. */
+  /** When the audio that arrived at a time was handed to the SDK. */
   sentAt(arrival: number): number | undefined {
     return this.#timeline.sentAt(arrival);
   }
 
-  /** How long it has been up. */
+  /** How long the stream has been up (ms). */
   age(now: number): number {
     return now - (this.openedAt ?? now);
   }

@@ -9,21 +9,21 @@ interface Call {
   readonly args: string;
   readonly since: number;
   running: boolean;
-  /** Its end has been told. */
+  /** Its end has been emitted. */
   ended: boolean;
   outcome?: ToolOutcome;
   cancel?: () => void;
 }
 
-/** Who is told of the calls. */
+/** Receives the start and the end of each call. */
 export interface ToolCallListener {
   started(call: ToolCallStarted): void;
   ended(call: ToolCallEnded): void;
 }
 
-/** The framework gives a cancelled tool 2 s; one that it never started is answered after that. */
+/** The framework gives a cancelled tool 2 s; one that was never started is answered after this (ms). */
 const NEVER_STARTED_MS = 3_000;
-/** A cancelled tool may still finish; the caller should not wait long for it. */
+/** How long a cancelled tool may still take to finish before it is answered (ms). */
 const CANCELLED_MS = 500;
 
 const INTERRUPTED: ToolOutcome = {
@@ -33,9 +33,9 @@ const INTERRUPTED: ToolOutcome = {
 };
 
 /**
- * Sees to it that every tool call of the model gets an answer. The framework hands results over through
- * `updateChatCtx`, but drops them when the caller barges in over the words before the tool, and for a tool that
- * throws StopResponse: then the answer comes from here, with the real result where there is one.
+ * Ensures that every tool call of the model gets an answer. The framework delivers results through `updateChatCtx`, but
+ * drops them when the caller barges in over the words before the tool, and for a tool that throws StopResponse: then
+ * the tracker answers, with the real result where there is one.
  */
 export class ToolCallTracker {
   readonly #calls = new Map<string, Call>();
@@ -46,14 +46,14 @@ export class ToolCallTracker {
   constructor(
     clock: Clock,
     answer: (callId: string, outcome: ToolOutcome) => void,
-    tell: ToolCallListener,
+    listener: ToolCallListener,
   ) {
     this.#clock = clock;
     this.#onAnswer = answer;
-    this.#listener = tell;
+    this.#listener = listener;
   }
 
-  /** The model asks for a tool. */
+  /** The model calls a tool. */
   called(callId: string, name: string, args: string): void {
     const since = this.#clock.now();
     this.#calls.set(callId, { name, args, since, running: false, ended: false });
@@ -64,16 +64,16 @@ export class ToolCallTracker {
     return this.#calls.get(callId)?.name;
   }
 
-  /** The framework delivered a result. False when the call has its answer already. */
+  /** The framework delivered a result. Returns false when the call has its answer already. */
   delivered(callId: string, outcome: ToolOutcome): boolean {
     const call = this.#calls.get(callId);
     call?.cancel?.();
-    // Most have been told when the tool returned; one that could not even be run ends here.
+    // Most ended when the tool returned; one that could not even be run ends here.
     this.#ended(callId, outcome);
     return this.#calls.delete(callId);
   }
 
-  /** Runs a tool and watches it; its result and its exceptions go to the framework unchanged. */
+  /** Runs a tool and tracks it; its result and its exceptions go to the framework unchanged. */
   async run(
     callId: string,
     execute: () => Promise<unknown>,
@@ -151,7 +151,7 @@ export class ToolCallTracker {
   }
 }
 
-/** The session's tools as the framework sees them: the same tools, but running one is watched. */
+/** The session's tools as the framework sees them: the same tools, but their execution is tracked. */
 export class TrackedToolContext extends llm.ToolContext {
   readonly #calls: ToolCallTracker;
 

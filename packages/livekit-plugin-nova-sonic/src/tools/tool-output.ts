@@ -32,7 +32,7 @@ export function outputText(value: unknown): string {
   }
 }
 
-/** What became of a tool. */
+/** The result of a tool call. */
 export interface ToolOutcome {
   readonly output: string;
   readonly isError: boolean;

@@ -6,9 +6,9 @@ import type { ToolSpec } from '../protocol/session-config.js';
 /**
  * Function tools as the service wants them, sorted by name so that equal tools give equal bytes.
  *
- * @param leftOut a tool whose parameters cannot be described is left out; the sentence says what to do
+ * @param onSkipped called for a tool whose parameters have no JSON schema, with a sentence that says what to do
  */
-export function toolSpecs(tools: llm.ToolContext, leftOut: (why: Error) => void): ToolSpec[] {
+export function toolSpecs(tools: llm.ToolContext, onSkipped: (why: Error) => void): ToolSpec[] {
   const byName = Object.values(tools.functionTools).sort((a, b) => (a.name < b.name ? -1 : 1));
   return byName.flatMap((tool) => {
     const { name, description } = tool;
@@ -17,7 +17,7 @@ export function toolSpecs(tools: llm.ToolContext, leftOut: (why: Error) => void)
       return [{ name, description: description || name, inputSchema }];
     } catch (cause) {
       const why = `The tool ${name} is left out, since its parameters have no JSON schema (${asError(cause).message}): use types that JSON has.`;
-      leftOut(new Error(why, { cause }));
+      onSkipped(new Error(why, { cause }));
       return [];
     }
   });
@@ -31,7 +31,7 @@ function schemaOf(tool: llm.FunctionTool): unknown {
   return schema;
 }
 
-/** LiveKit's tool choice in the service's words; `none` has none: the tools are left out instead. */
+/** LiveKit's tool choice in the service's terms; `none` has no equivalent: the tools are left out instead. */
 export function toolChoiceConfig(
   choice: llm.ToolChoice | null | undefined,
 ): Record<string, unknown> | undefined {

@@ -22,7 +22,7 @@ const PLAYBACK_MARGIN_MS = 1_000;
 const STALL_MS = 8_000;
 
 /**
- * The agent's side of the conversation: the reply that is being generated, what it used, and until when it is heard.
+ * The agent's side of the conversation: the reply that is being generated, its tokens, and until when it is played.
  * One generation is open at most, and each is closed once. Pure.
  */
 export class AgentTurnTracker {
@@ -49,7 +49,7 @@ export class AgentTurnTracker {
     return this.#open;
   }
 
-  /** No reply is generated, and none is played as far as we can reckon. */
+  /** No reply is generated, and by estimate none is played. */
   silent(now: number): boolean {
     return !this.#open && now >= this.#playingUntil;
   }
@@ -59,7 +59,7 @@ export class AgentTurnTracker {
     return this.#open !== undefined || now < this.#playingUntil + PLAYBACK_MARGIN_MS;
   }
 
-  /** The reply that the caller hears now and nobody has interrupted. */
+  /** The reply that the caller hears now, unless it was interrupted. */
   audibleGeneration(now: number): Generation | undefined {
     const reply = this.playing(now) ? (this.#open ?? this.#latest) : undefined;
     return reply?.interrupted ? undefined : reply;
@@ -68,13 +68,13 @@ export class AgentTurnTracker {
   /** A reply begins. */
   begin(
     now: number,
-    asked: Pick<ResponseRecord, 'requestedAt' | 'userSpeechEndedAt' | 'toolWaitMs'>,
+    answers: Pick<ResponseRecord, 'requestedAt' | 'userSpeechEndedAt' | 'toolWaitMs'>,
     requestId: string | undefined,
   ): Generation {
     const generation: Generation = {
       id: this.#newId('response_'),
       messageId: this.#newId('item_'),
-      ...asked,
+      ...answers,
       openedAt: now,
       audioMs: 0,
       interrupted: false,
@@ -122,12 +122,12 @@ export class AgentTurnTracker {
     return generation;
   }
 
-  /** What is still to be played goes to nobody. */
+  /** What is still to be played is discarded. */
   stopPlayback(now: number): void {
     this.#playingUntil = Math.min(this.#playingUntil, now);
   }
 
-  /** Nothing has come for so long that the rest will not come either. */
+  /** Nothing has arrived for so long that the rest will not arrive either. */
   stalled(now: number): boolean {
     return this.#open !== undefined && now - this.#open.lastActivity > STALL_MS;
   }

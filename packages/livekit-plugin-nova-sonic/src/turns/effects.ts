@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What comes out of the conversation, and the words in which it is told. */
+/** The effects of a conversation and their types. */
 
 import type { HistoryEntry } from '../history/entries.js';
 import type { TokenUsage } from '../protocol/server-events.js';
@@ -19,7 +19,7 @@ export type CloseReason =
 export interface ResponseRecord {
   readonly id: string;
   readonly messageId: string;
-  /** When it was asked for: the end of the user's speech was noticed, or our text or tool result went out. */
+  /** When it was requested: the end of the user's speech was detected, or a text or tool result was sent. */
   requestedAt: number;
   readonly openedAt: number;
   firstAudioAt?: number;
@@ -29,7 +29,7 @@ export interface ResponseRecord {
   interrupted: boolean;
   /** Last sample of the user's speech that this answers, where it is an answer to speech. */
   userSpeechEndedAt?: number;
-  /** When the chunk with that sample was handed to the SDK, where the stream is still there to say so. */
+  /** When the chunk with that sample was handed to the SDK; known while its stream is the current one. */
   userSpeechSentAt?: number;
   /** How long tools took between the question and this answer. */
   toolWaitMs: number;
@@ -73,21 +73,21 @@ export type Effect =
       readonly id?: string;
     };
 
-/** The time of an event, and how the service's audio offsets map to when those samples reached us. */
+/** The time of an event, and how the service's audio offsets map to when those samples arrived. */
 export interface EventTiming {
   readonly now: number;
-  /** When the caller's audio was last loud, by our own ears: stands in for offsets that the service leaves out. */
+  /** When the caller's audio was last loud: stands in for offsets that the service leaves out. */
   readonly lastLoudAt?: number;
   /** Arrival of the sample at an offset (ms of audio) of the current stream. */
   readonly sampleAt?: (offsetMs: number) => number | undefined;
 }
 
-/** What must be told or asked again on the stream that follows a lost one. */
+/** What the stream that follows a lost one must get. */
 export interface ResumePlan {
   readonly history: readonly HistoryEntry[];
   /** To be sent as the user's message, since its answer was lost. */
   readonly prompt?: string;
-  /** The caller's audio from this moment on was not understood yet (ms since the epoch). */
+  /** The caller's audio from this time on was not transcribed yet (ms since the epoch). */
   readonly audioFrom: number;
 }
 

@@ -18,7 +18,7 @@ export function bargeIn(state: ConversationState, sign: BargeInSign, now: number
   history.markInterrupted(reply.messageId, false);
   state.version += 1;
   agent.stopPlayback(now);
-  // After the service's own signal nothing of that reply follows; before it the rest may still be on its way.
+  // After the service's own signal nothing of that reply follows; before it, more of it may still arrive.
   if (wasOpen && sign === 'user_speech_start') state.discarded.begin();
   state.emit({ type: 'barge_in', sign, at: now, id: reply.id });
   if (sign === 'user_text') return;

@@ -2,14 +2,14 @@
 import type { ResponseRecord } from './effects.js';
 
 /**
- * The question that waits for its answer, if there is one: speech, words or the result of a tool; and the tools that
- * run meanwhile. Knows since when the model owes the answer, which the watchdog, the metrics and a renewal ask. Pure.
+ * The question that waits for its answer, if there is one: speech, text or the result of a tool; and the tools that run
+ * meanwhile. Knows since when the model owes the answer, for the watchdog, the metrics and renewals. Pure.
  */
 export class PendingResponse {
   readonly #patienceMs: number;
   /** Since when the model owes an answer. */
   #since?: number;
-  /** It surely got the question. */
+  /** It certainly got the question. */
   #certain = false;
   #speechEndedAt?: number;
   #toolWaitMs = 0;
@@ -25,42 +25,42 @@ export class PendingResponse {
     return this.#since !== undefined && now - this.#since < this.#patienceMs;
   }
 
-  /** Since when the model owes an answer to something that it surely got. */
+  /** Since when the model owes an answer to something that it certainly got. */
   get pendingSince(): number | undefined {
     return this.#certain ? this.#since : undefined;
   }
 
-  /** Tools that the model asked for and that have not answered. */
+  /** Tools that the model called and that have no result yet. */
   get pendingTools(): ReadonlyMap<string, { name: string; since: number }> {
     return this.#tools;
   }
 
-  /** The model surely got a question. */
+  /** The model certainly got a question. */
   requested(now: number): void {
     this.#since = now;
     this.#certain = true;
   }
 
-  /** A question of ours, not of the caller's voice. */
+  /** The question is a text, not speech. */
   requestedByText(now: number): void {
     this.#speechEndedAt = undefined;
     this.requested(now);
   }
 
-  /** When our own ears last heard the voice, where the service does not tell when speech ended. */
+  /** When the caller was last loud, where the service does not report when speech ended. */
   assumeSpeechEnd(at: number | undefined): void {
     this.#speechEndedAt ??= at;
   }
 
-  /** Speech ended at a moment; `sure`: it is no noise that was heard in vain before. */
-  speechEnded(endedAt: number, now: number, sure: boolean): void {
+  /** Speech ended at a time; `certain`: it is not noise that was replayed before without effect. */
+  speechEnded(endedAt: number, now: number, certain: boolean): void {
     this.#speechEndedAt = endedAt;
     if (this.#since !== undefined) return;
     this.#since = now;
-    this.#certain = sure;
+    this.#certain = certain;
   }
 
-  /** The speech goes to another stream, which may make nothing of it; `over`: the caller has finished. */
+  /** The speech is replayed on another stream, which may detect nothing; `over`: the caller has finished. */
   speechReplayed(now: number, over: boolean): void {
     if (over) this.#since = now;
     this.#certain = false;
@@ -70,7 +70,7 @@ export class PendingResponse {
     this.#tools.set(callId, { name, since: now });
   }
 
-  /** False when nobody waits for the tool's answer. */
+  /** A tool's result is sent. Returns false when the call is not pending. */
   toolAnswered(callId: string, now: number): boolean {
     const call = this.#tools.get(callId);
     if (!call) return false;
@@ -100,7 +100,7 @@ export class PendingResponse {
     this.#toolWaitMs = 0;
   }
 
-  /** Forgets a question that stays without an answer. */
+  /** Gives up a question that stays without an answer. */
   tick(now: number): void {
     if (this.#since === undefined || now - this.#since <= this.#patienceMs) return;
     this.#since = undefined;

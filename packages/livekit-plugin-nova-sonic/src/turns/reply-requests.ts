@@ -6,7 +6,7 @@ interface ReplyRequest {
   sent: boolean;
 }
 
-/** Replies that were asked for with words and have not begun. Pure. */
+/** Replies that were requested by text and have not begun. Pure. */
 export class ReplyRequestQueue {
   #requests: ReplyRequest[] = [];
   /** Replies whose asker has gone away: the next one is theirs and is dropped. */
@@ -16,7 +16,7 @@ export class ReplyRequestQueue {
     return this.#requests.length > 0;
   }
 
-  /** Those whose words the current stream has not been told. */
+  /** Those whose text was not sent on the current stream. */
   get unsent(): ReadonlyArray<ReplyRequest> {
     return this.#requests.filter((r) => !r.sent);
   }
@@ -30,7 +30,7 @@ export class ReplyRequestQueue {
     if (request) request.sent = true;
   }
 
-  /** Nobody waits for this reply any more; with `drop` it is not to be heard either. */
+  /** The request is abandoned; with `drop` its reply must not be played either. */
   cancel(id: string, drop: boolean): void {
     const request = this.#requests.find((r) => r.id === id);
     if (!request) return;
@@ -44,7 +44,7 @@ export class ReplyRequestQueue {
     return index < 0 ? undefined : this.#requests.splice(index, 1)[0]?.id;
   }
 
-  /** A reply begins: is it one that nobody wants any more? */
+  /** A reply begins. Returns true when its request was abandoned. */
   takeAbandoned(): boolean {
     if (this.#abandoned === 0) return false;
     this.#abandoned -= 1;
@@ -56,7 +56,7 @@ export class ReplyRequestQueue {
     this.#abandoned = 0;
   }
 
-  /** The stream is gone, and with it what it was told. */
+  /** The stream is gone, and with it what was sent on it. */
   restart(): void {
     this.#abandoned = 0;
     for (const request of this.#requests) request.sent = false;

@@ -7,8 +7,8 @@ import type { ResponseRecord, ResumePlan } from './effects.js';
 export type CutReply = Pick<ResponseRecord, 'messageId' | 'interrupted' | 'audioMs'>;
 
 /**
- * What was asked and has no answer when a stream is lost: it is taken out of the history, to be asked again. A reply
- * that the caller heard half of is to be finished, not to be begun anew. `awaiting`: the model owes an answer. Pure.
+ * Plans how a question that has no answer when its stream is lost is repeated: it moves from the history to the prompt.
+ * A reply that was partly played is finished, not repeated. `awaiting`: the model owes an answer. Pure.
  */
 export function planResume(
   history: readonly HistoryEntry[],
@@ -16,8 +16,8 @@ export function planResume(
   awaiting: boolean,
 ): Pick<ResumePlan, 'history' | 'prompt'> {
   if (cut && !cut.interrupted && cut.audioMs > 0) {
-    const said = history.find((e) => e.id === cut.messageId);
-    const words = said?.kind === 'assistant' ? said.text : '';
+    const reply = history.find((e) => e.id === cut.messageId);
+    const words = reply?.kind === 'assistant' ? reply.text : '';
     return {
       history,
       prompt: `[The connection broke while you were answering. You had planned to say: "${words}". Finish that answer briefly.]`,

@@ -10,8 +10,8 @@ export function leaveStream(state: ConversationState, now: number, cause: Resume
   const cut = state.closeGeneration('lost', now);
   state.blocks.clear();
   state.discarded.end();
-  const { audioFrom, unheard } = user.replayFrom(now, cause, pending.pending(now));
-  if (unheard) pending.speechReplayed(now, !user.speaking);
+  const { audioFrom, untranscribed } = user.replayFrom(now, cause, pending.pending(now));
+  if (untranscribed) pending.speechReplayed(now, !user.speaking);
   user.finish();
   requests.restart();
   return { ...plan(state, now, cut), audioFrom };
@@ -26,7 +26,7 @@ function plan(
   // A caller who still speaks is answered afterwards; the result of a pending tool and requests are sent anyway.
   if (user.speaking || pending.pendingTools.size > 0 || requests.waiting)
     return { history: state.snapshot() };
-  // Nothing was heard of a reply without audio: it is generated again.
+  // Nothing was played of a reply without audio: it is generated again.
   if (cut?.audioMs === 0) history.remove(cut.messageId);
   return planResume(state.snapshot(), cut, pending.pending(now));
 }

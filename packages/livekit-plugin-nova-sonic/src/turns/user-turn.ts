@@ -12,15 +12,15 @@ interface UserTurn {
   answered: boolean;
   /** The model went on without a text for it: it was a cough, or its text comes late. */
   passed: boolean;
-  /** Its audio was heard by a second stream already: if that makes nothing of it either, it was noise. */
+  /** Its audio was replayed on a second stream already: if that detects nothing either, it was noise. */
   retried: boolean;
 }
 
-/** Speech is noticed by the service some time after it began; what came before is carried over as well. */
+/** The service detects speech some time after it began; what came before is replayed as well. */
 const SPEECH_LEAD_MS = 1_000;
-/** The same for a service that does not tell when speech begins. */
+/** The same for a service that does not report when speech begins. */
 const UNREPORTED_LEAD_MS = 10_000;
-/** Longest speech of a caller; a lost userSpeechEnd must not count as speech for ever. */
+/** Longest speech of a caller: ends speech whose userSpeechEnd was lost. */
 const SPEECH_PATIENCE_MS = 120_000;
 
 /** Why a stream is followed by another. */
@@ -36,9 +36,9 @@ export class UserTurnTracker {
   #speaking = false;
   #since = 0;
   #reportedAt = 0;
-  /** The service itself said that this speech began. */
+  /** The service itself reported that this speech began. */
   #reportedByService = false;
-  /** It has ever said so. */
+  /** The service reports the beginning of speech at all. */
   #serviceReportsSpeech = false;
   #understoodUntil = 0;
 
@@ -58,7 +58,7 @@ export class UserTurnTracker {
     return this.#speaking;
   }
 
-  /** The turn's audio was already heard twice. */
+  /** The turn's audio was already replayed. */
   get retried(): boolean {
     return this.#turn?.retried ?? false;
   }
@@ -68,7 +68,7 @@ export class UserTurnTracker {
     return this.#turn !== undefined && !this.#turn.answered && this.#turn.texts.length === 0;
   }
 
-  /** The service heard speech begin. */
+  /** The service reported the beginning of speech. */
   speechStarted(at: number, now: number): void {
     this.#serviceReportsSpeech = true;
     this.start(at, now);
@@ -76,18 +76,19 @@ export class UserTurnTracker {
     this.#begin(at, now);
   }
 
-  /** The service heard speech end, and listened to silence until it was sure. */
-  speechEnded(at: number, sureAt: number): void {
+  /** The service reported that speech ended at a time, and detected it at a later one. */
+  speechEnded(at: number, detectedAt: number): void {
     const turn = this.#turn;
     if (turn && !turn.answered) {
       turn.endedAt = at;
-      turn.detectedAt = sureAt;
-      if (turn.texts.length > 0) this.#understoodUntil = Math.max(this.#understoodUntil, sureAt);
+      turn.detectedAt = detectedAt;
+      if (turn.texts.length > 0)
+        this.#understoodUntil = Math.max(this.#understoodUntil, detectedAt);
     }
     this.stop();
   }
 
-  /** Words of the caller. `late`: the model has begun to answer them already. */
+  /** A transcript of the caller. `late`: the model has begun to answer it already. */
   text(text: string, now: number, late: boolean): void {
     if (!late) this.#begin(now, now);
     const turn = this.#turn as UserTurn;
@@ -100,7 +101,7 @@ export class UserTurnTracker {
     if (late) this.finish();
   }
 
-  /** The model answers, so the turn is over: its transcript is final. Nothing is told of an empty turn. */
+  /** The model answers, so the turn is over: its transcript is final. An empty turn emits nothing. */
   finish(): void {
     const turn = this.#turn;
     if (!turn || turn.answered || turn.texts.length === 0) return;
@@ -129,36 +130,36 @@ export class UserTurnTracker {
     this.#emit({ type: 'speech_stopped' });
   }
 
-  /** Speech of which nothing more is heard is over. */
+  /** Ends speech of which nothing more is reported. */
   tick(now: number): void {
     const limit = this.#reportedByService ? SPEECH_PATIENCE_MS : this.#patienceMs;
     if (this.#speaking && now - this.#reportedAt > limit) this.stop();
   }
 
-  /** The stream is gone: from when on must the next one hear the caller? `pending`: an answer is owed. */
+  /** The stream is gone: from which time on is the caller's audio replayed? `pending`: an answer is pending. */
   replayFrom(
     now: number,
     cause: ResumeCause,
     pending: boolean,
-  ): { audioFrom: number; unheard: boolean } {
-    // A service that never tells when speech begins leaves us to guess: then more is said again.
+  ): { audioFrom: number; untranscribed: boolean } {
+    // A service that never reports the beginning of speech leaves it to be guessed: then more is replayed.
     let audioFrom =
       now -
       (this.#serviceReportsSpeech || cause === 'planned' ? SPEECH_LEAD_MS : UNREPORTED_LEAD_MS);
     const turn = this.#turn;
-    const unheard = this.awaitsLateText && !turn?.passed && (this.#speaking || pending);
-    if (turn && unheard) {
+    const untranscribed = this.awaitsLateText && !turn?.passed && (this.#speaking || pending);
+    if (turn && untranscribed) {
       audioFrom = Math.min(audioFrom, turn.startedAt - SPEECH_LEAD_MS);
-      // What two services make nothing of was noise.
+      // Two streams that detected nothing: it was noise.
       if (cause === 'silence' && turn.retried) this.stop();
       turn.retried ||= cause === 'silence';
     } else if (this.#speaking) audioFrom = Math.min(audioFrom, this.#since - SPEECH_LEAD_MS);
-    return { audioFrom: Math.max(audioFrom, this.#understoodUntil), unheard };
+    return { audioFrom: Math.max(audioFrom, this.#understoodUntil), untranscribed };
   }
 
   #begin(at: number, now: number): void {
     const turn = this.#turn;
-    // A cough of long ago is no beginning of what is said now.
+    // A cough of long ago is not the beginning of this turn.
     const stale =
       turn !== undefined &&
       turn.texts.length === 0 &&
@@ -186,6 +187,6 @@ export class UserTurnTracker {
   }
 }
 
-/** When the sample at an offset reached us, or now. */
+/** When the sample at an offset arrived from the caller, or now. */
 export const sampleTime = (offsetMs: number | undefined, { now, sampleAt }: EventTiming): number =>
   (offsetMs === undefined ? undefined : sampleAt?.(offsetMs)) ?? now;

@@ -25,7 +25,7 @@ describe('Handover', () => {
   test('of a plan that reached no stream, question and audio are kept', () => {
     handover.save({ history: [user('Hi.')], prompt: 'What?', audioFrom: 5 });
     handover.save({ history: [], audioFrom: 9 });
-    expect(handover.plan).toEqual({ history: [], ask: 'What?', audioFrom: 5 });
+    expect(handover.plan).toEqual({ history: [], prompt: 'What?', audioFrom: 5 });
     expect(handover.pendingPrompt).toBe('What?');
     handover.save({ history: [], prompt: 'And?', audioFrom: 9 });
     expect(handover.pendingPrompt).toBe('And?');
@@ -65,7 +65,7 @@ describe('Handover', () => {
   test('other failures change nothing', () => {
     handover.save({ history: [user('Hi.')], prompt: 'What?', audioFrom: 1 });
     expect(handover.degradeAfter({ kind: 'connection' }, 50)).toBe(true);
-    expect(handover.plan).toEqual({ history: [user('Hi.')], ask: 'What?', audioFrom: 1 });
+    expect(handover.plan).toEqual({ history: [user('Hi.')], prompt: 'What?', audioFrom: 1 });
     expect(handover.limits.maxBytes).toBe(40_000);
   });
 

@@ -8,7 +8,7 @@ test('contents are known by their ids, the oldest are forgotten, and another str
     contents.start({ type: 'contentStart', contentId: `c${i}`, kind: 'AUDIO', role: 'ASSISTANT' });
   }
   expect(contents.get('c1')).toBeUndefined();
-  expect(contents.get('c2')).toEqual({ kind: 'AUDIO', role: 'ASSISTANT', dropped: false });
+  expect(contents.get('c2')).toEqual({ kind: 'AUDIO', role: 'ASSISTANT', discarded: false });
   contents.clear();
   expect(contents.get('c501')).toBeUndefined();
 });

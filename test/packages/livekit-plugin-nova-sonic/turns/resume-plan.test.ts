@@ -32,7 +32,7 @@ describe('unanswered', () => {
     const history = [user('Hi.'), agent('Ho.'), user('And'), instruction('Be kind.'), user('now?')];
     expect(planResume(history, undefined, true)).toEqual({
       history: [user('Hi.'), agent('Ho.')],
-      ask: 'And\nBe kind.\nnow?',
+      prompt: 'And\nBe kind.\nnow?',
     });
   });
 
@@ -64,6 +64,6 @@ describe('unanswered', () => {
 
   test('a reply of which nothing was heard is given anew', () => {
     const cut = { messageId: 'gone', interrupted: false, audioMs: 0 };
-    expect(planResume([user('Tell me.')], cut, false)).toEqual({ history: [], ask: 'Tell me.' });
+    expect(planResume([user('Tell me.')], cut, false)).toEqual({ history: [], prompt: 'Tell me.' });
   });
 });
