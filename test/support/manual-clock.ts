@@ -18,6 +18,11 @@ export class ManualClock implements MonotonicClock {
     return () => this.#plans.delete(id);
   }
 
+  /** Timers that are set. */
+  get pending(): number {
+    return this.#plans.size;
+  }
+
   async pass(ms: number): Promise<void> {
     const end = this.#now + ms;
     await settle();
@@ -35,7 +40,5 @@ export class ManualClock implements MonotonicClock {
   }
 }
 
-/** Lets everything run that waits for settled promises only. */
-export async function settle(): Promise<void> {
-  for (let i = 0; i < 20; i++) await Promise.resolve();
-}
+/** Lets every promise that can settle do so. */
+export const settle = () => new Promise<void>((resolve) => setImmediate(resolve));

@@ -7,8 +7,8 @@ import {
 } from '../../../packages/nova-sonic-emulator/src/index.js';
 import { LIMIT_DEFAULTS } from '../../../packages/nova-sonic-emulator/src/options.js';
 import { SessionLimits } from '../../../packages/nova-sonic-emulator/src/session/session-limits.js';
+import { ManualClock } from '../../support/manual-clock.js';
 import { sdkClient, TestClient } from './support/client.js';
-import { ManualClock } from './support/manual-clock.js';
 import { PROMPT_START, RawClient, SESSION_START } from './support/raw-client.js';
 
 let emulator: Emulator;
@@ -42,7 +42,7 @@ describe('the clocks of a session', () => {
     const ends = await run(async (limits, clock) => {
       for (let second = 0; second < 500; second++) {
         limits.interaction();
-        await clock.advance(1000);
+        await clock.pass(1000);
       }
     });
     expect(ends).toEqual([
@@ -52,11 +52,11 @@ describe('the clocks of a session', () => {
 
   it('end it 55 s after the last audio or interactive content', async () => {
     const ends = await run(async (limits, clock) => {
-      await clock.advance(50_000);
+      await clock.pass(50_000);
       limits.audio();
-      await clock.advance(54_000);
+      await clock.pass(54_000);
       limits.interaction();
-      await clock.advance(60_000);
+      await clock.pass(60_000);
     });
     expect(ends).toEqual([
       '159: validationException: Timed out waiting for audio bytes or interactive content. Please ensure gaps ' +
@@ -66,11 +66,11 @@ describe('the clocks of a session', () => {
 
   it('end it 295 s after the last speech, while silence is sent', async () => {
     const ends = await run(async (limits, clock) => {
-      await clock.advance(10_000);
+      await clock.pass(10_000);
       limits.interaction();
       for (let second = 0; second < 300; second++) {
         limits.audio();
-        await clock.advance(1000);
+        await clock.pass(1000);
       }
     });
     expect(ends).toEqual([

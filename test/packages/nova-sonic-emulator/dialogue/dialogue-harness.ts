@@ -15,7 +15,7 @@ import {
   ScenarioScript,
   type ScenarioTurn,
 } from '../../../../packages/nova-sonic-emulator/src/scenario/scenario.js';
-import { ManualClock } from '../support/manual-clock.js';
+import { ManualClock } from '../../../support/manual-clock.js';
 
 export interface SentEvent {
   t: number;
@@ -76,19 +76,19 @@ export class DialogueHarness {
   async begin(): Promise<void> {
     this.offset = this.clock.now();
     this.dialogue.speechEvent({ kind: 'start', offsetMs: this.offset });
-    await this.clock.advance(1000);
+    await this.clock.pass(1000);
   }
 
   async finish(pauseMs = 1600): Promise<void> {
     const offsetMs = this.clock.now();
-    await this.clock.advance(pauseMs);
+    await this.clock.pass(pauseMs);
     this.dialogue.speechEvent({
       kind: 'end',
       offsetMs,
       detectedMs: offsetMs + pauseMs,
       speechMs: 1000,
     });
-    await this.clock.advance(0);
+    await this.clock.pass(0);
   }
 
   /** Texts of a role and stage, in order. */

@@ -13,7 +13,7 @@ beforeEach(() => {
 describe('a turn', () => {
   it('comes in the documented order', async () => {
     await harness.speak();
-    await harness.clock.advance(20_000);
+    await harness.clock.pass(20_000);
     expect(harness.outline()).toEqual([
       'userSpeechStart',
       'completionStart',
@@ -30,7 +30,7 @@ describe('a turn', () => {
 
   it('has its texts in the right stages', async () => {
     await harness.speak();
-    await harness.clock.advance(20_000);
+    await harness.clock.pass(20_000);
     const sentences = ['A clock tells time.', 'It has hands, mostly.'];
     expect(harness.texts('USER', 'FINAL')).toEqual(['What is a clock?']);
     expect(harness.texts('ASSISTANT', 'SPECULATIVE')).toEqual(sentences);
@@ -39,9 +39,9 @@ describe('a turn', () => {
 
   it('carries one completionId; completionStart comes once', async () => {
     await harness.speak();
-    await harness.clock.advance(20_000);
+    await harness.clock.pass(20_000);
     await harness.speak();
-    await harness.clock.advance(20_000);
+    await harness.clock.pass(20_000);
     expect(harness.of('completionStart')).toHaveLength(1);
     const ids = harness.sent
       .filter(({ name }) => !name.startsWith('userSpeech'))
@@ -51,7 +51,7 @@ describe('a turn', () => {
 
   it('sends FINAL texts 2.6 to 9 s after the audio, and never before it was heard', async () => {
     await harness.speak();
-    await harness.clock.advance(20_000);
+    await harness.clock.pass(20_000);
     const end = harness.sent.find(
       ({ body }) => body.type === 'AUDIO' && body.stopReason,
     ) as SentEvent;
@@ -67,7 +67,7 @@ describe('a turn', () => {
 
   it('sends FINAL texts at once when the user speaks again after the playback', async () => {
     await harness.speak();
-    await harness.clock.advance(4600);
+    await harness.clock.pass(4600);
     expect(harness.dialogue.playback.playing).toBe(false);
     expect(harness.texts('ASSISTANT', 'FINAL')).toEqual([]);
     await harness.begin();
@@ -77,7 +77,7 @@ describe('a turn', () => {
 
   it('sends audio of 80 ms every 15.6 ms, the last of up to 200 ms', async () => {
     await harness.speak();
-    await harness.clock.advance(20_000);
+    await harness.clock.pass(20_000);
     const first = harness.of('audioOutput')[0]?.body.contentId;
     const chunks = harness.of('audioOutput').filter(({ body }) => body.contentId === first);
     const bytes = chunks.map(({ body }) => Buffer.byteLength(body.content, 'base64'));
@@ -96,7 +96,7 @@ describe('a turn', () => {
 describe('usage', () => {
   it('adds its deltas up to its totals', async () => {
     await harness.speak();
-    await harness.clock.advance(20_000);
+    await harness.clock.pass(20_000);
     let input = 0;
     let output = 0;
     for (const { body } of harness.of('usageEvent')) {
@@ -112,7 +112,7 @@ describe('usage', () => {
   });
 
   it('comes by itself about 254 ms after promptStart', async () => {
-    await harness.clock.advance(1000);
+    await harness.clock.pass(1000);
     const times = harness.of('usageEvent').map(({ t }) => t);
     expect(times[0]).toBeGreaterThanOrEqual(250);
     expect(times[0]).toBeLessThan(258);
@@ -123,7 +123,7 @@ describe('usage', () => {
 describe('a barge-in', () => {
   const during = async (ms: number) => {
     await harness.speak();
-    await harness.clock.advance(ms);
+    await harness.clock.pass(ms);
     const since = harness.clock.now();
     await harness.begin();
     return since;
@@ -150,7 +150,7 @@ describe('a barge-in', () => {
       'contentEnd AUDIO INTERRUPTED',
     ]);
     const audio = harness.of('audioOutput').length;
-    await harness.clock.advance(30_000);
+    await harness.clock.pass(30_000);
     expect(harness.of('audioOutput')).toHaveLength(audio);
     expect(harness.texts('ASSISTANT', 'SPECULATIVE')).not.toContain('It has hands, mostly.');
   });
@@ -165,7 +165,7 @@ describe('a barge-in', () => {
     await during(1500);
     expect(harness.dialogue.endpointing('MEDIUM').pauseMs).toBe(720);
     await harness.finish(720);
-    await harness.clock.advance(5000);
+    await harness.clock.pass(5000);
     expect(harness.texts('ASSISTANT', 'SPECULATIVE').at(-1)).toBe('A watch is a small clock.');
     expect(harness.dialogue.endpointing('LOW').pauseMs).toBe(1850);
   });
@@ -178,13 +178,13 @@ describe('a barge-in', () => {
 
   it('by typed text has no userSpeechStart', async () => {
     await harness.speak();
-    await harness.clock.advance(1500);
+    await harness.clock.pass(1500);
     const since = harness.clock.now();
     harness.dialogue.typedText('Greet the caller.');
     expect(harness.outline(since).slice(0, 3)).toEqual(
       BLOCK('ASSISTANT', '{ "interrupted" : true }', 'INTERRUPTED'),
     );
-    await harness.clock.advance(3000);
+    await harness.clock.pass(3000);
     expect(harness.texts('ASSISTANT', 'SPECULATIVE').at(-1)).toMatch(/\w/);
   });
 });
@@ -193,9 +193,9 @@ describe('a user who goes on speaking', () => {
   it('postpones the reply, and gets one for all of it', async () => {
     harness = new DialogueHarness([{ user: ['What time', 'is it?'], reply: 'Late.' }]);
     await harness.speak();
-    await harness.clock.advance(150);
+    await harness.clock.pass(150);
     await harness.speak();
-    await harness.clock.advance(20_000);
+    await harness.clock.pass(20_000);
     expect(harness.texts('USER', 'FINAL')).toEqual(['What time', 'is it?']);
     expect(harness.texts('ASSISTANT', 'SPECULATIVE')).toEqual(['Late.']);
     expect(harness.of('userSpeechEnd')).toHaveLength(2);
@@ -204,15 +204,15 @@ describe('a user who goes on speaking', () => {
   it('is heard sooner than one who begins', async () => {
     expect(harness.dialogue.endpointing('HIGH').startMs).toBe(352);
     await harness.speak();
-    await harness.clock.advance(250);
+    await harness.clock.pass(250);
     expect(harness.dialogue.endpointing('HIGH').startMs).toBe(80);
   });
 
   it('gets an honest transcript beyond what the scenario says', async () => {
     await harness.speak();
-    await harness.clock.advance(150);
+    await harness.clock.pass(150);
     await harness.speak();
-    await harness.clock.advance(20_000);
+    await harness.clock.pass(20_000);
     expect(harness.texts('USER', 'FINAL')).toEqual(['What is a clock?', '[1.0 s of speech]']);
   });
 });
@@ -220,9 +220,9 @@ describe('a user who goes on speaking', () => {
 describe('the end', () => {
   it('is completionEnd after promptEnd, and nothing after it', async () => {
     await harness.speak();
-    await harness.clock.advance(900);
+    await harness.clock.pass(900);
     const ended = harness.dialogue.promptEnd();
-    await harness.clock.advance(30_000);
+    await harness.clock.pass(30_000);
     await ended;
     expect(harness.outline().at(-1)).toBe('completionEnd END_TURN');
     expect(harness.of('completionEnd')).toHaveLength(1);
@@ -235,17 +235,17 @@ describe('the end', () => {
     };
     harness = new DialogueHarness([], { script: { take: fail } });
     await harness.speak();
-    await harness.clock.advance(1000);
+    await harness.clock.pass(1000);
     expect(harness.failures).toMatchObject([{ type: 'internalServerException' }]);
     expect(harness.failures[0]?.why).toContain('no words');
   });
 
   it('leaves no timer behind', async () => {
     await harness.speak();
-    await harness.clock.advance(900);
+    await harness.clock.pass(900);
     harness.dialogue.close();
     const before = harness.sent.length;
-    await harness.clock.advance(30_000);
+    await harness.clock.pass(30_000);
     expect(harness.sent).toHaveLength(before);
     expect(harness.clock.pending).toBe(0);
   });

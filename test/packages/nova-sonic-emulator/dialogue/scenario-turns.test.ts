@@ -14,16 +14,16 @@ describe('what a scenario may do besides', () => {
   it('pauses before a reply', async () => {
     harness = new DialogueHarness([{ user: 'A', delay: 3000, reply: 'B.' }]);
     await harness.speak();
-    await harness.clock.advance(3200);
+    await harness.clock.pass(3200);
     expect(harness.texts('ASSISTANT', 'SPECULATIVE')).toEqual([]);
-    await harness.clock.advance(1000);
+    await harness.clock.pass(1000);
     expect(harness.texts('ASSISTANT', 'SPECULATIVE')).toEqual(['B.']);
   });
 
   it('interrupts itself', async () => {
     harness = new DialogueHarness([{ user: 'A', interrupt: 500, reply: 'One, two. Three.' }]);
     await harness.speak();
-    await harness.clock.advance(5000);
+    await harness.clock.pass(5000);
     expect(harness.notes.filter(({ name }) => name === 'bargeIn').map(({ body }) => body)).toEqual([
       { cause: 'scenario' },
     ]);
@@ -39,7 +39,7 @@ describe('what a scenario may do besides', () => {
       },
     ]);
     await harness.speak();
-    await harness.clock.advance(5000);
+    await harness.clock.pass(5000);
     expect(harness.texts('ASSISTANT', 'SPECULATIVE')).toEqual(['One.']);
     expect(harness.failures).toMatchObject([
       { type: 'modelStreamErrorException', message: 'gone' },
@@ -59,10 +59,10 @@ describe('what a scenario may do besides', () => {
       },
     ]);
     await harness.speak();
-    await harness.clock.advance(4000);
+    await harness.clock.pass(4000);
     const [use] = harness.of('toolUse');
     harness.dialogue.toolResult(use?.body.toolUseId, { time: 'noon' });
-    await harness.clock.advance(5000);
+    await harness.clock.pass(5000);
     expect(
       harness
         .outline()
@@ -80,7 +80,7 @@ describe('what a scenario may do besides', () => {
   it('sends the USER text before userSpeechEnd where asked to', async () => {
     harness.quirks.textBeforeSpeechEnd = true;
     await harness.speak();
-    await harness.clock.advance(1000);
+    await harness.clock.pass(1000);
     const outline = harness.outline();
     expect(outline.indexOf('userSpeechEnd')).toBeGreaterThan(
       outline.indexOf('contentEnd TEXT PARTIAL_TURN'),
@@ -90,7 +90,7 @@ describe('what a scenario may do besides', () => {
   it('sends no FINAL texts where asked not to', async () => {
     harness.quirks.noFinalText = true;
     await harness.speak();
-    await harness.clock.advance(30_000);
+    await harness.clock.pass(30_000);
     expect(harness.texts('ASSISTANT', 'FINAL')).toEqual([]);
   });
 });

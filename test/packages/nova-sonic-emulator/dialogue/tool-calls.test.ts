@@ -20,7 +20,7 @@ describe('a tool call', () => {
   beforeEach(async () => {
     harness = new DialogueHarness(turns);
     await harness.speak();
-    await harness.clock.advance(2000);
+    await harness.clock.pass(2000);
   });
 
   it('is a TOOL block per tool, and does not end the turn', () => {
@@ -36,20 +36,20 @@ describe('a tool call', () => {
 
   it('waits for every result, then answers with them', async () => {
     harness.dialogue.toolResult(call('calendar'), { day: { name: 'Monday' } });
-    await harness.clock.advance(5000);
+    await harness.clock.pass(5000);
     expect(harness.texts('ASSISTANT', 'SPECULATIVE')).toEqual([]);
     harness.dialogue.toolResult(call('clock'), { time: 'nine' });
-    await harness.clock.advance(5000);
+    await harness.clock.pass(5000);
     expect(harness.texts('ASSISTANT', 'SPECULATIVE')).toEqual(['It is nine on Monday.']);
   });
 
   it('lets speech go on meanwhile, and is answered later', async () => {
     await harness.speak();
-    await harness.clock.advance(5000);
+    await harness.clock.pass(5000);
     expect(harness.texts('ASSISTANT', 'SPECULATIVE')).toEqual(['One moment.']);
     harness.dialogue.toolResult(call('clock'), { time: 'nine' });
     harness.dialogue.toolResult(call('calendar'), { day: { name: 'Monday' } });
-    await harness.clock.advance(5000);
+    await harness.clock.pass(5000);
     expect(harness.texts('ASSISTANT', 'SPECULATIVE').at(-1)).toBe('It is nine on Monday.');
   });
 
@@ -57,10 +57,10 @@ describe('a tool call', () => {
     await harness.begin();
     harness.dialogue.toolResult(call('clock'), { time: 'nine' });
     harness.dialogue.toolResult(call('calendar'), { day: { name: 'Monday' } });
-    await harness.clock.advance(5000);
+    await harness.clock.pass(5000);
     expect(harness.texts('ASSISTANT', 'SPECULATIVE')).toEqual([]);
     await harness.finish();
-    await harness.clock.advance(9000);
+    await harness.clock.pass(9000);
     expect(harness.texts('ASSISTANT', 'SPECULATIVE')).toEqual([
       'It is nine on Monday.',
       'One moment.',
@@ -77,7 +77,7 @@ describe('a tool call', () => {
   it('tells of a field that the result lacks', async () => {
     harness.dialogue.toolResult(call('clock'), {});
     harness.dialogue.toolResult(call('calendar'), { day: { name: 'Monday' } });
-    await harness.clock.advance(5000);
+    await harness.clock.pass(5000);
     expect(harness.texts('ASSISTANT', 'SPECULATIVE')).toEqual(['It is (no clock.time) on Monday.']);
     expect(harness.notes.find(({ name }) => name === 'warning')?.body.text).toContain('clock.time');
   });
@@ -87,7 +87,7 @@ describe('a tool call', () => {
       { user: 'Hm', tools: [{ name: 'weather' }], reply: 'It is {{tool.sky}}.' },
     ]);
     await harness.speak();
-    await harness.clock.advance(5000);
+    await harness.clock.pass(5000);
     expect(harness.of('toolUse')).toEqual([]);
     expect(harness.texts('ASSISTANT', 'SPECULATIVE')).toEqual([
       'I would call the tool weather, but it is not declared.',

@@ -6,8 +6,8 @@ import {
   type SpeechEvent,
   type VoiceActivity,
 } from '../../../../packages/nova-sonic-emulator/src/speech/speech-detector.js';
+import { settle } from '../../../support/manual-clock.js';
 import { spoken } from '../support/client.js';
-import { settle } from '../support/manual-clock.js';
 
 const RATE = 16_000;
 const TIMINGS: EndpointingTimings = { startMs: 352, pauseMs: 1600 };
