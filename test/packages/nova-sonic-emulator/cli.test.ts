@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { stripVTControlCharacters } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { execa, type ResultPromise } from 'execa';
 import { createProgram } from '../../../packages/nova-sonic-emulator/src/program.js';
 import { sdkClient, TestClient } from './support/client.js';
@@ -29,6 +30,21 @@ const run = (args: string[], env: Record<string, string> = {}) =>
     env: { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, NO_COLOR: '1', ...env },
     reject: false,
   });
+
+/** Runs `validate` in this process: its output without colours, and its exit code. */
+async function validate(file: string): Promise<{ output: string; exitCode: number }> {
+  const log = jest.spyOn(console, 'log').mockImplementation(() => {});
+  try {
+    await createProgram().parseAsync(['validate', file], { from: 'user' });
+    return {
+      output: stripVTControlCharacters(log.mock.calls.flat().join('\n')),
+      exitCode: Number(process.exitCode ?? 0),
+    };
+  } finally {
+    log.mockRestore();
+    process.exitCode = undefined;
+  }
+}
 
 /** The ready line's two addresses. */
 async function ready(cli: ResultPromise): Promise<[string, string]> {
@@ -69,25 +85,27 @@ describe('the command', () => {
     expect(exitCode).toBe(0);
     expect(stdout.trim().split('\n')).toHaveLength(1);
 
-    const checked = await run(['validate', record]);
-    expect(checked.stdout).toMatch(/2 sessions: 0 errors/);
-    expect(checked.exitCode).toBe(0);
-  });
-
-  it('validate explains what is wrong, with exit code 1', async () => {
-    const file = join(folder, 'wrong.jsonl');
-    const line = { direction: 'in', name: 'promptEnd', event: { promptName: 'p' } };
-    writeFileSync(file, JSON.stringify(line));
-    const { stdout, exitCode } = await run(['validate', file]);
-    expect(stdout).toContain(
-      `${file}:1: error: promptEnd: promptEnd before sessionStart. Bedrock says: Invalid input request`,
-    );
-    expect(exitCode).toBe(1);
+    const { output, exitCode: verdict } = await validate(record);
+    expect(output).toMatch(/2 sessions: 0 errors/);
+    expect(verdict).toBe(0);
   });
 
   it('ends with one line and exit code 1 when it cannot start', async () => {
     const { stderr, exitCode } = await run(['--scenario', '/nowhere.yaml']);
     expect(stderr.trim()).toMatch(/^The scenario \/nowhere\.yaml cannot be read: [^\n]+$/);
+    expect(exitCode).toBe(1);
+  });
+});
+
+describe('validate', () => {
+  it('explains each error, with exit code 1', async () => {
+    const file = join(folder, 'wrong.jsonl');
+    const line = { direction: 'in', name: 'promptEnd', event: { promptName: 'p' } };
+    writeFileSync(file, JSON.stringify(line));
+    const { output, exitCode } = await validate(file);
+    expect(output).toContain(
+      `${file}:1: error: promptEnd: promptEnd before sessionStart. Bedrock says: Invalid input request`,
+    );
     expect(exitCode).toBe(1);
   });
 });

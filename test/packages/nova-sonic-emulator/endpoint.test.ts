@@ -4,6 +4,7 @@ import { type Emulator, startEmulator } from '../../../packages/nova-sonic-emula
 import { findModel } from '../../../packages/nova-sonic-emulator/src/protocol/models.js';
 import { sdkClient, spoken, TestClient } from './support/client.js';
 import { RawClient } from './support/raw-client.js';
+import { toneSpeaker } from './support/tone-speaker.js';
 
 let emulator: Emulator;
 beforeAll(async () => {
@@ -34,7 +35,7 @@ describe('models', () => {
     },
   );
 
-  it('v1 is past the end of its life, unless allowed', async () => {
+  it('v1 is past its end of life, unless allowed', async () => {
     const client = new TestClient(sdkClient(emulator), 'amazon.nova-sonic-v1:0');
     client.start();
     const error = await client.ended;
@@ -96,7 +97,7 @@ describe('audio', () => {
     );
     const samples = new Int16Array(pcm.buffer, pcm.byteOffset, pcm.length / 2);
     const seconds = samples.length / output;
-    // The default persona's answer: audible speech of a natural length.
+    // The default reply: audible speech of a natural length.
     expect(seconds).toBeGreaterThan(3);
     expect(seconds).toBeLessThan(20);
     expect(samples.reduce((a, b) => Math.max(a, b), 0) / 32_768).toBeGreaterThan(0.1);
@@ -118,7 +119,7 @@ describe('audio', () => {
     expect(Math.max(...sizes)).toBeLessThanOrEqual(6400);
   });
 
-  it('of less than 66 ms leaves typed text unanswered, until more comes', async () => {
+  it('of less than 66 ms leaves typed text unanswered, until more arrives', async () => {
     const client = new TestClient(sdkClient(emulator));
     const opened = emulator.next('open');
     client.start();
@@ -128,7 +129,7 @@ describe('audio', () => {
     client.text('USER', 'Say "Here."', true);
     await emulator.until({ session, direction: 'in', name: 'contentEnd' });
     await client.output(({ name }) => name === 'usageEvent');
-    // The profile answers in milliseconds: what has not come by now does not come by itself.
+    // The profile answers in milliseconds: by now a reply would be here.
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(client.names()).not.toContain('textOutput');
     client.silence(32);
@@ -138,7 +139,7 @@ describe('audio', () => {
   });
 });
 
-describe('the default persona', () => {
+describe('the default replies', () => {
   const answer = async (text: string) => {
     const client = new TestClient(sdkClient(emulator));
     client.start();
@@ -153,20 +154,20 @@ describe('the default persona', () => {
       .join(' ');
   };
 
-  it('greets, and says what it is', async () => {
+  it('greet, and say what the emulator is', async () => {
     const greeting = await answer('Greet the caller and offer your help.');
     expect(greeting).toMatch(/^(Hello|Hi|Welcome)/);
     expect(greeting).toContain('an emulator of Amazon Nova Sonic, not a language model');
   });
 
-  it('repeats typed text, which it can read', async () => {
+  it('repeat typed text, which the emulator can read', async () => {
     expect(await answer('The train leaves at nine')).toContain('The train leaves at nine.');
   });
 });
 
 describe('an emulator', () => {
   it('shares nothing with another in the same process', async () => {
-    const other = await startEmulator({ profile: 'fast' });
+    const other = await startEmulator({ profile: 'fast', speaker: toneSpeaker });
     const client = new TestClient(sdkClient(other));
     client.start();
     await client.output(({ name }) => name === 'usageEvent');
@@ -178,7 +179,7 @@ describe('an emulator', () => {
 
   it('gives the same answers to the same seed', async () => {
     const texts = async (seed: number) => {
-      const seeded = await startEmulator({ profile: 'fast', seed });
+      const seeded = await startEmulator({ profile: 'fast', seed, speaker: toneSpeaker });
       const client = new TestClient(sdkClient(seeded));
       client.start();
       client.openAudio();

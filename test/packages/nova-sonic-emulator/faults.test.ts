@@ -8,6 +8,7 @@ import {
 } from '../../../packages/nova-sonic-emulator/src/faults.js';
 import { type Emulator, startEmulator } from '../../../packages/nova-sonic-emulator/src/index.js';
 import { sdkClient, spoken, TestClient } from './support/client.js';
+import { toneSpeaker } from './support/tone-speaker.js';
 
 /** Each fault, once, with the real SDK: what it then shows is in README.md. */
 let emulator: Emulator;
@@ -16,6 +17,7 @@ beforeAll(async () => {
   speech = await spoken('Stop it, please.');
   emulator = await startEmulator({
     profile: 'fast',
+    speaker: toneSpeaker,
     limits: { concurrentStreams: 1000 },
     scenario: { turns: [{ on: 'text', repeat: true, reply: 'One. Two. Three.' }] },
   });
@@ -23,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => emulator.close());
 afterEach(async () => {
   emulator.clearFaults();
-  // A client that stumbled leaves its stream open: it must not take the next test's fault.
+  // A client that failed leaves its stream open: it must not receive the next test's fault.
   for (const { id } of emulator.sessions()) {
     const closed = emulator.until(({ session, name }) => session === id && name === 'gone');
     emulator.endSession(id);
@@ -51,8 +53,8 @@ async function struck(fault: Fault) {
 const isEnd = ({ name, body }: { name: string; body: { stopReason?: string } }) =>
   name === 'contentEnd' && body.stopReason === 'END_TURN';
 
-/** Closes a session that is well, and expects it to end well. */
-async function closesWell(client: TestClient): Promise<void> {
+/** Closes a healthy session and expects a normal end. */
+async function closesNormally(client: TestClient): Promise<void> {
   client.close();
   expect(await client.ended).toBeUndefined();
   expect(client.outputs.at(-1)?.name).toBe('completionEnd');
@@ -80,17 +82,17 @@ describe('before the stream', () => {
     // It strikes once: the next request goes through.
     const next = talk();
     await next.output(isEnd);
-    await closesWell(next);
+    await closesNormally(next);
   });
 
-  it('late-headers: send() waits, then everything comes', async () => {
+  it('late-headers: send() waits, then everything arrives', async () => {
     emulator.setFault({ kind: 'late-headers', delayMs: 400 });
     const before = performance.now();
     const client = talk();
     await client.output(() => true);
     expect(performance.now() - before).toBeGreaterThan(395);
     await client.output(isEnd);
-    await closesWell(client);
+    await closesNormally(client);
   });
 });
 
@@ -142,21 +144,21 @@ describe('broken connections', () => {
     expect(client.outputs.length).toBeGreaterThan(0);
   });
 
-  it('kill: the iterator ends as if all were well', async () => {
+  it('kill: the iterator ends normally', async () => {
     const { client, error } = await struck({ kind: 'kill', after: 'audioOutput' });
     expect(error).toBeUndefined();
     expect(client.names()).not.toContain('completionEnd');
   });
 
-  it('goaway: the stream goes on', async () => {
+  it('goaway: the stream continues', async () => {
     emulator.setFault({ kind: 'goaway', after: 'usageEvent' });
     const client = talk();
     await client.output(isEnd);
     expect(emulator.faults()).toEqual([]);
-    await closesWell(client);
+    await closesNormally(client);
   });
 
-  it('silent: nothing comes, not even headers; send() does not settle', async () => {
+  it('silent: nothing arrives, not even headers; send() does not settle', async () => {
     emulator.setFault({ kind: 'silent' });
     const client = talk();
     const fault = await emulator.next('fault');
@@ -168,7 +170,7 @@ describe('broken connections', () => {
     client.endInput();
   });
 
-  it('silent after an event: what came before stays the last', async () => {
+  it('silent after an event: nothing follows that event', async () => {
     emulator.setFault({ kind: 'silent', after: 'audioOutput' });
     const client = talk();
     const { session } = await emulator.next('fault');
@@ -194,7 +196,7 @@ describe('broken connections', () => {
   });
 });
 
-describe('events out of the ordinary', () => {
+describe('unusual events', () => {
   it.each([
     ['json', /JSON|Unexpected|Unterminated/i],
     ['checksum', /checksum/i],
@@ -205,7 +207,7 @@ describe('events out of the ordinary', () => {
 
   it('malformed (empty): an event without a name arrives', async () => {
     const { error } = await struck({ kind: 'malformed', form: 'empty', after: 'usageEvent' });
-    // The SDK hands it on; it is the test's own parser that stumbles.
+    // The SDK passes it on; it is the test's own parser that fails.
     expect(error).toBeInstanceOf(TypeError);
   });
 
@@ -214,10 +216,10 @@ describe('events out of the ordinary', () => {
     const client = talk();
     await client.output(isEnd);
     expect(client.names()).toContain('completionStart somethingNew contentStart');
-    await closesWell(client);
+    await closesNormally(client);
   });
 
-  it('duplicate: every event of the name comes twice, for that session', async () => {
+  it('duplicate: every event of the name is sent twice, for that session', async () => {
     emulator.setFault({ kind: 'duplicate', event: 'textOutput' });
     const client = talk();
     await client.output(isEnd);
@@ -230,7 +232,7 @@ describe('events out of the ordinary', () => {
       'Three.',
       'Three.',
     ]);
-    await closesWell(client);
+    await closesNormally(client);
   });
 
   it('text-before-speech-end: the USER text comes first', async () => {
@@ -243,7 +245,7 @@ describe('events out of the ordinary', () => {
       const text = await client.output(({ body }) => body.role === 'USER' && body.content);
       const end = await client.output(({ name }) => name === 'userSpeechEnd');
       await client.output(isEnd);
-      await closesWell(client);
+      await closesNormally(client);
       return client.outputs.indexOf(text) - client.outputs.indexOf(end);
     };
     expect(await order()).toBeGreaterThan(0);
@@ -251,7 +253,7 @@ describe('events out of the ordinary', () => {
     expect(await order()).toBeLessThan(0);
   });
 
-  it('bare-barge-in: userSpeechStart alone tells of it', async () => {
+  it('bare-barge-in: userSpeechStart is the only sign of it', async () => {
     const interrupted = async () => {
       const client = talk();
       await client.output(isEnd);
@@ -269,7 +271,7 @@ describe('events out of the ordinary', () => {
     expect(await interrupted()).toBe(false);
   });
 
-  it('no-final-text: FINAL texts never come', async () => {
+  it('no-final-text: FINAL texts are never sent', async () => {
     emulator.setFault({ kind: 'no-final-text' });
     const client = talk();
     await client.output(isEnd);
@@ -278,12 +280,12 @@ describe('events out of the ordinary', () => {
     expect(
       client.outputs.filter(({ body }) => body.additionalModelFields?.includes('FINAL')),
     ).toHaveLength(1);
-    await closesWell(client);
+    await closesNormally(client);
   });
 });
 
 describe('while running', () => {
-  it('strikes a session that is under way, and only the one that is named', async () => {
+  it('strikes a live session, and only the one that is named', async () => {
     const [one, two] = [talk(), talk()];
     await Promise.all([one.output(isEnd), two.output(isEnd)]);
     const [, second] = emulator.sessions();
@@ -291,7 +293,7 @@ describe('while running', () => {
     one.silence(64);
     two.silence(64);
     expect((await two.ended)?.name).toBe('InternalServerException');
-    await closesWell(one);
+    await closesNormally(one);
   });
 
   it('strikes as often as it says', async () => {
@@ -301,10 +303,10 @@ describe('while running', () => {
     expect((await talk().ended)?.name).toBe('ThrottlingException');
     const third = talk();
     await third.output(isEnd);
-    await closesWell(third);
+    await closesNormally(third);
   });
 
-  it('is recorded as a note', async () => {
+  it('is logged as a note', async () => {
     const noted = emulator.next('fault');
     await struck({ kind: 'reset', after: 'usageEvent', code: 8 });
     expect((await noted).event).toEqual({ kind: 'reset', after: 'usageEvent', code: 8 });
@@ -332,7 +334,7 @@ describe('flags', () => {
     ['late-headers', /fault late-headers: delayMs: /],
     ['throttle:times=0', /fault throttle: times: /],
     ['malformed:form=round', /fault malformed: form: /],
-  ])('%s is refused with what is wrong', (flag, message) => {
+  ])('%s is rejected with a message that names the field', (flag, message) => {
     expect(() => parseFault(flag)).toThrow(message);
   });
 
@@ -362,6 +364,6 @@ describe('flags', () => {
   });
 });
 
-/** A wait in which nothing is expected to happen. */
+/** Waits for something that should not happen. */
 const tick = (ms: number) =>
   new Promise<'pending'>((resolve) => setTimeout(resolve, ms, 'pending'));

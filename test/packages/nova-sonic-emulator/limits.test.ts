@@ -10,16 +10,17 @@ import { SessionLimits } from '../../../packages/nova-sonic-emulator/src/session
 import { ManualClock } from '../../support/manual-clock.js';
 import { sdkClient, TestClient } from './support/client.js';
 import { PROMPT_START, RawClient, SESSION_START } from './support/raw-client.js';
+import { toneSpeaker } from './support/tone-speaker.js';
 
 let emulator: Emulator;
 afterEach(() => emulator?.close());
 
 const start = async (options: EmulatorOptions) => {
-  emulator = await startEmulator({ profile: 'fast', ...options });
+  emulator = await startEmulator({ profile: 'fast', speaker: toneSpeaker, ...options });
   return emulator;
 };
 
-describe('the clocks of a session', () => {
+describe('the time limits of a session', () => {
   /** The messages of the errors, with the second at which they came. */
   async function run(act: (limits: SessionLimits, clock: ManualClock) => Promise<void>) {
     const clock = new ManualClock();
@@ -38,7 +39,7 @@ describe('the clocks of a session', () => {
     return ends;
   }
 
-  it('end it after 480.5 s, whatever happens', async () => {
+  it('end it after 480.5 s, whatever the client sends', async () => {
     const ends = await run(async (limits, clock) => {
       for (let second = 0; second < 500; second++) {
         limits.interaction();
@@ -80,9 +81,9 @@ describe('the clocks of a session', () => {
   });
 });
 
-describe('with a clock that runs faster', () => {
-  it('eight minutes pass in a second and a half, and are a ModelTimeoutException', async () => {
-    await start({ timeScale: 320, limits: { audioIdleSeconds: 999, speechIdleSeconds: 999 } });
+describe('over HTTP/2', () => {
+  it('timeScale 1600: eight minutes pass in 0.3 s, and end in a ModelTimeoutException', async () => {
+    await start({ timeScale: 1600, limits: { audioIdleSeconds: 999, speechIdleSeconds: 999 } });
     const client = new TestClient(sdkClient(emulator));
     const before = performance.now();
     client.start();
@@ -90,33 +91,44 @@ describe('with a clock that runs faster', () => {
     const error = await client.ended;
     expect(error?.name).toBe('ModelTimeoutException');
     expect(error?.message).toMatch(/: Model has timed out in processing the request\./);
-    expect(performance.now() - before).toBeGreaterThan(1490);
+    expect(performance.now() - before).toBeGreaterThan(295);
   });
 
-  it('a client that sends nothing is told of the 55 seconds', async () => {
-    await start({ timeScale: 200 });
+  it('a client that sends nothing gets the error of the 55 seconds', async () => {
+    const clock = new ManualClock();
+    await start({ clock });
     const client = new TestClient(sdkClient(emulator));
     client.start();
-    client.openAudio();
+    client.openAudio({ primeMs: 32 });
+    await emulator.until('audioInput');
+    await clock.pass(54_000);
+    expect(emulator.sessions()).toHaveLength(1);
+    await clock.pass(2000);
     const error = await client.ended;
     expect(error?.name).toBe('ValidationException');
     expect(error?.message).toMatch(/are less than 55 seconds$/);
   });
 
-  it('a client that sends silence is told of the 295 seconds', async () => {
-    await start({ timeScale: 300, limits: { audioIdleSeconds: 250 } });
+  it('a client that sends silence gets the error of the 295 seconds', async () => {
+    const clock = new ManualClock();
+    await start({ clock });
     const client = new TestClient(sdkClient(emulator));
     client.start();
-    client.openAudio();
-    const silence = setInterval(() => client.silence(32), 32);
-    const error = await client.ended;
-    clearInterval(silence);
-    expect(error?.message).toMatch(/are less than 295 seconds$/);
+    client.openAudio({ primeMs: 32 });
+    await emulator.until('audioInput');
+    for (let seconds = 0; seconds < 280; seconds += 40) {
+      await clock.pass(40_000);
+      const received = emulator.next('audioInput');
+      client.silence(32);
+      await received;
+    }
+    await clock.pass(20_000);
+    expect((await client.ended)?.message).toMatch(/are less than 295 seconds$/);
   });
 });
 
 describe('settings', () => {
-  it('every limit is one', async () => {
+  it('every limit is an option', async () => {
     await start({ limits: { connectionSeconds: 0.4 } });
     const client = new TestClient(sdkClient(emulator));
     client.start();
@@ -126,11 +138,11 @@ describe('settings', () => {
   it.each([
     [{ timeScale: 0 }, /^timeScale is 0; it must be above 0\.$/],
     [{ profile: 'slow' }, /^profile is "slow"; it must be "capture" or "fast"\.$/],
-  ])('%j is refused', async (options, message) => {
+  ])('%j is rejected', async (options, message) => {
     await expect(startEmulator(options as EmulatorOptions)).rejects.toThrow(message);
   });
 
-  it('a port that is taken is told, and nothing is left running', async () => {
+  it('a port in use is an error, and nothing is left running', async () => {
     await start({});
     const port = Number(new URL(emulator.url).port);
     await expect(startEmulator({ port })).rejects.toThrow(/EADDRINUSE/);
@@ -145,7 +157,7 @@ describe('concurrent streams', () => {
     return client;
   };
 
-  it('beyond the limit are a ThrottlingException with status 429, before the stream', async () => {
+  it('beyond the limit get a ThrottlingException with status 429, before the stream', async () => {
     await start({ limits: { concurrentStreams: 2 } });
     const [first] = [await live(), await live()];
     const third = new TestClient(sdkClient(emulator));
@@ -181,7 +193,7 @@ describe('concurrent streams', () => {
 describe('response headers', () => {
   const raw = () => new RawClient({ url: emulator.url, credentials: emulator.credentials });
 
-  it('come after the first input event, not before', async () => {
+  it('are sent after the first input event, not before', async () => {
     await start({});
     const client = raw();
     const { session } = await emulator.until('open');
@@ -195,7 +207,7 @@ describe('response headers', () => {
     client.close();
   });
 
-  it('come after 20 s without any input', async () => {
+  it('are sent after 20 s without any input', async () => {
     await start({ timeScale: 100 });
     const before = performance.now();
     const client = raw();
@@ -204,7 +216,7 @@ describe('response headers', () => {
     client.close();
   });
 
-  it('tell the true date, which clients correct their clocks by', async () => {
+  it('contain the true date, which clients correct their clocks by', async () => {
     await start({});
     const client = raw();
     client.send('sessionStart', SESSION_START);

@@ -10,6 +10,7 @@ import {
 import { validateRecording } from '../../../packages/nova-sonic-emulator/src/validate.js';
 import { RULES } from './protocol/rule-table.js';
 import { sdkClient, TestClient } from './support/client.js';
+import { toneSpeaker } from './support/tone-speaker.js';
 
 let folder: string;
 beforeAll(() => {
@@ -22,6 +23,7 @@ async function record(act: (client: TestClient) => Promise<void>, options = {}):
   const file = join(folder, `${Math.random()}.jsonl`);
   const emulator = await startEmulator({
     profile: 'fast',
+    speaker: toneSpeaker,
     record: file,
     scenario: { turns: [{ on: 'text', tools: [{ name: 'clock' }], reply: 'So.' }] },
     ...options,
@@ -52,7 +54,7 @@ async function dialogue(client: TestClient, answer = true): Promise<void> {
 }
 
 describe('a recording', () => {
-  it('holds every event with its time, direction and body; audio as its length', async () => {
+  it('contains every event with its time, direction and body; audio as its length', async () => {
     const recorded = lines(await record(dialogue));
     const sessions = new Set(recorded.map(({ session }) => session));
     expect(sessions.size).toBe(1);
@@ -70,21 +72,21 @@ describe('a recording', () => {
     expect(Math.abs((recorded[0] as EmulatorEvent).time - Date.now())).toBeLessThan(60_000);
   });
 
-  it('keeps the audio where asked to', async () => {
+  it('keeps the audio with recordAudio', async () => {
     const recorded = lines(await record(dialogue, { recordAudio: true }));
     const audio = recorded.find(({ name }) => name === 'audioInput');
     expect(Buffer.from(audio?.event.content as string, 'base64')).toHaveLength(1024);
   });
 });
 
-describe('the check of a recording', () => {
-  it('finds nothing wrong with a whole dialogue', async () => {
+describe('the validation of a recording', () => {
+  it('finds no fault in a whole dialogue', async () => {
     const verdict = await validateRecording(await record(dialogue));
     expect(verdict).toMatchObject({ sessions: 1, findings: [] });
     expect(verdict.events).toBeGreaterThan(15);
   });
 
-  it('tells of a tool call without a result, and of what was not closed', async () => {
+  it('warns about a tool call without a result and about what was not closed', async () => {
     const file = await record(async (client) => {
       await dialogue(client, false);
       client.endInput();
@@ -114,7 +116,7 @@ describe('the check of a recording', () => {
     expect(fine.findings.filter(({ severity }) => severity === 'error')).toEqual([]);
   });
 
-  it('of what the emulator refused names the event', async () => {
+  it('names the event that the emulator rejected', async () => {
     const file = await record(async (client) => {
       client.start();
       client.send('contentEnd', { promptName: 'prompt', contentName: 'nothing' });
@@ -128,7 +130,7 @@ describe('the check of a recording', () => {
   it.each([
     ['nonsense', /:1: not a JSON line\.$/],
     ['{"direction":"up","name":"x","event":{}}', /:1: a line has direction/],
-  ])('refuses a file that is no recording: %s', async (text, message) => {
+  ])('rejects a file that is not a recording: %s', async (text, message) => {
     const file = join(folder, 'none.jsonl');
     writeFileSync(file, text);
     await expect(validateRecording(file)).rejects.toThrow(message);

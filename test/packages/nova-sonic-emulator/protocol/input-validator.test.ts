@@ -11,19 +11,20 @@ import {
 } from '../../../../packages/nova-sonic-emulator/src/protocol/input-validator.js';
 import { findModel } from '../../../../packages/nova-sonic-emulator/src/protocol/models.js';
 import { sdkClient, TestClient } from '../support/client.js';
+import { toneSpeaker } from '../support/tone-speaker.js';
 import type { Input } from './inputs.js';
 import { INVALID, PARSE, RULES, type Rule } from './rule-table.js';
 
 const NOVA_2 = 'amazon.nova-2-sonic-v1:0';
 
-/** The first refusal, and at which event. */
-function refusal(rule: Pick<Rule, 'model' | 'pendingCall'>, inputs: Input[], settings = {}) {
+/** The first rejection, and at which event. */
+function rejection(rule: Pick<Rule, 'model' | 'pendingCall'>, inputs: Input[], settings = {}) {
   const model = findModel(rule.model ?? NOVA_2, true);
   const awaits = (id: string) => rule.pendingCall === true && id === 'call-1';
-  const rules = new InputValidator(model, { ...RULE_DEFAULTS, ...settings }, awaits);
+  const validator = new InputValidator(model, { ...RULE_DEFAULTS, ...settings }, awaits);
   for (const [i, [name, body]] of inputs.entries()) {
     try {
-      rules.accept({ event: { [name]: body } });
+      validator.accept({ event: { [name]: body } });
     } catch (error) {
       if (!(error instanceof StreamError)) throw error;
       return { type: error.type, message: error.message, why: error.why, at: i };
@@ -33,18 +34,18 @@ function refusal(rule: Pick<Rule, 'model' | 'pendingCall'>, inputs: Input[], set
 }
 
 describe.each(RULES)('$rule', (rule) => {
-  it('is told when broken, at the event that breaks it', () => {
-    const refused = refusal(rule, rule.breaks);
-    expect(refused).toMatchObject({
+  it('is reported when broken, at the event that breaks it', () => {
+    const rejected = rejection(rule, rule.breaks);
+    expect(rejected).toMatchObject({
       type: 'validationException',
       message: rule.says,
       at: rule.breaks.length - 1,
     });
-    expect(refused?.why).toMatch(/\w/);
+    expect(rejected?.why).toMatch(/\w/);
   });
 
-  it('lets its legal neighbour pass', () => {
-    expect(refusal(rule, rule.passes)).toBeUndefined();
+  it('accepts its valid neighbour', () => {
+    expect(rejection(rule, rule.passes)).toBeUndefined();
   });
 });
 
@@ -87,24 +88,25 @@ describe('settings of the rules', () => {
     return [first, second, start as Input, text, end as Input];
   };
 
-  it('the limits of December 2025 refuse what today passes', () => {
+  it('the limits of December 2025 reject what passes today', () => {
     const old = { historyTextBytes: 1024, historyTotalBytes: 40_960 };
-    expect(refusal({}, history(1025))).toBeUndefined();
-    expect(refusal({}, history(1025), old)?.message).toMatch(/^Chat history is over max limit/);
-    expect(refusal({}, history(1024), old)).toBeUndefined();
+    expect(rejection({}, history(1025))).toBeUndefined();
+    expect(rejection({}, history(1025), old)?.message).toMatch(/^Chat history is over max limit/);
+    expect(rejection({}, history(1024), old)).toBeUndefined();
   });
 
-  it('an object as inputSchema.json passes where asked for', () => {
+  it('objectSchemas accepts an object as inputSchema.json', () => {
     const rule = RULES.find(({ rule }) => rule === 'inputSchema.json is a string') as Rule;
-    expect(refusal({}, rule.breaks, { objectSchemas: true })).toBeUndefined();
+    expect(rejection({}, rule.breaks, { objectSchemas: true })).toBeUndefined();
   });
 });
 
-describe('over the wire, with the real SDK', () => {
+describe('over HTTP/2, with the real SDK', () => {
   let emulator: Emulator;
   beforeAll(async () => {
     emulator = await startEmulator({
       profile: 'fast',
+      speaker: toneSpeaker,
       allowEndOfLife: true,
       limits: { concurrentStreams: 1000 },
       // A turn that calls a tool, for the rules about results.
@@ -126,7 +128,7 @@ describe('over the wire, with the real SDK', () => {
   );
 
   it.each(RULES.filter(({ pendingCall }) => !pendingCall))(
-    '$rule: the neighbour is taken',
+    '$rule: the neighbour is accepted',
     async ({ passes, model }) => {
       const client = new TestClient(sdkClient(emulator), model);
       const opened = await openedBy(client, passes);
@@ -157,7 +159,7 @@ describe('over the wire, with the real SDK', () => {
     },
   );
 
-  /** Sends the inputs and tells the session's id. */
+  /** Sends the inputs and returns the session's id. */
   async function openedBy(client: TestClient, inputs: Input[]): Promise<string> {
     const opened = emulator.next({ name: 'open' });
     for (const [name, body] of inputs) client.send(name, body);

@@ -26,6 +26,8 @@ export interface RawOptions {
   /** Certificate to trust, for https. */
   ca?: string;
   authorization?: string;
+  /** Connection to use; it stays open.  @default one of its own */
+  connection?: http2.ClientHttp2Session;
 }
 
 /** What came back. */
@@ -47,6 +49,7 @@ export class RawClient {
   readonly headers: Promise<http2.IncomingHttpHeaders>;
   private readonly stream: http2.ClientHttp2Stream;
   private readonly connection: http2.ClientHttp2Session;
+  private readonly ownConnection: boolean;
   private readonly key: Buffer;
   private readonly scope: string;
   private readonly time: number;
@@ -83,8 +86,10 @@ export class RawClient {
       options.authorization ??
       `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${this.scope}, SignedHeaders=${signedHeaders}, Signature=${this.previous}`;
 
-    this.connection = http2.connect(url, options.ca ? { ca: options.ca } : {});
-    this.connection.on('error', () => {});
+    this.ownConnection = options.connection === undefined;
+    this.connection =
+      options.connection ?? http2.connect(url, options.ca ? { ca: options.ca } : {});
+    if (this.ownConnection) this.connection.on('error', () => {});
     this.stream = this.connection.request(
       {
         ':method': method,
@@ -131,7 +136,8 @@ export class RawClient {
   }
 
   close(): void {
-    this.connection.destroy();
+    if (this.ownConnection) this.connection.destroy();
+    else if (!this.stream.destroyed) this.stream.close(http2.constants.NGHTTP2_CANCEL);
   }
 
   private read(): Promise<RawResponse> {
@@ -152,7 +158,7 @@ export class RawClient {
       this.stream.on('end', () => resolve(result));
       this.stream.on('close', () => {
         resolve(result);
-        this.connection.destroy();
+        if (this.ownConnection) this.connection.destroy();
       });
     });
   }
