@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { DEFAULT_TOKEN_PRICES } from 'livekit-plugin-nova-sonic/models';
+import {
+  DEFAULT_MODEL,
+  DEFAULT_REGION,
+  DEFAULT_TOKEN_PRICES,
+  DEFAULT_VOICE,
+} from 'livekit-plugin-nova-sonic/models';
 import { z } from 'zod';
 
 /** Who sets a variable of a deployed worker. Locally you set all of them. */
@@ -70,23 +75,29 @@ const environment = z.object({
     allowed: 'an AWS Region',
     setBy: 'ecs',
   }),
-  AWS_DEFAULT_REGION: text().optional().register(docs, {
-    description: 'Bedrock Region when AWS_REGION is not set either. Default: us-east-1.',
-    allowed: 'an AWS Region',
-    setBy: 'ecs',
-  }),
-  NOVA_SONIC_MODEL: text().optional().register(docs, {
-    description: 'Model id or inference profile. Default: Amazon Nova 2 Sonic.',
-    allowed: 'a Nova Sonic model id',
-    setBy: 'stack',
-  }),
-  NOVA_SONIC_VOICE: text().optional().register(docs, {
-    description: 'Voice for calls in which assistant.ts names none. Default: tiffany.',
-    allowed: 'a voice of the model',
-    setBy: 'stack',
-  }),
+  AWS_DEFAULT_REGION: text()
+    .optional()
+    .register(docs, {
+      description: `Bedrock Region when AWS_REGION is not set either. Default: ${DEFAULT_REGION}.`,
+      allowed: 'an AWS Region',
+      setBy: 'ecs',
+    }),
+  NOVA_SONIC_MODEL: text()
+    .optional()
+    .register(docs, {
+      description: `Model id or inference profile. Default: ${DEFAULT_MODEL}.`,
+      allowed: 'a Nova Sonic model id',
+      setBy: 'stack',
+    }),
+  NOVA_SONIC_VOICE: text()
+    .optional()
+    .register(docs, {
+      description: `Voice for calls in which assistant.ts names none. Default: ${DEFAULT_VOICE}.`,
+      allowed: 'a voice of the model',
+      setBy: 'stack',
+    }),
   NOVA_SONIC_RENEW_AFTER_S: integer(10, 470).optional().register(docs, {
-    description: "Age at which a Bedrock stream is renewed. Default: the plugin's.",
+    description: "Age in seconds at which a Bedrock stream is renewed. Default: the plugin's.",
     allowed: 'whole seconds from 10 to 470 (Bedrock ends a stream at 480)',
     setBy: 'stack',
   }),

@@ -3,7 +3,7 @@
 import { MetricResolution, Metrics } from '@aws-lambda-powertools/metrics';
 import { type Counter, GAUGES, METRICS } from './metric-definitions.js';
 
-/** State at the moment of publishing. */
+/** The state of the task at the moment of publishing. */
 export interface Gauges {
   activeCalls: number;
   /** Slots in use, 0 to 1. */
@@ -27,13 +27,13 @@ export interface MetricsOptions {
 
 /**
  * Metrics as CloudWatch's embedded metric format: one JSON line on standard output becomes metrics when the log
- * driver delivers it, without an API call and without a permission. Values are kept until `flush`, and lines
- * are made by Powertools.
+ * driver delivers it, without an API call or a permission. Values are buffered until `flush`; Powertools writes the
+ * lines.
  */
 export class WorkerMetrics {
   readonly #options: Required<MetricsOptions>;
   /** By the value of the extra dimension; '' for metrics that have none. */
-  readonly #kept = new Map<
+  readonly #buffered = new Map<
     string,
     { dimension?: [string, string]; values: Map<Counter, number[]> }
   >();
@@ -53,17 +53,17 @@ export class WorkerMetrics {
       ? [by, split?.trim() || 'unknown']
       : undefined;
     const key = dimension?.join('=') ?? '';
-    const group = this.#kept.get(key) ?? { ...(dimension && { dimension }), values: new Map() };
-    this.#kept.set(key, group);
+    const group = this.#buffered.get(key) ?? { ...(dimension && { dimension }), values: new Map() };
+    this.#buffered.set(key, group);
     const values = group.values.get(name) ?? [];
     group.values.set(name, values);
     values.push(value);
     if (values.length >= MAX_VALUES) this.flush();
   }
 
-  /** Publishes what was added since the last time. */
+  /** Publishes the values added since the last flush. */
   flush(): void {
-    for (const { dimension, values } of this.#kept.values()) {
+    for (const { dimension, values } of this.#buffered.values()) {
       const line = this.#line();
       if (dimension) line.addDimensions({}).addDimensions({ [dimension[0]]: dimension[1] });
       for (const [name, list] of values) {
@@ -71,10 +71,10 @@ export class WorkerMetrics {
       }
       this.#write(line);
     }
-    this.#kept.clear();
+    this.#buffered.clear();
   }
 
-  /** Publishes the state of the task; zeros too, since scaling in needs them. */
+  /** Publishes the state of the task; zeros too, since scale-in needs them. */
   gauges(now: Gauges): void {
     const line = this.#line();
     line.addMetric('ActiveCalls', GAUGES.ActiveCalls.unit, now.activeCalls);

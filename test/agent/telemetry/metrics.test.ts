@@ -55,7 +55,7 @@ describe('WorkerMetrics', () => {
     });
   });
 
-  it('loses no value of hundreds, and writes nothing twice', () => {
+  it('publishes each of hundreds of values once', () => {
     const { metrics, lines } = setUp();
     for (let i = 1; i <= 250; i++) metrics.add('TimeToFirstAudio', i);
     metrics.flush();
@@ -64,7 +64,7 @@ describe('WorkerMetrics', () => {
     expect(lines().map(emfProblem).filter(Boolean)).toEqual([]);
   });
 
-  it('leaves out what is not a number', () => {
+  it('ignores values that are not numbers', () => {
     const { metrics, lines } = setUp();
     metrics.add('ToolDuration', Number.NaN);
     metrics.flush();
@@ -83,7 +83,7 @@ describe('WorkerMetrics', () => {
     expect(emfSums(lines()).SlotUtilization).toBe(30);
   });
 
-  it('says nothing of the slots of a draining task', () => {
+  it('does not publish the utilization of a draining task', () => {
     const { metrics, lines } = setUp();
     metrics.gauges({ ...busy, draining: true });
     expect(emfSums(lines())).toEqual({ ActiveCalls: 3, WorkersRegistered: 1 });
