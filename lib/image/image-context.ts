@@ -10,7 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { BUILD_TOOLS, pruneLockfile } from './prune-lockfile.js';
 
 /** The workspaces that ship. */
@@ -18,7 +18,7 @@ const SHIPPED_WORKSPACES = ['agent', 'packages/livekit-plugin-nova-sonic'];
 
 /** What of them goes into the image's build: the sources, and the files that say how to compile them. */
 const SHIPPED =
-  /^[^.]+\/(Dockerfile|package\.json|tsconfig\.json|tsup\.config\.ts|build-types\.mjs|src\/.+)$/;
+  /^(Dockerfile|package\.json|tsconfig\.json|tsup\.config\.ts|build-types\.mjs|src\/.+)$/;
 
 /** Not even of those: build output, notes and tests. */
 const NOT_SHIPPED = /(^|\/)(dist|node_modules)(\/|$)|\.md$|\.test\.ts$|(^|\/)\./;
@@ -54,17 +54,14 @@ export function stageImageContext(root: string): string {
 
 /** The files of the image's build context in the order of their paths. */
 function imageFiles(root: string): [path: string, content: Buffer][] {
-  const paths = SHIPPED_WORKSPACES.flatMap((workspace) =>
-    readdirSync(join(root, workspace), { recursive: true, withFileTypes: true }),
-  )
-    .filter((entry) => entry.isFile())
-    .map((entry) =>
-      join(entry.parentPath, entry.name)
-        .slice(root.length)
-        .replace(/^[\\/]/, ''),
-    )
-    .map((path) => path.replaceAll('\\', '/'))
-    .filter((path) => SHIPPED.test(path) && !NOT_SHIPPED.test(path));
+  const paths = SHIPPED_WORKSPACES.flatMap((workspace) => {
+    const folder = join(root, workspace);
+    return readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
+      .filter((path) => SHIPPED.test(path) && !NOT_SHIPPED.test(path))
+      .map((path) => `${workspace}/${path}`);
+  });
 
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
