@@ -93,7 +93,7 @@ onlyWithChromium('in the middle of a call', () => {
   let server: BrowserServer;
 
   beforeAll(async () => {
-    const link = await start.line(/open http:\/\/127\.0\.0\.1:\d+/);
+    const link = await start.line(/open http:\/\/127\.0\.0\.1:\d+/i);
     url = /http:\/\/127\.0\.0\.1:\d+/.exec(link)?.[0] ?? '';
     server = await playwright.launchServer(
       launchOptions(chromium ?? '', { microphone: await spokenAt([]) }),

@@ -40,7 +40,7 @@ const CLOSE_MS = 20;
 
   beforeAll(async () => {
     start = new Command('start', ['--scenario', SCENARIO, '--verbose', '--port', '0']);
-    const link = await start.line(/open http:\/\/127\.0\.0\.1:\d+/);
+    const link = await start.line(/open http:\/\/127\.0\.0\.1:\d+/i);
     url = /http:\/\/127\.0\.0\.1:\d+/.exec(link)?.[0] ?? '';
     const microphone = await spokenAt([
       { at: 8, text: 'What time is it in Tokyo?' },

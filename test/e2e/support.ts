@@ -11,6 +11,8 @@ import { fileURLToPath } from 'node:url';
 import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
 import { writeWav } from '../../local/audio/wav.js';
 
+const LINE_TIMEOUT_MS = 120_000;
+
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A stranger's environment: nothing of ours, of LiveKit's or of AWS's is set. */
@@ -57,16 +59,25 @@ export class Command {
     this.exited = once(this.#process, 'close').then(([code]) => (code as number | null) ?? -1);
   }
 
-  /** Resolves with the first line, of either stream, that fits. */
+  /**
+   * Resolves with the first line, of either stream, that fits.
+   * @throws Error with the last lines when the command ends before, or after two minutes
+   */
   async line(pattern: RegExp): Promise<string> {
+    const failed = (why: string) =>
+      new Error(`${why} before ${pattern}:\n${this.#lines.slice(-50).join('\n')}`);
     const ended = this.exited.then((code) => {
-      throw new Error(`ended with ${code} before ${pattern}:\n${this.#lines.join('\n')}`);
+      throw failed(`ended with ${code}`);
     });
     ended.catch(() => {});
+    const signal = AbortSignal.timeout(LINE_TIMEOUT_MS);
     for (;;) {
       const found = this.#lines.find((line) => pattern.test(line));
       if (found) return found;
-      await Promise.race([once(this.#process, 'line'), ended]);
+      const next = once(this.#process, 'line', { signal }).catch(() => {
+        throw failed(`waited ${LINE_TIMEOUT_MS / 1000} s`);
+      });
+      await Promise.race([next, ended]);
     }
   }
 
