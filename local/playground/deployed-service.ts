@@ -97,7 +97,7 @@ async function readSecret(
   } catch (error) {
     if ((error as Error).name === 'ResourceNotFoundException')
       throw new Error(
-        `The secret ${secret} does not exist any more: create it again as docs/operations/deploy.md describes.`,
+        `The secret ${secret} does not exist any more: create it again as described in docs/operations/deploy.md.`,
       );
     throw new Error(
       awsErrorMessage(
@@ -121,7 +121,7 @@ function parseConnection(text: string, secret: string): LiveKitConnection {
     const value = values?.[key];
     if (typeof value === 'string' && value.trim()) return value.trim();
     throw new Error(
-      `The secret ${secret} has no ${key}: add it as docs/operations/deploy.md describes.`,
+      `The secret ${secret} has no ${key}: add it as described in docs/operations/deploy.md.`,
     );
   });
   if (!url || !/^(wss?|https?):\/\//.test(url))

@@ -10,7 +10,7 @@ import getPort, { portNumbers } from 'get-port';
 import { AccessToken, RoomAgentDispatch, RoomConfiguration, TrackSource } from 'livekit-server-sdk';
 import type { LiveKitConnection } from '../livekit/connection.js';
 import { PAGE_DIRECTORY } from './build-page.js';
-import type { Target } from './page/problems.js';
+import type { Target } from './page/target.js';
 
 /** Long enough to join; LiveKit renews the tokens of calls in progress. */
 const TOKEN_TTL = '5m';

@@ -56,10 +56,10 @@ onlyWithChromium('what cannot work', () => {
 
       const { page: refused } = await newPage(browser, wrong.url);
       await call(refused);
-      await problem(refused, 'LiveKit refused the call');
+      await problem(refused, 'LiveKit rejected the call');
       await stateIs(refused, 'Ready to call');
 
-      expect(await problem(tab, 'No agent has come to the call')).toContain('npm start');
+      expect(await problem(tab, 'No agent has joined the call')).toContain('npm start');
       await picture(tab, 'no-agent');
       expect(await seriousFaults(tab)).toEqual([]);
       await tab.getByRole('button', { name: 'Hang up' }).click();
@@ -75,7 +75,7 @@ onlyWithChromium('what cannot work', () => {
       await stateIs(cut, 'Call ended');
 
       await call(tab);
-      expect(await problem(tab, 'LiveKit does not answer')).toContain(url);
+      expect(await problem(tab, 'LiveKit is unreachable')).toContain(url);
       await stateIs(tab, 'Ready to call');
 
       await right.stop();
@@ -139,10 +139,10 @@ onlyWithChromium('in the middle of a call', () => {
     await call(one);
     await stateIs(one, 'Listening');
     await call(two);
-    await problem(one, 'You are in a call in another tab too');
-    await problem(two, 'You are in a call in another tab too');
+    await problem(one, 'You are also in a call in another tab');
+    await problem(two, 'You are also in a call in another tab');
     await stateIs(two, 'Listening');
-    await problem(two, 'Nothing comes from your microphone');
+    await problem(two, 'Your microphone delivers no sound');
     await two.close();
     await one.locator('[data-problem="tab"]').waitFor({ state: 'detached' });
     await ask(one, 'Are you still there?');
@@ -178,7 +178,7 @@ onlyWithChromium('in the middle of a call', () => {
 
       await page.context().setOffline(true);
       // Sooner than LiveKit notices, which takes it 10 s at least.
-      await problem(page, 'The connection is lost', 5_000);
+      await problem(page, 'Connection lost', 5_000);
       await stateIs(page, 'Reconnecting', 5_000);
       expect(await seriousFaults(page)).toEqual([]);
       await page.waitForTimeout(FOR_20_S);
@@ -186,7 +186,7 @@ onlyWithChromium('in the middle of a call', () => {
       await write(page, 'Are you still there?');
       await page.context().setOffline(false);
       await page.locator('.words.agent').nth(answers).waitFor({ timeout: 40_000 });
-      await page.locator('[data-problem="link"]').waitFor({ state: 'detached' });
+      await page.locator('[data-problem="connection"]').waitFor({ state: 'detached' });
       await stateIs(page, 'Listening');
       expect(await page.locator('.words').count()).toBe(said + 2);
       await ask(page, 'Do you remember me?');

@@ -110,8 +110,8 @@ const CLOSE_MS = 20;
 
     // Both tools stood there, with their arguments, before they had a result.
     expect(await toolsSeenRunning(page)).toEqual([
-      expect.stringMatching(/^Tool\s+get_current_time\s+running[\s\S]*"Tokyo"[^"]*got\s*$/),
-      expect.stringMatching(/^Tool\s+convert_units\s+running[\s\S]*"mile"[^{]*got\s*$/),
+      expect.stringMatching(/^Tool\s+get_current_time\s+running[\s\S]*"Tokyo"[^"]*output\s*$/),
+      expect.stringMatching(/^Tool\s+convert_units\s+running[\s\S]*"mile"[^{]*output\s*$/),
     ]);
 
     // A screen reader hears each settled line once, and nothing moved on the screen meanwhile.
@@ -137,11 +137,11 @@ const CLOSE_MS = 20;
     await page.keyboard.press('Escape');
     expect(await focused(page)).toBe('Sound');
 
-    // The wire.
-    await tabTo(page, 'The wire');
+    // The Bedrock events.
+    await tabTo(page, 'Bedrock events');
     await page.keyboard.press('Enter');
     await page.getByRole('combobox', { name: 'Direction' }).waitFor();
-    expect(await focused(page)).toMatch(/^The wire/);
+    expect(await focused(page)).toMatch(/^Bedrock events/);
     await page.getByRole('combobox', { name: 'Event' }).selectOption('toolUse');
     await expectText(page.locator('.found'), /^2 of /);
     expect(await page.locator('.events li').count()).toBe(2);
@@ -157,7 +157,7 @@ const CLOSE_MS = 20;
     await page.keyboard.press('Enter');
     await page.locator('.events li:nth-child(2) pre').waitFor();
     await page.keyboard.press('Enter');
-    await page.locator('.wire').scrollIntoViewIfNeeded();
+    await page.locator('.bedrock-events').scrollIntoViewIfNeeded();
     await picture(page, 'wire');
     expect(await seriousFaults(page)).toEqual([]);
 
@@ -256,7 +256,7 @@ const CLOSE_MS = 20;
       );
       await page.locator('.sound > summary').click();
       await speaker.selectOption({ label: 'Fake Audio Output 1' });
-      await problem(page, 'The agent cannot be heard through that speaker');
+      await problem(page, 'That speaker cannot be used');
       expect(errors).toEqual([]);
       await own.close();
     },
@@ -265,7 +265,7 @@ const CLOSE_MS = 20;
       const deaf = await launch(chromium ?? '', { allow: false });
       const { page } = await newPage(deaf, url);
       await call(page);
-      await problem(page, 'The microphone was refused');
+      await problem(page, 'Microphone access was denied');
       expect(await seriousFaults(page)).toEqual([]);
       await stateIs(page, 'Listening');
       await page.getByLabel('Write to the agent').fill('How many kilometers are five miles?');
@@ -281,7 +281,7 @@ const CLOSE_MS = 20;
       const bare = await launch(chromium ?? '', { devices: false });
       const { page: other } = await newPage(bare, url);
       await call(other);
-      await problem(other, 'There is no microphone');
+      await problem(other, 'No microphone was found');
       await bare.close();
     },
   });

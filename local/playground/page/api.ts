@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Target } from './problems.js';
+import type { Target } from './target.js';
 
-/** A call that the local server has prepared: a room of its own and a token for it alone. */
-export interface Ticket {
+/** A room for one call, and a token that is valid for it only. */
+export interface ConnectionDetails {
   url: string;
   token: string;
   room: string;
 }
 
-/** @throws TypeError when the server is gone. */
-export async function target(): Promise<Target> {
-  return json<Target>(await fetch('/api/target'));
+/** @throws TypeError when the server is unreachable. */
+export async function fetchTarget(): Promise<Target> {
+  return readJson<Target>(await fetch('/api/target'));
 }
 
-/** @throws TypeError when the server is gone, Error with its words when it refuses. */
-export async function newCall(): Promise<Ticket> {
+/** @throws TypeError when the server is unreachable, Error with its message when it rejects the request. */
+export async function createCall(): Promise<ConnectionDetails> {
   const headers = { 'content-type': 'application/json' };
-  return json<Ticket>(await fetch('/api/call', { method: 'POST', headers, body: '{}' }));
+  return readJson(await fetch('/api/call', { method: 'POST', headers, body: '{}' }));
 }
 
-async function json<T>(response: Response): Promise<T> {
+async function readJson<T>(response: Response): Promise<T> {
   if (!response.ok) throw new Error((await response.text()) || response.statusText);
   return (await response.json()) as T;
 }

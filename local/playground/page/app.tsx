@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { WireView } from './parts/bedrock-events-panel.js';
-import { Stage } from './parts/call-panel.js';
-import { Conversation } from './parts/conversation.js';
+import { pageState } from './page-state.js';
+import { BedrockEventsPanel } from './parts/bedrock-events-panel.js';
+import { CallPanel } from './parts/call-panel.js';
+import { ConversationPanel } from './parts/conversation-panel.js';
 import { Header } from './parts/header.js';
-import { Figures } from './parts/latency-panel.js';
-import { TimelineView } from './parts/timeline.js';
-import { phone } from './state.js';
+import { LatencyPanel } from './parts/latency-panel.js';
+import { TimelinePanel } from './parts/timeline-panel.js';
 import { useStore } from './store.js';
 
 export function App() {
-  const state = useStore(phone);
+  const state = useStore(pageState);
   return (
     <div className="page">
       <Header state={state} />
       <main>
-        <Stage state={state} />
+        <CallPanel state={state} />
         <div className="columns">
           <div className="talk">
-            <Conversation state={state} />
+            <ConversationPanel state={state} />
           </div>
-          <Figures record={state.record} />
+          <LatencyPanel call={state.call} />
         </div>
-        <TimelineView record={state.record} running={state.inCall} />
-        <WireView state={state} />
+        <TimelinePanel call={state.call} running={state.inCall} />
+        <BedrockEventsPanel state={state} />
       </main>
     </div>
   );

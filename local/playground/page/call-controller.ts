@@ -1,327 +1,331 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { ConnectionError, ConnectionErrorReason, DisconnectReason } from 'livekit-client';
-import { newRecord } from '../state/call-state.js';
-import { newCall, type Ticket, target } from './api.js';
-import { type Levels, Tape } from './call-recorder.js';
-import { devices, refreshDevices, remember } from './devices.js';
+import { DisconnectReason } from 'livekit-client';
+import { initialCallState } from '../state/call-state.js';
+import { type ConnectionDetails, createCall, fetchTarget } from './api.js';
+import { CallRecorder, type Levels } from './call-recorder.js';
+import { devices, refreshDevices, storePreference } from './devices.js';
+import { keepCall, takeKeptCall } from './kept-call.js';
 import { Microphone } from './microphone.js';
-import { othersInCall, tellOthers } from './other-tabs.js';
-import type { Problem } from './problems.js';
-import * as problem from './problems.js';
-import { keep, kept } from './reload.js';
-import { Line } from './room-connection.js';
+import { OtherTabs } from './other-tabs.js';
 import {
-  type AgentState,
-  happened,
+  bedrockEvents,
+  type CallPhase,
+  clearProblem,
+  currentTarget,
+  dispatch,
   levels,
-  phone,
-  raise,
-  settle,
-  targetNow,
-  wire,
-} from './state.js';
+  pageState,
+  showProblem,
+} from './page-state.js';
+import type { Problem } from './problems.js';
+import * as problems from './problems.js';
+import { RoomConnection, type RoomConnectionEvents } from './room-connection.js';
 
-/** An agent that is there at all comes sooner. */
-const AGENT_AFTER_MS = 10_000;
-/** After the connection is back the agent is seen again within this time, if it is still there. */
+/** An agent that is available joins sooner. */
+const AGENT_TIMEOUT_MS = 10_000;
+/** After a reconnect the agent is visible again within this time, if it is still there. */
 const AGENT_GONE_MS = 2_500;
+/** Problems that the end of the call solves. */
+const CALL_PROBLEMS = ['connection', 'agent', 'silent', 'tab', 'microphone', 'speaker'];
 
-/** What lives as long as a call. */
-interface Parts {
-  line: Line;
-  tape?: Tape | undefined;
+/** What lives as long as one call. */
+interface ActiveCall {
+  connection: RoomConnection;
+  /** Absent where the browser has no AudioWorklet: then there are no meters and no download. */
+  recorder?: CallRecorder | undefined;
   microphone?: Microphone;
   agentTimer?: ReturnType<typeof setTimeout>;
   agentIdentity?: string;
-  lost: boolean;
-}
-let parts: Parts | undefined;
-/** The sound of the last call stays until the next one. */
-let lastTape: Tape | undefined;
-
-export async function start(): Promise<void> {
-  try {
-    phone.merge({ target: await target() });
-  } catch {
-    raise(problem.noServer(targetNow()));
-  }
-  const before = kept();
-  if (before) {
-    phone.merge({ record: before.record, agent: 'ended' });
-    wire.set(before.wire);
-    raise(problem.wasReloaded);
-  }
-  await refreshDevices().catch(() => {});
-  navigator.mediaDevices?.addEventListener('devicechange', () => void refreshDevices());
-  othersInCall((others) =>
-    others && phone.get().inCall ? raise(problem.otherTab) : settle('tab'),
-  );
-  window.addEventListener('pagehide', () => {
-    const { inCall, record } = phone.get();
-    if (inCall && record) keep(record, wire.get());
-    void parts?.line.hangUp();
-  });
+  connectionLost: boolean;
 }
 
-export async function call(): Promise<void> {
-  if (phone.get().inCall) return;
-  lastTape = undefined;
-  wire.set([]);
-  phone.merge({
-    agent: 'connecting',
-    inCall: true,
-    record: newRecord(Date.now()),
-    problems: [],
-    muted: false,
-    talking: false,
-    microphone: false,
-    taped: false,
-  });
-  const mine: Parts = { line: new Line(events()), lost: false };
-  parts = mine;
-  const still = () => parts === mine;
-  let ticket: Ticket;
-  // First: browsers let a page be heard soon after a click. A call without meters and download is still a call.
-  mine.tape = await Tape.open({ level: heardLevels, sound: heardSound }).catch(() => undefined);
-  lastTape = mine.tape;
-  try {
-    ticket = await newCall();
-  } catch (error) {
-    return fail(
-      error instanceof TypeError ? problem.noServer(targetNow()) : unknownProblem(error),
-      mine,
+/** Does what the user asks for, and reacts to what happens in the call; the result is in page-state.ts. */
+class CallController {
+  #active: ActiveCall | undefined;
+  /** Of the last call, for download until the next one starts. */
+  #lastRecorder: CallRecorder | undefined;
+  #otherTabs: OtherTabs | undefined;
+
+  /** Called once, when the page has loaded. */
+  async start(): Promise<void> {
+    try {
+      pageState.merge({ target: await fetchTarget() });
+    } catch {
+      showProblem(problems.noServer(currentTarget()));
+    }
+    const kept = takeKeptCall();
+    if (kept) {
+      pageState.merge({ call: kept.call, phase: 'ended' });
+      bedrockEvents.set(kept.bedrockEvents);
+      showProblem(problems.pageReloaded);
+    }
+    await refreshDevices().catch(() => {});
+    navigator.mediaDevices?.addEventListener('devicechange', () => void refreshDevices());
+    this.#otherTabs = new OtherTabs((othersInCall) =>
+      othersInCall && pageState.get().inCall ? showProblem(problems.otherTab) : clearProblem('tab'),
     );
+    window.addEventListener('pagehide', () => {
+      const { inCall, call } = pageState.get();
+      if (inCall && call) keepCall(call, bedrockEvents.get());
+      void this.#active?.connection.hangUp();
+    });
   }
-  if (!still()) return;
-  await openMicrophone();
-  if (!still()) return;
-  try {
-    await mine.line.connect(ticket);
-    if (!still()) return void mine.line.hangUp();
-    happened({ kind: 'answered', at: Date.now() });
-    phone.merge({ taped: mine.tape !== undefined });
-    if (mine.microphone) await mine.line.publish(mine.microphone.track);
-    if (devices.get().speaker) await chooseSpeaker(devices.get().speaker);
-  } catch (error) {
-    return fail(connectProblem(error), mine);
+
+  async call(): Promise<void> {
+    if (pageState.get().inCall) return;
+    this.#lastRecorder = undefined;
+    bedrockEvents.set([]);
+    pageState.merge({
+      phase: 'connecting',
+      inCall: true,
+      call: initialCallState(Date.now()),
+      problems: [],
+      muted: false,
+      talking: false,
+      microphone: false,
+      recorded: false,
+    });
+    const active: ActiveCall = {
+      connection: new RoomConnection(this.#connectionEvents()),
+      connectionLost: false,
+    };
+    this.#active = active;
+    const isActive = () => this.#active === active;
+    // First: browsers allow audio only soon after a click.
+    active.recorder = await CallRecorder.open({
+      onLevels: (now) => this.#onLevels(now),
+      onSound: (audible, at) => dispatch({ kind: 'sound', at, audible }),
+    }).catch(() => undefined);
+    this.#lastRecorder = active.recorder;
+    let details: ConnectionDetails;
+    try {
+      details = await createCall();
+    } catch (error) {
+      const noServer = error instanceof TypeError;
+      const target = currentTarget();
+      return this.#fail(active, noServer ? problems.noServer(target) : problems.callFailed(error));
+    }
+    if (!isActive()) return;
+    await this.openMicrophone();
+    if (!isActive()) return;
+    try {
+      await active.connection.connect(details);
+      if (!isActive()) return void active.connection.hangUp();
+      dispatch({ kind: 'answered', at: Date.now() });
+      pageState.merge({ recorded: active.recorder !== undefined });
+      if (active.microphone) await active.connection.publish(active.microphone.track);
+      if (devices.get().speaker) await this.selectSpeaker(devices.get().speaker);
+    } catch (error) {
+      return this.#fail(active, problems.connectFailed(error, currentTarget()));
+    }
+    this.#otherTabs?.setInCall(true);
+    active.agentTimer = setTimeout(() => {
+      if (isActive() && !active.connection.agentPresent)
+        showProblem(problems.noAgent(currentTarget()));
+    }, AGENT_TIMEOUT_MS);
   }
-  tellOthers(true);
-  mine.agentTimer = setTimeout(() => {
-    if (still() && !mine.line.agentHere) raise(problem.noAgent(targetNow()));
-  }, AGENT_AFTER_MS);
-}
 
-export async function hangUp(): Promise<void> {
-  const line = parts?.line;
-  over();
-  await line?.hangUp();
-}
+  async hangUp(): Promise<void> {
+    const connection = this.#active?.connection;
+    this.#end();
+    await connection?.hangUp();
+  }
 
-export async function openMicrophone(): Promise<void> {
-  const mine = parts;
-  if (!mine || mine.microphone) return;
-  try {
-    const microphone = await Microphone.open(devices.get().microphone, (track) =>
-      mine.tape?.hear('you', track),
-    );
-    if (parts !== mine) return microphone.close();
-    mine.microphone = microphone;
-    if (phone.get().pushToTalk) microphone.hold(true);
-    phone.merge({ microphone: true });
-    settle('microphone');
-    // In the middle of a call; at its beginning there is nothing to publish to yet.
-    if (phone.get().record?.answeredAt) await mine.line.publish(microphone.track);
-    await refreshDevices();
-  } catch (error) {
-    raise(problem.microphoneProblem(error, () => void openMicrophone()));
+  async openMicrophone(): Promise<void> {
+    const active = this.#active;
+    if (!active || active.microphone) return;
+    try {
+      const microphone = await Microphone.open(devices.get().microphone, (track) =>
+        active.recorder?.setTrack('you', track),
+      );
+      if (this.#active !== active) return microphone.close();
+      active.microphone = microphone;
+      if (pageState.get().pushToTalk) microphone.transmit(false);
+      pageState.merge({ microphone: true });
+      clearProblem('microphone');
+      // Before the room is joined, `call` publishes it.
+      if (pageState.get().call?.answeredAt) await active.connection.publish(microphone.track);
+      await refreshDevices();
+    } catch (error) {
+      showProblem(problems.microphoneProblem(error, () => void this.openMicrophone()));
+    }
+  }
+
+  async selectMicrophone(deviceId: string): Promise<void> {
+    const microphone = this.#active?.microphone;
+    if (!microphone) return this.openMicrophone();
+    try {
+      await microphone.switchDevice(deviceId);
+      for (const id of ['silent', 'microphone']) clearProblem(id);
+    } catch (error) {
+      const retry = () => void this.selectMicrophone(devices.get().microphone);
+      showProblem(problems.microphoneProblem(error, retry));
+    }
+  }
+
+  async selectSpeaker(deviceId: string): Promise<void> {
+    try {
+      await this.#active?.connection.setSpeaker(deviceId);
+      clearProblem('speaker');
+    } catch {
+      showProblem(problems.noSpeaker);
+    }
+  }
+
+  async mute(muted: boolean): Promise<void> {
+    pageState.merge({ muted });
+    await this.#active?.microphone?.mute(muted);
+  }
+
+  setPushToTalk(on: boolean): void {
+    pageState.merge({ pushToTalk: on, talking: false });
+    storePreference('pushToTalk', on ? 'yes' : 'no');
+    this.#active?.microphone?.transmit(!on);
+  }
+
+  /** Push-to-talk: the user presses or releases the button. */
+  setTalking(talking: boolean): void {
+    const state = pageState.get();
+    if (!state.pushToTalk || state.talking === talking) return;
+    pageState.merge({ talking });
+    this.#active?.microphone?.transmit(talking);
+  }
+
+  async sendText(text: string): Promise<void> {
+    await this.#active?.connection.sendText(text);
+  }
+
+  async startPlayback(): Promise<void> {
+    await this.#active?.connection.startPlayback().catch(() => {});
+  }
+
+  /** The audio of the current or last call as WAV; undefined when there is none. */
+  recording(): Blob | undefined {
+    const recorder = this.#lastRecorder;
+    return recorder && recorder.seconds > 0 ? recorder.toWav() : undefined;
+  }
+
+  #connectionEvents(): RoomConnectionEvents {
+    return {
+      onAction: dispatch,
+      onAgentState: (state, identity) => {
+        const active = this.#active;
+        if (!active) return;
+        if (active.agentIdentity && active.agentIdentity !== identity)
+          showProblem(problems.newAgent);
+        else clearProblem('agent');
+        active.agentIdentity = identity;
+        if (!active.connectionLost) pageState.merge({ phase: callPhase(state) });
+      },
+      onAgentLeft: () => this.#active && this.#endUnlessAgentReturns(this.#active),
+      onAgentTrack: (track) => this.#active?.recorder?.setTrack('agent', track),
+      onConnection: (state) => this.#onConnection(state),
+      onPlaybackBlocked: (playbackBlocked) => pageState.merge({ playbackBlocked }),
+      onDisconnected: (reason) => {
+        // Before the call is answered, `call` handles the failure.
+        const { call } = pageState.get();
+        if (!this.#active || !call?.answeredAt) return;
+        this.#end();
+        if (reason !== DisconnectReason.CLIENT_INITIATED)
+          showProblem(problems.disconnected(reason, call.endReason));
+      },
+    };
+  }
+
+  #onConnection(state: 'lost' | 'restored'): void {
+    const active = this.#active;
+    if (!active || active.connectionLost === (state === 'lost')) return;
+    active.connectionLost = state === 'lost';
+    dispatch({ kind: 'connection', at: Date.now(), state });
+    if (state === 'lost') {
+      clearProblem('silent');
+      showProblem(problems.connectionLost);
+      pageState.merge({ phase: 'reconnecting' });
+      void this.#endUnlessServerRuns(active);
+    } else {
+      clearProblem('connection');
+      pageState.merge({ phase: 'connecting' });
+      active.connection.emitAgentState();
+      // LiveKit may have closed the room in the meantime; it then dispatches an agent to the new one.
+      if (!active.connection.agentPresent) this.#endUnlessAgentReturns(active, AGENT_TIMEOUT_MS);
+    }
+  }
+
+  /** The command that serves the page also runs LiveKit, unless that is deployed: without it there is no reconnect. */
+  async #endUnlessServerRuns(active: ActiveCall): Promise<void> {
+    if (!navigator.onLine || currentTarget().kind === 'stack') return;
+    await fetchTarget().catch(() => {
+      if (this.#active !== active || !active.connectionLost) return;
+      void this.hangUp();
+      showProblem(problems.noServer(currentTarget()));
+    });
+  }
+
+  /** The agent is not in the room. It may return soon, if only the connection was lost. */
+  #endUnlessAgentReturns(active: ActiveCall, timeoutMs = AGENT_GONE_MS): void {
+    clearTimeout(active.agentTimer);
+    if (active.connectionLost) return;
+    active.agentTimer = setTimeout(() => {
+      if (this.#active !== active || active.connectionLost || active.connection.agentPresent)
+        return;
+      void this.hangUp();
+      showProblem(problems.agentLeft(pageState.get().call?.endReason));
+    }, timeoutMs);
+  }
+
+  #end(): void {
+    const ended = this.#active;
+    if (!ended) return;
+    this.#active = undefined;
+    clearTimeout(ended.agentTimer);
+    ended.microphone?.close();
+    ended.recorder?.stop();
+    this.#otherTabs?.setInCall(false);
+    dispatch({ kind: 'hung_up', at: Date.now() });
+    for (const id of CALL_PROBLEMS) clearProblem(id);
+    levels.set({ you: 0, agent: 0 });
+    pageState.merge({
+      phase: 'ended',
+      inCall: false,
+      microphone: false,
+      muted: false,
+      talking: false,
+      playbackBlocked: false,
+      recorded: (ended.recorder?.seconds ?? 0) > 0,
+    });
+  }
+
+  /** The call could not be started. */
+  #fail(active: ActiveCall, problem: Problem): void {
+    if (this.#active !== active) return;
+    this.#end();
+    void active.connection.hangUp();
+    pageState.merge({ phase: 'idle', call: undefined, recorded: false });
+    showProblem(problem);
+  }
+
+  #onLevels(now: Levels): void {
+    levels.set(now);
+    if (pageState.get().phase !== 'listening') return;
+    const problem = this.#active?.microphone?.checkLevel(now.you, Date.now());
+    if (problem) showProblem(problem);
+    else clearProblem('silent');
   }
 }
 
-export async function chooseMicrophone(id: string): Promise<void> {
-  const microphone = parts?.microphone;
-  if (!microphone) return openMicrophone();
-  try {
-    await microphone.use(id);
-    for (const was of ['silent', 'microphone']) settle(was);
-  } catch (error) {
-    raise(problem.microphoneProblem(error, () => void chooseMicrophone(devices.get().microphone)));
-  }
-}
+export const callController = new CallController();
 
-export async function chooseSpeaker(id: string): Promise<void> {
-  try {
-    await parts?.line.speakThrough(id);
-    settle('speaker');
-  } catch {
-    raise(problem.noSpeaker);
-  }
-}
-
-export async function mute(muted: boolean): Promise<void> {
-  phone.merge({ muted });
-  await parts?.microphone?.mute(muted);
-}
-
-export function pushToTalk(on: boolean): void {
-  phone.merge({ pushToTalk: on, talking: false });
-  remember('pushToTalk', on ? 'yes' : 'no');
-  parts?.microphone?.hold(on);
-}
-
-/** Push-to-talk: the user presses or lets go. */
-export function talk(talking: boolean): void {
-  const state = phone.get();
-  if (!state.pushToTalk || state.talking === talking) return;
-  phone.merge({ talking });
-  parts?.microphone?.hold(!talking);
-}
-
-export async function sendText(text: string): Promise<void> {
-  await parts?.line.sendText(text);
-}
-
-export async function unblock(): Promise<void> {
-  await parts?.line.unblock().catch(() => {});
-}
-
-export function sound(): Blob | undefined {
-  return lastTape && lastTape.seconds > 0 ? lastTape.wav() : undefined;
-}
-
-function events(): ConstructorParameters<typeof Line>[0] {
-  const mine = () => parts;
-  return {
-    happened,
-    agent: (state, identity) => {
-      const now = mine();
-      if (!now) return;
-      if (!state) return agentGone(now);
-      if (now.agentIdentity && now.agentIdentity !== identity) raise(problem.newAgent);
-      else settle('agent');
-      now.agentIdentity = identity;
-      if (!now.lost) phone.merge({ agent: asAgentState(state) });
-    },
-    voice: (track) => mine()?.tape?.hear('agent', track),
-    link: (state) => {
-      const now = mine();
-      if (!now || now.lost === (state === 'lost')) return;
-      now.lost = state === 'lost';
-      happened({ kind: 'link', at: Date.now(), state });
-      if (state === 'lost') {
-        settle('silent');
-        raise(problem.connectionLost);
-        phone.merge({ agent: 'reconnecting' });
-        void lookForServer(now);
-      } else {
-        settle('link');
-        phone.merge({ agent: 'connecting' });
-        now.line.tellAgent();
-        // LiveKit may have closed the room meanwhile: then it sends an agent to the new one.
-        if (!now.line.agentHere) agentGone(now, AGENT_AFTER_MS);
-      }
-    },
-    blocked: (blocked) => phone.merge({ blocked }),
-    ended: (reason) => {
-      // A call that never came about fails where it was begun.
-      if (!mine() || !phone.get().record?.answeredAt) return;
-      over();
-      if (reason !== DisconnectReason.CLIENT_INITIATED) raise(endProblem(reason));
-    },
-  };
-}
-
-/** The command behind the page runs LiveKit too, unless that is deployed: without it there is nothing to wait for. */
-async function lookForServer(of: Parts): Promise<void> {
-  if (!navigator.onLine || targetNow().kind === 'stack') return;
-  await target().catch(() => {
-    if (parts !== of || !of.lost) return;
-    void hangUp();
-    raise(problem.noServer(targetNow()));
-  });
-}
-
-/** The agent is not in the room any more; soon it may be again, and then it was only the connection. */
-function agentGone(of: Parts, afterMs = AGENT_GONE_MS): void {
-  clearTimeout(of.agentTimer);
-  if (of.lost) return;
-  of.agentTimer = setTimeout(() => {
-    if (parts !== of || of.lost || of.line.agentHere) return;
-    void hangUp();
-    raise(problem.agentLeft(phone.get().record?.endReason));
-  }, afterMs);
-}
-
-function endProblem(reason: DisconnectReason | undefined): Problem {
-  const { record } = phone.get();
-  if (record?.endReason) return problem.agentLeft(record.endReason);
-  switch (reason) {
-    case DisconnectReason.ROOM_DELETED:
-    case DisconnectReason.ROOM_CLOSED:
-    case DisconnectReason.PARTICIPANT_REMOVED:
-      return problem.agentLeft(undefined);
+/** The phase for a state of the agent in LiveKit. */
+function callPhase(agentState: string): CallPhase {
+  switch (agentState) {
+    case 'listening':
+    case 'thinking':
+    case 'speaking':
+      return agentState;
+    case 'idle':
+      return 'listening';
     default:
-      return problem.connectionGone;
+      return 'connecting';
   }
-}
-
-function over(): void {
-  const ended = parts;
-  if (!ended) return;
-  parts = undefined;
-  clearTimeout(ended.agentTimer);
-  ended.microphone?.close();
-  ended.tape?.stop();
-  tellOthers(false);
-  happened({ kind: 'hung_up', at: Date.now() });
-  for (const id of ['link', 'agent', 'silent', 'tab', 'microphone', 'speaker']) settle(id);
-  levels.set({ you: 0, agent: 0 });
-  phone.merge({
-    agent: 'ended',
-    inCall: false,
-    microphone: false,
-    muted: false,
-    talking: false,
-    blocked: false,
-    taped: (ended.tape?.seconds ?? 0) > 0,
-  });
-}
-
-function fail(why: Problem, mine: Parts): void {
-  if (parts !== mine) return;
-  over();
-  void mine.line.hangUp();
-  // There was no call to look back at.
-  phone.merge({ agent: 'idle', record: undefined, taped: false });
-  raise(why);
-}
-
-function heardLevels(now: Levels): void {
-  levels.set(now);
-  const { agent } = phone.get();
-  if (agent !== 'listening') return;
-  const wrong = parts?.microphone?.watch(now.you, Date.now());
-  if (wrong) raise(wrong);
-  else settle('silent');
-}
-
-function heardSound(audible: boolean, at: number): void {
-  happened({ kind: 'sound', at, audible });
-}
-
-function connectProblem(error: unknown): Problem {
-  if (!(error instanceof ConnectionError)) return unknownProblem(error);
-  return error.reason === ConnectionErrorReason.NotAllowed
-    ? problem.keysRefused(targetNow())
-    : problem.noLiveKit(targetNow());
-}
-
-function unknownProblem(error: unknown): Problem {
-  const advice = error instanceof Error ? error.message : String(error);
-  return { id: 'call', tone: 'error', title: 'The call cannot begin', advice };
-}
-
-function asAgentState(state: string): AgentState {
-  if (state === 'listening' || state === 'thinking' || state === 'speaking') return state;
-  return state === 'idle' ? 'listening' : 'connecting';
 }

@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Runs on the browser's audio thread: listens to both sides of the call on one clock. Input 0 is the user, 1 the agent.
+// Runs on the browser's audio thread and receives both sides of the call on one clock. Input 0 is the user, 1 the agent.
 
-/** -50 dBFS: what `npm run converse` calls silence too. */
+/** -50 dBFS, as in `npm run call`. */
 const SILENCE = 10 ** (-50 / 20);
-/** Words have pauses: so much without sound makes a silence, which began when the sound ended. */
+/** Pauses between words are shorter; a longer one counts as silence, which began when the sound ended. */
 const PAUSE_S = 0.3;
-const LEVEL_EVERY_S = 0.05;
-const TAPE_EVERY_S = 0.5;
+const LEVEL_INTERVAL_S = 0.05;
+const SAMPLES_INTERVAL_S = 0.5;
+/** Samples in one call of process(). */
+const QUANTUM = 128;
 
-class Tape extends AudioWorkletProcessor {
+class CallRecorderProcessor extends AudioWorkletProcessor {
   constructor() {
     super();
-    /** Every second sample is enough for speech: 24 kHz of the usual 48. */
+    /** Half the usual 48 kHz is enough for speech. */
     this.step = sampleRate >= 44_100 ? 2 : 1;
-    this.chunk = new Int16Array(2 * Math.ceil(((TAPE_EVERY_S + 0.01) * sampleRate) / this.step));
+    this.chunk = new Int16Array(
+      2 * Math.ceil(((SAMPLES_INTERVAL_S + 0.01) * sampleRate) / this.step),
+    );
     this.filled = 0;
     this.peaks = [0, 0];
     this.levelAt = 0;
@@ -27,13 +31,13 @@ class Tape extends AudioWorkletProcessor {
     const sides = [inputs[0]?.[0], inputs[1]?.[0]];
     sides.forEach((samples, side) => {
       for (const sample of samples ?? []) {
-        const size = Math.abs(sample);
-        if (size > this.peaks[side]) this.peaks[side] = size;
+        const level = Math.abs(sample);
+        if (level > this.peaks[side]) this.peaks[side] = level;
       }
     });
-    this.listen(sides[1]);
+    this.detectSound(sides[1]);
     this.write(sides);
-    if (currentTime - this.levelAt >= LEVEL_EVERY_S) {
+    if (currentTime - this.levelAt >= LEVEL_INTERVAL_S) {
       this.port.postMessage({ type: 'level', at: currentTime, peaks: this.peaks });
       this.peaks = [0, 0];
       this.levelAt = currentTime;
@@ -41,26 +45,25 @@ class Tape extends AudioWorkletProcessor {
     return true;
   }
 
-  listen(samples) {
+  detectSound(samples) {
     const first = samples ? samples.findIndex((sample) => Math.abs(sample) > SILENCE) : -1;
     const at = currentTime + Math.max(0, first) / sampleRate;
     if (first >= 0) this.lastSound = at;
     const audible = first >= 0 || (this.audible && currentTime - this.lastSound < PAUSE_S);
     if (audible === this.audible) return;
     this.audible = audible;
-    const began = audible ? at : this.lastSound;
-    this.port.postMessage({ type: 'sound', audible, at: began, now: currentTime });
+    const since = audible ? at : this.lastSound;
+    this.port.postMessage({ type: 'sound', audible, at: since, now: currentTime });
   }
 
   write([you, agent]) {
-    const size = 128;
-    for (let i = 0; i < size; i += this.step) {
+    for (let i = 0; i < QUANTUM; i += this.step) {
       this.chunk[this.filled++] = this.sample(you, i);
       this.chunk[this.filled++] = this.sample(agent, i);
     }
-    if (this.filled < this.chunk.length - 2 * size) return;
+    if (this.filled < this.chunk.length - 2 * QUANTUM) return;
     const samples = this.chunk.slice(0, this.filled);
-    this.port.postMessage({ type: 'tape', samples }, [samples.buffer]);
+    this.port.postMessage({ type: 'samples', samples }, [samples.buffer]);
     this.filled = 0;
   }
 
@@ -71,4 +74,4 @@ class Tape extends AudioWorkletProcessor {
   }
 }
 
-registerProcessor('tape', Tape);
+registerProcessor('call-recorder', CallRecorderProcessor);

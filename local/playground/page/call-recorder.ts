@@ -1,54 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import workletUrl from './call-recorder-worklet.js?url';
-import { wav } from './wav.js';
+import { encodeWav } from './encode-wav.js';
 
-/** Longer calls keep their first half hour: 24 kHz stereo is 5.8 MB a minute. */
+/** Only the first half hour is recorded: 24 kHz stereo takes 5.8 MB a minute. */
 const MAX_SECONDS = 30 * 60;
+/** The offset of the audio clock is estimated again in windows of this length. */
+const OFFSET_WINDOW_S = 10;
 
-/** Loudest sample of each side since the last time, 0 to 1. */
+/** Loudest sample of each side since the last report, 0 to 1. */
 export interface Levels {
   you: number;
   agent: number;
 }
 
-interface TapeEvents {
-  level(levels: Levels): void;
-  /** The agent's sound began or ended, ms since the epoch. */
-  sound(audible: boolean, at: number): void;
+interface CallRecorderEvents {
+  onLevels(levels: Levels): void;
+  /** The agent became audible or silent; `at` in ms since the epoch. */
+  onSound(audible: boolean, at: number): void;
 }
 
-/** Listens to both sides of a call on one clock: levels, when the agent is heard, and all of it as WAV. */
-export class Tape {
+/** Records both sides of a call on one clock, measures levels, and detects when the agent is audible. */
+export class CallRecorder {
   readonly #context: AudioContext;
   readonly #node: AudioWorkletNode;
-  readonly #events: TapeEvents;
+  readonly #events: CallRecorderEvents;
   #sources: (MediaStreamAudioSourceNode | undefined)[] = [];
   #chunks: Int16Array[] = [];
   #length = 0;
   #rate = 24_000;
-  /** Page's clock less the audio thread's, ms: the least seen lately, since messages only come late and clocks drift. */
+  /** Page's clock minus the audio thread's, in ms: the recent minimum, as messages arrive late and clocks drift. */
   #offset = Number.POSITIVE_INFINITY;
-  #newer = { least: Number.POSITIVE_INFINITY, since: 0 };
+  #recent = { min: Number.POSITIVE_INFINITY, since: 0 };
 
-  static async open(events: TapeEvents): Promise<Tape> {
+  static async open(events: CallRecorderEvents): Promise<CallRecorder> {
     const context = new AudioContext();
     await context.audioWorklet.addModule(workletUrl);
     await context.resume().catch(() => {});
-    return new Tape(context, events);
+    return new CallRecorder(context, events);
   }
 
-  private constructor(context: AudioContext, events: TapeEvents) {
+  private constructor(context: AudioContext, events: CallRecorderEvents) {
     this.#context = context;
     this.#events = events;
-    this.#node = new AudioWorkletNode(context, 'tape', { numberOfInputs: 2, numberOfOutputs: 1 });
-    // It gives out silence, but a node that leads nowhere is not run.
+    this.#node = new AudioWorkletNode(context, 'call-recorder', {
+      numberOfInputs: 2,
+      numberOfOutputs: 1,
+    });
+    // Its output is silent, but a node that is not connected does not run.
     this.#node.connect(context.destination);
     this.#node.port.onmessage = ({ data }) => this.#receive(data);
   }
 
-  /** Listens to this track as one of the sides from now on; without a track, to nothing. */
-  hear(side: 'you' | 'agent', track: MediaStreamTrack | undefined): void {
+  /** Records this track as one of the sides from now on; without a track, silence. */
+  setTrack(side: 'you' | 'agent', track: MediaStreamTrack | undefined): void {
     const index = side === 'you' ? 0 : 1;
     this.#sources[index]?.disconnect();
     this.#sources[index] = track && this.#context.createMediaStreamSource(new MediaStream([track]));
@@ -59,46 +64,46 @@ export class Tape {
     return this.#length / 2 / this.#rate;
   }
 
-  /** The call so far: the user on the left, the agent on the right. */
-  wav(): Blob {
-    return wav(this.#chunks, 2, this.#rate);
+  /** The call so far: the user on the left channel, the agent on the right. */
+  toWav(): Blob {
+    return encodeWav(this.#chunks, 2, this.#rate);
   }
 
-  /** Ends the recording; what was recorded stays. */
+  /** Stops recording; what was recorded is kept. */
   stop(): void {
     this.#node.port.onmessage = null;
     for (const source of this.#sources) source?.disconnect();
     void this.#context.close().catch(() => {});
   }
 
-  #receive(data: Message): void {
+  #receive(data: WorkletMessage): void {
     if (data.type === 'rate') this.#rate = data.rate;
-    else if (data.type === 'tape') {
+    else if (data.type === 'samples') {
       if (this.seconds > MAX_SECONDS) return;
       this.#chunks.push(data.samples);
       this.#length += data.samples.length;
     } else if (data.type === 'level') {
       this.#synchronise(data.at);
-      this.#events.level({ you: data.peaks[0], agent: data.peaks[1] });
+      this.#events.onLevels({ you: data.peaks[0], agent: data.peaks[1] });
     } else {
       this.#synchronise(data.now);
-      this.#events.sound(data.audible, this.#offset + data.at * 1000);
+      this.#events.onSound(data.audible, this.#offset + data.at * 1000);
     }
   }
 
   #synchronise(audioTime: number): void {
     const now = Date.now() - audioTime * 1000;
-    if (audioTime - this.#newer.since > 10) {
-      if (Number.isFinite(this.#newer.least)) this.#offset = this.#newer.least;
-      this.#newer = { least: now, since: audioTime };
+    if (audioTime - this.#recent.since > OFFSET_WINDOW_S) {
+      if (Number.isFinite(this.#recent.min)) this.#offset = this.#recent.min;
+      this.#recent = { min: now, since: audioTime };
     }
-    this.#newer.least = Math.min(this.#newer.least, now);
+    this.#recent.min = Math.min(this.#recent.min, now);
     this.#offset = Math.min(this.#offset, now);
   }
 }
 
-type Message =
+type WorkletMessage =
   | { type: 'rate'; rate: number }
-  | { type: 'tape'; samples: Int16Array }
+  | { type: 'samples'; samples: Int16Array }
   | { type: 'level'; at: number; peaks: [number, number] }
   | { type: 'sound'; audible: boolean; at: number; now: number };

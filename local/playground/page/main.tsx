@@ -3,14 +3,14 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.js';
-import { start } from './call-controller.js';
+import { callController } from './call-controller.js';
 import './styles/base.css';
 import './styles/page.css';
-import './styles/call.css';
-import './styles/sound.css';
-import './styles/conversation.css';
+import './styles/call-panel.css';
+import './styles/device-choice.css';
+import './styles/conversation-panel.css';
 import './styles/latency-panel.css';
-import './styles/timeline.css';
+import './styles/timeline-panel.css';
 import './styles/bedrock-events-panel.css';
 import './styles/narrow.css';
 
@@ -21,4 +21,4 @@ createRoot(page).render(
     <App />
   </StrictMode>,
 );
-void start();
+void callController.start();

@@ -3,28 +3,30 @@
 import { createLocalAudioTrack, type LocalAudioTrack, TrackEvent } from 'livekit-client';
 import { type Problem, silentMicrophone, systemMuted } from './problems.js';
 
-/** Nothing above this (-66 dBFS) for so long means that no sound comes at all. */
-const FLOOR = 0.0005;
+/** No level above this (-66 dBFS) for SILENT_AFTER_MS means that the microphone delivers no sound at all. */
+const NOISE_FLOOR = 0.0005;
 const SILENT_AFTER_MS = 8_000;
 
-/** The user's microphone: opened once a call, muted, held back by push-to-talk, watched for silence. */
+/** The user's microphone in one call: mute, push-to-talk, and a check that it delivers sound. */
 export class Microphone {
   readonly track: LocalAudioTrack;
-  #open = true;
+  #transmitting = true;
   #silentSince: number | undefined;
   #heard = false;
 
   /**
-   * @param onTrack told of the browser's track, and of each one that takes its place
+   * @param onTrack called with the browser's track, and again with each track that replaces it
    * @throws DOMException as `getUserMedia` does.
    */
   static async open(
     deviceId: string,
     onTrack: (track: MediaStreamTrack) => void,
   ): Promise<Microphone> {
-    // Older browsers and pages that are not served from this machine have no mediaDevices at all.
+    // Older browsers have no mediaDevices, nor do pages on other hosts without HTTPS.
     if (!navigator.mediaDevices)
-      throw new Error('This browser gives the page no microphone: open it as http://127.0.0.1.');
+      throw new Error(
+        'This browser does not give the page a microphone: open the page at http://127.0.0.1.',
+      );
     const track = await createLocalAudioTrack({
       echoCancellation: true,
       noiseSuppression: true,
@@ -37,7 +39,7 @@ export class Microphone {
   private constructor(track: LocalAudioTrack, onTrack: (track: MediaStreamTrack) => void) {
     this.track = track;
     onTrack(track.mediaStreamTrack);
-    // Another device brings another track of the browser's: at once, when it is unmuted, or when this one is unplugged.
+    // The browser replaces the track when another device is chosen, on unmute, and when the device is unplugged.
     track.on(TrackEvent.Restarted, () => {
       this.#heard = false;
       this.#silentSince = undefined;
@@ -47,30 +49,30 @@ export class Microphone {
   }
 
   /** @throws DOMException as `getUserMedia` does. */
-  async use(deviceId: string): Promise<void> {
+  async switchDevice(deviceId: string): Promise<void> {
     await this.track.setDeviceId(deviceId ? { exact: deviceId } : 'default');
   }
 
-  /** Muted, the room is told so. */
+  /** Mutes or unmutes the track; the other participants see it. */
   async mute(muted: boolean): Promise<void> {
     await (muted ? this.track.mute() : this.track.unmute());
     this.#apply();
   }
 
-  /** Held back, silence is sent: at once, and nobody is told. */
-  hold(back: boolean): void {
-    this.#open = !back;
+  /** Push-to-talk: sends silence instead of sound. Immediate, and invisible to other participants. */
+  transmit(on: boolean): void {
+    this.#transmitting = on;
     this.#apply();
   }
 
   /**
-   * Looks at the level while the user could speak.
-   * @returns what is wrong, undefined when nothing is.
+   * Call with each level while the user can speak.
+   * @returns the problem, or undefined
    */
-  watch(level: number, now: number): Problem | undefined {
+  checkLevel(level: number, now: number): Problem | undefined {
     if (this.track.mediaStreamTrack.muted) return systemMuted;
-    if (level > FLOOR) this.#heard = true;
-    if (this.#heard || this.track.isMuted || !this.#open) {
+    if (level > NOISE_FLOOR) this.#heard = true;
+    if (this.#heard || this.track.isMuted || !this.#transmitting) {
       this.#silentSince = undefined;
       return undefined;
     }
@@ -83,6 +85,6 @@ export class Microphone {
   }
 
   #apply(): void {
-    this.track.mediaStreamTrack.enabled = this.#open && !this.track.isMuted;
+    this.track.mediaStreamTrack.enabled = this.#transmitting && !this.track.isMuted;
   }
 }

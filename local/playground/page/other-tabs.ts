@@ -1,39 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** A tab that has not been heard of for so long is gone. */
-const GONE_MS = 5_000;
-const EVERY_MS = 2_000;
+/** A tab that has not sent a message for this long has been closed. */
+const TIMEOUT_MS = 5_000;
+const HEARTBEAT_MS = 2_000;
 
-const channel = new BroadcastChannel('nova-sonic-playground');
-const me = crypto.randomUUID();
-const others = new Map<string, number>();
-let inCall = false;
-let listener: (others: boolean) => void = () => {};
-
-channel.onmessage = ({ data }: MessageEvent<{ tab: string; inCall: boolean }>) => {
-  if (data.inCall) others.set(data.tab, Date.now());
-  else others.delete(data.tab);
-  tell();
-};
-// A tab that crashed says nothing.
-setInterval(() => {
-  for (const [tab, at] of others) if (Date.now() - at > GONE_MS) others.delete(tab);
-  if (inCall) channel.postMessage({ tab: me, inCall });
-  tell();
-}, EVERY_MS);
-window.addEventListener('pagehide', () => channel.postMessage({ tab: me, inCall: false }));
-
-/** Calls `on` whenever other tabs of this page may have begun or ended a call. */
-export function othersInCall(on: (others: boolean) => void): void {
-  listener = on;
+interface TabMessage {
+  tab: string;
+  inCall: boolean;
 }
 
-export function tellOthers(now: boolean): void {
-  inCall = now;
-  channel.postMessage({ tab: me, inCall });
-  tell();
-}
+/** Knows whether other tabs of this page are in a call, and lets them know about this one. */
+export class OtherTabs {
+  readonly #channel = new BroadcastChannel('nova-sonic-playground');
+  readonly #id = crypto.randomUUID();
+  readonly #lastSeen = new Map<string, number>();
+  readonly #onChange: (othersInCall: boolean) => void;
+  #inCall = false;
 
-function tell(): void {
-  listener(others.size > 0);
+  /** @param onChange called whenever another tab, or this one, may have started or ended a call */
+  constructor(onChange: (othersInCall: boolean) => void) {
+    this.#onChange = onChange;
+    this.#channel.onmessage = ({ data }: MessageEvent<TabMessage>) => {
+      if (data.inCall) this.#lastSeen.set(data.tab, Date.now());
+      else this.#lastSeen.delete(data.tab);
+      this.#notify();
+    };
+    // A tab that crashes sends no message.
+    setInterval(() => {
+      for (const [tab, at] of this.#lastSeen)
+        if (Date.now() - at > TIMEOUT_MS) this.#lastSeen.delete(tab);
+      if (this.#inCall) this.#send(true);
+      this.#notify();
+    }, HEARTBEAT_MS);
+    window.addEventListener('pagehide', () => this.#send(false));
+  }
+
+  /** This tab has started or ended a call. */
+  setInCall(inCall: boolean): void {
+    this.#inCall = inCall;
+    this.#send(inCall);
+    this.#notify();
+  }
+
+  #send(inCall: boolean): void {
+    const message: TabMessage = { tab: this.#id, inCall };
+    this.#channel.postMessage(message);
+  }
+
+  #notify(): void {
+    this.#onChange(this.#lastSeen.size > 0);
+  }
 }

@@ -1,25 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Something that the user should know, and what to do about it. */
+import { ConnectionError, ConnectionErrorReason, DisconnectReason } from 'livekit-client';
+import type { Target } from './target.js';
+
+/** A message for the user: what is wrong, and what to do. */
 export interface Problem {
   id: string;
   tone: 'error' | 'warning' | 'info';
   title: string;
   advice: string;
-  /** A button that does what is advised. */
+  /** A button that does what the advice says. */
   action?: { label: string; run: () => void };
 }
 
-/** What the page talks to, as the local server tells it. */
-export interface Target {
-  kind: 'emulator' | 'bedrock' | 'stack';
-  /** For people: "the emulator on this machine". */
-  name: string;
-  livekit: string;
-  agentName: string;
-}
-
-/** Why `getUserMedia` failed, in words. */
+/** Explains why `getUserMedia` failed. */
 export function microphoneProblem(error: unknown, retry: () => void): Problem {
   const name = error instanceof DOMException ? error.name : '';
   const base = { id: 'microphone', tone: 'error' as const };
@@ -29,17 +23,18 @@ export function microphoneProblem(error: unknown, retry: () => void): Problem {
     case 'SecurityError':
       return {
         ...base,
-        title: 'The microphone was refused',
+        title: 'Microphone access was denied',
         advice:
-          'Allow it for this page (the icon beside the address), then try again. Until then you can type.',
+          'Allow the microphone for this page (icon next to the address), then try again. You can type in the meantime.',
         action,
       };
     case 'NotFoundError':
     case 'OverconstrainedError':
       return {
         ...base,
-        title: 'There is no microphone',
-        advice: 'Plug one in, or switch it on, then try again. Until then you can type.',
+        title: 'No microphone was found',
+        advice:
+          'Connect a microphone or switch it on, then try again. You can type in the meantime.',
         action,
       };
     case 'NotReadableError':
@@ -48,14 +43,14 @@ export function microphoneProblem(error: unknown, retry: () => void): Problem {
         ...base,
         title: 'The microphone cannot be used',
         advice:
-          'Another program may hold it: close that one, then try again. Until then you can type.',
+          'Another program may be using it: close that program, then try again. You can type in the meantime.',
         action,
       };
     default:
       return {
         ...base,
-        title: 'The microphone does not open',
-        advice: `${error instanceof Error ? error.message : String(error)} Until then you can type.`,
+        title: 'The microphone cannot be opened',
+        advice: `${error instanceof Error ? error.message : String(error)} You can type in the meantime.`,
         action,
       };
   }
@@ -64,31 +59,32 @@ export function microphoneProblem(error: unknown, retry: () => void): Problem {
 export const silentMicrophone: Problem = {
   id: 'silent',
   tone: 'warning',
-  title: 'Nothing comes from your microphone',
-  advice: 'Is it muted, at the device or in the system? Or choose another one under “Sound”.',
+  title: 'Your microphone delivers no sound',
+  advice:
+    'Check whether the device or the system has muted it, or choose another one under “Sound”.',
 };
 
 export const systemMuted: Problem = {
   id: 'silent',
   tone: 'warning',
   title: 'The system has muted your microphone',
-  advice: 'Unmute it at the device or in the sound settings of the system.',
+  advice: 'Unmute it on the device or in the system’s sound settings.',
 };
 
 export const noSpeaker: Problem = {
   id: 'speaker',
   tone: 'warning',
-  title: 'The agent cannot be heard through that speaker',
-  advice: 'Choose another one under “Sound”. Until then it is heard where it was.',
+  title: 'That speaker cannot be used',
+  advice: 'Choose another one under “Sound”. The previous speaker is still in use.',
 };
 
 export function noServer(target: Target): Problem {
-  const command = target.kind === 'stack' ? 'npm run talk' : 'npm start';
+  const command = target.kind === 'stack' ? 'npm run playground' : 'npm start';
   return {
     id: 'call',
     tone: 'error',
     title: 'The command behind this page has stopped',
-    advice: `Run ${command} again in the terminal, and open the link that it prints.`,
+    advice: `Run ${command} again in the terminal, and open the link it prints.`,
   };
 }
 
@@ -96,20 +92,20 @@ export function noLiveKit(target: Target): Problem {
   return {
     id: 'call',
     tone: 'error',
-    title: 'LiveKit does not answer',
+    title: 'LiveKit is unreachable',
     advice:
       target.kind === 'stack'
-        ? `${target.livekit} could not be reached. Check the network, and LIVEKIT_URL in the stack's secret.`
-        : `${target.livekit} could not be reached. Is npm start still running in its terminal?`,
+        ? `${target.livekit} cannot be reached. Check the network, and LIVEKIT_URL in the stack's secret.`
+        : `${target.livekit} cannot be reached. Check that npm start is still running.`,
   };
 }
 
-export function keysRefused(target: Target): Problem {
+export function keysRejected(target: Target): Problem {
   return {
     id: 'call',
     tone: 'error',
-    title: 'LiveKit refused the call',
-    advice: `The API key and secret do not belong to ${target.livekit}${target.kind === 'stack' ? ": correct them in the stack's secret" : ''}.`,
+    title: 'LiveKit rejected the call',
+    advice: `The API key or secret is not valid for ${target.livekit}${target.kind === 'stack' ? ": correct it in the stack's secret" : ''}.`,
   };
 }
 
@@ -118,38 +114,38 @@ export function noAgent(target: Target): Problem {
   return {
     id: 'agent',
     tone: 'error',
-    title: 'No agent has come to the call',
+    title: 'No agent has joined the call',
     advice:
       target.kind === 'stack'
-        ? `Does the service have a running task, registered as an agent${named} on ${target.livekit}? Its log says so. The call goes on when one comes.`
-        : 'Is the worker running? The terminal of npm start shows its warnings. The call goes on when one comes.',
+        ? `Check that the service has a running task, registered as an agent${named} on ${target.livekit} (its log says so). The call continues when an agent joins.`
+        : 'Check that the worker is running; the terminal of npm start shows its warnings. The call continues when an agent joins.',
   };
 }
 
 export function agentLeft(reason: string | undefined): Problem {
   const known: Record<string, string> = {
-    participant_disconnected: 'It no longer saw you in the call.',
+    participant_disconnected: 'It saw you leave the call.',
     job_shutdown: 'Its task is shutting down.',
     user_initiated: 'It ended the call.',
   };
-  const why = reason ? (known[reason] ?? `It said: ${reason.replace(/^error: /, '')}`) : '';
+  const why = reason ? (known[reason] ?? `Reason: ${reason.replace(/^error: /, '')}`) : '';
   return {
     id: 'call',
     tone: 'error',
     title: 'The agent left the call',
     advice:
-      `${why || 'Its process ended without a word: the log of the worker says more.'} You can call again.`.trim(),
+      `${why || 'Its process ended without giving a reason: see the log of the worker.'} You can call again.`.trim(),
   };
 }
 
 export const connectionLost: Problem = {
-  id: 'link',
+  id: 'connection',
   tone: 'warning',
-  title: 'The connection is lost',
-  advice: 'The page is trying to get back. What you say now is not heard.',
+  title: 'Connection lost',
+  advice: 'The page is reconnecting. The agent cannot hear you.',
 };
 
-export const connectionGone: Problem = {
+export const reconnectFailed: Problem = {
   id: 'call',
   tone: 'error',
   title: 'The connection could not be restored',
@@ -159,20 +155,49 @@ export const connectionGone: Problem = {
 export const newAgent: Problem = {
   id: 'agent',
   tone: 'warning',
-  title: 'Another agent has taken the call',
+  title: 'Another agent has joined the call',
   advice: 'It does not know what was said before the connection was lost.',
 };
 
 export const otherTab: Problem = {
   id: 'tab',
   tone: 'info',
-  title: 'You are in a call in another tab too',
-  advice: 'Both agents hear this microphone, and maybe each other. Hang up in one of the tabs.',
+  title: 'You are also in a call in another tab',
+  advice: 'Both agents hear this microphone, and perhaps each other. Hang up in one of the tabs.',
 };
 
-export const wasReloaded: Problem = {
+export const pageReloaded: Problem = {
   id: 'call',
   tone: 'info',
   title: 'The call ended when the page was reloaded',
-  advice: 'What was said is still shown here. You can call again.',
+  advice: 'The conversation is still shown. You can call again.',
 };
+
+/** Explains why joining the room failed. */
+export function connectFailed(error: unknown, target: Target): Problem {
+  if (!(error instanceof ConnectionError)) return callFailed(error);
+  return error.reason === ConnectionErrorReason.NotAllowed
+    ? keysRejected(target)
+    : noLiveKit(target);
+}
+
+export function callFailed(error: unknown): Problem {
+  const advice = error instanceof Error ? error.message : String(error);
+  return { id: 'call', tone: 'error', title: 'The call cannot be started', advice };
+}
+
+/** Explains why LiveKit closed the room. @param endReason the agent's reason for ending the call, if known */
+export function disconnected(
+  reason: DisconnectReason | undefined,
+  endReason: string | undefined,
+): Problem {
+  if (endReason) return agentLeft(endReason);
+  switch (reason) {
+    case DisconnectReason.ROOM_DELETED:
+    case DisconnectReason.ROOM_CLOSED:
+    case DisconnectReason.PARTICIPANT_REMOVED:
+      return agentLeft(undefined);
+    default:
+      return reconnectFailed;
+  }
+}

@@ -18,108 +18,95 @@ import {
   type CallEvent,
   type SequencedCallEvent,
 } from '../../../agent/src/call/call-events.js';
-import type { Happening } from '../state/call-state.js';
-import { InOrder } from '../state/reorder-buffer.js';
+import type { CallAction } from '../state/call-state.js';
+import { ReorderBuffer } from '../state/reorder-buffer.js';
 import type { Speaker } from '../state/speaker.js';
 import { TextOutbox } from '../state/text-outbox.js';
-import type { Ticket } from './api.js';
+import type { ConnectionDetails } from './api.js';
 
 const TRANSCRIPTION_TOPIC = 'lk.transcription';
 const CHAT_TOPIC = 'lk.chat';
-const AGENT_STATE = 'lk.agent.state';
+const AGENT_STATE_ATTRIBUTE = 'lk.agent.state';
+/** How often missing events are looked for. */
+const REPLAY_INTERVAL_MS = 1_000;
+/** How long after the browser is online again a connection that LiveKit has not given up is taken as restored. */
+const ONLINE_SETTLE_MS = 1_000;
 
-export interface LineEvents {
-  happened(happening: Happening): void;
-  /** The agent's state as LiveKit has it, or '' when there is no agent. */
-  agent(state: string, identity: string): void;
-  /** The agent's sound, to be heard; undefined when it is gone. */
-  voice(track: MediaStreamTrack | undefined): void;
-  link(state: 'lost' | 'back'): void;
-  /** The browser wants a click before it lets the page be heard. */
-  blocked(blocked: boolean): void;
-  ended(reason: DisconnectReason | undefined): void;
+export interface RoomConnectionEvents {
+  onAction(action: CallAction): void;
+  /** The agent joined, or its state in LiveKit changed. */
+  onAgentState(state: string, identity: string): void;
+  onAgentLeft(): void;
+  /** The agent's audio; undefined when it has ended. */
+  onAgentTrack(track: MediaStreamTrack | undefined): void;
+  onConnection(state: 'lost' | 'restored'): void;
+  /** Whether the browser requires a click before it plays audio. */
+  onPlaybackBlocked(blocked: boolean): void;
+  onDisconnected(reason: DisconnectReason | undefined): void;
 }
 
-/** One call over LiveKit: the room, the agent in it, what it says and tells. */
-export class Line {
+/** One call in a LiveKit room: the connection, the agent, its audio, and what it publishes. */
+export class RoomConnection {
   readonly #room = new Room({
     adaptiveStream: false,
     dynacast: false,
-    // Who leaves the page hangs up: phone.ts does it, once it has kept what was said.
+    // Leaving the page hangs up, too, but only after call-controller.ts has kept the call.
     disconnectOnPageLeave: false,
   });
-  readonly #events: LineEvents;
+  readonly #events: RoomConnectionEvents;
   #agent: RemoteParticipant | undefined;
-  #agentBefore: string | undefined;
-  readonly #tick = setInterval(() => this.#agent && this.#feed.tick(Date.now()), 1_000);
+  #lastAgentIdentity: string | undefined;
+  readonly #replayTimer = setInterval(
+    () => this.#agent && this.#callEvents.tick(Date.now()),
+    REPLAY_INTERVAL_MS,
+  );
   #audio: HTMLMediaElement | undefined;
-  #texts = 0;
-  /** While LiveKit reconnects texts wait: livekit-client 2.23 loses what is sent in the middle of that. */
+  #typedTexts = 0;
+  /** livekit-client 2.23 loses texts that are sent while it reconnects: they wait. */
   readonly #outbox = new TextOutbox(
     () => this.#room.state === ConnectionState.Connected,
     (text) => this.#room.localParticipant.sendText(text, { topic: CHAT_TOPIC }),
   );
-  readonly #over = new AbortController();
-  #feed = this.#newFeed();
+  readonly #closed = new AbortController();
+  #callEvents = this.#newReorderBuffer();
 
-  constructor(events: LineEvents) {
+  constructor(events: RoomConnectionEvents) {
     this.#events = events;
     this.#room
-      .on(RoomEvent.ParticipantConnected, (participant) => this.#came(participant))
-      .on(RoomEvent.ParticipantDisconnected, (participant) => this.#left(participant))
+      .on(RoomEvent.ParticipantConnected, (participant) => this.#participantJoined(participant))
+      .on(RoomEvent.ParticipantDisconnected, (participant) => this.#participantLeft(participant))
       .on(RoomEvent.ParticipantAttributesChanged, (_, participant) => {
-        if (participant.identity === this.#agent?.identity) this.tellAgent();
+        if (participant.identity === this.#agent?.identity) this.emitAgentState();
       })
-      .on(RoomEvent.TrackSubscribed, (track, _, participant) => this.#hear(track, participant))
-      .on(RoomEvent.TrackUnsubscribed, (track) => this.#unhear(track))
-      .on(RoomEvent.SignalReconnecting, () => events.link('lost'))
-      .on(RoomEvent.Reconnecting, () => events.link('lost'))
+      .on(RoomEvent.TrackSubscribed, (track, _, participant) => this.#play(track, participant))
+      .on(RoomEvent.TrackUnsubscribed, (track) => this.#stopPlaying(track))
+      .on(RoomEvent.SignalReconnecting, () => events.onConnection('lost'))
+      .on(RoomEvent.Reconnecting, () => events.onConnection('lost'))
       .on(RoomEvent.Reconnected, () => {
-        events.link('back');
+        events.onConnection('restored');
         this.#findAgent();
-        // LiveKit sends nothing yet in the moment when it emits this.
+        // LiveKit cannot send yet while it emits this event.
         setTimeout(() => {
-          this.#feed.catchUp();
+          this.#callEvents.catchUp();
           void this.#outbox.flush().catch(() => {});
         });
       })
-      .on(RoomEvent.AudioPlaybackStatusChanged, () => events.blocked(!this.#room.canPlaybackAudio))
+      .on(RoomEvent.AudioPlaybackStatusChanged, () =>
+        events.onPlaybackBlocked(!this.#room.canPlaybackAudio),
+      )
       .on(RoomEvent.Disconnected, (reason) => {
         this.#close();
-        events.ended(reason);
+        events.onDisconnected(reason);
       });
     this.#watchNetwork();
-    this.#room.registerTextStreamHandler(CALL_EVENTS_TOPIC, async (reader) => {
-      const at = Date.now();
-      // Who sent it may be gone before its end.
-      const text = await reader.readAll().catch(() => undefined);
-      if (text === undefined) return;
-      const { seq, ...message } = JSON.parse(text) as SequencedCallEvent;
-      this.#feed.take(seq, { at, message });
-    });
-    this.#room.registerTextStreamHandler(TRANSCRIPTION_TOPIC, async (reader, { identity }) => {
-      const who: Speaker = identity === this.#room.localParticipant.identity ? 'you' : 'agent';
-      const { attributes, id: streamId } = reader.info;
-      const id = attributes?.['lk.segment_id'] ?? streamId;
-      const at = Date.now();
-      let text = '';
-      const tell = (done: boolean) => events.happened({ kind: 'words', at, who, id, text, done });
-      try {
-        for await (const part of reader) {
-          text += part;
-          tell(false);
-        }
-      } catch {
-        return tell(true);
-      }
-      tell(who === 'agent' || attributes?.['lk.transcription_final'] === 'true');
-    });
+    this.#receiveCallEvents();
+    this.#receiveTranscription();
   }
 
-  /** @throws ConnectionError when LiveKit is not there or refuses the token. */
-  async connect({ url, token }: Ticket): Promise<void> {
+  /** @throws ConnectionError when LiveKit is unreachable or rejects the token. */
+  async connect({ url, token }: ConnectionDetails): Promise<void> {
     await this.#room.connect(url, token, { maxRetries: 1, websocketTimeout: 6_000 });
-    // A browser that has not seen a click lets nobody be heard; the page asks for one.
+    // Fails in a browser that has not seen a click: the page then asks for one.
     await this.#room.startAudio().catch(() => {});
     this.#findAgent();
   }
@@ -127,58 +114,85 @@ export class Line {
   async publish(microphone: LocalAudioTrack): Promise<void> {
     await this.#room.localParticipant.publishTrack(microphone, {
       source: Track.Source.Microphone,
-      // The model hears the end of a turn by its silence: that goes out too, as sound.
+      // The model detects the end of a turn by silence, which must therefore be sent as audio.
       dtx: false,
       red: false,
     });
   }
 
   async sendText(text: string): Promise<void> {
-    this.#events.happened({ kind: 'typed', at: Date.now(), id: `typed-${this.#texts++}`, text });
+    const id = `typed-${this.#typedTexts++}`;
+    this.#events.onAction({ kind: 'typed', at: Date.now(), id, text });
     await this.#outbox.add(text);
   }
 
   /** @throws DOMException when the browser cannot use that speaker. */
-  async speakThrough(speaker: string): Promise<void> {
-    await this.#room.switchActiveDevice('audiooutput', speaker || 'default');
+  async setSpeaker(deviceId: string): Promise<void> {
+    await this.#room.switchActiveDevice('audiooutput', deviceId || 'default');
   }
 
-  async unblock(): Promise<void> {
+  async startPlayback(): Promise<void> {
     await this.#room.startAudio();
   }
 
   async hangUp(): Promise<void> {
-    // A room that was never entered tells no end.
+    // A room that was never joined emits no Disconnected event.
     this.#close();
     await this.#room.disconnect();
   }
 
-  #close(): void {
-    // LiveKit tells no more of its tracks once the room is left.
-    this.#audio?.remove();
-    this.#over.abort();
-    clearInterval(this.#tick);
+  get agentPresent(): boolean {
+    return this.#agent !== undefined;
   }
 
-  /** The browser knows at once that the machine is offline; LiveKit learns it only when its pings are not answered. */
-  #watchNetwork(): void {
-    const { signal } = this.#over;
-    const connected = () => this.#room.state === ConnectionState.Connected;
-    window.addEventListener('offline', () => connected() && this.#events.link('lost'), { signal });
-    // After a moment offline that LiveKit has not even noticed, the connection is what it was.
-    const online = () => setTimeout(() => connected() && this.#events.link('back'), 1_000);
-    window.addEventListener('online', online, { signal });
+  /** Emits the agent's current state, if it is present. */
+  emitAgentState(): void {
+    if (!this.#agent) return;
+    const state = this.#agent.attributes[AGENT_STATE_ATTRIBUTE] ?? 'initializing';
+    this.#events.onAgentState(state, this.#agent.identity);
   }
 
-  /** LiveKit loses what the agent tells before this page is quite connected, and while it reconnects. */
-  #newFeed(): InOrder<{ at: number; message: CallEvent }> {
-    return new InOrder(
-      ({ at, message }) => this.#events.happened({ kind: 'feed', at, message }),
-      (from) => {
+  #receiveCallEvents(): void {
+    this.#room.registerTextStreamHandler(CALL_EVENTS_TOPIC, async (reader) => {
+      const at = Date.now();
+      // The sender may leave before the end of its stream.
+      const text = await reader.readAll().catch(() => undefined);
+      if (text === undefined) return;
+      const { seq, ...event } = JSON.parse(text) as SequencedCallEvent;
+      this.#callEvents.add(seq, { at, event });
+    });
+  }
+
+  #receiveTranscription(): void {
+    this.#room.registerTextStreamHandler(TRANSCRIPTION_TOPIC, async (reader, { identity }) => {
+      const who: Speaker = identity === this.#room.localParticipant.identity ? 'you' : 'agent';
+      const { attributes, id: streamId } = reader.info;
+      const id = attributes?.['lk.segment_id'] ?? streamId;
+      const at = Date.now();
+      let text = '';
+      const emit = (done: boolean) =>
+        this.#events.onAction({ kind: 'transcription', at, who, id, text, done });
+      try {
+        for await (const part of reader) {
+          text += part;
+          emit(false);
+        }
+      } catch {
+        return emit(true);
+      }
+      emit(who === 'agent' || attributes?.['lk.transcription_final'] === 'true');
+    });
+  }
+
+  /** LiveKit loses events that are sent before this page is fully connected, and while it reconnects. */
+  #newReorderBuffer(): ReorderBuffer<{ at: number; event: CallEvent }> {
+    return new ReorderBuffer(
+      ({ at, event }) => this.#events.onAction({ kind: 'call_event', at, event }),
+      (seq) => {
         const agent = this.#agent?.identity;
         if (!agent || this.#room.state !== ConnectionState.Connected) return;
         this.#room.localParticipant
-          .sendText(String(from), {
+          .sendText(String(seq), {
             topic: CALL_EVENTS_REPLAY_TOPIC,
             destinationIdentities: [agent],
           })
@@ -187,49 +201,59 @@ export class Line {
     );
   }
 
-  get agentHere(): boolean {
-    return this.#agent !== undefined;
+  /** The browser notices at once that the machine is offline; LiveKit notices only when its pings time out. */
+  #watchNetwork(): void {
+    const { signal } = this.#closed;
+    const connected = () => this.#room.state === ConnectionState.Connected;
+    const offline = () => connected() && this.#events.onConnection('lost');
+    window.addEventListener('offline', offline, { signal });
+    // LiveKit may not even have noticed that the machine was offline: then the connection is still there.
+    const online = () =>
+      setTimeout(() => connected() && this.#events.onConnection('restored'), ONLINE_SETTLE_MS);
+    window.addEventListener('online', online, { signal });
   }
 
   #findAgent(): void {
-    for (const participant of this.#room.remoteParticipants.values()) this.#came(participant);
+    for (const participant of this.#room.remoteParticipants.values())
+      this.#participantJoined(participant);
   }
 
-  #came(participant: RemoteParticipant): void {
+  #participantJoined(participant: RemoteParticipant): void {
     if (participant.kind !== ParticipantKind.AGENT) return;
-    // Another agent counts anew.
-    if (this.#agentBefore !== undefined && this.#agentBefore !== participant.identity)
-      this.#feed = this.#newFeed();
-    this.#agentBefore = participant.identity;
+    // Another agent numbers its events from 0 again.
+    if (this.#lastAgentIdentity !== undefined && this.#lastAgentIdentity !== participant.identity)
+      this.#callEvents = this.#newReorderBuffer();
+    this.#lastAgentIdentity = participant.identity;
     this.#agent = participant;
-    this.tellAgent();
+    this.emitAgentState();
   }
 
-  #left(participant: RemoteParticipant): void {
+  #participantLeft(participant: RemoteParticipant): void {
     if (participant.identity !== this.#agent?.identity) return;
     this.#agent = undefined;
     const reason = participant.attributes[CALL_ENDED_ATTRIBUTE];
-    if (reason) this.#events.happened({ kind: 'agent_left', at: Date.now(), reason });
-    this.#events.agent('', participant.identity);
+    if (reason) this.#events.onAction({ kind: 'agent_left', at: Date.now(), reason });
+    this.#events.onAgentLeft();
   }
 
-  /** Tells the agent's state as it is now. */
-  tellAgent(): void {
-    if (!this.#agent) return;
-    this.#events.agent(this.#agent.attributes[AGENT_STATE] ?? 'initializing', this.#agent.identity);
-  }
-
-  #hear(track: RemoteTrack, participant: RemoteParticipant): void {
+  #play(track: RemoteTrack, participant: RemoteParticipant): void {
     if (track.kind !== Track.Kind.Audio) return;
-    this.#came(participant);
+    this.#participantJoined(participant);
     this.#audio = track.attach();
     this.#audio.hidden = true;
     document.body.append(this.#audio);
-    this.#events.voice(track.mediaStreamTrack);
+    this.#events.onAgentTrack(track.mediaStreamTrack);
   }
 
-  #unhear(track: RemoteTrack): void {
+  #stopPlaying(track: RemoteTrack): void {
     for (const element of track.detach()) element.remove();
-    this.#events.voice(undefined);
+    this.#events.onAgentTrack(undefined);
+  }
+
+  #close(): void {
+    // LiveKit emits no TrackUnsubscribed once the room has been left.
+    this.#audio?.remove();
+    this.#closed.abort();
+    clearInterval(this.#replayTimer);
   }
 }

@@ -2,11 +2,11 @@
 
 import { useSyncExternalStore } from 'react';
 
-/** A value that React follows; changes of one moment make one rendering. */
+/** A value that React components can follow. Changes within one task are rendered together. */
 export class Store<T> {
   #value: T;
-  #listeners = new Set<() => void>();
-  #told = true;
+  readonly #listeners = new Set<() => void>();
+  #notifying = false;
 
   constructor(value: T) {
     this.#value = value;
@@ -16,10 +16,10 @@ export class Store<T> {
 
   set(value: T): void {
     this.#value = value;
-    if (!this.#told) return;
-    this.#told = false;
+    if (this.#notifying) return;
+    this.#notifying = true;
     queueMicrotask(() => {
-      this.#told = true;
+      this.#notifying = false;
       for (const listener of this.#listeners) listener();
     });
   }

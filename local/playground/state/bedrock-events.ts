@@ -4,42 +4,41 @@ import type { PublishedBedrockEvent } from '../../../agent/src/call/call-events.
 
 export type { PublishedBedrockEvent };
 
-/** An event and its place in the call: several of one name may come in one millisecond. */
+/** An event with its position in the call: several of one name may arrive in one millisecond. */
 export interface NumberedEvent extends PublishedBedrockEvent {
   id: number;
 }
 
-export function numbered(
+export function appendEvents(
   before: readonly NumberedEvent[],
   more: readonly PublishedBedrockEvent[],
 ): NumberedEvent[] {
   return [...before, ...more.map((event, i) => ({ ...event, id: before.length + i }))];
 }
 
-/** What the reader wants to see of the wire. */
-export interface WireFilter {
+export interface BedrockEventFilter {
   direction: 'both' | 'in' | 'out';
-  /** An event's name, or '' for all of them. */
+  /** Name of an event, or '' for all. */
   name: string;
-  /** Text that the event holds, in any case. */
+  /** Text that the event contains, regardless of case. */
   search: string;
-  /** Audio events are most of a call. */
+  /** Whether to show audio events, which are most of a call. */
   audio: boolean;
 }
 
 export const isAudio = ({ name }: PublishedBedrockEvent) =>
   name === 'audioInput' || name === 'audioOutput';
 
-export function matching<T extends PublishedBedrockEvent>(
+export function filterEvents<T extends PublishedBedrockEvent>(
   events: readonly T[],
-  filter: WireFilter,
+  filter: BedrockEventFilter,
 ): T[] {
   const search = filter.search.trim().toLowerCase();
   return events.filter(
     (event) =>
       (filter.direction === 'both' || event.direction === filter.direction) &&
       (filter.name === '' || event.name === filter.name) &&
-      // Who asks for audio by name gets it.
+      // A filter by name shows audio events, too.
       (filter.audio || filter.name !== '' || !isAudio(event)) &&
       (search === '' ||
         `${event.name} ${event.streamId} ${JSON.stringify(event.event)}`
@@ -48,8 +47,8 @@ export function matching<T extends PublishedBedrockEvent>(
   );
 }
 
-/** The one thing in an event that a reader looks for. */
-export function gist({ name, event, count }: PublishedBedrockEvent): string {
+/** Sums up an event in a few words. */
+export function summarizeEvent({ name, event, count }: PublishedBedrockEvent): string {
   const of = (key: string) => (typeof event[key] === 'string' ? (event[key] as string) : undefined);
   if (name === 'audioInput' || name === 'audioOutput')
     return `${of('content') ?? ''}${count && count > 1 ? ` × ${count}` : ''}`;
@@ -58,7 +57,7 @@ export function gist({ name, event, count }: PublishedBedrockEvent): string {
   const parts = [
     of('role'),
     of('type'),
-    stage(of('additionalModelFields')),
+    generationStage(of('additionalModelFields')),
     of('toolName'),
     of('stopReason'),
     of('content'),
@@ -66,12 +65,15 @@ export function gist({ name, event, count }: PublishedBedrockEvent): string {
   return parts.filter(Boolean).join(' · ');
 }
 
-function stage(fields: string | undefined): string | undefined {
+function generationStage(fields: string | undefined): string | undefined {
   return fields && /"generationStage"\s*:\s*"(\w+)"/.exec(fields)?.[1];
 }
 
-/** The call as JSON lines, as `npm run emulator -- validate FILE` reads them: a run of audio becomes events again. */
-export function jsonLines(events: readonly PublishedBedrockEvent[]): string {
+/**
+ * The events as JSON lines, which `npm run emulator -- validate FILE` reads. Audio events that were published as one
+ * become separate events again.
+ */
+export function toJsonLines(events: readonly PublishedBedrockEvent[]): string {
   const starts = new Map<string, number>();
   const lines: { time: number; line: string }[] = [];
   for (const { at, until, count = 1, direction, streamId, name, event } of events) {

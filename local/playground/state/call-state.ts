@@ -2,139 +2,158 @@
 
 import type { TokenCounts, TokenPrices } from 'livekit-plugin-nova-sonic/models';
 import type { CallEvent } from '../../../agent/src/call/call-events.js';
-import { type Clock, noClock, observed, toPage } from './clock-offset.js';
-import { bargedIn, heard, type Replies, replied } from './replies.js';
+import { type ClockOffset, observe, toPageTime, unknownOffset } from './clock-offset.js';
+import { addBargeIn, addTurn, type ReplyHistory, setAgentAudible } from './latency.js';
 import type { Speaker } from './speaker.js';
-import { marked, state, type Timeline } from './timeline.js';
-import { type Line, said, settled, toolEnded, toolStarted, typed } from './transcript.js';
+import { addMark, type MarkKind, setSpeaking, stopSpeaking, type Timeline } from './timeline.js';
+import {
+  addToolCall,
+  addTyped,
+  completeToolCall,
+  finalizeMessage,
+  type TranscriptItem,
+  updateTranscription,
+} from './transcript.js';
 
-/** Something that the page was told or noticed; `at` is ms since the epoch by the page's own clock. */
-export type Happening = { at: number } & (
-  | { kind: 'feed'; message: CallEvent }
-  /** Words as LiveKit brings them: `text` is all of the segment so far. */
-  | { kind: 'words'; who: Speaker; id: string; text: string; done: boolean }
+/** Something that the page received or did; `at` is ms since the epoch by the page's clock. */
+export type CallAction = { at: number } & (
+  | { kind: 'call_event'; event: CallEvent }
+  /** A segment of LiveKit's transcription: `text` is the whole segment so far. */
+  | { kind: 'transcription'; who: Speaker; id: string; text: string; done: boolean }
   | { kind: 'typed'; id: string; text: string }
-  /** The agent's sound began or ended in this page. */
+  /** The agent became audible in this page, or silent. */
   | { kind: 'sound'; audible: boolean }
-  | { kind: 'link'; state: 'lost' | 'back' }
+  | { kind: 'connection'; state: 'lost' | 'restored' }
   | { kind: 'answered' | 'hung_up' }
-  /** The agent has left the room, and said why. */
+  /** The agent left the room, and an attribute holds the reason. */
   | { kind: 'agent_left'; reason: string }
 );
 
-/** All that the page knows about one call. Never changed: each happening makes a new one. */
-export interface CallRecord {
+/** What the agent is; it publishes this when it joins. */
+export interface AgentInfo {
+  model: string;
+  voice: string;
+  regions: string[];
+  /** Whether the agent publishes its Bedrock events. */
+  publishesBedrockEvents: boolean;
+  prices: TokenPrices;
+}
+
+/** Everything that the page knows about one call. Immutable: `reduce` makes a new one. */
+export interface CallState {
   startedAt: number;
   answeredAt?: number;
   endedAt?: number;
-  /** Why the agent says that it ended. */
+  /** Why the call ended, according to the agent. */
   endReason?: string;
-  clock: Clock;
-  lines: readonly Line[];
+  clockOffset: ClockOffset;
+  transcript: readonly TranscriptItem[];
   timeline: Timeline;
-  replies: Replies;
+  replies: ReplyHistory;
   tokens: Required<TokenCounts>;
-  about?: { model: string; voice: string; regions: string[]; wire: boolean; prices: TokenPrices };
+  agent?: AgentInfo;
 }
 
-export function newRecord(startedAt: number): CallRecord {
+export function initialCallState(startedAt: number): CallState {
   return {
     startedAt,
-    clock: noClock,
-    lines: [],
+    clockOffset: unknownOffset,
+    transcript: [],
     timeline: { spans: [], marks: [] },
     replies: { turns: [], bargeIns: [], sounds: [] },
     tokens: { audioIn: 0, audioOut: 0, textIn: 0, textOut: 0 },
   };
 }
 
-/** The record after something happened. */
-export function apply(record: CallRecord, happening: Happening): CallRecord {
-  const { at } = happening;
-  switch (happening.kind) {
-    case 'feed':
-      return applyFeed(record, happening.message, at);
-    case 'words':
-      return { ...record, lines: said(record.lines, { ...happening, at }) };
+export function reduce(state: CallState, action: CallAction): CallState {
+  const { at } = action;
+  switch (action.kind) {
+    case 'call_event':
+      return reduceCallEvent(state, action.event, at);
+    case 'transcription':
+      return { ...state, transcript: updateTranscription(state.transcript, action) };
     case 'typed':
       return {
-        ...record,
-        lines: typed(record.lines, { ...happening, at }),
-        timeline: marked(record.timeline, { at, kind: 'typed', text: 'typed' }),
+        ...state,
+        transcript: addTyped(state.transcript, action),
+        timeline: addMark(state.timeline, { at, kind: 'typed', text: 'typed' }),
       };
     case 'sound':
-      return { ...record, replies: heard(record.replies, happening.audible, at) };
-    case 'link': {
-      const text = happening.state === 'lost' ? 'connection lost' : 'connected again';
-      return { ...record, timeline: marked(record.timeline, { at, kind: 'link', text }) };
+      return { ...state, replies: setAgentAudible(state.replies, action.audible, at) };
+    case 'connection': {
+      const text = `connection ${action.state}`;
+      return { ...state, timeline: addMark(state.timeline, { at, kind: 'connection', text }) };
     }
     case 'answered':
-      return { ...record, answeredAt: record.answeredAt ?? at };
+      return { ...state, answeredAt: state.answeredAt ?? at };
     case 'agent_left':
-      return { ...record, endReason: happening.reason };
+      return { ...state, endReason: action.reason };
     case 'hung_up':
-      return { ...record, endedAt: record.endedAt ?? at, timeline: state(record.timeline, at) };
+      return {
+        ...state,
+        endedAt: state.endedAt ?? at,
+        timeline: stopSpeaking(state.timeline, at),
+      };
   }
 }
 
-function applyFeed(before: CallRecord, message: CallEvent, arrivedAt: number): CallRecord {
-  const record = { ...before, clock: observed(before.clock, message.at, arrivedAt) };
-  const at = toPage(record.clock, message.at);
-  const mark = (kind: Parameters<typeof marked>[1]['kind'], text: string) =>
-    marked(record.timeline, { at, kind, text });
-  switch (message.type) {
+function reduceCallEvent(before: CallState, event: CallEvent, arrivedAt: number): CallState {
+  const state = { ...before, clockOffset: observe(before.clockOffset, event.at, arrivedAt) };
+  const at = toPageTime(state.clockOffset, event.at);
+  const withMark = (kind: MarkKind, text: string) => addMark(state.timeline, { at, kind, text });
+  switch (event.type) {
     case 'ready': {
-      const { model, voice, regions, wire, prices } = message;
-      return { ...record, about: { model, voice, regions, wire, prices } };
+      const { model, voice, regions, wire: publishesBedrockEvents, prices } = event;
+      return { ...state, agent: { model, voice, regions, publishesBedrockEvents, prices } };
     }
     case 'state': {
-      const who = message.who === 'user' ? 'you' : 'agent';
-      return { ...record, timeline: state(record.timeline, at, who, message.state === 'speaking') };
+      const who = event.who === 'user' ? 'you' : 'agent';
+      const speaking = event.state === 'speaking';
+      return { ...state, timeline: setSpeaking(state.timeline, who, speaking, at) };
     }
     case 'message':
-      return { ...record, lines: settled(record.lines, message, at) };
+      return { ...state, transcript: finalizeMessage(state.transcript, event, at) };
     case 'tool_started':
       return {
-        ...record,
-        lines: toolStarted(record.lines, message, at),
-        timeline: mark('tool', message.name),
+        ...state,
+        transcript: addToolCall(state.transcript, event, at),
+        timeline: withMark('tool', event.name),
       };
     case 'tool': {
-      const lines = toolEnded(record.lines, message, at);
-      if (!message.isError) return { ...record, lines };
-      return { ...record, lines, timeline: mark('error', `${message.name} failed`) };
+      const transcript = completeToolCall(state.transcript, event, at);
+      if (!event.isError) return { ...state, transcript };
+      return { ...state, transcript, timeline: withMark('error', `${event.name} failed`) };
     }
     case 'turn':
-      return { ...record, replies: replied(record.replies, message) };
+      return { ...state, replies: addTurn(state.replies, event) };
     case 'barge_in':
       return {
-        ...record,
-        replies: bargedIn(record.replies, at, message.responseId),
-        timeline: mark('barge_in', 'barge-in'),
+        ...state,
+        replies: addBargeIn(state.replies, at, event.responseId),
+        timeline: withMark('barge_in', 'barge-in'),
       };
     case 'usage': {
-      const { audioIn, audioOut, textIn, textOut } = message;
-      return { ...record, tokens: { audioIn, audioOut, textIn, textOut } };
+      const { audioIn, audioOut, textIn, textOut } = event;
+      return { ...state, tokens: { audioIn, audioOut, textIn, textOut } };
     }
     case 'stream':
-      // That one is being opened is no news: soon it is open, or it has failed.
-      if (message.event === 'opening') return record;
-      return { ...record, timeline: mark(streamKind(message.event), streamText(message)) };
+      // Not worth a mark: the result, opened or failed, follows soon.
+      if (event.event === 'opening') return state;
+      return { ...state, timeline: withMark(streamMarkKind(event.event), describeStream(event)) };
     case 'error':
-      return { ...record, timeline: mark('error', message.message) };
+      return { ...state, timeline: withMark('error', event.message) };
     case 'ended':
-      return { ...record, endReason: message.reason };
+      return { ...state, endReason: event.reason };
     default:
-      // The wire is kept elsewhere: it is long, and closed by default.
-      return record;
+      // Bedrock events are kept apart (page-state.ts): there are many, and few users look at them.
+      return state;
   }
 }
 
-const streamKind = (event: string) =>
+const streamMarkKind = (event: string): MarkKind =>
   event === 'failed' || event === 'throttled' ? 'error' : 'stream';
 
-function streamText(message: Extract<CallEvent, { type: 'stream' }>): string {
-  const { event, region, error } = message;
-  const what = `stream ${event.replace(/_/g, ' ')}, ${region}`;
-  return error ? `${what}: ${error}` : what;
+function describeStream(event: Extract<CallEvent, { type: 'stream' }>): string {
+  const text = `stream ${event.event.replace(/_/g, ' ')}, ${event.region}`;
+  return event.error ? `${text}: ${event.error}` : text;
 }

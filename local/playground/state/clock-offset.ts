@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Two clocks that agree this well are taken as one: the rest is the way of the message. */
-const AGREE_MS = 60;
+/** Up to this difference the clocks count as equal: the rest is the network latency of the messages. */
+const TOLERANCE_MS = 60;
 
-/** How far the page's clock is ahead of the agent's, as well as one can tell from messages that only come. */
-export interface Clock {
-  /** The least time that any message seemed to take, ms; Infinity before the first. */
-  least: number;
+/** Estimates how far the page's clock is ahead of the agent's, from one-way messages only. */
+export interface ClockOffset {
+  /** The shortest time that any message seemed to take, in ms; Infinity before the first. */
+  min: number;
 }
 
-export const noClock: Clock = { least: Number.POSITIVE_INFINITY };
+export const unknownOffset: ClockOffset = { min: Number.POSITIVE_INFINITY };
 
-/** A message that the agent dated `sentAt` arrived at `arrivedAt`. */
-export function observed(clock: Clock, sentAt: number, arrivedAt: number): Clock {
+/** The estimate after a message that the agent sent at `sentAt` (its clock) arrived at `arrivedAt` (the page's). */
+export function observe(offset: ClockOffset, sentAt: number, arrivedAt: number): ClockOffset {
   const took = arrivedAt - sentAt;
-  return took < clock.least ? { least: took } : clock;
+  return took < offset.min ? { min: took } : offset;
 }
 
-/** A moment of the agent's clock in the page's. */
-export function toPage({ least }: Clock, at: number): number {
-  return Number.isFinite(least) && Math.abs(least) > AGREE_MS ? at + least : at;
+/** Converts a time of the agent's clock to the page's. */
+export function toPageTime({ min }: ClockOffset, at: number): number {
+  return Number.isFinite(min) && Math.abs(min) > TOLERANCE_MS ? at + min : at;
 }

@@ -1,36 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** How long a gap is waited for, ms: what does not come then is gone. */
-const GAP_MS = 6_000;
+/** How long to wait for a missing item, in ms; then it is skipped. */
+const GAP_TIMEOUT_MS = 6_000;
 
-/** Delivers numbered things once and in order, and asks again for those that are missing. */
-export class InOrder<T> {
-  readonly #deliver: (thing: T) => void;
-  readonly #ask: (from: number) => void;
+/** Delivers numbered items once and in order, and requests missing ones again. */
+export class ReorderBuffer<T> {
+  readonly #deliver: (item: T) => void;
+  readonly #requestFrom: (seq: number) => void;
   #next = 0;
-  #early = new Map<number, T>();
+  readonly #early = new Map<number, T>();
   #gapSince: number | undefined;
 
-  constructor(deliver: (thing: T) => void, ask: (from: number) => void) {
+  /** @param requestFrom asks the sender to send again everything from `seq` */
+  constructor(deliver: (item: T) => void, requestFrom: (seq: number) => void) {
     this.#deliver = deliver;
-    this.#ask = ask;
+    this.#requestFrom = requestFrom;
   }
 
-  take(seq: number, thing: T): void {
+  add(seq: number, item: T): void {
     if (seq < this.#next) return;
-    this.#early.set(seq, thing);
+    this.#early.set(seq, item);
     this.#flush();
   }
 
-  /** Called about every second: asks while nothing has come at all, or something is missing. */
+  /** Call about once a second: requests what is missing, or everything while nothing has arrived. */
   tick(now: number): void {
     if (this.#next > 0 && this.#early.size === 0) {
       this.#gapSince = undefined;
       return;
     }
     this.#gapSince ??= now;
-    if (now - this.#gapSince < GAP_MS) {
-      this.#ask(this.#next);
+    if (now - this.#gapSince < GAP_TIMEOUT_MS) {
+      this.#requestFrom(this.#next);
     } else if (this.#early.size > 0) {
       this.#next = Math.min(...this.#early.keys());
       this.#gapSince = undefined;
@@ -38,19 +39,19 @@ export class InOrder<T> {
     }
   }
 
-  /** After a time in which anything may have been missed. */
+  /** Call after a time in which items may have been lost. */
   catchUp(): void {
     this.#gapSince = undefined;
-    this.#ask(this.#next);
+    this.#requestFrom(this.#next);
   }
 
   #flush(): void {
     for (;;) {
-      const thing = this.#early.get(this.#next);
-      if (thing === undefined) return;
+      const item = this.#early.get(this.#next);
+      if (item === undefined) return;
       this.#early.delete(this.#next);
       this.#next++;
-      this.#deliver(thing);
+      this.#deliver(item);
     }
   }
 }

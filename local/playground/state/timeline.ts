@@ -9,11 +9,13 @@ export interface Span {
   to?: number;
 }
 
+export type MarkKind = 'barge_in' | 'tool' | 'typed' | 'stream' | 'connection' | 'error';
+
 export interface Mark {
   /** Its number in the call. */
   id: number;
   at: number;
-  kind: 'barge_in' | 'tool' | 'typed' | 'stream' | 'link' | 'error';
+  kind: MarkKind;
   text: string;
 }
 
@@ -22,21 +24,32 @@ export interface Timeline {
   marks: readonly Mark[];
 }
 
-/** Somebody began or stopped to speak; without `who`, everybody stopped. */
-export function state(timeline: Timeline, at: number, who?: Speaker, speaking = false): Timeline {
-  const open = (span: Span) => span.to === undefined && (who === undefined || span.who === who);
-  if (speaking && timeline.spans.some(open)) return timeline;
-  if (speaking && who) return { ...timeline, spans: [...timeline.spans, { who, from: at }] };
-  if (!timeline.spans.some(open)) return timeline;
-  return {
-    ...timeline,
-    spans: timeline.spans.map((span) =>
-      open(span) ? { ...span, to: Math.max(at, span.from) } : span,
-    ),
-  };
+/** Somebody started or stopped speaking. */
+export function setSpeaking(
+  timeline: Timeline,
+  who: Speaker,
+  speaking: boolean,
+  at: number,
+): Timeline {
+  if (!speaking) return closeSpans(timeline, at, (span) => span.who === who);
+  const alreadySpeaking = timeline.spans.some((span) => span.to === undefined && span.who === who);
+  if (alreadySpeaking) return timeline;
+  return { ...timeline, spans: [...timeline.spans, { who, from: at }] };
 }
 
-export function marked(timeline: Timeline, mark: Omit<Mark, 'id'>): Timeline {
+/** Everybody stopped speaking. */
+export function stopSpeaking(timeline: Timeline, at: number): Timeline {
+  return closeSpans(timeline, at, () => true);
+}
+
+function closeSpans(timeline: Timeline, at: number, matches: (span: Span) => boolean): Timeline {
+  const spans = timeline.spans.map((span) =>
+    span.to === undefined && matches(span) ? { ...span, to: Math.max(at, span.from) } : span,
+  );
+  return { ...timeline, spans };
+}
+
+export function addMark(timeline: Timeline, mark: Omit<Mark, 'id'>): Timeline {
   const id = timeline.marks.length;
   return { ...timeline, marks: [...timeline.marks, { id, ...mark }] };
 }

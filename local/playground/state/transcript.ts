@@ -3,42 +3,49 @@
 import type { CallEvent } from '../../../agent/src/call/call-events.js';
 import type { Speaker } from './speaker.js';
 
+type EventOf<T extends CallEvent['type']> = Extract<CallEvent, { type: T }>;
+
 /** What somebody said or typed. */
-export interface Caption {
-  kind: 'caption';
+export interface TranscriptMessage {
+  kind: 'message';
   id: string;
   who: Speaker;
   at: number;
-  /** What was said, as far as is known. */
+  /** What was said, as far as known. */
   text: string;
-  /** What had been shown but was never spoken, since the speaker was interrupted. */
-  unsaid: string;
+  /** Words that were shown but never spoken, because the speaker was interrupted. */
+  unspoken: string;
   interrupted: boolean;
   typed: boolean;
-  /** No more words will come by way of the transcription. */
+  /** The transcription of this message is complete. */
   done: boolean;
-  /** The agent's history has it: the text will not change again. */
-  settled: boolean;
+  /** The message is in the agent's chat context: its text will not change again. */
+  final: boolean;
 }
 
-export interface ToolLine {
+export interface TranscriptToolCall {
   kind: 'tool';
   id: string;
   at: number;
   name: string;
   args: string;
-  /** What became of it; absent while it runs. */
-  end?: { result: string; isError: boolean; ms: number };
+  /** Absent while the tool runs. */
+  outcome?: { result: string; isError: boolean; ms: number };
 }
 
-export type Line = Caption | ToolLine;
+export type TranscriptItem = TranscriptMessage | TranscriptToolCall;
 
-const fresh = { kind: 'caption', unsaid: '', interrupted: false, typed: false } as const;
+const emptyMessage = {
+  kind: 'message',
+  unspoken: '',
+  interrupted: false,
+  typed: false,
+} as const;
 
-/** How the ids of captions begin that no transcription has brought, so far. */
-const FROM_HISTORY = 'history-';
+/** Prefix of the ids of messages for which no transcription has arrived yet. */
+const FROM_CHAT_CONTEXT = 'message-';
 
-interface Words {
+interface TranscriptionSegment {
   who: Speaker;
   id: string;
   text: string;
@@ -46,107 +53,108 @@ interface Words {
   at: number;
 }
 
-/** Words came over the transcription. */
-export function said(lines: readonly Line[], { who, id, text, done, at }: Words): readonly Line[] {
-  const index = lines.findIndex((line) => line.id === id);
-  const known = lines[index];
-  if (known?.kind !== 'caption') {
-    if (!text.trim()) return lines;
-    // The history may come sooner than the words of which it tells.
-    const told = lines.findLastIndex(
-      (line) =>
-        line.kind === 'caption' &&
-        line.who === who &&
-        line.id.startsWith(FROM_HISTORY) &&
-        sameWords(line.text, text),
+/** A segment of LiveKit's transcription arrived or grew. */
+export function updateTranscription(
+  items: readonly TranscriptItem[],
+  { who, id, text, done, at }: TranscriptionSegment,
+): readonly TranscriptItem[] {
+  const index = items.findIndex((item) => item.id === id);
+  const known = items[index];
+  if (known?.kind !== 'message') {
+    if (!text.trim()) return items;
+    // The message may enter the chat context before its transcription arrives.
+    const earlier = items.findLastIndex(
+      (item) =>
+        item.kind === 'message' &&
+        item.who === who &&
+        item.id.startsWith(FROM_CHAT_CONTEXT) &&
+        sameWords(item.text, text),
     );
-    const line = lines[told];
-    if (line) return lines.with(told, { ...line, id });
-    return [...lines, { ...fresh, id, who, at, text, done, settled: false }];
+    const item = items[earlier];
+    if (item) return items.with(earlier, { ...item, id });
+    return [...items, { ...emptyMessage, id, who, at, text, done, final: false }];
   }
-  // The history has the last word.
-  if (known.settled) return lines;
-  return lines.with(index, { ...known, text, done });
+  if (known.final) return items;
+  return items.with(index, { ...known, text, done });
 }
 
 /** The user sent a text. */
-export function typed(
-  lines: readonly Line[],
+export function addTyped(
+  items: readonly TranscriptItem[],
   { id, text, at }: { id: string; text: string; at: number },
-): readonly Line[] {
+): readonly TranscriptItem[] {
   return [
-    ...lines,
-    { ...fresh, id, who: 'you', at, text, typed: true, done: true, settled: false },
+    ...items,
+    { ...emptyMessage, id, who: 'you', at, text, typed: true, done: true, final: false },
   ];
 }
 
-/** A message entered the history: it settles the caption that showed it, or is shown for the first time. */
-export function settled(
-  lines: readonly Line[],
-  message: Extract<CallEvent, { type: 'message' }>,
+/** A message entered the chat context: finalizes the item that showed it, or adds it. */
+export function finalizeMessage(
+  items: readonly TranscriptItem[],
+  event: EventOf<'message'>,
   at: number,
-): readonly Line[] {
-  const who: Speaker = message.role === 'user' ? 'you' : 'agent';
-  const open = lines.filter(
-    (line): line is Caption => line.kind === 'caption' && line.who === who && !line.settled,
+): readonly TranscriptItem[] {
+  const who: Speaker = event.role === 'user' ? 'you' : 'agent';
+  const open = items.filter(
+    (item): item is TranscriptMessage => item.kind === 'message' && item.who === who && !item.final,
   );
-  const caption =
-    open.find((line) => sameWords(line.text, message.text)) ??
+  const message =
+    open.find((item) => sameWords(item.text, event.text)) ??
     // An interrupted message may have no word in common with what was shown.
-    (message.interrupted ? open[0] : undefined);
-  if (!caption) {
-    if (!message.text.trim()) return lines;
-    const id = `${FROM_HISTORY}${lines.length}-${message.at}`;
-    const { text, interrupted } = message;
-    return [...lines, { ...fresh, id, who, at, text, interrupted, done: true, settled: true }];
+    (event.interrupted ? open[0] : undefined);
+  if (!message) {
+    if (!event.text.trim()) return items;
+    const id = `${FROM_CHAT_CONTEXT}${items.length}-${event.at}`;
+    const { text, interrupted } = event;
+    return [...items, { ...emptyMessage, id, who, at, text, interrupted, done: true, final: true }];
   }
-  return lines.with(lines.indexOf(caption), {
-    ...caption,
-    text: message.text,
-    unsaid: message.interrupted ? rest(caption.text, message.text) : '',
-    interrupted: message.interrupted,
+  return items.with(items.indexOf(message), {
+    ...message,
+    text: event.text,
+    unspoken: event.interrupted ? wordsBeyond(message.text, event.text) : '',
+    interrupted: event.interrupted,
     done: true,
-    settled: true,
+    final: true,
   });
 }
 
-/** The model asks for a tool. */
-export function toolStarted(
-  lines: readonly Line[],
-  { callId, name, args }: Extract<CallEvent, { type: 'tool_started' }>,
+/** The model called a tool. */
+export function addToolCall(
+  items: readonly TranscriptItem[],
+  { callId, name, args }: EventOf<'tool_started'>,
   at: number,
-): readonly Line[] {
-  return [...lines, { kind: 'tool', id: `tool-${callId}`, at, name, args }];
+): readonly TranscriptItem[] {
+  return [...items, { kind: 'tool', id: `tool-${callId}`, at, name, args }];
 }
 
-/** A tool has ended; what was said meanwhile stays below its call. */
-export function toolEnded(
-  lines: readonly Line[],
-  { callId, ...call }: Extract<CallEvent, { type: 'tool' }>,
+/** A tool has ended; its item keeps its place above what was said in the meantime. */
+export function completeToolCall(
+  items: readonly TranscriptItem[],
+  { callId, name, args, result, isError, ms }: EventOf<'tool'>,
   at: number,
-): readonly Line[] {
-  const { name, args, result, isError, ms } = call;
+): readonly TranscriptItem[] {
   const id = `tool-${callId}`;
-  const index = lines.findIndex((line) => line.id === id);
-  const started = lines[index];
-  const end = { result, isError, ms };
-  if (started?.kind === 'tool') return lines.with(index, { ...started, end });
-  return [...lines, { kind: 'tool', id, at: at - ms, name, args, end }];
+  const index = items.findIndex((item) => item.id === id);
+  const started = items[index];
+  const outcome = { result, isError, ms };
+  if (started?.kind === 'tool') return items.with(index, { ...started, outcome });
+  return [...items, { kind: 'tool', id, at: at - ms, name, args, outcome }];
 }
 
-const plain = (text: string) => text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '');
+const normalize = (text: string) => text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '');
 
-/** Whether one text is the beginning of the other, whatever their spaces and points. */
+/** Whether one text starts with the other, regardless of spaces, punctuation and case. */
 function sameWords(one: string, other: string): boolean {
-  const [a, b] = [plain(one), plain(other)];
+  const [a, b] = [normalize(one), normalize(other)];
   if (!a || !b) return a === b;
   return a.startsWith(b) || b.startsWith(a);
 }
 
-/** The words of `shown` that go beyond `spoken`. */
-function rest(shown: string, spoken: string): string {
+/** The words of `shown` after those of `spoken`; '' when `shown` does not start with them. */
+function wordsBeyond(shown: string, spoken: string): string {
   const shownWords = shown.trim().split(/\s+/);
   const spokenWords = spoken.trim().split(/\s+/).filter(Boolean);
-  const same = spokenWords.every((word, i) => plain(word) === plain(shownWords[i] ?? ''));
+  const same = spokenWords.every((word, i) => normalize(word) === normalize(shownWords[i] ?? ''));
   return same ? shownWords.slice(spokenWords.length).join(' ') : '';
 }

@@ -49,7 +49,7 @@ describe('readWav', () => {
       join(directory, 'none.wav'),
       /There is no file .*none\.wav: give the path of a WAV/,
     ],
-    ['broken', join(directory, 'broken.wav'), /broken\.wav is not a WAV that can be read/],
+    ['broken', join(directory, 'broken.wav'), /broken\.wav cannot be read as WAV/],
     [
       'silent',
       wav('silent.wav', [new Int16Array(48_000)], 48_000),

@@ -34,7 +34,7 @@ describe('findLiveKitServer', () => {
     script(bin, 'go', 'echo "$@" > "$GOBIN/../asked"; echo made > "$GOBIN/server"');
     // This fake Go ends at once; the end-to-end tests run a real build.
     const first = await find();
-    expect(statuses[0]).toMatch(/building the LiveKit server v[\d.]+ with Go/);
+    expect(statuses[0]).toMatch(/building LiveKit server v[\d.]+ with Go/);
     expect(first.kind).toBe('binary');
     const path = first.kind === 'binary' ? first.path : '';
     expect(readFileSync(path, 'utf8')).toBe('made\n');
@@ -65,6 +65,6 @@ describe('findLiveKitServer', () => {
   it('names the three options when there is none, even if Docker has no engine', async () => {
     const { bin, find } = machine();
     script(bin, 'docker', 'exit 1');
-    await expect(find()).rejects.toThrow(/install livekit-server .*, or Go .*, or Docker/);
+    await expect(find()).rejects.toThrow(/install livekit-server .*, or install Go .*, or Docker/);
   });
 });

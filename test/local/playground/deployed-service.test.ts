@@ -143,7 +143,7 @@ describe('npm run playground', () => {
     const command = playground(STACK, none);
     expect(await command.exited).toBe(2);
     expect(command.stderr.trim()).toBe(
-      'There are no AWS credentials on this machine: run `aws configure` or `aws sso login`, or give a profile with --profile.',
+      'There are no AWS credentials on this machine: run `aws configure` or `aws sso login`, or choose a profile with --profile.',
     );
   });
 

@@ -83,7 +83,7 @@ describe("the page's server", () => {
   ])('gives %s nothing', async (_, headers) => {
     expect(await call(headers)).toMatchObject({
       status: 403,
-      body: 'Calls are for the page that is served here.',
+      body: 'Only the page that is served here can start calls.',
     });
   });
 

@@ -2,40 +2,41 @@
 
 import { type KeyboardEvent, useMemo, useState } from 'react';
 import {
-  gist,
-  jsonLines,
-  matching,
+  type BedrockEventFilter,
+  filterEvents,
   type NumberedEvent,
   type PublishedBedrockEvent,
-  type WireFilter,
+  summarizeEvent,
+  toJsonLines,
 } from '../../state/bedrock-events.js';
-import { sound } from '../call-controller.js';
-import { callName, count, download } from '../format.js';
-import { type PhoneState, wire } from '../state.js';
+import { callController } from '../call-controller.js';
+import { callFileName, download, formatCount } from '../format.js';
+import { bedrockEvents, type PageState } from '../page-state.js';
 import { useStore } from '../store.js';
 import { Icon } from './icon.js';
 import { ScrollRegion } from './scroll-region.js';
 
-/** The newest are shown; the file has all of them. */
-const SHOWN = 400;
+/** Only the newest are shown; the download has all of them. */
+const MAX_SHOWN = 400;
 
-/** What went over Bedrock's stream, for engineers: closed until it is wanted. */
-export function WireView({ state: { record, taped, target } }: { state: PhoneState }) {
-  const events = useStore(wire);
+/** The events of Bedrock's stream, for engineers (collapsed at first), and the downloads. */
+export function BedrockEventsPanel({ state }: { state: PageState }) {
+  const { call, recorded, target } = state;
+  const events = useStore(bedrockEvents);
   const [open, setOpen] = useState(false);
-  const name = callName(record?.startedAt ?? Date.now());
+  const name = callFileName(call?.startedAt ?? Date.now());
   return (
-    <section className="wire" aria-label="The wire and downloads">
+    <section className="bedrock-events" aria-label="Bedrock events and downloads">
       <details onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>
-          The wire <span className="note">the Sonic events of this call, both ways</span>
+          Bedrock events <span className="note">sent and received in this call</span>
         </summary>
         {open && (
           <Events
             events={events}
-            on={record?.about?.wire}
+            published={call?.agent?.publishesBedrockEvents}
             deployed={target?.kind === 'stack'}
-            from={record?.answeredAt ?? record?.startedAt ?? 0}
+            from={call?.answeredAt ?? call?.startedAt ?? 0}
           />
         )}
       </details>
@@ -47,7 +48,7 @@ export function WireView({ state: { record, taped, target } }: { state: PhoneSta
           onClick={() =>
             download(
               `${name}.jsonl`,
-              new Blob([jsonLines(events)], { type: 'application/x-ndjson' }),
+              new Blob([toJsonLines(events)], { type: 'application/x-ndjson' }),
             )
           }
         >
@@ -56,9 +57,9 @@ export function WireView({ state: { record, taped, target } }: { state: PhoneSta
         <button
           type="button"
           className="small"
-          disabled={!taped}
+          disabled={!recorded}
           onClick={() => {
-            const wav = sound();
+            const wav = callController.recording();
             if (wav) download(`${name}.wav`, wav);
           }}
         >
@@ -71,25 +72,27 @@ export function WireView({ state: { record, taped, target } }: { state: PhoneSta
 
 interface EventsProps {
   events: readonly NumberedEvent[];
-  on: boolean | undefined;
+  /** Undefined until the agent has joined. */
+  published: boolean | undefined;
   deployed: boolean;
   from: number;
 }
 
-function Events({ events, on, deployed, from }: EventsProps) {
-  const [filter, setFilter] = useState<WireFilter>({
+function Events({ events, published, deployed, from }: EventsProps) {
+  const [filter, setFilter] = useState<BedrockEventFilter>({
     direction: 'both',
     name: '',
     search: '',
     audio: false,
   });
   const names = useMemo(() => [...new Set(events.map(({ name }) => name))].sort(), [events]);
-  const found = useMemo(() => matching(events, filter), [events, filter]);
-  const set = (part: Partial<WireFilter>) => setFilter({ ...filter, ...part });
-  if (on === false)
+  const found = useMemo(() => filterEvents(events, filter), [events, filter]);
+  const set = (part: Partial<BedrockEventFilter>) => setFilter({ ...filter, ...part });
+  if (published === false)
     return (
       <p className="off">
-        This agent does not tell its wire, since it carries what people say. To see it,{' '}
+        This agent does not publish its Bedrock events, because they contain speech and prompts. To
+        see them,{' '}
         {deployed ? (
           <>
             deploy with <code>{`-c 'environment={"PUBLISH_BEDROCK_EVENTS":"true"}'`}</code>
@@ -109,7 +112,9 @@ function Events({ events, on, deployed, from }: EventsProps) {
           Direction
           <select
             value={filter.direction}
-            onChange={(event) => set({ direction: event.target.value as WireFilter['direction'] })}
+            onChange={(event) =>
+              set({ direction: event.target.value as BedrockEventFilter['direction'] })
+            }
           >
             <option value="both">both</option>
             <option value="in">to the model</option>
@@ -142,35 +147,37 @@ function Events({ events, on, deployed, from }: EventsProps) {
           audio
         </label>
         <p className="found" role="status">
-          {count(found.length)} of {count(events.length)}
+          {formatCount(found.length)} of {formatCount(events.length)}
         </p>
       </form>
       <ScrollRegion
         className="list"
-        label="Events, newest first; the arrow keys go through them"
-        onKeyDown={byArrows}
+        label="Events, newest first; use the arrow keys"
+        onKeyDown={moveByArrowKeys}
       >
         <ol>
           {found
-            .slice(-SHOWN)
+            .slice(-MAX_SHOWN)
             .reverse()
             .map((event) => (
               <Event key={event.id} event={event} from={from} />
             ))}
         </ol>
-        {found.length > SHOWN && (
-          <p className="note">The {count(SHOWN)} newest are shown; the download has all of them.</p>
+        {found.length > MAX_SHOWN && (
+          <p className="note">
+            The {formatCount(MAX_SHOWN)} newest are shown; the download contains all.
+          </p>
         )}
         {found.length === 0 && (
-          <p className="note">{events.length ? 'No event matches.' : 'No event yet.'}</p>
+          <p className="note">{events.length ? 'No event matches.' : 'No events yet.'}</p>
         )}
       </ScrollRegion>
     </div>
   );
 }
 
-/** Hundreds of events are one stop of the Tab key: the arrow keys go through them. */
-function byArrows(event: KeyboardEvent<HTMLElement>): void {
+/** The whole list is one stop of the Tab key; the arrow keys move between its events. */
+function moveByArrowKeys(event: KeyboardEvent<HTMLElement>): void {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   const summaries = [...event.currentTarget.querySelectorAll('summary')];
   const now = summaries.indexOf(document.activeElement as HTMLElement);
@@ -182,18 +189,18 @@ function byArrows(event: KeyboardEvent<HTMLElement>): void {
 
 function Event({ event, from }: { event: PublishedBedrockEvent; from: number }) {
   const [open, setOpen] = useState(false);
-  const to = event.direction === 'in';
+  const toModel = event.direction === 'in';
   return (
     <li className={event.direction}>
       <details onToggle={(toggled) => setOpen(toggled.currentTarget.open)}>
         <summary tabIndex={-1}>
           <time>{((event.at - from) / 1000).toFixed(3)}</time>
-          <span className="way">
-            <span aria-hidden="true">{to ? '→' : '←'}</span>
-            <span className="sr-only">{to ? 'to the model' : 'from the model'}</span>
+          <span className="direction">
+            <span aria-hidden="true">{toModel ? '→' : '←'}</span>
+            <span className="sr-only">{toModel ? 'to the model' : 'from the model'}</span>
           </span>
           <b>{event.name}</b>
-          <span className="gist">{gist(event)}</span>
+          <span className="summary">{summarizeEvent(event)}</span>
         </summary>
         {open && <pre>{JSON.stringify(event.event, null, 2)}</pre>}
       </details>

@@ -1,54 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { type RefObject, useEffect, useRef } from 'react';
-import { call, hangUp, mute, pushToTalk, talk, unblock } from '../call-controller.js';
-import { type AgentState, levels, type PhoneState } from '../state.js';
+import { callController } from '../call-controller.js';
+import { type CallPhase, levels, type PageState } from '../page-state.js';
 import { DeviceChoice } from './device-choice.js';
 import { Icon } from './icon.js';
 
-/** The call itself: its state, how loud both sides are, and the buttons. */
-export function Stage({ state }: { state: PhoneState }) {
-  const { agent, inCall, muted, pushToTalk: held, talking, microphone, blocked } = state;
-  const words = wordsFor(state);
-  const now = useRef<HTMLDivElement>(null);
-  useSpaceBar(inCall && held && microphone);
-  useFocusKept(now, state);
+/** The call: its phase, the levels of both sides, and the buttons. */
+export function CallPanel({ state }: { state: PageState }) {
+  const { phase, inCall, muted, pushToTalk, talking, microphone, playbackBlocked } = state;
+  const texts = phaseTexts(state);
+  const phaseText = useRef<HTMLDivElement>(null);
+  usePushToTalkKey(inCall && pushToTalk && microphone);
+  useKeptFocus(phaseText, state);
   return (
-    <section className="stage" aria-label="Call" data-agent={agent}>
-      <Orb agent={agent} />
-      <div className="state" ref={now} tabIndex={-1}>
+    <section className="call-panel" aria-label="Call" data-phase={phase}>
+      <Orb phase={phase} />
+      <div className="state" ref={phaseText} tabIndex={-1}>
         <p className="now" data-testid="state">
-          {words.now}
+          {texts.phase}
         </p>
-        <p className="hint">{words.hint}</p>
+        <p className="hint">{texts.hint}</p>
         <p className="sr-only" role="status">
-          {words.aloud}
+          {texts.announcement}
         </p>
       </div>
       <div className="meters">
-        <Meter who="you" label="You" quiet={muted || (held && !talking)} />
+        <Meter who="you" label="You" quiet={muted || (pushToTalk && !talking)} />
         <Meter who="agent" label="Agent" quiet={false} />
       </div>
       <div className="buttons">
-        {held && (
+        {pushToTalk && (
           <button
             type="button"
             className="hold"
             disabled={!inCall || !microphone}
             aria-pressed={talking}
-            onPointerDown={() => talk(true)}
-            onPointerUp={() => talk(false)}
-            onPointerLeave={() => talk(false)}
-            onPointerCancel={() => talk(false)}
+            onPointerDown={() => callController.setTalking(true)}
+            onPointerUp={() => callController.setTalking(false)}
+            onPointerLeave={() => callController.setTalking(false)}
+            onPointerCancel={() => callController.setTalking(false)}
             onContextMenu={(event) => event.preventDefault()}
             onKeyDown={(event) => {
               if (event.key === ' ' || event.key === 'Enter') {
                 event.preventDefault();
-                talk(true);
+                callController.setTalking(true);
               }
             }}
-            onKeyUp={() => talk(false)}
-            onBlur={() => talk(false)}
+            onKeyUp={() => callController.setTalking(false)}
+            onBlur={() => callController.setTalking(false)}
           >
             {talking ? 'Talking' : 'Hold to talk'}
           </button>
@@ -56,74 +56,90 @@ export function Stage({ state }: { state: PhoneState }) {
         <button
           type="button"
           className="round"
-          disabled={!inCall || !microphone || held}
+          disabled={!inCall || !microphone || pushToTalk}
           aria-pressed={muted}
-          onClick={() => void mute(!muted)}
+          onClick={() => void callController.mute(!muted)}
         >
           <Icon name={muted ? 'muted' : 'microphone'} />
           <span>{muted ? 'Unmute' : 'Mute'}</span>
         </button>
-        <DeviceChoice pushToTalk={held} onPushToTalk={pushToTalk} />
+        <DeviceChoice
+          pushToTalk={pushToTalk}
+          onPushToTalk={(on) => callController.setPushToTalk(on)}
+        />
         <button
           type="button"
           className={`call ${inCall ? 'hang-up' : ''}`}
-          onClick={() => void (inCall ? hangUp() : call())}
+          onClick={() => void (inCall ? callController.hangUp() : callController.call())}
         >
           <Icon name={inCall ? 'hang-up' : 'call'} />
-          <span>{inCall ? 'Hang up' : agent === 'ended' ? 'Call again' : 'Call'}</span>
+          <span>{inCall ? 'Hang up' : phase === 'ended' ? 'Call again' : 'Call'}</span>
         </button>
       </div>
-      {blocked && (
-        <button type="button" className="unblock" onClick={() => void unblock()}>
-          The browser keeps the agent silent: click to hear it
+      {playbackBlocked && (
+        <button
+          type="button"
+          className="unblock"
+          onClick={() => void callController.startPlayback()}
+        >
+          The browser blocks audio: click to hear the agent
         </button>
       )}
     </section>
   );
 }
 
-function wordsFor(state: PhoneState): { now: string; hint: string; aloud: string } {
-  const { agent, muted, microphone, pushToTalk: held, problems } = state;
-  const how = !microphone
-    ? 'Type to it below'
+/** @returns the phase and a hint, both visible, and what a screen reader announces */
+function phaseTexts(state: PageState): { phase: string; hint: string; announcement: string } {
+  const { phase, muted, microphone, pushToTalk, problems } = state;
+  const howToTalk = !microphone
+    ? 'Type a message below'
     : muted
       ? 'You are muted'
-      : held
-        ? 'Hold the button or space bar'
-        : 'Speak whenever you like';
-  switch (agent) {
+      : pushToTalk
+        ? 'Hold the button or the space bar'
+        : 'Speak at any time';
+  switch (phase) {
     case 'idle':
-      return { now: 'Ready to call', hint: 'You will be asked for your microphone', aloud: '' };
+      return {
+        phase: 'Ready to call',
+        hint: 'The browser will ask for your microphone',
+        announcement: '',
+      };
     case 'connecting':
       return {
-        now: 'Connecting',
+        phase: 'Connecting',
         hint: problems.some(({ id }) => id === 'agent')
           ? 'Waiting for an agent'
-          : 'The agent is on its way',
-        aloud: 'Connecting',
+          : 'Waiting for the agent',
+        announcement: 'Connecting',
       };
     case 'listening':
-      return { now: 'Listening', hint: how, aloud: 'In the call' };
+      return { phase: 'Listening', hint: howToTalk, announcement: 'In the call' };
     case 'thinking':
-      return { now: 'Thinking', hint: 'The answer is coming', aloud: 'In the call' };
+      return { phase: 'Thinking', hint: 'A reply is on its way', announcement: 'In the call' };
     case 'speaking':
       return {
-        now: 'Speaking',
-        hint: microphone && !muted && !held ? 'Interrupt it if you like' : how,
-        aloud: 'In the call',
+        phase: 'Speaking',
+        hint: microphone && !muted && !pushToTalk ? 'You can interrupt' : howToTalk,
+        announcement: 'In the call',
       };
     case 'reconnecting':
-      return { now: 'Reconnecting', hint: 'The connection is lost', aloud: 'Reconnecting' };
+      return { phase: 'Reconnecting', hint: 'Connection lost', announcement: 'Reconnecting' };
     case 'ended':
-      return { now: 'Call ended', hint: 'What was said stays below', aloud: 'The call has ended' };
+      return {
+        phase: 'Call ended',
+        hint: 'The conversation is below',
+        announcement: 'The call has ended',
+      };
   }
 }
 
 /**
- * Whoever works by keyboard is not thrown back to the top of the page when the button they were on goes away. The focus
- * goes to the state, and not to a button: a space bar that is still held would press it.
+ * When the focused button disappears, moves the focus to `place`, so that keyboard users do not start again at the top of
+ * the page. The place is no button: a space bar that is still held would press it.
  */
-function useFocusKept(place: RefObject<HTMLElement | null>, state: PhoneState): void {
+function useKeptFocus(place: RefObject<HTMLElement | null>, state: PageState): void {
   const last = useRef<Element>(null);
   useEffect(() => {
     const focused = ({ target }: FocusEvent) => {
@@ -132,7 +148,7 @@ function useFocusKept(place: RefObject<HTMLElement | null>, state: PhoneState): 
     window.addEventListener('focusin', focused);
     return () => window.removeEventListener('focusin', focused);
   }, []);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: any change of the state may take a button away
+  // biome-ignore lint/correctness/useExhaustiveDependencies: any change of the state may remove a button
   useEffect(() => {
     const was = last.current;
     const { activeElement, body } = document;
@@ -141,50 +157,50 @@ function useFocusKept(place: RefObject<HTMLElement | null>, state: PhoneState): 
   }, [state, place]);
 }
 
-/** The space bar talks, unless it has another meaning where the focus is. */
-function useSpaceBar(active: boolean): void {
+/** The space bar talks, unless the focused element uses it. */
+function usePushToTalkKey(active: boolean): void {
   useEffect(() => {
     if (!active) return;
-    const own = (target: EventTarget | null) =>
+    const usesSpaceBar = (target: EventTarget | null) =>
       target instanceof Element && target.closest('input, textarea, select, button, summary, a');
     const down = (event: KeyboardEvent) => {
-      if (event.key !== ' ' || own(event.target)) return;
+      if (event.key !== ' ' || usesSpaceBar(event.target)) return;
       event.preventDefault();
-      talk(true);
+      callController.setTalking(true);
     };
     const up = (event: KeyboardEvent) => {
-      if (event.key === ' ' && !own(event.target)) talk(false);
+      if (event.key === ' ' && !usesSpaceBar(event.target)) callController.setTalking(false);
     };
-    const gone = () => talk(false);
+    const blur = () => callController.setTalking(false);
     window.addEventListener('keydown', down);
     window.addEventListener('keyup', up);
-    window.addEventListener('blur', gone);
+    window.addEventListener('blur', blur);
     return () => {
       window.removeEventListener('keydown', down);
       window.removeEventListener('keyup', up);
-      window.removeEventListener('blur', gone);
+      window.removeEventListener('blur', blur);
     };
   }, [active]);
 }
 
-/** Loudness as people hear it: -60 dBFS is nothing, 0 all. */
-function loudness(peak: number): number {
+/** Maps a peak to a meter: -60 dBFS is 0, full scale is 1. */
+function meterLevel(peak: number): number {
   return peak <= 0.001 ? 0 : Math.min(1, 1 + (20 * Math.log10(peak)) / 60);
 }
 
-function Orb({ agent }: { agent: AgentState }) {
+function Orb({ phase }: { phase: CallPhase }) {
   const ref = useRef<HTMLDivElement>(null);
   useEffect(
     () =>
       levels.subscribe(() => {
-        const { you, agent: its } = levels.get();
-        ref.current?.style.setProperty('--you-level', loudness(you).toFixed(2));
-        ref.current?.style.setProperty('--agent-level', loudness(its).toFixed(2));
+        const { you, agent } = levels.get();
+        ref.current?.style.setProperty('--you-level', meterLevel(you).toFixed(2));
+        ref.current?.style.setProperty('--agent-level', meterLevel(agent).toFixed(2));
       }),
     [],
   );
   return (
-    <div ref={ref} className={`orb ${agent}`} aria-hidden="true">
+    <div ref={ref} className={`orb ${phase}`} aria-hidden="true">
       <i />
       <i />
       <i />
@@ -194,14 +210,14 @@ function Orb({ agent }: { agent: AgentState }) {
   );
 }
 
-/** Written to the element and not through React: it changes twenty times a second. */
+/** Bypasses React, because it changes twenty times a second. */
 function Meter(props: { who: 'you' | 'agent'; label: string; quiet: boolean }) {
   const { who, label, quiet } = props;
   const ref = useRef<HTMLDivElement>(null);
   useEffect(
     () =>
       levels.subscribe(() => {
-        const level = loudness(levels.get()[who]);
+        const level = meterLevel(levels.get()[who]);
         const percent = Math.round(level * 100);
         ref.current?.style.setProperty('--level', String(level));
         ref.current?.setAttribute('aria-valuenow', String(percent));
@@ -216,7 +232,7 @@ function Meter(props: { who: 'you' | 'agent'; label: string; quiet: boolean }) {
         ref={ref}
         className="bar"
         role="meter"
-        aria-label={`Loudness: ${label}`}
+        aria-label={`Volume: ${label}`}
         aria-valuemin={0}
         aria-valuemax={100}
         aria-valuenow={0}

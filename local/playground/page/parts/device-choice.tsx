@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { type RefObject, useEffect, useRef } from 'react';
-import { chooseMicrophone, chooseSpeaker } from '../call-controller.js';
-import { choose, devices, speakersCanBeChosen } from '../devices.js';
+import { callController } from '../call-controller.js';
+import { canChooseSpeaker, chooseDevice, devices } from '../devices.js';
 import { useStore } from '../store.js';
 import { Icon } from './icon.js';
 
-/** Which microphone and speaker, and how one talks: rarely wanted, so behind a button. */
+/** Microphone, speaker and push-to-talk, behind a button because they are rarely changed. */
 export function DeviceChoice(props: { pushToTalk: boolean; onPushToTalk(on: boolean): void }) {
   const { microphones, speakers, microphone, speaker } = useStore(devices);
   const ref = useRef<HTMLDetailsElement>(null);
@@ -15,7 +15,7 @@ export function DeviceChoice(props: { pushToTalk: boolean; onPushToTalk(on: bool
     <details
       className="sound"
       ref={ref}
-      // Tab leads out of it: then it would only be in the way.
+      // Close it when Tab leaves it.
       onBlur={({ currentTarget, relatedTarget }) => {
         if (relatedTarget && !currentTarget.contains(relatedTarget)) currentTarget.open = false;
       }}
@@ -30,23 +30,23 @@ export function DeviceChoice(props: { pushToTalk: boolean; onPushToTalk(on: bool
           devices={microphones}
           value={microphone}
           onChange={(id) => {
-            choose('microphone', id);
-            void chooseMicrophone(id);
+            chooseDevice('microphone', id);
+            void callController.selectMicrophone(id);
           }}
         />
-        {speakersCanBeChosen && (
+        {canChooseSpeaker && (
           <Choice
             label="Speaker"
             devices={speakers}
             value={speaker}
             onChange={(id) => {
-              choose('speaker', id);
-              void chooseSpeaker(id);
+              chooseDevice('speaker', id);
+              void callController.selectSpeaker(id);
             }}
           />
         )}
         {microphones.length === 0 && (
-          <p className="note">The browser names the others once a microphone was allowed.</p>
+          <p className="note">The browser lists the devices after you allow a microphone.</p>
         )}
         <label className="tick">
           <input
@@ -71,7 +71,7 @@ function Choice(props: {
     <label>
       {props.label}
       <select value={props.value} onChange={(event) => props.onChange(event.target.value)}>
-        <option value="">The system's choice</option>
+        <option value="">System default</option>
         {props.devices.map(({ deviceId, label }, i) => (
           <option key={deviceId} value={deviceId}>
             {label || `${props.label} ${i + 1}`}

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { clock } from '../format.js';
-import type { PhoneState } from '../state.js';
+import { formatClock } from '../format.js';
+import type { PageState } from '../page-state.js';
 import { useNow } from './use-now.js';
 
-export function Header({ state: { target, record, inCall } }: { state: PhoneState }) {
+export function Header({ state: { target, call, inCall } }: { state: PageState }) {
   return (
     <header className="header">
       <h1>
@@ -22,9 +22,9 @@ export function Header({ state: { target, record, inCall } }: { state: PhoneStat
         )}
       </p>
       <CallClock
-        from={record?.answeredAt}
-        to={record?.endedAt}
-        running={inCall && record?.answeredAt !== undefined}
+        from={call?.answeredAt}
+        to={call?.endedAt}
+        running={inCall && call?.answeredAt !== undefined}
       />
     </header>
   );
@@ -36,8 +36,8 @@ function CallClock(props: { from?: number; to?: number; running: boolean }) {
   const { from, to, running } = props;
   const now = useNow(running);
   return (
-    <p className="clock" role="timer" aria-live="off" aria-label="Length of the call">
-      {from === undefined ? '0:00' : clock((to ?? now) - from)}
+    <p className="clock" role="timer" aria-live="off" aria-label="Duration of the call">
+      {from === undefined ? '0:00' : formatClock((to ?? now) - from)}
     </p>
   );
 }

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { CallRecord } from '../../state/call-state.js';
-import { cost, dollars } from '../../state/cost.js';
-import { figures, type Figures as Row, silences } from '../../state/replies.js';
-import { count, milliseconds } from '../format.js';
+import { tokenCostUsd } from 'livekit-plugin-nova-sonic/models';
+import type { CallState } from '../../state/call-state.js';
+import { formatUsd } from '../../state/format-usd.js';
+import { bargeInSilences, type ReplyLatency, replyLatencies } from '../../state/latency.js';
+import { formatCount, formatMs } from '../format.js';
 import { ScrollRegion } from './scroll-region.js';
 
-/** How long each reply took and where the time went, and what the call has cost. */
-export function Figures({ record }: { record: CallRecord | undefined }) {
-  const rows = record ? figures(record.replies, record.clock) : [];
-  const quiet = record ? silences(record.replies) : [];
+/** The latency of each reply, by part, and the cost of the call. */
+export function LatencyPanel({ call }: { call: CallState | undefined }) {
+  const rows = call ? replyLatencies(call.replies, call.clockOffset) : [];
+  const silences = call ? bargeInSilences(call.replies) : [];
   return (
-    <aside className="figures" aria-label="Figures">
+    <aside className="latency-panel" aria-label="Latency and cost">
       <section aria-labelledby="turns">
         <h2 id="turns">End of your speech to first sound, in ms</h2>
         <ScrollRegion className="scroll" label="Replies">
@@ -19,17 +20,17 @@ export function Figures({ record }: { record: CallRecord | undefined }) {
             <thead>
               <tr>
                 <th scope="col">Reply</th>
-                <th scope="col" title="Until the model's first sound reached the agent">
+                <th scope="col" title="Until the model's first audio reached the agent">
                   Model
                 </th>
-                <th scope="col" title="How long tools took meanwhile">
+                <th scope="col" title="Time spent in tools">
                   Tools
                 </th>
-                <th scope="col" title="Until the agent gave it to LiveKit">
+                <th scope="col" title="Until the agent handed it to LiveKit">
                   Agent
                 </th>
-                <th scope="col" title="Until it was heard here">
-                  Way
+                <th scope="col" title="Until this page played it">
+                  Network
                 </th>
                 <th scope="col">Total</th>
               </tr>
@@ -40,7 +41,7 @@ export function Figures({ record }: { record: CallRecord | undefined }) {
               ))}
               {rows.length === 0 && (
                 <tr className="none">
-                  <td colSpan={6}>No reply yet</td>
+                  <td colSpan={6}>No replies yet</td>
                 </tr>
               )}
             </tbody>
@@ -48,15 +49,17 @@ export function Figures({ record }: { record: CallRecord | undefined }) {
         </ScrollRegion>
         <dl className="line">
           <dt>Barge-in to silence</dt>
-          <dd data-testid="silences">{quiet.length ? quiet.map(milliseconds).join(', ') : '–'}</dd>
+          <dd data-testid="silences">
+            {silences.length ? silences.map(formatMs).join(', ') : '–'}
+          </dd>
         </dl>
       </section>
-      <Cost record={record} />
+      <Cost call={call} />
     </aside>
   );
 }
 
-function Reply({ row, number }: { row: Row; number: number }) {
+function Reply({ row, number }: { row: ReplyLatency; number: number }) {
   return (
     <tr data-reply={row.id}>
       <th scope="row">
@@ -68,18 +71,18 @@ function Reply({ row, number }: { row: Row; number: number }) {
           </span>
         )}
       </th>
-      <td>{figure(row.model)}</td>
-      <td>{figure(row.tools)}</td>
-      <td>{figure(row.agent)}</td>
-      <td>{figure(row.way)}</td>
-      <td className="total">{figure(row.total)}</td>
+      <td>{msCell(row.model)}</td>
+      <td>{msCell(row.tools)}</td>
+      <td>{msCell(row.agent)}</td>
+      <td>{msCell(row.network)}</td>
+      <td className="total">{msCell(row.total)}</td>
     </tr>
   );
 }
 
-/** A figure in ms; the heading has the unit. */
-function figure(ms: number | undefined): string {
-  return ms === undefined ? '–' : count(Math.round(ms));
+/** A number without its unit, which is in the heading. */
+function msCell(ms: number | undefined): string {
+  return ms === undefined ? '–' : formatCount(Math.round(ms));
 }
 
 const kinds = [
@@ -89,9 +92,9 @@ const kinds = [
   ['textOut', 'Text out'],
 ] as const;
 
-function Cost({ record }: { record: CallRecord | undefined }) {
-  const tokens = record?.tokens;
-  const prices = record?.about?.prices;
+function Cost({ call }: { call: CallState | undefined }) {
+  const tokens = call?.tokens;
+  const agent = call?.agent;
   return (
     <section aria-labelledby="cost">
       <h2 id="cost">Tokens and cost so far</h2>
@@ -99,21 +102,23 @@ function Cost({ record }: { record: CallRecord | undefined }) {
         {kinds.map(([kind, name]) => (
           <div key={kind}>
             <dt>{name}</dt>
-            <dd>{count(tokens?.[kind] ?? 0)}</dd>
+            <dd>{formatCount(tokens?.[kind] ?? 0)}</dd>
           </div>
         ))}
         <div className="sum">
           <dt>Cost</dt>
-          <dd data-testid="cost">{tokens && prices ? dollars(cost(tokens, prices)) : '–'}</dd>
+          <dd data-testid="cost">
+            {tokens && agent ? formatUsd(tokenCostUsd(tokens, agent.prices)) : '–'}
+          </dd>
         </div>
       </dl>
       <p className="model">
-        {record?.about && (
+        {agent && (
           <>
-            {record.about.model}
+            {agent.model}
             <br />
-            {record.about.voice ? `voice ${record.about.voice}` : 'default voice'},{' '}
-            {record.about.regions.join(', then ')}
+            {agent.voice ? `voice ${agent.voice}` : 'default voice'},{' '}
+            {agent.regions.join(', then ')}
           </>
         )}
       </p>

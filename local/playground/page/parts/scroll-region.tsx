@@ -2,7 +2,7 @@
 
 import type { ComponentProps } from 'react';
 
-/** What scrolls must be reachable by keyboard, and have a name. */
+/** A scrollable region that has a name and can be reached by keyboard. */
 export function ScrollRegion(props: ComponentProps<'section'> & { label: string }) {
   const { label, ...rest } = props;
   // biome-ignore lint/a11y/noNoninteractiveTabindex: without it the keyboard cannot scroll it

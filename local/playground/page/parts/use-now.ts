@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from 'react';
 
-/** The time, four times a second while `running`. */
+/** The current time in ms since the epoch, updated four times a second while `running`. */
 export function useNow(running: boolean): number {
   const [now, setNow] = useState(Date.now());
   useEffect(() => {

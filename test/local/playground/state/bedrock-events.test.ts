@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { validateRecording } from 'nova-sonic-emulator';
 import { addEvent, toPublishedEvent } from '../../../../agent/src/call/publish-bedrock-events.js';
 import {
-  gist,
-  jsonLines,
-  matching,
+  filterEvents,
   type PublishedBedrockEvent,
+  summarizeEvent,
+  toJsonLines,
 } from '../../../../local/playground/state/bedrock-events.js';
 
 const prompt = { promptName: 'p' };
@@ -23,7 +23,7 @@ const lpcm = {
   encoding: 'base64',
 };
 
-/** What a plugin observes of an opening, ten pieces of audio, and a close. */
+/** The client events of a session with ten audio events. */
 function observed(): PublishedBedrockEvent[] {
   const opening: [string, Record<string, unknown>][] = [
     ['sessionStart', { inferenceConfiguration: { maxTokens: 1024, topP: 0.9, temperature: 0.7 } }],
@@ -80,8 +80,8 @@ function observed(): PublishedBedrockEvent[] {
 
 const all = { direction: 'both', name: '', search: '', audio: true } as const;
 
-describe('the wire', () => {
-  it('tells a run of equal audio as one event, and of audio only the size', () => {
+describe('Bedrock events', () => {
+  it('are published with the size of audio only, equal audio events as one', () => {
     const events = observed();
     expect(events).toHaveLength(10);
     expect(events.find(({ name }) => name === 'audioInput')).toEqual({
@@ -95,9 +95,9 @@ describe('the wire', () => {
     });
   });
 
-  it('is downloaded as a recording that the emulator finds no fault with', async () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'wire-')), 'call.jsonl');
-    const text = jsonLines(observed());
+  it('are downloaded as a recording that the emulator validates', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'events-')), 'call.jsonl');
+    const text = toJsonLines(observed());
     writeFileSync(file, text);
     expect(await validateRecording(file)).toEqual({ sessions: 1, events: 19, findings: [] });
     const audio = text.split('\n').filter((line) => line.includes('"audioInput"'));
@@ -105,12 +105,12 @@ describe('the wire', () => {
     expect(JSON.parse(audio[1] ?? '')).toMatchObject({ time: 1224, t: 224, session: 'stream-1' });
   });
 
-  it('keeps the order of time when both directions are mixed', () => {
+  it('are downloaded in order of time', () => {
     const events: PublishedBedrockEvent[] = [
       { at: 5, direction: 'in', streamId: 's', name: 'audioInput', event: {}, count: 3, until: 25 },
       { at: 10, direction: 'out', streamId: 's', name: 'usageEvent', event: {} },
     ];
-    const names = jsonLines(events)
+    const names = toJsonLines(events)
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line).name);
@@ -123,11 +123,11 @@ describe('the wire', () => {
     [{ ...all, direction: 'out' as const }, 0],
     [{ ...all, search: 'be BRIEF' }, 1],
     [{ ...all, name: 'contentStart', search: 'system' }, 1],
-  ])('is filtered by %j', (filter, count) => {
-    expect(matching(observed(), filter)).toHaveLength(count);
+  ])('are filtered by %j', (filter, count) => {
+    expect(filterEvents(observed(), filter)).toHaveLength(count);
   });
 
-  it('shows the one thing in an event that matters', () => {
+  it('are summed up in a few words', () => {
     const event = (name: string, body: Record<string, unknown>): PublishedBedrockEvent => ({
       at: 0,
       direction: 'out',
@@ -137,13 +137,15 @@ describe('the wire', () => {
     });
     const stage = '{"generationStage":"SPECULATIVE"}';
     expect(
-      gist(
+      summarizeEvent(
         event('contentStart', { role: 'ASSISTANT', type: 'TEXT', additionalModelFields: stage }),
       ),
     ).toBe('ASSISTANT · TEXT · SPECULATIVE');
-    expect(gist({ ...event('audioOutput', { content: '<3840 bytes>' }), count: 4 })).toBe(
+    expect(summarizeEvent({ ...event('audioOutput', { content: '<3840 bytes>' }), count: 4 })).toBe(
       '<3840 bytes> × 4',
     );
-    expect(gist(event('toolUse', { toolName: 'clock', content: '{}' }))).toBe('clock · {}');
+    expect(summarizeEvent(event('toolUse', { toolName: 'clock', content: '{}' }))).toBe(
+      'clock · {}',
+    );
   });
 });

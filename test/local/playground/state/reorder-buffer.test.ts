@@ -1,54 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { InOrder } from '../../../../local/playground/state/reorder-buffer.js';
+import { ReorderBuffer } from '../../../../local/playground/state/reorder-buffer.js';
 
-function feed() {
-  const got: string[] = [];
-  const asked: number[] = [];
-  const inOrder = new InOrder<string>(
-    (thing) => got.push(thing),
-    (from) => asked.push(from),
+function setUp() {
+  const delivered: string[] = [];
+  const requested: number[] = [];
+  const buffer = new ReorderBuffer<string>(
+    (item) => delivered.push(item),
+    (from) => requested.push(from),
   );
-  return { inOrder, got, asked };
+  return { buffer, delivered, requested };
 }
 
-describe('a feed that may lose messages', () => {
-  it('is delivered once and in order', () => {
-    const { inOrder, got, asked } = feed();
-    inOrder.take(0, 'a');
-    inOrder.take(2, 'c');
-    inOrder.take(0, 'a');
-    expect(got).toEqual(['a']);
-    inOrder.tick(1000);
-    expect(asked).toEqual([1]);
-    inOrder.take(1, 'b');
-    inOrder.take(2, 'c');
-    expect(got).toEqual(['a', 'b', 'c']);
-    inOrder.tick(2000);
-    expect(asked).toEqual([1]);
+describe('ReorderBuffer', () => {
+  it('delivers once and in order', () => {
+    const { buffer, delivered, requested } = setUp();
+    buffer.add(0, 'a');
+    buffer.add(2, 'c');
+    buffer.add(0, 'a');
+    expect(delivered).toEqual(['a']);
+    buffer.tick(1000);
+    expect(requested).toEqual([1]);
+    buffer.add(1, 'b');
+    buffer.add(2, 'c');
+    expect(delivered).toEqual(['a', 'b', 'c']);
+    buffer.tick(2000);
+    expect(requested).toEqual([1]);
   });
 
-  it('is asked for while nothing has come, then given up', () => {
-    const { inOrder, asked } = feed();
-    for (let second = 0; second < 20; second++) inOrder.tick(second * 1000);
-    expect(asked).toEqual([0, 0, 0, 0, 0, 0]);
+  it('requests everything while nothing has arrived, then gives up', () => {
+    const { buffer, requested } = setUp();
+    for (let second = 0; second < 20; second++) buffer.tick(second * 1000);
+    expect(requested).toEqual([0, 0, 0, 0, 0, 0]);
   });
 
-  it('goes on without what never comes', () => {
-    const { inOrder, got } = feed();
-    inOrder.take(3, 'd');
-    for (const now of [0, 3000, 6000]) inOrder.tick(now);
-    expect(got).toEqual(['d']);
-    inOrder.take(4, 'e');
-    expect(got).toEqual(['d', 'e']);
+  it('skips items that never arrive', () => {
+    const { buffer, delivered } = setUp();
+    buffer.add(3, 'd');
+    for (const now of [0, 3000, 6000]) buffer.tick(now);
+    expect(delivered).toEqual(['d']);
+    buffer.add(4, 'e');
+    expect(delivered).toEqual(['d', 'e']);
   });
 
-  it('is caught up with after a lost connection, also when nothing came since', () => {
-    const { inOrder, got, asked } = feed();
-    inOrder.take(0, 'a');
-    inOrder.catchUp();
-    expect(asked).toEqual([1]);
-    inOrder.take(1, 'b');
-    expect(got).toEqual(['a', 'b']);
+  it('requests what may be lost after a lost connection, even if nothing arrived since', () => {
+    const { buffer, delivered, requested } = setUp();
+    buffer.add(0, 'a');
+    buffer.catchUp();
+    expect(requested).toEqual([1]);
+    buffer.add(1, 'b');
+    expect(delivered).toEqual(['a', 'b']);
   });
 });

@@ -2,17 +2,17 @@
 
 import type { CallEvent } from '../../../../agent/src/call/call-events.js';
 import {
-  type Line,
-  said,
-  settled,
-  toolEnded,
-  toolStarted,
-  typed,
+  addToolCall,
+  addTyped,
+  completeToolCall,
+  finalizeMessage,
+  type TranscriptItem,
+  updateTranscription,
 } from '../../../../local/playground/state/transcript.js';
 
 type Message = Extract<CallEvent, { type: 'message' }>;
 
-const words = (who: 'you' | 'agent', id: string, text: string, at: number, done = false) => ({
+const segment = (who: 'you' | 'agent', id: string, text: string, at: number, done = false) => ({
   who,
   id,
   text,
@@ -26,104 +26,107 @@ const message = (role: Message['role'], text: string, interrupted = false): Mess
   text,
   interrupted,
 });
-const shown = (lines: readonly Line[]) =>
-  lines.map((line) =>
-    line.kind === 'tool'
-      ? line.name
-      : `${line.who}: ${line.text}${line.unsaid && ` (${line.unsaid})`}`,
+const shown = (items: readonly TranscriptItem[]) =>
+  items.map((item) =>
+    item.kind === 'tool'
+      ? item.name
+      : `${item.who}: ${item.text}${item.unspoken && ` (${item.unspoken})`}`,
   );
 
-describe('captions', () => {
-  it('grow while somebody speaks, and keep their place', () => {
-    let lines = said([], words('agent', 'a', 'Hello', 1));
-    lines = said(lines, words('you', 'b', 'Hi', 2, true));
-    lines = said(lines, words('agent', 'a', 'Hello there.', 3, true));
-    expect(shown(lines)).toEqual(['agent: Hello there.', 'you: Hi']);
-    expect(lines[0]).toMatchObject({ at: 1, done: true, settled: false });
+describe('the transcript', () => {
+  it('grows while somebody speaks, each message in its place', () => {
+    let items = updateTranscription([], segment('agent', 'a', 'Hello', 1));
+    items = updateTranscription(items, segment('you', 'b', 'Hi', 2, true));
+    items = updateTranscription(items, segment('agent', 'a', 'Hello there.', 3, true));
+    expect(shown(items)).toEqual(['agent: Hello there.', 'you: Hi']);
+    expect(items[0]).toMatchObject({ at: 1, done: true, final: false });
   });
 
-  it('ignore segments without a word', () => {
-    expect(said([], words('agent', 'a', '  ', 1))).toEqual([]);
+  it('ignores segments without words', () => {
+    expect(updateTranscription([], segment('agent', 'a', '  ', 1))).toEqual([]);
   });
 
-  it('are settled by the message of the history, once', () => {
-    let lines = said([], words('agent', 'a', 'Hello  there', 1, true));
-    lines = settled(lines, message('assistant', 'Hello there.'), 2);
-    // Late words of the transcription change nothing.
-    lines = said(lines, words('agent', 'a', 'Hello there. More', 3));
-    expect(shown(lines)).toEqual(['agent: Hello there.']);
-    expect(lines[0]).toMatchObject({ settled: true, interrupted: false });
+  it('is finalized by the message of the chat context, once', () => {
+    let items = updateTranscription([], segment('agent', 'a', 'Hello  there', 1, true));
+    items = finalizeMessage(items, message('assistant', 'Hello there.'), 2);
+    // Later segments change nothing.
+    items = updateTranscription(items, segment('agent', 'a', 'Hello there. More', 3));
+    expect(shown(items)).toEqual(['agent: Hello there.']);
+    expect(items[0]).toMatchObject({ final: true, interrupted: false });
   });
 
-  it('mark what was interrupted, and the words that were shown but never said', () => {
-    let lines = said([], words('agent', 'a', 'The sea covers most of our planet', 1));
-    lines = settled(lines, message('assistant', 'The sea covers', true), 2);
-    expect(shown(lines)).toEqual(['agent: The sea covers (most of our planet)']);
-    expect(lines[0]).toMatchObject({ interrupted: true });
+  it('marks interrupted messages, and the words that were shown but never spoken', () => {
+    let items = updateTranscription(
+      [],
+      segment('agent', 'a', 'The sea covers most of our planet', 1),
+    );
+    items = finalizeMessage(items, message('assistant', 'The sea covers', true), 2);
+    expect(shown(items)).toEqual(['agent: The sea covers (most of our planet)']);
+    expect(items[0]).toMatchObject({ interrupted: true });
   });
 
-  it('settle an interrupted reply of which nothing is in the history', () => {
-    let lines = said([], words('agent', 'a', 'The sea', 1));
-    lines = settled(lines, message('assistant', '', true), 2);
-    expect(shown(lines)).toEqual(['agent:  (The sea)']);
+  it('finalizes an interrupted reply of which nothing was spoken', () => {
+    let items = updateTranscription([], segment('agent', 'a', 'The sea', 1));
+    items = finalizeMessage(items, message('assistant', '', true), 2);
+    expect(shown(items)).toEqual(['agent:  (The sea)']);
   });
 
-  it('match messages to captions by their words, not by their order', () => {
-    let lines = said([], words('agent', 'a', 'One moment.', 1, true));
-    lines = said(lines, words('agent', 'b', 'It is noon.', 2, true));
-    lines = settled(lines, message('assistant', 'It is noon.'), 3);
-    expect(lines.map((line) => line.kind === 'caption' && line.settled)).toEqual([false, true]);
+  it('matches messages of the chat context by their words, not by their order', () => {
+    let items = updateTranscription([], segment('agent', 'a', 'One moment.', 1, true));
+    items = updateTranscription(items, segment('agent', 'b', 'It is noon.', 2, true));
+    items = finalizeMessage(items, message('assistant', 'It is noon.'), 3);
+    expect(items.map((item) => item.kind === 'message' && item.final)).toEqual([false, true]);
   });
 
-  it('show a message that no transcription brought', () => {
-    const lines = settled([], message('assistant', 'Good bye.'), 5);
-    expect(shown(lines)).toEqual(['agent: Good bye.']);
+  it('adds a message without a transcription', () => {
+    const items = finalizeMessage([], message('assistant', 'Good bye.'), 5);
+    expect(shown(items)).toEqual(['agent: Good bye.']);
   });
 
-  it('are shown once when the history comes sooner than the words', () => {
-    let lines = settled([], message('user', 'What time is it?'), 5);
-    lines = said(lines, words('you', 'a', 'What time', 6));
-    lines = said(lines, words('you', 'a', 'What time is it?', 7, true));
-    expect(shown(lines)).toEqual(['you: What time is it?']);
-    // The same words a second time are another caption.
-    lines = said(lines, words('you', 'b', 'What time is it?', 8, true));
-    expect(lines).toHaveLength(2);
+  it('shows a message once when it enters the chat context before its transcription', () => {
+    let items = finalizeMessage([], message('user', 'What time is it?'), 5);
+    items = updateTranscription(items, segment('you', 'a', 'What time', 6));
+    items = updateTranscription(items, segment('you', 'a', 'What time is it?', 7, true));
+    expect(shown(items)).toEqual(['you: What time is it?']);
+    // The same words a second time are another message.
+    items = updateTranscription(items, segment('you', 'b', 'What time is it?', 8, true));
+    expect(items).toHaveLength(2);
   });
 
-  it('show typed text at once, and not again when it enters the history', () => {
-    let lines = typed([], { id: 't', text: 'How far is it?', at: 1 });
-    lines = settled(lines, message('user', 'How far is it?'), 2);
-    expect(shown(lines)).toEqual(['you: How far is it?']);
-    expect(lines[0]).toMatchObject({ typed: true, settled: true });
+  it('shows typed text at once, and not again when it enters the chat context', () => {
+    let items = addTyped([], { id: 't', text: 'How far is it?', at: 1 });
+    items = finalizeMessage(items, message('user', 'How far is it?'), 2);
+    expect(shown(items)).toEqual(['you: How far is it?']);
+    expect(items[0]).toMatchObject({ typed: true, final: true });
   });
 
   const call = { callId: 'c1', name: 'clock', args: '{"city":"Rome"}' };
   const ended = { ...call, type: 'tool', at: 40, result: '{}', isError: false, ms: 10 } as const;
 
-  it('show a tool while it runs, then what it gave, above what was said meanwhile', () => {
-    let lines = said([], words('you', 'a', 'What time is it?', 20, true));
-    lines = toolStarted(lines, { type: 'tool_started', at: 30, ...call }, 30);
-    expect(lines[1]).toMatchObject({ name: 'clock', args: '{"city":"Rome"}', at: 30 });
-    expect(lines[1]).not.toHaveProperty('end');
-    lines = said(lines, words('agent', 'b', 'One moment.', 35));
-    lines = toolEnded(lines, ended, 40);
-    expect(shown(lines)).toEqual(['you: What time is it?', 'clock', 'agent: One moment.']);
-    expect(lines[1]).toMatchObject({ at: 30, end: { result: '{}', isError: false, ms: 10 } });
+  it('shows a tool while it runs, then its result, above what was said in the meantime', () => {
+    let items = updateTranscription([], segment('you', 'a', 'What time is it?', 20, true));
+    items = addToolCall(items, { type: 'tool_started', at: 30, ...call }, 30);
+    expect(items[1]).toMatchObject({ name: 'clock', args: '{"city":"Rome"}', at: 30 });
+    expect(items[1]).not.toHaveProperty('outcome');
+    items = updateTranscription(items, segment('agent', 'b', 'One moment.', 35));
+    items = completeToolCall(items, ended, 40);
+    expect(shown(items)).toEqual(['you: What time is it?', 'clock', 'agent: One moment.']);
+    expect(items[1]).toMatchObject({ at: 30, outcome: { result: '{}', isError: false, ms: 10 } });
   });
 
-  it('keep two calls of one tool apart', () => {
-    let lines: readonly Line[] = [];
+  it('keeps two calls of one tool apart', () => {
+    let items: readonly TranscriptItem[] = [];
     for (const callId of ['c1', 'c2'])
-      lines = toolStarted(lines, { type: 'tool_started', at: 30, ...call, callId }, 30);
-    lines = toolEnded(lines, { ...ended, callId: 'c2', isError: true }, 40);
-    expect(lines.map((line) => line.kind === 'tool' && line.end?.isError)).toEqual([
+      items = addToolCall(items, { type: 'tool_started', at: 30, ...call, callId }, 30);
+    items = completeToolCall(items, { ...ended, callId: 'c2', isError: true }, 40);
+    expect(items.map((item) => item.kind === 'tool' && item.outcome?.isError)).toEqual([
       undefined,
       true,
     ]);
   });
 
-  it('show a tool whose beginning was missed', () => {
-    const lines = toolEnded([], ended, 40);
-    expect(lines).toMatchObject([{ name: 'clock', at: 30, end: { ms: 10 } }]);
+  it('shows a tool whose start was missed', () => {
+    const items = completeToolCall([], ended, 40);
+    expect(items).toMatchObject([{ name: 'clock', at: 30, outcome: { ms: 10 } }]);
   });
 });

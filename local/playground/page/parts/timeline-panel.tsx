@@ -1,43 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { type RefObject, useEffect, useRef } from 'react';
-import type { CallRecord } from '../../state/call-state.js';
+import type { CallState } from '../../state/call-state.js';
 import type { Mark, Span } from '../../state/timeline.js';
-import { clock } from '../format.js';
+import { formatClock } from '../format.js';
 import { ScrollRegion } from './scroll-region.js';
 import { useNow } from './use-now.js';
 
 const PX_PER_SECOND = 26;
-/** Room after the present, where the words of the last mark stand. */
+/** Room after the present for the text of the last mark. */
 const AHEAD_S = 7;
 const LANE = { you: 26, agent: 50 } as const;
 const LANE_HEIGHT = 16;
 const HEIGHT = 112;
-const SIGNS: Record<Mark['kind'], string> = {
+const SYMBOLS: Record<Mark['kind'], string> = {
   barge_in: '⚡',
   tool: '⚙',
   typed: '⌨',
   stream: '⇄',
-  link: '⌁',
+  connection: '⌁',
   error: '!',
 };
 
-/** Who spoke when, and what else happened; it runs with the call and is scrolled afterwards. */
-export function TimelineView(props: { record: CallRecord | undefined; running: boolean }) {
-  const { record, running } = props;
+/** Shows who spoke when, and other events of the call. Follows the present; scrolls. */
+export function TimelinePanel(props: { call: CallState | undefined; running: boolean }) {
+  const { call, running } = props;
   const now = useNow(running);
   const scroll = useRef<HTMLElement>(null);
-  const from = record?.answeredAt ?? record?.startedAt ?? now;
-  const to = record?.endedAt ?? Math.max(now, from);
-  const seconds = record ? (to - from) / 1000 : 0;
+  const from = call?.answeredAt ?? call?.startedAt ?? now;
+  const to = call?.endedAt ?? Math.max(now, from);
+  const seconds = call ? (to - from) / 1000 : 0;
   const width = Math.ceil((seconds + AHEAD_S) * PX_PER_SECOND);
   const follow = useFollow(scroll, width, running);
   const x = (at: number) => Math.max(0, ((at - from) / 1000) * PX_PER_SECOND);
-  const { spans, marks } = record?.timeline ?? { spans: [], marks: [] };
+  const { spans, marks } = call?.timeline ?? { spans: [], marks: [] };
   return (
     <section className="timeline" aria-labelledby="timeline">
       <h2 id="timeline">Timeline</h2>
-      {record && (
+      {call && (
         <div className="lanes" aria-hidden="true">
           <span className="you">You</span>
           <span className="agent">Agent</span>
@@ -47,14 +47,14 @@ export function TimelineView(props: { record: CallRecord | undefined; running: b
         className="scroll"
         ref={scroll}
         onScroll={follow}
-        label="Timeline of the call, scrolls sideways"
+        label="Timeline of the call, scrolls horizontally"
       >
-        {record ? (
+        {call ? (
           <svg
             width={width}
             height={HEIGHT}
             role="img"
-            aria-label="Picture of the timeline; the list below says the same"
+            aria-label="Diagram of the timeline; the list below has the same events"
           >
             <Ticks seconds={seconds + AHEAD_S} />
             {spans.map((span) => (
@@ -62,23 +62,23 @@ export function TimelineView(props: { record: CallRecord | undefined; running: b
             ))}
             {rowsOf(marks, x).map(({ mark, left, row }) => (
               <g key={mark.id} className={`mark ${mark.kind}`}>
-                <title>{`${clock(mark.at - from)} ${mark.text}`}</title>
+                <title>{`${formatClock(mark.at - from)} ${mark.text}`}</title>
                 <line x1={left} x2={left} y1={20} y2={78 + row * 14} />
                 <text x={left + 4} y={84 + row * 14}>
-                  {SIGNS[mark.kind]} {short(mark.text)}
+                  {SYMBOLS[mark.kind]} {short(mark.text)}
                 </text>
               </g>
             ))}
             {running && <line className="now" x1={x(now)} x2={x(now)} y1={18} y2={72} />}
           </svg>
         ) : (
-          <p className="empty">Who spoke when, and what else happened.</p>
+          <p className="empty">Who speaks when, tool calls, interruptions and errors.</p>
         )}
       </ScrollRegion>
       <ol className="sr-only" aria-label="Events of the call">
         {marks.map((mark) => (
           <li key={mark.id}>
-            {clock(mark.at - from)} {mark.text}
+            {formatClock(mark.at - from)} {mark.text}
           </li>
         ))}
       </ol>
@@ -87,7 +87,7 @@ export function TimelineView(props: { record: CallRecord | undefined; running: b
 }
 
 function Ticks({ seconds }: { seconds: number }) {
-  // The last one only where its words have room.
+  // The last one only where its text fits.
   const ticks = Array.from({ length: Math.floor((seconds - 1) / 5) + 1 }, (_, i) => i * 5);
   return ticks.map((second) => (
     <g key={second} className="tick">
@@ -97,7 +97,7 @@ function Ticks({ seconds }: { seconds: number }) {
         y={11}
         textAnchor={second ? 'middle' : 'start'}
       >
-        {clock(second * 1000)}
+        {formatClock(second * 1000)}
       </text>
     </g>
   ));
@@ -120,7 +120,7 @@ function Bar(props: { span: Span; x(at: number): number; now: number }) {
 
 const short = (text: string) => (text.length > 28 ? `${text.slice(0, 27)}…` : text);
 
-/** Puts each mark's words into the first of three rows where they do not lie over the words before. */
+/** Puts the text of each mark into the first of three rows where it does not overlap the text before. */
 function rowsOf(marks: readonly Mark[], x: (at: number) => number) {
   const ends = [0, 0, 0];
   return [...marks]
@@ -134,7 +134,7 @@ function rowsOf(marks: readonly Mark[], x: (at: number) => number) {
     });
 }
 
-/** Keeps the present in view, until the reader scrolls back. */
+/** Keeps the present in view, until the user scrolls back. */
 function useFollow(ref: RefObject<HTMLElement | null>, width: number, running: boolean) {
   const following = useRef(true);
   useEffect(() => {

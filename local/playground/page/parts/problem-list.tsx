@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { clearProblem } from '../page-state.js';
 import type { Problem } from '../problems.js';
-import { settle } from '../state.js';
 import { Icon } from './icon.js';
 
-/** What is wrong and what to do: below what was said, which gives it room, so that nothing moves and nothing is covered. */
-export function Problems({ problems }: { problems: Problem[] }) {
+/** The problems, between the transcript, which makes room for them, and the field to type in: nothing is covered. */
+export function ProblemList({ problems }: { problems: Problem[] }) {
   return (
-    // The region is there from the start: a screen reader follows only what it knew before.
+    // The region exists from the start: screen readers announce changes only in regions they know.
     <div className="problems" role="alert" aria-live="assertive" aria-atomic="false">
       {problems.map(({ id, tone, title, advice, action }) => (
         <div key={id} className={`problem ${tone}`} data-problem={id}>
@@ -24,7 +24,7 @@ export function Problems({ problems }: { problems: Problem[] }) {
             type="button"
             className="dismiss"
             aria-label={`Dismiss: ${title}`}
-            onClick={() => settle(id)}
+            onClick={() => clearProblem(id)}
           >
             <Icon name="dismiss" />
           </button>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** A WAV of 16-bit samples, the channels interleaved. */
-export function wav(chunks: readonly Int16Array[], channels: number, rate: number): Blob {
+/** Encodes 16-bit samples with interleaved channels as WAV. */
+export function encodeWav(chunks: readonly Int16Array[], channels: number, rate: number): Blob {
   const size = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
   const header = new DataView(new ArrayBuffer(44));
   const text = (at: number, word: string) =>
