@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { NOVA_SONIC_MODEL_DETAILS } from 'livekit-plugin-nova-sonic/models';
+import { NOVA_SONIC_ERROR_KINDS } from '../../packages/livekit-plugin-nova-sonic/src/protocol/errors.js';
 import type { Tables } from './fill.js';
 import { interfaceFields } from './interface-fields.js';
 import { cell, code, table } from './markdown.js';
+
+const PLUGIN_OPTIONS = 'livekit-plugin-nova-sonic/src/options.ts';
+const SESSION_EVENTS = new URL(
+  '../../packages/livekit-plugin-nova-sonic/src/session-events.ts',
+  import.meta.url,
+);
 
 function models(): string {
   return table(
@@ -31,8 +38,48 @@ const options = (path: string, name: string) => () =>
     ]),
   );
 
+function errorKinds(): string {
+  return table(
+    ['kind', 'meaning', 'retry', 'action'],
+    Object.entries(NOVA_SONIC_ERROR_KINDS).map(([kind, { meaning, retry, action }]) => [
+      code(kind),
+      cell(meaning),
+      cell(retry),
+      cell(action),
+    ]),
+  );
+}
+
+/** The events of a session that carry an interface of the plugin's. */
+const EVENTS: ReadonlyArray<readonly [events: string, ...interfaces: string[]]> = [
+  ['`stream_lifecycle`', 'StreamLifecycle'],
+  ['`turn_timing`', 'TurnTiming'],
+  ['`barge_in`', 'BargeIn'],
+  ['`tool_call_started`', 'ToolCallStarted'],
+  ['`tool_call_ended`', 'ToolCallStarted', 'ToolCallEnded'],
+  ['`bedrock_server_event_received`, `bedrock_client_event_queued`', 'BedrockEvent'],
+];
+
+function pluginEvents(): string {
+  return EVENTS.map(([events, ...interfaces]) => {
+    const fields = interfaces.flatMap((name) => interfaceFields(SESSION_EVENTS, name));
+    const rows = fields.map((field) => [
+      code(field.name),
+      code(field.type.replace(/^\| /, '')),
+      cell(field.description),
+    ]);
+    const title = `${events} (\`${interfaces.at(-1)}\`):`;
+    return `${title}\n\n${table(['field', 'type', 'meaning'], rows)}`;
+  }).join('\n\n');
+}
+
 export const PACKAGE_TABLES: Tables = {
   models,
-  'plugin-options': options('livekit-plugin-nova-sonic/src/options.ts', 'RealtimeModelOptions'),
+  'plugin-options': options(PLUGIN_OPTIONS, 'RealtimeModelOptions'),
+  'plugin-retry-options': options(PLUGIN_OPTIONS, 'RetryOptions'),
+  'plugin-history-options': options(PLUGIN_OPTIONS, 'HistoryLimits'),
+  'plugin-timeout-options': options(PLUGIN_OPTIONS, 'TimeoutOptions'),
+  'plugin-events': pluginEvents,
+  'plugin-error-kinds': errorKinds,
   'emulator-options': options('nova-sonic-emulator/src/options.ts', 'EmulatorOptions'),
 };

@@ -18,7 +18,9 @@ export interface StreamLifecycle {
     | 'throttled'
     | 'failed'
     | 'closed';
+  /** The stream; the `streamId` of Bedrock events. */
   readonly streamId: string;
+  /** AWS Region of the stream. */
   readonly region: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -36,6 +38,7 @@ export interface StreamLifecycle {
 
 /** The timing of one reply; times in milliseconds since the epoch. Emitted when the reply has been generated. */
 export interface TurnTiming {
+  /** The reply; as in `generation_created`. */
   readonly responseId: string;
   /** When the last sample of the user's speech was given to `pushAudio`; from the service's own offset. */
   readonly userSpeechEndedAt?: number;
@@ -71,9 +74,11 @@ export interface BargeIn {
 
 /** The model calls a tool. */
 export interface ToolCallStarted {
+  /** The call; as in LiveKit's FunctionCall. */
   readonly callId: string;
+  /** Name of the tool. */
   readonly name: string;
-  /** JSON, as the model wrote it. */
+  /** The arguments as JSON, as the model wrote them. */
   readonly args: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -81,7 +86,9 @@ export interface ToolCallStarted {
 
 /** A tool has returned, thrown, or been given up; emitted once for each call, as soon as the result is known. */
 export interface ToolCallEnded extends ToolCallStarted {
+  /** What the tool returned, or the error's message. */
   readonly output: string;
+  /** True when the tool threw or was given up. */
   readonly isError: boolean;
   /** How long the call took, in ms. */
   readonly ms: number;
@@ -89,11 +96,13 @@ export interface ToolCallEnded extends ToolCallStarted {
 
 /** An event of Bedrock's stream; audio content is replaced by its length in bytes. */
 export interface BedrockEvent {
+  /** The stream; as in `stream_lifecycle`. */
   readonly streamId: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
   /** Name of the event. */
   readonly name: string;
+  /** The document under `event`. */
   readonly event: Record<string, unknown>;
 }
 

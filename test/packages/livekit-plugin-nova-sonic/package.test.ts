@@ -61,7 +61,7 @@ const CHECK = `
 
 test('it holds what it says: code, types, README, and no source of anything else', () => {
   const installed = join(folder, 'node_modules/livekit-plugin-nova-sonic');
-  expect(readdirSync(installed).sort()).toEqual(['README.md', 'dist', 'package.json']);
+  expect(readdirSync(installed).sort()).toEqual(['README.md', 'dist', 'docs', 'package.json']);
   const dist = readdirSync(join(installed, 'dist'));
   for (const file of ['index.js', 'index.cjs', 'index.d.ts', 'index.d.cts'])
     expect(dist).toContain(file);
@@ -71,8 +71,8 @@ test('it holds what it says: code, types, README, and no source of anything else
   const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
   expect(Object.keys(manifest.peerDependencies)).toEqual(['@livekit/agents', '@livekit/rtc-node']);
   expect(Object.keys(manifest.dependencies)).toEqual(['@aws-sdk/client-bedrock-runtime', 'zod']);
-  const readme = readFileSync(join(installed, 'README.md'), 'utf8');
-  expect(readme).toContain('| member | Python plugin | this plugin |');
+  const parity = readFileSync(join(installed, 'docs/parity.md'), 'utf8');
+  expect(parity).toContain('| member | Python plugin | this plugin |');
 });
 
 test('it is imported as ESM and required as CommonJS, with the framework of its user', () => {
