@@ -41,29 +41,31 @@ export interface EmulatorOptions {
   tlsPort?: number;
   /** Port of the control API.  @default 0: any free one */
   controlPort?: number;
-  /** Where the certificate to trust is written (PEM).  @default a temporary file */
+  /** Where to write the certificate to trust (PEM).  @default a temporary file */
   certFile?: string;
   /** What is said: a scenario, or the path of its file.  @default replies that say what the emulator is */
   scenario?: Scenario | string;
   /** Timing: the real service's, or as fast as possible.  @default 'capture' */
   profile?: 'capture' | 'fast';
-  /** Single timings that differ from the profile's. */
+  /** Timings that differ from the profile's.  @default none */
   timings?: Partial<Profile>;
-  /** How many seconds of the limits' clock pass in one real second; the dialogue keeps its own pace.  @default 1 */
+  /** Speeds up the limits, not the dialogue: seconds of the limits per real second.  @default 1 */
   timeScale?: number;
-  /** Seed of jitter, ids and choices.  @default 1 */
+  /** Seed of jitter, ids and default replies.  @default 1 */
   seed?: number;
+  /** Limits that differ from the service's.  @default the table of flags shows them */
   limits?: Partial<Limits>;
+  /** Sizes of the history, and whether object schemas are accepted.  @default the table of flags shows them */
   rules?: Partial<RuleSettings>;
-  /** Faults from the start; more can be set while running. */
+  /** Faults from the start; more can be set later.  @default none */
   faults?: readonly Fault[];
-  /** @default true */
+  /** Verify the signatures of requests and chunks.  @default true */
   verifySignatures?: boolean;
-  /** @default { accessKeyId: 'emulator', secretAccessKey: 'emulator-secret' } */
+  /** The only credentials to accept.  @default emulator / emulator-secret */
   credentials?: EmulatorCredentials;
-  /** Serve `amazon.nova-sonic-v1:0`, whose life has ended.  @default false */
+  /** Serve models past their end of life.  @default false */
   allowEndOfLife?: boolean;
-  /** File of JSON lines that receives every session's events. */
+  /** File to append every session's events to, as JSON lines.  @default none */
   record?: string;
   /** Keep the audio's base64 in the record file and the event log, instead of its length.  @default false */
   recordAudio?: boolean;

@@ -115,7 +115,6 @@ export function createProgram(): Command {
       `kind, or kind:name=value,… (repeatable): ${FAULT_KINDS.join(', ')}; each accepts times=N, most accept after=EVENT#N ` +
         '(exception:type=modelTimeoutException,after=audioOutput#3)',
       fault,
-      [],
     )
     .action(run);
   program

@@ -10,7 +10,7 @@ import { ManualClock } from '../../support/manual-clock.js';
 import { sdkClient, spoken, TestClient } from './support/client.js';
 
 /**
- * The real capture (README.md, source C; MEDIUM, 24 kHz, 32 ms frames), replayed: the same user and the same sequence
+ * The real capture (README.md, evidence C; MEDIUM, 24 kHz, 32 ms frames), replayed: the same user and the same sequence
  * through the real SDK, on a manual clock; the emulator's event log is compared with the capture event by event.
  */
 const SAID = 'Hello.';

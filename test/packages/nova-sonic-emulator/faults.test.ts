@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   checkFault,
@@ -174,6 +175,7 @@ describe('broken connections', () => {
     emulator.setFault({ kind: 'silent', after: 'audioOutput' });
     const client = talk();
     const { session } = await emulator.next('fault');
+    await client.output(({ name }) => name === 'audioOutput');
     await tick(200);
     expect(client.outputs.at(-1)?.name).toBe('audioOutput');
     expect(client.outputs.filter(({ name }) => name === 'audioOutput')).toHaveLength(1);
@@ -336,6 +338,14 @@ describe('flags', () => {
     ['malformed:form=round', /fault malformed: form: /],
   ])('%s is rejected with a message that names the field', (flag, message) => {
     expect(() => parseFault(flag)).toThrow(message);
+  });
+
+  it('every kind is in the README', () => {
+    const path = '../../../packages/nova-sonic-emulator/README.md';
+    const readme = readFileSync(new URL(path, import.meta.url), 'utf8');
+    const [, table = ''] = readme.split('## Faults');
+    const kinds = [...table.matchAll(/^\| `([\w-]+)` \|/gm)].map(([, kind]) => kind);
+    expect(kinds.sort()).toEqual([...FAULT_KINDS].sort());
   });
 
   it('every kind is tested here', () => {

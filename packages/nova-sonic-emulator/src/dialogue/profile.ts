@@ -16,7 +16,7 @@ export interface Quirks {
 }
 
 /**
- * When the emulator does what. Defaults (`capture`) from the real capture (README.md, source C);
+ * When the emulator does what. Defaults (`capture`) from the real capture (README.md, evidence C);
  * all in milliseconds.
  */
 export interface Profile {

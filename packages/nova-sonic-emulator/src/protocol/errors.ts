@@ -47,7 +47,7 @@ export class HttpError extends Error {
   }
 }
 
-/** The texts of the service, verbatim (README.md, source L). */
+/** The texts of the service, verbatim (README.md, evidence L). */
 export const TEXT = {
   parse: 'Unable to parse input chunk. Please check input format contains correct format.',
   invalid: 'Invalid input request',

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Long because it is one table: every rule of the protocol with an example that breaks it and one that keeps it.
 import {
   audio,
   audioStart,
