@@ -38,3 +38,18 @@ test('no page names an alarm that has been renamed', () => {
   const pages = PAGES.filter((page) => page !== 'docs/upgrading.md');
   expect(pages.filter((page) => old.test(read(page)))).toEqual([]);
 });
+
+test('graphs and saved queries that a page names exist', () => {
+  const dashboard = read('lib/monitoring/agent-dashboard.ts');
+  const queries = read('lib/monitoring/logs-insights-queries.ts');
+  const missing = PAGES.flatMap((page) => {
+    const text = read(page).replace(/\s+/g, ' ');
+    const graphs = [...text.matchAll(/\bgraph "([^"]+)"/g)].map(([, title = '']) => title);
+    const named = [...text.matchAll(/\bquery \*([^*]+)\*/g)].map(([, name = '']) => name);
+    return [
+      ...graphs.filter((title) => !dashboard.includes(`'${title}'`)),
+      ...named.filter((name) => !queries.includes(`'${name}'`)),
+    ];
+  });
+  expect(missing).toEqual([]);
+});

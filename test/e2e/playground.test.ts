@@ -158,7 +158,7 @@ const CLOSE_MS = 20;
     await page.locator('.events li:nth-child(2) pre').waitFor();
     await page.keyboard.press('Enter');
     await page.locator('.bedrock-events').scrollIntoViewIfNeeded();
-    await picture(page, 'wire');
+    await picture(page, 'bedrock-events');
     expect(await seriousFaults(page)).toEqual([]);
 
     await tabTo(page, 'Hang up');
