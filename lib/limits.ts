@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Fargate kills a container at most this many seconds after SIGTERM, whatever the task definition says. */
+/** Fargate kills a container at most this many seconds after SIGTERM, even if the task definition asks for more. */
 export const MAX_STOP_SECONDS = 120;
 
-/** Seconds between the end of the worker's own drain and the SIGKILL: time to say goodbye and close streams. */
+/** Seconds between the end of the worker's drain and the SIGKILL: time to say goodbye and close streams. */
 export const DRAIN_MARGIN_SECONDS = 10;
 
 /** Slot utilization in percent at which the fast step-out starts; target tracking must aim below it. */
@@ -19,7 +19,7 @@ export const RANGES = {
   callsPerTask: [1, 100],
   targetSlotUtilization: [10, 80],
   natGateways: [0, ZONES],
-  // The worker's own limits: it does not start with another value.
+  // The worker's limits: it does not start with another value.
   maxCallSeconds: [60, 86_400],
   renewAfterSeconds: [10, 470],
 } as const satisfies Record<string, readonly [number, number]>;

@@ -14,7 +14,7 @@ import {
 const app = new App();
 const stack = new Stack(app, 'voice-agent-in-our-vpc');
 
-// Private subnets with a way out. IDs, not a lookup: synth needs no credentials.
+// Private subnets with egress. IDs instead of a lookup: synth needs no credentials.
 const ours = importVpc(stack, 'vpc-0123456789abcdef0', [
   'subnet-0123456789abcdef0',
   'subnet-0123456789abcdef1',
@@ -33,7 +33,7 @@ new CallScaling(stack, 'Scaling', {
 });
 new VoiceAgentMonitoring(stack, 'Monitoring', { agent, alarmEmail: 'ops@example.com' });
 
-// A tool in assistant.ts that reads orders needs the right to; the service is what one grants it to.
+// A tool in assistant.ts that reads orders needs permission to do so: grant it to the service.
 Table.fromTableName(stack, 'Orders', 'orders').grantReadData(agent);
 
 app.synth();

@@ -6,7 +6,7 @@ import { CallScaling, VoiceAgentMonitoring, VoiceAgentService } from '../../lib/
 const app = new App();
 const stack = new Stack(app, 'smallest-voice-agent');
 
-// A VPC of its own, the secret nova-sonic-agent/livekit, Nova 2 Sonic in us-east-1, 10 calls a task.
+// A new VPC, the secret nova-sonic-agent/livekit, Nova 2 Sonic in us-east-1, 10 calls per task.
 const agent = new VoiceAgentService(stack, 'Agent');
 new CallScaling(stack, 'Scaling', { service: agent.service, metrics: agent.metrics });
 new VoiceAgentMonitoring(stack, 'Monitoring', { agent });

@@ -11,7 +11,7 @@ import {
 const app = new App();
 const stack = new Stack(app, 'voice-agent-two-regions');
 
-// Each Region has a stream quota of its own: two of them carry twice the calls, and one can fail.
+// Each Region has its own stream quota: two carry twice the calls, and one can fail.
 const novaSonic = new NovaSonicAccess(stack, 'NovaSonic', { regions: ['us-east-1', 'us-west-2'] });
 const agent = new VoiceAgentService(stack, 'Agent', { novaSonic, callsPerTask: 10 });
 

@@ -3,12 +3,12 @@
 import { Stack } from 'aws-cdk-lib/core';
 import type { IConstruct } from 'constructs';
 
-/** cdk-nag's name of one wildcard resource: `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:…]`. */
+/** cdk-nag's ID of the finding about a wildcard resource: `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:…]`. */
 export function wildcardFindingId(scope: IConstruct, arn: string): string {
   return `AwsSolutions-IAM5[Resource::${flatten(Stack.of(scope).resolve(arn))}]`;
 }
 
-/** A CloudFormation expression as cdk-nag writes it: a reference in angle brackets, the rest as it is. */
+/** A CloudFormation expression as cdk-nag prints it: references in angle brackets, the rest unchanged. */
 function flatten(value: unknown): string {
   if (typeof value === 'string') return value;
   const expression = value as {

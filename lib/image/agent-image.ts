@@ -8,13 +8,13 @@ import { stageImageContext } from './image-context.js';
 
 export interface AgentImageProps {
   /**
-   * Processor for which the image is built; Docker emulates it where the building machine has another.
+   * Processor for which the image is built; Docker emulates it on a machine with another one.
    * @default CpuArchitecture.ARM64, a fifth cheaper on Fargate
    */
   readonly architecture?: CpuArchitecture;
 
   /**
-   * Image on which ours is built: glibc, Node 24, a user `node`.
+   * Base image: glibc, Node 24, a user `node`.
    * @default - the one in agent/Dockerfile
    */
   readonly baseImage?: string;
@@ -26,7 +26,7 @@ export interface AgentImageProps {
   readonly projectRoot?: string;
 }
 
-/** The agent's container image, built from agent/ by `cdk deploy`; it changes only when something that ships changes. */
+/** The agent's container image, built from agent/ by `cdk deploy`. It changes only when its sources or packages change. */
 export class AgentImage extends DockerImageAsset {
   public readonly architecture: CpuArchitecture;
 

@@ -16,18 +16,18 @@ import { BUILD_TOOLS, pruneLockfile } from './prune-lockfile.js';
 /** The workspaces that ship. */
 const SHIPPED_WORKSPACES = ['agent', 'packages/livekit-plugin-nova-sonic'];
 
-/** What of them goes into the image's build: the sources, and the files that say how to compile them. */
+/** Their files that the image's build needs: the sources, and the configuration that compiles them. */
 const SHIPPED =
   /^(Dockerfile|package\.json|tsconfig\.json|tsup\.config\.ts|build-types\.mjs|src\/.+)$/;
 
-/** Not even of those: build output, notes and tests. */
+/** Exceptions: build output, documents and tests. */
 const NOT_SHIPPED = /(^|\/)(dist|node_modules)(\/|$)|\.md$|\.test\.ts$|(^|\/)\./;
 
 /**
- * Lays out the folder from which the image is built, and nothing that does not ship: no docs, tests or CDK code, and of
- * the one lock file only the agent's packages, so that a new version of a development tool does not replace every task.
+ * Stages the folder from which the image is built. It holds only what ships: no documents, tests or CDK code, and only
+ * the agent's packages of the lock file, so that a new version of a development tool does not replace every task.
  *
- * The folder's name is the hash of its contents; a second call with the same sources finds it.
+ * The folder is named after the hash of its contents; a second call with the same sources reuses it.
  * @returns its path, under `.cache/` of the project
  */
 export function stageImageContext(root: string): string {
@@ -37,7 +37,7 @@ export function stageImageContext(root: string): string {
   const folder = join(root, '.cache', 'agent-image', hash.digest('hex').slice(0, 16));
   if (existsSync(folder)) return folder;
 
-  // Renamed into place when complete: another synth may be doing the same.
+  // Renamed into place when complete, because another synth may run at the same time.
   const draft = `${folder}.${randomBytes(4).toString('hex')}`;
   for (const [path, content] of files) {
     mkdirSync(dirname(join(draft, path)), { recursive: true });
@@ -75,7 +75,7 @@ function imageFiles(root: string): [path: string, content: Buffer][] {
     workspaces: SHIPPED_WORKSPACES,
     devDependencies: tools,
   };
-  // How to compile, without what of the repository to compile, and without the types of its tests.
+  // The compiler options, without the repository's list of files and without the types of its tests.
   const { compilerOptions } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8'));
   const json = (value: unknown) => Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
   const files: [string, Buffer][] = [

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** What compiles the agent inside the image's build; none of it is in the image. */
+/** Packages that compile the agent in the image's build; none of them is in the image. */
 export const BUILD_TOOLS = ['@types/node', 'tsup', 'typescript'] as const;
 
 interface LockedPackage {
@@ -26,7 +26,7 @@ export interface Manifest {
 }
 
 /**
- * The part of a lock file (npm's version 3) that the workspaces and the build tools need: the same versions and
+ * Reduces a lock file (npm's version 3) to what the workspaces and the build tools need: the same versions and
  * checksums, without the packages that only the rest of the repository uses.
  */
 export function pruneLockfile(lock: LockFile, manifest: Manifest): LockFile {
@@ -43,7 +43,7 @@ export function pruneLockfile(lock: LockFile, manifest: Manifest): LockFile {
       ...found.dependencies,
       ...found.optionalDependencies,
       ...requiredPeers(found),
-      // A workspace's own tools are part of its build.
+      // The development dependencies of a workspace are part of its build.
       ...(manifest.workspaces.includes(path) ? found.devDependencies : {}),
     };
     for (const name of Object.keys(wanted)) visit(resolve(lock, path, name));
@@ -66,7 +66,7 @@ function requiredPeers({ peerDependencies = {}, peerDependenciesMeta = {} }: Loc
   );
 }
 
-/** Where Node finds a package from a folder: in the nearest `node_modules` on the way up. */
+/** Resolves a package from a folder as Node does: in the nearest `node_modules` upwards. */
 function resolve(lock: LockFile, from: string, name: string): string {
   for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('/')))) {
     const path = folder === '' ? `node_modules/${name}` : `${folder}/node_modules/${name}`;

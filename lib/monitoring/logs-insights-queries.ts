@@ -4,10 +4,10 @@ import { type ILogGroup, QueryDefinition, QueryString } from 'aws-cdk-lib/aws-lo
 import { Stack } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 
-/** What failed. A stream that failed is a warning, because the call goes on; its line has a `kind`. */
+/** Log lines about failures. A failed stream is a warning, because the call continues; its line has a `kind`. */
 export const ERRORS = 'level >= 50 or ispresent(kind)';
 
-/** Logs Insights queries by their names: what one asks of the workers' log. */
+/** Logs Insights queries on the workers' log, by name. */
 const QUERIES: Readonly<Record<string, ConstructorParameters<typeof QueryString>[0]>> = {
   'a call by id': {
     fields: [
@@ -15,7 +15,7 @@ const QUERIES: Readonly<Record<string, ConstructorParameters<typeof QueryString>
       // Some lines carry an error, some its text.
       'coalesce(error.message, error) as cause',
     ],
-    // To be replaced in the console: Logs Insights has no parameters.
+    // Replaced in the console: Logs Insights has no parameters.
     filterStatements: ['call_id = "PASTE-THE-CALL-ID"'],
     sort: '@timestamp asc',
     limit: 1000,
@@ -54,7 +54,7 @@ const QUERIES: Readonly<Record<string, ConstructorParameters<typeof QueryString>
 export interface LogsInsightsQueriesProps {
   /** The log that the queries read. */
   readonly logGroup: ILogGroup;
-  /** The folder in the console under which they are listed. */
+  /** Folder in the console that lists them. */
   readonly serviceName: string;
 }
 

@@ -15,8 +15,8 @@ export interface TaskCrashLogProps {
 }
 
 /**
- * Keeps what ECS says about tasks that ended on their own: exit code, out of memory, image or secret not found. Tasks
- * that a deploy or a scale-in stopped are not in it, so that its number of events is the number of crashes.
+ * Keeps ECS events of tasks that stopped on their own: exit code, out of memory, image or secret not found. Tasks that a
+ * deployment or a scale-in stopped are left out, so the number of events is the number of crashes.
  */
 export class TaskCrashLog extends Construct {
   public readonly logGroup: LogGroup;
@@ -29,7 +29,7 @@ export class TaskCrashLog extends Construct {
       removalPolicy: RemovalPolicy.DESTROY,
     });
     const rule = new Rule(this, 'Rule', {
-      description: 'Tasks of the voice agent that ended on their own',
+      description: 'Tasks of the voice agent that stopped on their own',
       eventPattern: {
         source: ['aws.ecs'],
         detailType: ['ECS Task State Change'],
@@ -46,7 +46,7 @@ export class TaskCrashLog extends Construct {
     });
     rule.addTarget({ bind: () => ({ arn: this.logGroupArn() }) });
     this.ruleName = rule.ruleName;
-    // The log group's own policy: CloudWatch Logs allows an account ten of the other kind.
+    // A policy of the log group: CloudWatch Logs allows only ten account-level resource policies.
     (this.logGroup.node.defaultChild as CfnLogGroup).resourcePolicyDocument = {
       Version: '2012-10-17',
       Statement: [
@@ -60,7 +60,7 @@ export class TaskCrashLog extends Construct {
     };
   }
 
-  /** Number of tasks that ended on their own. Counted by the rule, so that it holds even if the log could not be written. */
+  /** Number of tasks that stopped on their own. Counted by the rule, so it is right even when the log was not written. */
   public metricCrashes(options: MetricOptions = {}): Metric {
     return new Metric({
       namespace: 'AWS/Events',
@@ -71,7 +71,7 @@ export class TaskCrashLog extends Construct {
     });
   }
 
-  /** Without the `:*` at the end of CloudFormation's attribute, which EventBridge refuses. */
+  /** Without the `:*` at the end of CloudFormation's attribute, which EventBridge rejects. */
   private logGroupArn(): string {
     return Stack.of(this).formatArn({
       service: 'logs',

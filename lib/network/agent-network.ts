@@ -20,7 +20,7 @@ import { Annotations, Fn, RemovalPolicy } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import { RANGES, validateRange, ZONES } from '../limits.js';
 
-/** AWS services that a task calls, for those who keep that traffic off the internet. */
+/** AWS services that a task calls, by endpoint name. */
 const INTERFACE_ENDPOINTS: Readonly<Record<string, InterfaceVpcEndpointAwsService>> = {
   EcrApi: InterfaceVpcEndpointAwsService.ECR,
   EcrDocker: InterfaceVpcEndpointAwsService.ECR_DOCKER,
@@ -31,34 +31,34 @@ const INTERFACE_ENDPOINTS: Readonly<Record<string, InterfaceVpcEndpointAwsServic
 
 export interface AgentNetworkProps {
   /**
-   * A VPC of yours.
-   * @default - an own VPC
+   * Existing VPC.
+   * @default - a new VPC
    */
   readonly vpc?: IVpc;
 
   /**
-   * Which subnets of `vpc` the tasks use. Public ones need `assignPublicIp`.
-   * @default - the public subnets of an own VPC, or its private ones when it has NAT gateways;
-   * of a given VPC, the private subnets with a way out
+   * Subnets of `vpc` for the tasks. Public ones need `assignPublicIp`.
+   * @default - the public subnets of a new VPC, or its private ones when it has NAT gateways;
+   * of an existing VPC, the private subnets with egress
    */
   readonly subnets?: SubnetSelection;
 
   /**
-   * Give each task a public IP address. Nothing can connect to it, because the security group has no inbound rule; it
-   * saves the NAT gateway's price, and the symmetric NAT that would push WebRTC media onto a relay.
-   * @default - true in the public subnets of an own VPC, else false
+   * Give each task a public IP address. Nothing can connect to it, because the security group has no inbound rule. It
+   * saves the price of a NAT gateway, and avoids symmetric NAT, which would force WebRTC media through a relay.
+   * @default - true in the public subnets of a new VPC, else false
    */
   readonly assignPublicIp?: boolean;
 
   /**
-   * NAT gateways of an own VPC, at most 2, one for each zone. With any, the tasks move to private subnets; each costs
-   * about 33 USD a month idle.
+   * NAT gateways of a new VPC, at most 2, one per zone. With any, tasks run in private subnets; each costs about 33 USD
+   * a month when idle.
    * @default 0
    */
   readonly natGateways?: number;
 
   /**
-   * Address range of an own VPC, /18 or larger. It matters when the VPC is to be peered.
+   * Address range of a new VPC, /18 or larger. It matters when the VPC is peered.
    * @default '10.0.0.0/16'
    */
   readonly cidr?: string;
@@ -66,45 +66,44 @@ export interface AgentNetworkProps {
   /**
    * Interface endpoints for ECR, CloudWatch Logs, Secrets Manager and Bedrock in the stack's Region. They keep this
    * traffic inside AWS at about 7 USD a month each per Availability Zone; LiveKit is still reached over the internet.
-   * In a VPC that has such endpoints already, the deploy fails on their private DNS names.
+   * In a VPC that already has such endpoints, the deployment fails on their private DNS names.
    * @default false
    */
   readonly interfaceEndpoints?: boolean;
 
   /**
-   * How long the flow log of an own VPC is kept. It has rejected traffic only: with no inbound rule, that is what tells.
+   * How long the flow log of a new VPC is kept. It records rejected traffic only, which is what matters without inbound
+   * rules.
    * @default RetentionDays.ONE_MONTH
    */
   readonly flowLogRetention?: RetentionDays;
 }
 
-/** Where the tasks live, and the security group without an inbound rule around them. */
+/** VPC and subnets of the tasks, and their security group without inbound rules. */
 export class AgentNetwork extends Construct {
   public readonly vpc: IVpc;
   public readonly subnets: SubnetSelection;
   public readonly assignPublicIp: boolean;
   public readonly securityGroup: SecurityGroup;
 
-  /** @throws Error with one sentence when tasks could reach nothing, or when props contradict each other. */
+  /** @throws Error with one sentence when tasks could not reach the internet, or when props contradict each other */
   constructor(scope: Construct, id: string, props: AgentNetworkProps = {}) {
     super(scope, id);
     const { natGateways = 0 } = props;
     if (props.vpc && (props.natGateways !== undefined || props.cidr)) {
-      throw new Error(
-        '"natGateways" and "cidr" are for an own VPC and cannot be given with "vpc".',
-      );
+      throw new Error('"natGateways" and "cidr" are for a new VPC and cannot be set with "vpc".');
     }
     if (props.subnets && !props.vpc) {
-      throw new Error('"subnets" needs "vpc": an own VPC has subnets of its own.');
+      throw new Error('"subnets" needs "vpc": a new VPC creates its subnets.');
     }
-    const mistake = validateRange('natGateways', natGateways, RANGES.natGateways);
-    if (mistake) throw new Error(mistake);
+    const problem = validateRange('natGateways', natGateways, RANGES.natGateways);
+    if (problem) throw new Error(problem);
     if (!props.vpc && natGateways === 0 && props.assignPublicIp === false) {
       throw new Error(
         '"assignPublicIp" cannot be false with 0 "natGateways": the tasks could not reach LiveKit.',
       );
     }
-    this.vpc = props.vpc ?? this.ownVpc(props, natGateways);
+    this.vpc = props.vpc ?? this.createVpc(props, natGateways);
     this.assignPublicIp = props.assignPublicIp ?? (!props.vpc && natGateways === 0);
     this.subnets = props.subnets ?? {
       subnetType: this.assignPublicIp ? SubnetType.PUBLIC : SubnetType.PRIVATE_WITH_EGRESS,
@@ -120,7 +119,7 @@ export class AgentNetwork extends Construct {
     if (props.interfaceEndpoints) this.addInterfaceEndpoints();
   }
 
-  private ownVpc(props: AgentNetworkProps, natGateways: number): Vpc {
+  private createVpc(props: AgentNetworkProps, natGateways: number): Vpc {
     // A fixed size: with private subnets added later, the public ones keep their addresses and are not replaced.
     const cidrMask = 20;
     const publicSubnets = {
@@ -138,11 +137,11 @@ export class AgentNetwork extends Construct {
       maxAzs: ZONES,
       natGateways,
       subnetConfiguration: natGateways > 0 ? [publicSubnets, privateSubnets] : [publicSubnets],
-      // Nothing uses the default group; emptying it would take a Lambda function with rights on security groups.
+      // Nothing uses the default group; emptying it would take a Lambda function with permissions on security groups.
       restrictDefaultSecurityGroup: false,
       ...(props.cidr && { ipAddresses: IpAddresses.cidr(props.cidr) }),
     });
-    // Free, and image layers come from S3: without it they would pass the NAT gateway at its price.
+    // Free of charge; without it, image layers from S3 would pass the NAT gateway, which is billed by the GB.
     vpc.addGatewayEndpoint('S3', { service: GatewayVpcEndpointAwsService.S3 });
     vpc.addFlowLog('Rejected', {
       trafficType: FlowLogTrafficType.REJECT,
@@ -169,14 +168,14 @@ export class AgentNetwork extends Construct {
         service,
         subnets: this.subnets,
         securityGroups: [endpoints],
-        // Our own rule above is narrower than the VPC's whole range.
+        // The rule above is narrower than the whole range of the VPC.
         open: false,
       });
     }
   }
 }
 
-/** A VPC and its subnets by their IDs alone: nothing is looked up, so synth needs no credentials. */
+/** Imports a VPC and its subnets by ID. Nothing is looked up, so synth needs no credentials. */
 export function importVpc(
   scope: Construct,
   vpcId: string,
@@ -191,7 +190,7 @@ export function importVpc(
     const subnet = Subnet.fromSubnetId(scope, subnetId, subnetId);
     Annotations.of(subnet).acknowledgeWarning(
       '@aws-cdk/aws-ec2:noSubnetRouteTableId',
-      'Tasks and interface endpoints are put into the subnet; its routes are left alone.',
+      'Tasks and interface endpoints are placed in the subnet; its routes are not changed.',
     );
     return subnet;
   });

@@ -15,7 +15,7 @@ const DAY_OF_WEEK = `${field('[1-7]|SUN|MON|TUE|WED|THU|FRI|SAT')}|L|[1-7]L|[1-7
 const DAYS = `(${DAY_OF_MONTH}) (${MONTH}) \\?|\\? (${MONTH}) (${DAY_OF_WEEK})`;
 const CRON = new RegExp(`^(${MINUTE}) (${HOUR}) (${DAYS})$`);
 
-/** Whether AWS takes these five fields: minute, hour, day of the month, month, day of the week, one of the days a `?`. */
+/** Whether AWS accepts these five fields: minute, hour, day of the month, month, day of the week, one of the days a `?`. */
 export function isCron(text: string): boolean {
   return CRON.test(text);
 }

@@ -15,7 +15,7 @@ export interface AgentMetricsProps {
    */
   readonly namespace?: string;
 
-  /** Value of the dimension `service`, which tells several services in one namespace apart. */
+  /** Value of the dimension `service`, which distinguishes services that share a namespace. */
   readonly serviceName: string;
 }
 

@@ -3,14 +3,14 @@
 import type { HealthCheck } from 'aws-cdk-lib/aws-ecs';
 import { Duration } from 'aws-cdk-lib/core';
 
-/** The worker's port for health, on the container's own loopback only. */
+/** Port of the worker's health server, which listens on loopback only. */
 export const HEALTH_PORT = 8081;
 
 /**
- * A task is healthy once it has been registered with LiveKit, and from then on while its process is sound.
+ * A task becomes healthy when it registers with LiveKit, and then stays healthy while its process is live.
  *
- * So a deploy with a wrong address or key never gets a healthy task and is rolled back, while an outage of LiveKit
- * later does not make ECS kill tasks that have calls on them. Run by the image's Node: a slim image has no curl.
+ * So a deployment with an invalid address or key never gets a healthy task and is rolled back, while a later outage of
+ * LiveKit does not make ECS kill tasks with calls. Run by the image's Node, because a slim image has no curl.
  */
 export const HEALTH_SCRIPT = [
   "const fs = require('node:fs'), seen = process.env.HEALTH_MARK || '/tmp/was-ready'",
@@ -18,7 +18,7 @@ export const HEALTH_SCRIPT = [
   "fetch('http://127.0.0.1:' + process.env.HEALTH_PORT + path).then((answer) => { if (!answer.ok) process.exit(1); fs.writeFileSync(seen, '') }, () => process.exit(1))",
 ].join('; ');
 
-/** A new task has a minute to register; a sound one that stops answering is replaced after 45 s. */
+/** A new task has a minute to register; a task that stops answering is replaced after 45 s. */
 export const healthCheck: HealthCheck = {
   command: ['CMD', 'node', '-e', HEALTH_SCRIPT],
   interval: Duration.seconds(15),

@@ -11,7 +11,7 @@ import { wildcardFindingId } from '../access/nag-suppressions.js';
 import type { NovaSonicAccess } from '../access/nova-sonic-access.js';
 
 export interface TaskRolesProps {
-  /** Cluster of the tasks that may be protected. */
+  /** Cluster whose tasks may be protected. */
   readonly cluster: ICluster;
   /** Model and Regions that the code may call. */
   readonly novaSonic: NovaSonicAccess;
@@ -23,11 +23,11 @@ export interface TaskRolesProps {
   readonly logGroup: ILogGroup;
 }
 
-/** The two roles of a task: what its code may do, and what ECS may do to start it. Neither may do anything else. */
+/** The two roles of a task, with least privilege: one for its code, one for ECS to start it. */
 export class TaskRoles extends Construct {
-  /** Of the code in the container: the model, and protection of tasks of this cluster. */
+  /** For the code in the container: call the model, protect tasks of this cluster. */
   public readonly task: Role;
-  /** Of ECS: this image, this secret, this log group. */
+  /** For ECS: pull this image, read this secret, write this log group. */
   public readonly execution: Role;
 
   constructor(scope: Construct, id: string, props: TaskRolesProps) {
@@ -39,7 +39,7 @@ export class TaskRoles extends Construct {
     props.novaSonic.grantInvoke(this.task);
     this.grantTaskProtection(props.cluster);
 
-    // Inline, so that the role is never there without its rights when the first task starts.
+    // Inline, so that the role has its permissions when the first task starts.
     this.execution = new Role(this, 'Execution', {
       description: 'Starts the voice agent: pull its image, read its secret, write its log',
       assumedBy: this.ecsTasks(),
@@ -52,7 +52,7 @@ export class TaskRoles extends Construct {
     });
   }
 
-  /** ECS tasks of this account and Region, so that no other account's service can borrow the role. */
+  /** ECS tasks of this account and Region only, against confused deputies. */
   private ecsTasks(): ServicePrincipal {
     const stack = Stack.of(this);
     return new ServicePrincipal('ecs-tasks.amazonaws.com', {
@@ -79,7 +79,7 @@ export class TaskRoles extends Construct {
     Validations.of(this.task).acknowledge({
       id: wildcardFindingId(this, tasks),
       reason:
-        'The ID of a task is made when it starts; the cluster is named in the ARN and in a condition.',
+        'The ID of a task is unknown until it starts; the ARN and a condition name the cluster.',
     });
   }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Long because the props and their documentation stand with the class, as in aws-cdk.
+
 import {
   AvailabilityZoneRebalancing,
   AwsLogDriverMode,
@@ -44,26 +46,26 @@ import { validateCallsPerTask, validateTaskSize } from './task-size.js';
 
 export interface VoiceAgentServiceProps {
   /**
-   * What the service is called in metrics, logs and the dashboard: the metrics' dimension `service`. Two services of
+   * Name of the service in metrics, logs and the dashboard: the metrics' dimension `service`. Two services of
    * one account and Region need two names.
-   * @default - made from the construct's path
+   * @default - derived from the construct's path
    */
   readonly serviceName?: string;
 
   /**
    * VPC, subnets and security group.
-   * @default - an own VPC with public subnets and no NAT gateway
+   * @default - a new VPC with public subnets and no NAT gateway
    */
   readonly network?: AgentNetwork;
 
   /**
    * Cluster in which the service runs, in the VPC of `network`.
-   * @default - an own cluster
+   * @default - a new cluster
    */
   readonly cluster?: ICluster;
 
   /**
-   * CloudWatch Container Insights of an own cluster; billed by the metric. Nothing here depends on it.
+   * CloudWatch Container Insights of a new cluster; billed per metric. Nothing here depends on it.
    * @default ContainerInsights.DISABLED
    */
   readonly containerInsights?: ContainerInsights;
@@ -81,83 +83,84 @@ export interface VoiceAgentServiceProps {
   readonly novaSonic?: NovaSonicAccess;
 
   /**
-   * The image. Its processor is that of the tasks.
+   * The image. Tasks run on the processor for which it was built.
    * @default - built from agent/
    */
   readonly image?: AgentImage;
 
   /**
-   * Processor of the tasks, and of the image.
+   * Processor of the tasks and of the image.
    * @default - that of `image`; without one CpuArchitecture.ARM64, a fifth cheaper than x86
    */
   readonly architecture?: CpuArchitecture;
 
   /**
-   * CPU units of a task; 1024 are one virtual CPU. Too few, and replies stutter at full slots.
+   * CPU units per task; 1024 are one virtual CPU. With too few, replies stutter when all slots are in use.
    * @default 2048
    */
   readonly cpu?: number;
 
   /**
-   * Memory of a task in MiB. Too little for `callsPerTask` is refused at synth.
+   * Memory per task in MiB. Too little for `callsPerTask` fails synth.
    * @default 4096
    */
   readonly memory?: number;
 
   /**
-   * Calls that one task takes at a time; it refuses the next, which LiveKit then offers to another task.
+   * Concurrent calls per task. A task rejects further calls, which LiveKit then offers to another task.
    * @default 10
    */
   readonly callsPerTask?: number;
 
   /**
-   * LiveKit agent name. With one, only explicit dispatch reaches the agent; without, it joins every new room.
+   * LiveKit agent name. With a name, the agent joins only rooms that dispatch to it explicitly; without one, it joins
+   * every new room.
    * @default - none
    */
   readonly agentName?: string;
 
   /**
-   * Voice of the agent, which wins over the one in assistant.ts.
-   * @default - what assistant.ts says
+   * Voice of the agent; overrides the one in assistant.ts.
+   * @default - the one in assistant.ts
    */
   readonly voice?: string;
 
   /**
-   * Age at which a Bedrock stream is replaced by a fresh one, unheard by the caller, 10 to 470 seconds; Bedrock ends it
-   * at 8 minutes.
+   * Age at which a Bedrock stream is renewed, 10 to 470 seconds; callers do not notice. Bedrock ends a stream at
+   * 8 minutes.
    * @default - the plugin's
    */
   readonly renewAfter?: Duration;
 
   /**
-   * The longest call, a minute to a day; the agent says goodbye and hangs up then. It bounds what a forgotten call costs.
+   * Longest call, a minute to a day; the agent then says goodbye and ends it. Limits the cost of a forgotten call.
    * @default Duration.hours(1)
    */
   readonly maxCallLength?: Duration;
 
   /**
    * How long ECS waits between SIGTERM and SIGKILL; the worker drains until 10 s before. Tasks with calls on them are
-   * protected and get no SIGTERM from a deploy or a scale-in, so this is for what protection does not cover.
-   * @default Duration.seconds(120), Fargate's most
+   * protected and get no SIGTERM from a deployment or a scale-in, so this applies to what protection does not cover.
+   * @default Duration.seconds(120), Fargate's maximum
    */
   readonly stopTimeout?: Duration;
 
   /**
-   * Run on Fargate Spot, about 70 percent cheaper. Spot ends tasks with two minutes' notice whatever is on them: it cuts
-   * calls. To turn it on or off replaces the service, which ends live calls. A `cluster` of yours must have the capacity
+   * Run on Fargate Spot, about 70 percent cheaper. Spot stops tasks at two minutes' notice, also protected ones: it cuts
+   * calls. Changing this value replaces the service and ends live calls. An existing `cluster` must have the capacity
    * provider FARGATE_SPOT.
    * @default false
    */
   readonly spot?: boolean;
 
   /**
-   * Where the container's log goes. One of your own is kept as it is.
-   * @default - an own log group, kept for a month, retained when the stack is deleted
+   * Log group of the container. An existing one is not changed.
+   * @default - a new log group, kept for a month, retained when the stack is deleted
    */
   readonly logGroup?: ILogGroup;
 
   /**
-   * Level from which the container logs.
+   * Lowest level that the container logs.
    * @default 'info'
    */
   readonly logLevel?: string;
@@ -176,25 +179,60 @@ export interface VoiceAgentServiceProps {
 
   /**
    * More environment variables for the container, such as END_CALL_INSTRUCTIONS or PROTECTION_GRACE_S; docs/operations/configuration.md lists them.
-   * One that another prop, the secret or ECS sets is refused at synth.
+   * A variable that another prop, the secret or ECS sets fails synth.
    * @default - none
    */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** Props of which only one can be given. @returns one sentence, or nothing. */
-function contradiction(props: VoiceAgentServiceProps): string | undefined {
+/** The size of a task and its time limits, with every default in place. */
+interface ResolvedProps {
+  readonly cpu: number;
+  readonly memory: number;
+  readonly callsPerTask: number;
+  readonly stopTimeout: Duration;
+  readonly maxCallLength: Duration;
+  readonly architecture: CpuArchitecture;
+}
+
+const resolveProps = (props: VoiceAgentServiceProps): ResolvedProps => ({
+  cpu: props.cpu ?? 2048,
+  memory: props.memory ?? 4096,
+  callsPerTask: props.callsPerTask ?? 10,
+  stopTimeout: props.stopTimeout ?? Duration.seconds(MAX_STOP_SECONDS),
+  maxCallLength: props.maxCallLength ?? Duration.hours(1),
+  architecture: props.architecture ?? props.image?.architecture ?? CpuArchitecture.ARM64,
+});
+
+/** Checks the props. @returns one sentence about the first problem, else undefined */
+function validateProps(props: VoiceAgentServiceProps, resolved: ResolvedProps): string | undefined {
+  const { cpu, memory, callsPerTask, stopTimeout, maxCallLength } = resolved;
+  const { renewAfter } = props;
+  return (
+    validateTaskSize(cpu, memory) ??
+    (Token.isUnresolved(callsPerTask) ? undefined : validateCallsPerTask(callsPerTask, memory)) ??
+    validateStopTimeout(stopTimeout.toSeconds(), 'stopTimeout') ??
+    validateRange('maxCallLength', maxCallLength.toSeconds(), RANGES.maxCallSeconds, ' seconds') ??
+    (renewAfter &&
+      validateRange('renewAfter', renewAfter.toSeconds(), RANGES.renewAfterSeconds, ' seconds')) ??
+    validateEnvironment(props.environment ?? {})[0] ??
+    validateCombinations(props)
+  );
+}
+
+/** Checks props that exclude each other. @returns one sentence about a problem, else undefined */
+function validateCombinations(props: VoiceAgentServiceProps): string | undefined {
   if (props.image && props.architecture && props.image.architecture !== props.architecture) {
-    return '"image" was built for another processor than "architecture": give both the same.';
+    return '"image" was built for another processor than "architecture": set both to the same.';
   }
   return props.cluster && props.containerInsights
-    ? '"containerInsights" is for an own cluster and cannot be given with "cluster".'
+    ? '"containerInsights" is for a new cluster and cannot be set with "cluster".'
     : undefined;
 }
 
 /**
- * The voice agent on Fargate: no inbound port, no load balancer, least rights, a read-only file system, and a rollout
- * that neither drops a call nor waits for the last one to end.
+ * The voice agent on Fargate: no inbound port, no load balancer, least privilege, a read-only file system, and
+ * deployments that neither drop a call nor wait for the last one to end.
  */
 export class VoiceAgentService extends Construct implements IGrantable {
   public readonly service: FargateService;
@@ -205,55 +243,30 @@ export class VoiceAgentService extends Construct implements IGrantable {
   public readonly novaSonic: NovaSonicAccess;
   public readonly logGroup: ILogGroup;
   public readonly metrics: AgentMetrics;
-  /** The role of the code in the container: grant your tools' rights to it, or to the service itself. */
+  /** The role of the code in the container. Grant permissions for your tools to it, or to the service itself. */
   public readonly grantPrincipal: IPrincipal;
   public readonly callsPerTask: number;
 
-  /** @throws Error with one sentence when a size, a time or a combination of them cannot work on Fargate. */
+  /** @throws Error with one sentence when a size, a time or a combination of them cannot work on Fargate */
   constructor(scope: Construct, id: string, props: VoiceAgentServiceProps = {}) {
     super(scope, id);
-    const { cpu = 2048, memory = 4096, callsPerTask = 10 } = props;
-    const stopTimeout = props.stopTimeout ?? Duration.seconds(MAX_STOP_SECONDS);
-    const maxCallLength = props.maxCallLength ?? Duration.hours(1);
-    const architecture = props.architecture ?? props.image?.architecture ?? CpuArchitecture.ARM64;
-    const mistake =
-      validateTaskSize(cpu, memory) ??
-      (Token.isUnresolved(callsPerTask) ? undefined : validateCallsPerTask(callsPerTask, memory)) ??
-      validateStopTimeout(stopTimeout.toSeconds(), 'stopTimeout') ??
-      validateRange(
-        'maxCallLength',
-        maxCallLength.toSeconds(),
-        RANGES.maxCallSeconds,
-        ' seconds',
-      ) ??
-      (props.renewAfter &&
-        validateRange(
-          'renewAfter',
-          props.renewAfter.toSeconds(),
-          RANGES.renewAfterSeconds,
-          ' seconds',
-        )) ??
-      validateEnvironment(props.environment ?? {})[0] ??
-      contradiction(props);
-    if (mistake) throw new Error(mistake);
+    const resolved = resolveProps(props);
+    const problem = validateProps(props, resolved);
+    if (problem) throw new Error(problem);
 
-    this.callsPerTask = callsPerTask;
+    this.callsPerTask = resolved.callsPerTask;
     this.network = props.network ?? new AgentNetwork(this, 'Network');
-    this.cluster = props.cluster ?? this.ownCluster(props);
+    this.cluster = props.cluster ?? this.createCluster(props);
     this.novaSonic = props.novaSonic ?? new NovaSonicAccess(this, 'NovaSonic');
     const credentials = props.credentials ?? new LiveKitCredentials(this, 'LiveKit');
-    const image = props.image ?? new AgentImage(this, 'Image', { architecture });
+    const image =
+      props.image ?? new AgentImage(this, 'Image', { architecture: resolved.architecture });
     this.metrics = new AgentMetrics({
       serviceName:
         props.serviceName ?? Names.uniqueResourceName(this, { maxLength: 60, separator: '-' }),
       namespace: props.metricsNamespace,
     });
-    this.logGroup =
-      props.logGroup ??
-      new LogGroup(this, 'Log', {
-        retention: RetentionDays.ONE_MONTH,
-        removalPolicy: RemovalPolicy.RETAIN,
-      });
+    this.logGroup = props.logGroup ?? this.createLogGroup();
 
     const roles = new TaskRoles(this, 'Roles', {
       cluster: this.cluster,
@@ -263,19 +276,46 @@ export class VoiceAgentService extends Construct implements IGrantable {
       logGroup: this.logGroup,
     });
     this.grantPrincipal = roles.task;
-    this.taskDefinition = new FargateTaskDefinition(this, 'Task', {
-      cpu,
-      memoryLimitMiB: memory,
+    this.taskDefinition = this.createTaskDefinition(resolved, roles);
+    this.container = this.addAgentContainer(props, resolved, image, credentials);
+    this.service = this.createService(props);
+  }
+
+  private createLogGroup(): LogGroup {
+    return new LogGroup(this, 'Log', {
+      retention: RetentionDays.ONE_MONTH,
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+  }
+
+  private createTaskDefinition(resolved: ResolvedProps, roles: TaskRoles): FargateTaskDefinition {
+    const taskDefinition = new FargateTaskDefinition(this, 'Task', {
+      cpu: resolved.cpu,
+      memoryLimitMiB: resolved.memory,
       runtimePlatform: {
-        cpuArchitecture: architecture,
+        cpuArchitecture: resolved.architecture,
         operatingSystemFamily: OperatingSystemFamily.LINUX,
       },
       taskRole: roles.task,
-      // Its rights are complete: CDK's own grants would add more than ECS uses.
+      // Its permissions are complete: CDK's own grants would add more than ECS uses.
       executionRole: roles.execution.withoutPolicyUpdates(),
       volumes: [{ name: 'tmp' }],
     });
-    this.container = this.taskDefinition.addContainer('Agent', {
+    Validations.of(taskDefinition).acknowledge({
+      id: 'AwsSolutions-ECS2',
+      reason:
+        'The environment holds settings only; the address and keys of LiveKit are injected from Secrets Manager.',
+    });
+    return taskDefinition;
+  }
+
+  private addAgentContainer(
+    props: VoiceAgentServiceProps,
+    { stopTimeout, maxCallLength, callsPerTask }: ResolvedProps,
+    image: AgentImage,
+    credentials: LiveKitCredentials,
+  ): ContainerDefinition {
+    const container = this.taskDefinition.addContainer('Agent', {
       image: ContainerImage.fromDockerImageAsset(image),
       environment: containerEnvironment(
         { ...props, stopTimeout, maxCallLength },
@@ -290,21 +330,16 @@ export class VoiceAgentService extends Construct implements IGrantable {
       logging: LogDrivers.awsLogs({
         logGroup: this.logGroup,
         streamPrefix: 'agent',
-        // A slow log service must not stop the audio; past this much unsent text, lines and their metrics are lost.
+        // A slow log service must not block audio. Beyond this much unsent text, lines and their metrics are lost.
         mode: AwsLogDriverMode.NON_BLOCKING,
         maxBufferSize: Size.mebibytes(25),
       }),
     });
-    this.container.addMountPoints({ sourceVolume: 'tmp', containerPath: '/tmp', readOnly: false });
-    Validations.of(this.taskDefinition).acknowledge({
-      id: 'AwsSolutions-ECS2',
-      reason:
-        'The environment holds settings only; the address and keys of LiveKit are injected from Secrets Manager.',
-    });
-    this.service = this.fargateService(props);
+    container.addMountPoints({ sourceVolume: 'tmp', containerPath: '/tmp', readOnly: false });
+    return container;
   }
 
-  private ownCluster(props: VoiceAgentServiceProps): Cluster {
+  private createCluster(props: VoiceAgentServiceProps): Cluster {
     const containerInsights = props.containerInsights ?? ContainerInsights.DISABLED;
     const cluster = new Cluster(this, 'Cluster', {
       vpc: this.network.vpc,
@@ -321,26 +356,26 @@ export class VoiceAgentService extends Construct implements IGrantable {
     return cluster;
   }
 
-  private fargateService(props: VoiceAgentServiceProps): FargateService {
+  private createService(props: VoiceAgentServiceProps): FargateService {
     const service = new FargateService(this, 'Service', {
       cluster: this.cluster,
       taskDefinition: this.taskDefinition,
-      // No desiredCount: a deploy keeps the size to which the service has scaled.
+      // No desiredCount: a deployment keeps the size to which the service has scaled.
       assignPublicIp: this.network.assignPublicIp,
       vpcSubnets: this.network.subnets,
       securityGroups: [this.network.securityGroup],
       minHealthyPercent: 100,
       maxHealthyPercent: 200,
       circuitBreaker: { enable: true, rollback: true },
-      // Rebalancing stops tasks to even out zones; a zone more or less is no reason to touch calls.
+      // Rebalancing stops tasks to even out zones; calls matter more than even zones.
       availabilityZoneRebalancing: AvailabilityZoneRebalancing.DISABLED,
       enableECSManagedTags: true,
       ...(props.spot
         ? { capacityProviderStrategies: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] }
         : { platformVersion: FargatePlatformVersion.LATEST }),
     });
-    // A deploy is done when all new tasks are healthy. Old ones leave as their calls end: without this CloudFormation
-    // waits for them, gives up after three hours and rolls back.
+    // A deployment is done when all new tasks are healthy, and old tasks stop as their calls end. Without this,
+    // CloudFormation waits for them, gives up after three hours and rolls back.
     (service.node.defaultChild as CfnService).addPropertyOverride(
       'DeploymentConfiguration.EarlySuccessCriteria',
       { Enable: true, HealthyPercent: 100, SourceServiceRevisionCleanup: 'DEFERRED' },
@@ -348,7 +383,7 @@ export class VoiceAgentService extends Construct implements IGrantable {
     if (props.spot) {
       Annotations.of(service).addWarningV2(
         'nova-sonic-livekit:spot',
-        'Fargate Spot ends tasks with two minutes notice whatever task protection says: calls that last longer are cut.',
+        'Fargate Spot stops tasks at two minutes notice regardless of task protection: calls that last longer are cut.',
       );
     }
     return service;
@@ -356,7 +391,7 @@ export class VoiceAgentService extends Construct implements IGrantable {
 
   private linuxParameters(): LinuxParameters {
     const parameters = new LinuxParameters(this, 'Linux', {
-      // Ends what a dead call process left behind, and hands SIGTERM to the worker.
+      // Reaps what a dead job process leaves behind, and forwards SIGTERM to the worker.
       initProcessEnabled: true,
     });
     parameters.dropCapabilities(Capability.ALL);

@@ -38,7 +38,7 @@ function synth(
 const manifest = () => JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'));
 
 describe('the app', () => {
-  test('makes one stack of the name that is set, for any account', async () => {
+  test('creates one stack with the configured name, for any account', async () => {
     const { code, stderr } = await synth({ name: 'support' });
     expect([code, stderr]).toEqual([0, '']);
     expect(manifest().artifacts.support).toMatchObject({
@@ -64,7 +64,7 @@ describe('the app', () => {
     expect([code, stderr]).toEqual([0, 'cdk-nag: 0']);
   }, 60_000);
 
-  test('ends with the sentences about wrong settings, and nothing else', async () => {
+  test('prints only the sentences about invalid settings', async () => {
     const { code, stdout, stderr } = await synth({ maxTask: 4, spot: 'maybe' });
     expect({ code, stdout, lines: stderr.trimEnd().split('\n').sort() }).toEqual({
       code: 1,
@@ -86,7 +86,7 @@ describe('the app', () => {
     ]);
   }, 60_000);
 
-  test('says what a lookup of subnets needs when nobody is signed in', async () => {
+  test('without credentials, reports what a lookup of subnets needs', async () => {
     const { code, stderr } = await synth({ vpcId: 'vpc-01234567' });
     expect([code, stderr]).toEqual([
       1,
@@ -94,7 +94,7 @@ describe('the app', () => {
     ]);
   }, 60_000);
 
-  test('looks the subnets of a VPC up in the account of whoever is signed in', async () => {
+  test('looks up the subnets of a VPC in the account of the credentials', async () => {
     expect((await synth({ vpcId: 'vpc-01234567' }, ACCOUNT)).code).toBe(0);
     expect(manifest().missing).toEqual([
       expect.objectContaining({
@@ -108,7 +108,7 @@ describe('the app', () => {
     ]);
   }, 60_000);
 
-  test('looks nothing up when the subnets are named, signed in or not', async () => {
+  test('looks up nothing when the subnets are named', async () => {
     const named = { vpcId: 'vpc-01234567', subnetIds: 'subnet-01234567' };
     expect((await synth(named, ACCOUNT)).code).toBe(0);
     expect(manifest().missing ?? []).toEqual([]);

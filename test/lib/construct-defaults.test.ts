@@ -15,7 +15,7 @@ import { Construct } from 'constructs';
 import * as lib from '../../lib/index.js';
 import { outdir, quietly } from './synth.js';
 
-/** A service of somebody else's, with nothing of ours in it. */
+/** A service that is not ours. */
 function theirService(scope: Construct): FargateService {
   const taskDefinition = new FargateTaskDefinition(scope, 'Task');
   taskDefinition.addContainer('Main', { image: ContainerImage.fromRegistry('theirs') });
@@ -25,7 +25,7 @@ function theirService(scope: Construct): FargateService {
 
 const metrics = () => new lib.AgentMetrics({ serviceName: 'theirs' });
 
-/** Each construct with the least that it can be given, and how many of a type that makes. */
+/** Each construct with the fewest props, and how many resources of a type it creates. */
 const TABLE: Record<string, [build: (scope: Construct) => void, makes: Record<string, number>]> = {
   AgentAlarms: [
     (scope) => {
@@ -115,8 +115,8 @@ const foreign = (build: (scope: Construct) => void, props = {}) => {
   return quietly(() => Template.fromStack(stack));
 };
 
-describe('in a stack of somebody else, with the least of props', () => {
-  test.each(Object.entries(TABLE))('%s makes what it should', (_name, [build, makes]) => {
+describe('in another stack, with the fewest props', () => {
+  test.each(Object.entries(TABLE))('%s creates the expected resources', (_name, [build, makes]) => {
     const template = foreign(build);
     for (const [type, count] of Object.entries(makes)) template.resourceCountIs(type, count);
   });
@@ -135,7 +135,7 @@ describe('in a stack of somebody else, with the least of props', () => {
     expect(exported[oldName]).toBeDefined();
   });
 
-  test('two agents stand beside each other, each with a name of its own', () => {
+  test('two agents in one stack have different names', () => {
     const template = foreign((scope) => {
       for (const id of ['Sales', 'Support']) {
         const agent = new lib.VoiceAgentService(scope, id);

@@ -58,7 +58,7 @@ describe('a parameter', () => {
     expect(most({ cpu: 8192, memory: 61440 })).toBe(100);
   });
 
-  test('there are no others', () => {
+  test('is one of four', () => {
     const names = Object.keys(templateWith().toJSON().Parameters);
     expect(names.filter((name) => name !== 'BootstrapVersion').sort()).toEqual([
       ...['CallsPerTask', 'MaxTasks', 'MinTasks', 'TargetSlotUtilization'],
@@ -95,7 +95,7 @@ describe('more calls than Bedrock has streams', () => {
     );
   });
 
-  test('are told in one sentence, whatever the number of Regions', () => {
+  test('are described in one sentence for any number of Regions', () => {
     const calls = { maxTasks: 3, callsPerTask: 10, quotaPerRegion: 20 };
     const advice =
       'calls above that fail, so add Regions to "bedrockRegions", lower "maxTasks" or "callsPerTask", or set "streamQuotaPerRegion" to what AWS granted you.';

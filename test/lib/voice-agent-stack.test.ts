@@ -59,13 +59,13 @@ describe('outputs', () => {
   });
 });
 
-test('the stack says what it is', () => {
+test('the stack has a description', () => {
   expect(templateWith().toJSON().Description).toBe(
     'Voice agents: LiveKit in front, Amazon Nova Sonic behind, on ECS Fargate',
   );
 });
 
-test('a model that is not known here is used when forced', () => {
+test('an unknown model is used when forced', () => {
   const forced = templateWith({ model: 'amazon.nova-3-sonic', forceModel: true });
   expect(environment(forced).NOVA_SONIC_MODEL).toBe('amazon.nova-3-sonic');
 });
@@ -120,7 +120,7 @@ describe('a VPC without its subnets', () => {
   });
 });
 
-test('keeps the logical IDs of what a deploy must not make anew', () => {
+test('keeps the logical IDs of resources that a deployment must not replace', () => {
   const lasting =
     /ECS::(Service|Cluster)|LogGroup|EC2::(VPC|SecurityGroup|Subnet|VPCEndpoint)$|Dashboard|ScalableTarget|Rule/;
   const { Resources } = templateWith({ natGateways: 1, vpcEndpoints: true }).toJSON();

@@ -30,7 +30,7 @@ describe('an inference profile', () => {
     expect(modelRegions(model, regions.slice(0, 1)).sort()).toEqual([...regions].sort());
   });
 
-  test('that nobody knows is a model of that name', () => {
+  test('that is unknown is taken as a model ID', () => {
     expect(parseModelId(`mars.${NOVA_2}`)).toEqual({ foundationModel: `mars.${NOVA_2}` });
     expect(parseModelId('us.')).toEqual({ foundationModel: 'us.' });
   });

@@ -119,13 +119,13 @@ const TABLE: [string, object, object][] = [
 ];
 
 describe('an alarm', () => {
-  test('is there for each way in which callers can be hurt', () => {
+  test('exists for each problem that affects callers', () => {
     expect(Object.keys(alarmsOf(templateWith())).sort()).toEqual(
       TABLE.map(([name]) => name).sort(),
     );
   });
 
-  test.each(TABLE)('%s watches what it says', (name, watched, limit) => {
+  test.each(TABLE)('%s watches its metric and refers to its runbook', (name, watched, limit) => {
     const { AlarmDescription, Metrics, ...rest } = alarmsOf(templateWith())[name];
     expect(rest).toEqual({ TreatMissingData: 'notBreaching', ...watched, ...limit });
     // The condition, a colon, the first thing to do, and where to read on.
@@ -187,7 +187,7 @@ describe('alone in another stack', () => {
     ],
     ['protectionFailures', 'ProtectionFailures'],
     ['taskCrashes', 'CrashLoop'],
-  ])('the threshold "%s" moves %s and nothing else', (threshold, name, sentence = /./) => {
+  ])('the threshold "%s" changes %s and nothing else', (threshold, name, sentence = /./) => {
     const before = alarms();
     const after = alarms({ [threshold]: 7 });
     expect(after[name].Threshold).toBe(7);
@@ -201,7 +201,7 @@ describe('alone in another stack', () => {
     ['slotSharePercent', 'SlotUtilizationHigh'],
     ['callsRefused', 'CallsRejected'],
     ['firstAudioP90Ms', 'ReplyLatencyHigh'],
-  ])('the deprecated threshold "%s" still moves %s, with one warning', (threshold, name) => {
+  ])('the deprecated threshold "%s" still changes %s, with one warning', (threshold, name) => {
     const stack = stackOf((scope) => {
       const agent = new VoiceAgentService(scope, 'Agent');
       new VoiceAgentMonitoring(scope, 'Monitoring', { agent, thresholds: { [threshold]: 7 } });

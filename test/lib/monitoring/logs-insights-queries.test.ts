@@ -76,7 +76,7 @@ describe('saved queries', () => {
     );
   });
 
-  test.each(TABLE)('"%s" asks what it says', (name, lines) => {
+  test.each(TABLE)('"%s" has its query', (name, lines) => {
     const query = queries().find(({ Name }) => String(Name).endsWith(`/${name}`));
     expect(String(query?.QueryString).split('\n| ')).toEqual(lines);
   });

@@ -11,7 +11,7 @@ const [log, kept] =
   resources(templateWith(), 'AWS::Logs::LogGroup').find(([id]) => id.includes('TaskCrashes')) ?? [];
 
 describe('the log of crashes', () => {
-  test('has tasks of this service that ended on their own', () => {
+  test('records tasks of this service that stopped on their own', () => {
     expect(rule().Description).toBe('Tasks of the voice agent that ended on their own');
     expect(rule().EventPattern).toEqual({
       source: ['aws.ecs'],
@@ -29,7 +29,7 @@ describe('the log of crashes', () => {
     expect(flat(rule().EventPattern.detail.group[0])).toMatch(/^service:<AgentService\w+\.Name>$/);
   });
 
-  test('is where EventBridge writes, by a policy of its own', () => {
+  test('is written by EventBridge, which its policy allows', () => {
     // Without the ":*" of the log group's attribute, which EventBridge refuses.
     expect(rule().Targets.map(({ Arn }: { Arn: unknown }) => flat(Arn))).toEqual([
       `arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:<${log}>`,
@@ -47,7 +47,7 @@ describe('the log of crashes', () => {
     });
   });
 
-  test('is kept for a month unless told otherwise, and not beyond the stack', () => {
+  test('is kept for a month by default, and deleted with the stack', () => {
     const alone = templateOf(
       stackOf((scope) => {
         const agent = new VoiceAgentService(scope, 'Agent');

@@ -21,7 +21,7 @@ const alarm = (name: string, context = {}) =>
   )?.[1].Properties;
 
 describe('alarms', () => {
-  test('tell nobody by default, and one address when given', () => {
+  test('notify no one by default, and one address when it is set', () => {
     templateWith().resourceCountIs('AWS::SNS::Topic', 0);
     expect(alarm('NoTaskRunning')).not.toHaveProperty('AlarmActions');
     const context = { alarmEmail: 'ops@example.com' };
@@ -41,7 +41,7 @@ describe('alarms', () => {
     }
   });
 
-  test('may publish to the topic, which refuses what is not encrypted on the way', () => {
+  test('may publish to the topic, which requires encryption in transit', () => {
     const policy = statements(templateWith({ alarmEmail: 'ops@example.com' })).filter(({ owner }) =>
       owner.includes('AlarmTopic'),
     );
@@ -67,7 +67,7 @@ describe('alarms', () => {
   });
 });
 
-test('a topic of theirs is used, and the address subscribed to it', () => {
+test('an existing topic is used, and the address subscribed to it', () => {
   const template = templateOf(
     stackOf((scope) => {
       const alarmTopic = new Topic(scope, 'Theirs');

@@ -26,7 +26,7 @@ const THEIRS = {
 const placement = (context = {}) =>
   only(templateWith(context), 'AWS::ECS::Service').NetworkConfiguration.AwsvpcConfiguration;
 
-describe('the own VPC', () => {
+describe('a new VPC', () => {
   test('has two public subnets and nothing that costs by the hour', () => {
     const template = templateWith();
     template.resourceCountIs('AWS::EC2::Subnet', 2);
@@ -169,7 +169,7 @@ describe('alone in another stack', () => {
     network({ natGateways: 2 })().resourceCountIs('AWS::EC2::NatGateway', 2);
   });
 
-  test('takes private addresses in a VPC of theirs', () => {
+  test('assigns private addresses in an existing VPC', () => {
     expect(() =>
       stackOf((scope) => {
         const vpc = new Vpc(scope, 'Vpc');
@@ -184,7 +184,7 @@ describe('alone in another stack', () => {
     );
   });
 
-  test('refuses tasks that could reach nothing', () => {
+  test('rejects tasks that could not reach the internet', () => {
     expect(network({ assignPublicIp: false })).toThrow(
       new Error(
         '"assignPublicIp" cannot be false with 0 "natGateways": the tasks could not reach LiveKit.',
@@ -196,7 +196,7 @@ describe('alone in another stack', () => {
     [{ natGateways: 3 }, '"natGateways" cannot be 3: it must be a whole number from 0 to 2.'],
     [
       { subnets: { subnetType: SubnetType.PUBLIC } },
-      '"subnets" needs "vpc": an own VPC has subnets of its own.',
+      '"subnets" needs "vpc": a new VPC creates its subnets.',
     ],
   ])('refuses %j', (props, sentence) => {
     expect(network(props)).toThrow(new Error(sentence));
@@ -211,12 +211,12 @@ describe('alone in another stack', () => {
           new AgentNetwork(scope, 'Network', { vpc, ...props });
         }),
       ).toThrow(
-        new Error('"natGateways" and "cidr" are for an own VPC and cannot be given with "vpc".'),
+        new Error('"natGateways" and "cidr" are for a new VPC and cannot be set with "vpc".'),
       );
     },
   );
 
-  test('takes the private subnets with a way out of a VPC of theirs', () => {
+  test('uses the private subnets with egress of an existing VPC', () => {
     let network: AgentNetwork | undefined;
     stackOf((scope) => {
       const vpc = new Vpc(scope, 'Vpc', { natGateways: 1 });
@@ -226,7 +226,7 @@ describe('alone in another stack', () => {
     expect(network?.assignPublicIp).toBe(false);
   });
 
-  test('takes private tasks where there is a NAT gateway', () => {
+  test('accepts private tasks with a NAT gateway', () => {
     expect(network({ natGateways: 1, assignPublicIp: false })).not.toThrow();
   });
 });

@@ -22,7 +22,7 @@ const tracking = () => policies().find(({ PolicyType }) => PolicyType === 'Targe
 const steps = () => policies().find(({ PolicyType }) => PolicyType === 'StepScaling');
 
 describe('the number of tasks', () => {
-  test('has the bounds of the parameters', () => {
+  test('has the limits of the parameters', () => {
     expect(only(templateWith(), 'AWS::ApplicationAutoScaling::ScalableTarget')).toMatchObject({
       MinCapacity: { Ref: 'MinTasks' },
       MaxCapacity: { Ref: 'MaxTasks' },
@@ -30,7 +30,7 @@ describe('the number of tasks', () => {
     });
   });
 
-  test('follows the mean share of slots in use, slowly down', () => {
+  test('follows the average slot utilization, and scales in slowly', () => {
     expect(tracking()?.TargetTrackingScalingPolicyConfiguration).toEqual({
       TargetValue: { Ref: 'TargetSlotUtilization' },
       CustomizedMetricSpecification: {
@@ -74,7 +74,7 @@ describe('the number of tasks', () => {
     expect(lower).toEqual([]);
   });
 
-  test('has other bounds at the times of a schedule, in its time zone', () => {
+  test('has other limits at the times of a schedule, in its time zone', () => {
     const schedules = [
       { cron: '0 8 ? * MON-FRI', timeZone: 'Europe/Berlin', minTasks: 4, maxTasks: 20 },
       { cron: '0 19 ? * MON-FRI', minTasks: 1, maxTasks: 2 },
@@ -159,7 +159,7 @@ describe('alone in another stack', () => {
       { schedules: [{ cron: '0 8 ? * *', minTasks: 5, maxTasks: 4 }] },
       'In the schedule "0 8 ? * *", "minTasks" (5) cannot be above "maxTasks" (4).',
     ],
-  ])('refuses %j', (props, sentence) => {
+  ])('rejects %j', (props, sentence) => {
     expect(scaling(props)).toThrow(new Error(sentence));
   });
 });

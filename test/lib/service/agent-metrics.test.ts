@@ -57,7 +57,7 @@ describe('a metric', () => {
     expect([...published()]).toContain(name);
   });
 
-  test('is there for all that the workers publish but the number of turns', () => {
+  test('exists for everything that the workers publish except the number of turns', () => {
     const used = new Set(TABLE.map(([, name]) => name));
     for (const kind of ['InputSpeech', 'InputText', 'OutputText'] as const) {
       used.add(metrics.tokens(kind).metricName);

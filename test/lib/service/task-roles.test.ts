@@ -111,7 +111,7 @@ test('no other account can have ECS use the roles', () => {
   }
 });
 
-test('the task runs with these two roles, which say what they are for', () => {
+test('the task runs with these two roles, which have descriptions', () => {
   const { TaskRoleArn, ExecutionRoleArn } = only(templateWith(), 'AWS::ECS::TaskDefinition');
   const described = Object.fromEntries(
     resources(templateWith(), 'AWS::IAM::Role').map(([id, { Properties }]) => [
@@ -134,7 +134,7 @@ test('no policy has a wildcard in an action', () => {
   }
 });
 
-test('a log group of somebody else is all that is written to', () => {
+test('an existing log group is the only one written to', () => {
   const stack = stackOf((scope) => {
     const arn = Stack.of(scope).formatArn({ service: 'logs', resource: 'log-group:theirs:*' });
     const logGroup = LogGroup.fromLogGroupArn(scope, 'Theirs', arn);
@@ -148,7 +148,7 @@ test('a log group of somebody else is all that is written to', () => {
   ]);
 });
 
-describe("AWS's own list of actions", () => {
+describe("AWS's list of actions", () => {
   test('has every action that the template grants', async () => {
     const actions = new Set(statements(templateWith(everything)).flatMap(({ Action }) => Action));
     expect(actions.size).toBeGreaterThan(8);

@@ -19,7 +19,7 @@ const FARGATE: [cpu: number, least: number, most: number, step: number][] = [
 ];
 
 describe('a size of a task', () => {
-  test.each(FARGATE)('with %i CPU units is what Fargate has', (cpu, least, most, step) => {
+  test.each(FARGATE)('with %i CPU units is what Fargate offers', (cpu, least, most, step) => {
     const told = (memory: number) =>
       `"memory" cannot be ${memory} with "cpu" ${cpu}: Fargate offers ${least} to ${most} MiB in steps of ${step} with it.`;
     for (let memory = least; memory <= most; memory += step) {
@@ -58,7 +58,7 @@ describe('the calls of a task', () => {
     expect(maxCalls(memory)).toBe(most);
   });
 
-  test('are refused when there are more', () => {
+  test('beyond that are rejected', () => {
     expect(validateCallsPerTask(16, 4096)).toBeUndefined();
     expect(validateCallsPerTask(17, 4096)).toBe(
       '"callsPerTask" cannot be 17 with "memory" 4096: 17 calls take 700 + 17 x 200 = 4100 MiB, so lower it to 16 or raise "memory".',

@@ -57,7 +57,7 @@ describe('the service', () => {
     expect(service().AvailabilityZoneRebalancing).toBe('DISABLED');
   });
 
-  test('runs on Fargate, behind no load balancer, reachable by nobody', () => {
+  test('runs on Fargate without a load balancer or an inbound rule', () => {
     const template = templateWith();
     expect(service().LaunchType).toBe('FARGATE');
     expect(service()).not.toHaveProperty('CapacityProviderStrategy');
@@ -85,7 +85,7 @@ describe('the service', () => {
     ]);
     annotationsOf(stack).hasWarning(
       '*',
-      'Fargate Spot ends tasks with two minutes notice whatever task protection says: calls that last longer are cut. [ack: nova-sonic-livekit:spot]',
+      'Fargate Spot stops tasks at two minutes notice regardless of task protection: calls that last longer are cut. [ack: nova-sonic-livekit:spot]',
     );
     templateWith().resourceCountIs('AWS::ECS::ClusterCapacityProviderAssociations', 0);
     annotationsOf(stackWith()).hasNoWarning('*', Match.stringLikeRegexp('Spot'));
@@ -134,7 +134,7 @@ describe('the task', () => {
     });
   });
 
-  test('runs as nobody special: not root, no capability, an init process', () => {
+  test('runs without root and capabilities, with an init process', () => {
     const agent = container(templateWith());
     expect(agent.User).toBe('1000:1000');
     expect(agent.LinuxParameters).toEqual({
@@ -232,7 +232,7 @@ describe('alone in another stack', () => {
     expect(platform(CpuArchitecture.X86_64)).toBe(CpuArchitecture.X86_64);
   });
 
-  test('needs no props, and has VPC, cluster and log group of its own', () => {
+  test('needs no props and creates VPC, cluster and log group', () => {
     const template = templateOf(alone());
     for (const type of ['AWS::EC2::VPC', 'AWS::ECS::Cluster', 'AWS::ECS::Service']) {
       template.resourceCountIs(type, 1);
@@ -263,7 +263,7 @@ describe('alone in another stack', () => {
     expect(image.architecture).toBe(CpuArchitecture.X86_64);
   });
 
-  test('grants the rights of tools to the code in the container, and says how many calls it takes', () => {
+  test('grants permissions of tools to the code in the container, and exposes its call slots', () => {
     const stack = alone();
     expect(stack.node.findChild('Agent')).toHaveProperty('grantPrincipal.roleArn');
     expect(stack.node.findChild('Agent')).toHaveProperty('callsPerTask', 10);
@@ -353,14 +353,16 @@ describe('alone in another stack', () => {
     expect(task.RuntimePlatform.CpuArchitecture).toBe('X86_64');
   });
 
-  test('refuses an image for another processor', () => {
+  test('rejects an image for another processor', () => {
     expect(() => withImage(CpuArchitecture.X86_64, CpuArchitecture.X86_64)).not.toThrow();
     expect(() => withImage(CpuArchitecture.X86_64, CpuArchitecture.ARM64)).toThrow(
-      new Error('"image" was built for another processor than "architecture": give both the same.'),
+      new Error(
+        '"image" was built for another processor than "architecture": set both to the same.',
+      ),
     );
   });
 
-  test('runs in a cluster of theirs, and refuses to change its Container Insights', () => {
+  test('runs in an existing cluster, and rejects a change of its Container Insights', () => {
     const inTheirs = (props: VoiceAgentServiceProps = {}) =>
       stackOf((scope) => {
         const network = new AgentNetwork(scope, 'Network');
@@ -371,11 +373,11 @@ describe('alone in another stack', () => {
     template.resourceCountIs('AWS::ECS::Cluster', 1);
     expect(flat(only(template, 'AWS::ECS::Service').Cluster)).toMatch(/^<Theirs\w+>$/);
     expect(() => inTheirs({ containerInsights: ContainerInsights.ENABLED })).toThrow(
-      new Error('"containerInsights" is for an own cluster and cannot be given with "cluster".'),
+      new Error('"containerInsights" is for a new cluster and cannot be set with "cluster".'),
     );
   });
 
-  test('keeps its own log for a month, and when the stack is deleted', () => {
+  test('keeps a new log group for a month, and when the stack is deleted', () => {
     const [, log] =
       resources(templateOf(alone()), 'AWS::Logs::LogGroup').find(([id]) =>
         id.startsWith('AgentLog'),

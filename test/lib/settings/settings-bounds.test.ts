@@ -126,7 +126,7 @@ describe('a setting takes', () => {
     },
   );
 
-  test('nothing, which is its default', () => {
+  test('no value: its default', () => {
     expect(readSettings({ voice: undefined, maxTasks: undefined })).toEqual(readSettings({}));
   });
 });
@@ -169,7 +169,7 @@ describe('a misspelt name', () => {
   });
 
   test.each(['schedulesXXXXX', 'XXXXXschedules', 'schXXXXXedules', 'foo', 'q', 'cost'])(
-    '%s, too far from any, is not guessed',
+    '%s, too far from any name, suggests none',
     (name) => {
       expect(() => readSettings({ [name]: 1 })).toThrow(
         new SettingsError(

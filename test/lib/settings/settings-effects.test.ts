@@ -158,7 +158,7 @@ function changes(from: Context, to: Context): string[] {
   return [...new Set(names.map(short))].sort();
 }
 
-test.each(TABLE)('%s moves nothing but what it should', (_setting, change, moves, from = {}) => {
+test.each(TABLE)('%s changes only the expected resources', (_setting, change, moves, from = {}) => {
   expect(changes(from, change)).toEqual([...moves].sort());
 });
 

@@ -21,7 +21,7 @@ const mistakes = (context: Record<string, unknown>): string[] => {
 const cannotBe = (name: string, value: unknown, rest: string) =>
   `The setting "${name}" cannot be ${JSON.stringify(value)}: it must be ${rest}.`;
 
-describe('a wrong setting', () => {
+describe('an invalid setting', () => {
   test.each<[string, unknown, string]>([
     ['name', '1st', 'letters, digits and hyphens, a letter first, at most 50'],
     ['agentName', 'two words', 'letters, digits, dots, hyphens and underscores, at most 100'],
@@ -121,7 +121,7 @@ describe('a wrong setting', () => {
     ]);
   });
 
-  test('that is misspelt is told with the closest name', () => {
+  test('that is misspelt suggests the closest name', () => {
     expect(mistakes({ maxTask: 5 })).toEqual([
       'The setting "maxTask" is unknown: did you mean "maxTasks"?',
     ]);
@@ -133,19 +133,19 @@ describe('a wrong setting', () => {
     ]);
   });
 
-  test('with hyphens is no setting, rather than passed over', () => {
+  test('with hyphens is reported, not ignored', () => {
     expect(mistakes({ 'max-tasks': 5, 'Alarm-Email': 'ops@example.com' })).toEqual([
       'The setting "max-tasks" is unknown: did you mean "maxTasks"?',
       'The setting "Alarm-Email" is unknown: did you mean "alarmEmail"?',
     ]);
   });
 
-  test('is told with all others at once', () => {
+  test('is reported together with all others', () => {
     expect(mistakes({ minTasks: 'x', cpu: 3, maxTask: 1 })).toHaveLength(3);
   });
 });
 
-describe('settings that do not fit each other', () => {
+describe('settings that contradict each other', () => {
   test.each<[Record<string, unknown>, string]>([
     [{ minTasks: 5, maxTasks: 4 }, '"minTasks" (5) cannot be above "maxTasks" (4).'],
     [
@@ -234,9 +234,9 @@ describe('settings that do not fit each other', () => {
 
   test.each<[string, Record<string, unknown>]>([
     ['NAT gateways with private tasks', { natGateways: 2, publicIp: false }],
-    ['public addresses in an own VPC', { publicIp: true }],
-    ['public addresses in a VPC of theirs', { vpcId: 'vpc-01234567', publicIp: true }],
-    ['a VPC of theirs without public addresses', { vpcId: 'vpc-01234567', publicIp: false }],
+    ['public addresses in a new VPC', { publicIp: true }],
+    ['public addresses in a VPC that exists', { vpcId: 'vpc-01234567', publicIp: true }],
+    ['a VPC that exists without public addresses', { vpcId: 'vpc-01234567', publicIp: false }],
     [
       'a key in the Region of the secret',
       {
@@ -250,11 +250,11 @@ describe('settings that do not fit each other', () => {
     ],
     ['as many calls as the memory holds', { callsPerTask: 16 }],
     ['equal bounds', { minTasks: 2, maxTasks: 2 }],
-  ])('%s are fine', (_what, context) => {
+  ])('%s are accepted', (_what, context) => {
     expect(mistakes(context)).toEqual([]);
   });
 
-  test('a forced model is let through', () => {
+  test('a forced model is accepted', () => {
     expect(mistakes({ model: 'amazon.nova-sonic-v1:0', forceModel: 'true' })).toEqual([]);
   });
 });
@@ -305,7 +305,7 @@ describe('settings', () => {
     );
   });
 
-  test("leave the CDK's own context alone", () => {
+  test("ignore the CDK's own context", () => {
     const theirs = {
       '@aws-cdk/core:explicitStackTags': true,
       'aws:cdk:toolkit:default-region': 'us-east-1',
@@ -315,12 +315,12 @@ describe('settings', () => {
     expect(readSettings(theirs)).toEqual(readSettings({}));
   });
 
-  test('in cdk.json are the defaults, so that the file does not lie', () => {
+  test('in cdk.json equal the defaults', () => {
     const { context } = JSON.parse(readText('cdk.json'));
     expect(readSettings(context)).toEqual(readSettings({}));
   });
 
-  test('are all documented, and say what holds when they have no default', () => {
+  test('are all documented, also what happens without a value', () => {
     const defaults: Record<string, unknown> = readSettings({});
     for (const name of SETTING_NAMES) {
       const { meaning, unset } = settingDetails(name);
