@@ -127,7 +127,7 @@ export const INFERENCE_PROFILE_REGIONS: Readonly<Record<string, string>> = {
 export function parseModelId(model: string): { foundationModel: string; profile?: string } {
   const dot = model.indexOf('.');
   const profile = model.slice(0, Math.max(dot, 0));
-  return Object.hasOwn(INFERENCE_PROFILE_REGIONS, profile)
+  return Object.hasOwn(INFERENCE_PROFILE_REGIONS, profile) && dot + 1 < model.length
     ? { foundationModel: model.slice(dot + 1), profile }
     : { foundationModel: model };
 }
