@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Sessions of bench/emulator.ts: each speaks, is answered, and speaks again, in real time. */
+/** The sessions of bench/emulator.ts: each speaks, waits for the reply, and speaks again, in real time. */
 import {
   sdkClient,
   spoken,
@@ -13,13 +13,13 @@ const CREDENTIALS = { accessKeyId: 'emulator', secretAccessKey: 'emulator-secret
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-async function talk({ url, seconds }: Task, speech: Int16Array, done: Done, index: number) {
-  // Callers do not begin all at once.
+async function runSession({ url, seconds }: Task, speech: Int16Array, done: Done, index: number) {
+  // Callers do not start all at once.
   await pause(index * 60);
   const client = new TestClient(sdkClient({ url, credentials: CREDENTIALS }));
   client.start();
   client.openAudio();
-  // Four to seven seconds of silence between sentences: replies are heard out, or interrupted.
+  // Four to seven seconds of silence between sentences: some replies are interrupted, some are not.
   const gap = 125 + (index % 7) * 16;
   const cycle = Math.ceil(speech.length / SAMPLES) + gap;
   const started = performance.now();
@@ -49,6 +49,8 @@ async function talk({ url, seconds }: Task, speech: Int16Array, done: Done, inde
 process.once('message', async (task: Task) => {
   const speech = await spoken('Could you tell me something about yourself?');
   const done: Done = { frames: 0, turns: 0, errors: [] };
-  await Promise.all(Array.from({ length: task.sessions }, (_, i) => talk(task, speech, done, i)));
+  await Promise.all(
+    Array.from({ length: task.sessions }, (_, i) => runSession(task, speech, done, i)),
+  );
   process.send?.(done, () => process.exit(0));
 });

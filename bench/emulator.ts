@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How late the emulator's own timers are under load: a test double that stalls makes false findings. The emulator
- * and its clients (the real SDK, in real time, signatures verified) run in processes of their own.
+ * Measures how late the emulator's timers fire under load: an emulator that stalls makes tests fail for no reason. The
+ * emulator and its clients (the real SDK, in real time, signatures verified) run in separate processes.
  *
  * npm run bench:emulator -- [--sessions 100] [--seconds 20] [--clients 2]
  */
@@ -12,17 +12,17 @@ import Table from 'cli-table3';
 import { Command } from 'commander';
 import type { EmulatorStats } from 'nova-sonic-emulator';
 
-/** The most that the timers may be late at the 95th percentile. */
+/** Limit of the timers' lag at the 95th percentile. */
 const LIMIT_MS = 20;
 
-/** What a client process is asked to do. */
+/** The work of one client process. */
 export interface Task {
   url: string;
   sessions: number;
   seconds: number;
 }
 
-/** What it did. */
+/** The result of one client process. */
 export interface Done {
   frames: number;
   turns: number;
@@ -32,7 +32,7 @@ export interface Done {
 const { sessions, seconds, clients } = new Command()
   .option('--sessions <n>', 'concurrent sessions', Number, 100)
   .option('--seconds <n>', 'measured time', Number, 20)
-  .option('--clients <n>', 'processes that the sessions are spread over', Number, 2)
+  .option('--clients <n>', 'client processes', Number, 2)
   .parse()
   .opts<{ sessions: number; seconds: number; clients: number }>();
 
@@ -66,7 +66,7 @@ const url = await new Promise<string>((resolve, reject) => {
 const control = async (method: string): Promise<EmulatorStats> =>
   (await fetch(`${controlUrl}/stats`, { method })).json() as Promise<EmulatorStats>;
 
-/** Starting takes a while, the more so for all at once; only the steady state is measured. */
+/** Only the steady state is measured; all sessions start at once, which takes a while. */
 const WARM_UP_S = 8;
 const share = (i: number) => Math.floor((sessions + i) / clients);
 const running = Array.from({ length: clients }, (_, i) => {
@@ -78,7 +78,7 @@ const running = Array.from({ length: clients }, (_, i) => {
     child.on('exit', (code) => reject(new Error(`a client ended with code ${code}`)));
   });
 });
-console.log(`${sessions} sessions for ${seconds} s, after ${WARM_UP_S} s of warming up…`);
+console.log(`${sessions} sessions for ${seconds} s, after ${WARM_UP_S} s of warm-up`);
 await new Promise((resolve) => setTimeout(resolve, WARM_UP_S * 1000));
 const before = await control('DELETE');
 await new Promise((resolve) => setTimeout(resolve, seconds * 1000 - 500));
@@ -97,11 +97,11 @@ table.push(
   ['turns answered', sum(({ turns }) => turns)],
   ['errors', sum(({ errors }) => errors.length)],
   ['timers measured', timerLag.count],
-  ['late, median', ms(timerLag.p50)],
-  [`late, 95th percentile (at most ${LIMIT_MS} ms)`, ms(timerLag.p95)],
-  ['late, 99th percentile', ms(timerLag.p99)],
-  ['late, at most', ms(timerLag.max)],
-  ["emulator's processor time", `${cores.toFixed(2)} cores`],
+  ['lag, median', ms(timerLag.p50)],
+  [`lag, 95th percentile (limit ${LIMIT_MS} ms)`, ms(timerLag.p95)],
+  ['lag, 99th percentile', ms(timerLag.p99)],
+  ['lag, maximum', ms(timerLag.max)],
+  ["emulator's CPU", `${cores.toFixed(2)} cores`],
   ["emulator's memory", `${Math.round(after.rssBytes / 2 ** 20)} MiB`],
 );
 console.log(table.toString());
@@ -109,6 +109,6 @@ const errors = done.flatMap((one) => one.errors);
 for (const error of new Set(errors)) console.error(error);
 const good = errors.length === 0 && timerLag.p95 <= LIMIT_MS && after.liveSessions === sessions;
 console.log(
-  good ? 'good: the emulator keeps its time' : 'bad: the emulator does not keep its time',
+  good ? 'passed: the timers are on time' : 'failed: the timers are late, or sessions failed',
 );
 process.exit(good ? 0 : 1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Many calls against the emulator, with renewals and random faults: nothing may leak, no turn may be lost, no
-// message doubled. `npm run soak -- --calls 200 --together 20 --seed 1`
+// Runs many calls against the emulator, with renewals and random faults. Nothing may leak, no turn may be lost, and no
+// message may appear twice. `npm run soak -- --calls 200 --together 20 --seed 1`
 import '../local/command/silence-warnings.js';
 import { parseArgs } from 'node:util';
 import { initializeLogger, llm, voice } from '@livekit/agents';
@@ -33,8 +33,8 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 initializeLogger({ pretty: false, level: values.verbose ? 'warn' : 'silent' });
 
-/** Longest that any one step of a call may take, with every retry. */
-const PATIENCE_MS = 30_000;
+/** Timeout of one step of a call, retries included. */
+const STEP_TIMEOUT_MS = 30_000;
 
 const FAULTS: readonly Fault[] = [
   { kind: 'throttle', times: 2 },
@@ -80,19 +80,19 @@ const emulator = await startEmulator({
     ],
   },
 });
-const voiceOf = new SpeechSynthesizer();
-const speak = (text: string) =>
-  voiceOf.say(text, { locale: 'en-US', register: 'feminine' } as never, 16_000);
+const synthesizer = new SpeechSynthesizer();
+const synthesize = (text: string) =>
+  synthesizer.say(text, { locale: 'en-US', register: 'feminine' } as never, 16_000);
 const utterances = await Promise.all(
   [
     'What time is it?',
     'Please tell me more about that, would you?',
     'And what about the weather in the north of the country tomorrow?',
-  ].map(speak),
+  ].map(synthesize),
 );
 
-/** The caller speaks, four times as fast as people do, and is then silent for a while. */
-async function say(rig: Rig, samples: Int16Array): Promise<void> {
+/** Sends the caller's speech, four times as fast as people speak, and then silence. */
+async function sendSpeech(rig: Rig, samples: Int16Array): Promise<void> {
   const whole = new Int16Array(samples.length + 16_000);
   whole.set(samples);
   for (let from = 0; from < whole.length; from += 160) {
@@ -110,9 +110,9 @@ async function within<T>(
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => {
-      problems.push(`${what}: not within ${PATIENCE_MS} ms`);
+      problems.push(`${what}: timed out after ${STEP_TIMEOUT_MS} ms`);
       resolve(undefined);
-    }, PATIENCE_MS);
+    }, STEP_TIMEOUT_MS);
   });
   try {
     return await Promise.race([promise, late]);
@@ -180,7 +180,7 @@ async function call(index: number): Promise<Outcome> {
   const greeting = rig.session.generateReply({ instructions: 'Greet the caller.' });
   await within(`call ${index} greeting`, greeting.waitForPlayout(), problems);
   for (let turn = 1; turn <= TURNS && problems.length === 0; turn += 1) {
-    await say(rig, utterances[(index + turn) % utterances.length] as Int16Array);
+    await sendSpeech(rig, utterances[(index + turn) % utterances.length] as Int16Array);
     await within(`call ${index} turn ${turn}`, Promise.race([answered(turn), closed]), problems);
     await sleep(random() * 600);
   }
@@ -189,7 +189,7 @@ async function call(index: number): Promise<Outcome> {
     problems.push(`call ${index}: ${users()} user messages for ${TURNS} turns`);
   if (assistant() < TURNS) problems.push(`call ${index}: only ${assistant()} replies`);
   const ids = rig.session.history.items.map((item) => item.id);
-  if (new Set(ids).size !== ids.length) problems.push(`call ${index}: a message is doubled`);
+  if (new Set(ids).size !== ids.length) problems.push(`call ${index}: a message appears twice`);
   const own = rig.sonic.chatCtx.items.filter(
     (i) => i.type === 'message' && i.role === 'user',
   ).length;
@@ -206,7 +206,7 @@ async function call(index: number): Promise<Outcome> {
   }
   const sonic = rig.sonic;
   await rig.close();
-  if (rig.model.openSessions !== 0) problems.push(`call ${index}: a session is left open`);
+  if (rig.model.openSessions !== 0) problems.push(`call ${index}: a session was left open`);
   const ours = ['stream_lifecycle', 'bedrock_server_event_received', 'bedrock_client_event_queued'];
   const listeners = sonic.eventNames().filter((name) => !ours.includes(String(name)));
   if (listeners.length > 0)
@@ -216,7 +216,7 @@ async function call(index: number): Promise<Outcome> {
 }
 
 const heap = async (): Promise<number> => {
-  // The emulator lives in this process, and its recording grows until it is full.
+  // The emulator runs in this process, and its event log grows until it is full.
   emulator.events.history.length = 0;
   for (let i = 0; i < 4; i += 1) {
     globalThis.gc?.();
@@ -257,14 +257,12 @@ const problems = [...outcomes.flatMap((o) => o.problems), ...problemsOutside];
 const growth = ((alone - before.heap) / before.heap) * 100;
 if (growth > 10) problems.push(`the heap grew by ${growth.toFixed(1)} percent`);
 if (emulator.sessions().length > 0)
-  problems.push(`${emulator.sessions().length} streams are left open`);
-if (after.timers > before.timers) problems.push(`${after.timers - before.timers} timers are left`);
+  problems.push(`${emulator.sessions().length} streams were left open`);
+if (after.timers > before.timers) problems.push(`${after.timers - before.timers} timers were left`);
 if (after.sockets > before.sockets)
-  problems.push(`${after.sockets - before.sockets} sockets are left`);
+  problems.push(`${after.sockets - before.sockets} sockets were left`);
 
-console.log(
-  `calls              ${CALLS} one after another, ${TOGETHER} together, ${TURNS} turns each`,
-);
+console.log(`calls              ${CALLS} sequential, ${TOGETHER} concurrent, ${TURNS} turns each`);
 console.log(`took               ${Math.round((Date.now() - begun) / 1000)} s`);
 console.log(`faults set         ${sum((o) => o.faults)}`);
 console.log(`renewals           ${sum((o) => o.renewals)}`);
@@ -277,7 +275,7 @@ console.log(
 );
 console.log(`problems           ${problems.length}`);
 for (const problem of problems.slice(0, 40)) console.log(`  ${problem}`);
-await voiceOf.close();
+await synthesizer.close();
 await emulator.close();
 await dispose();
 process.exit(problems.length > 0 ? 1 : 0);

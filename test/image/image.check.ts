@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What must hold for the built image, checked in the image itself: `npm run test:image`.
+// Checks the built image from inside: `npm run test:image`.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -20,7 +20,7 @@ const image = process.argv[2] ?? 'nova-sonic-agent';
 const inImage = fileURLToPath(new URL('../../.ci/in-image', import.meta.url));
 const READY_MS = 60_000;
 
-/** What a shell inside the image says. */
+/** Runs a script in the image; returns its output. */
 const shell = (script: string, ...variables: string[]) =>
   execFileSync(inImage, [image, ...variables, '--', 'sh', '-c', script], { encoding: 'utf8' });
 
@@ -38,7 +38,7 @@ test('it is Node 24, not root, on a read-only file system with a writable /tmp',
   assert.equal(tmp, 'writable');
 });
 
-test('its packages take less than 200 MB, and none of them is for development', (context) => {
+test('its packages take less than 200 MB and include no development packages', (context) => {
   const size = Number(shell('du -sm /app/node_modules').split('\t')[0]);
   context.diagnostic(`node_modules: ${size} MB`);
   assert.ok(size < 200, `${size} MB`);
@@ -48,7 +48,7 @@ test('its packages take less than 200 MB, and none of them is for development', 
   }
 });
 
-test('it has no compiler, no source of ours, no source map and no secret', () => {
+test('it contains no compiler, source, source map or secret', () => {
   const none = (script: string) => assert.equal(shell(script).trim(), '', script);
   none('for tool in gcc cc make tsc python3; do command -v $tool; done; true');
   none('find /app/agent -name "*.ts" -o -name "*.map" -o -name "*.md" -o -name "*.test.js"');
@@ -61,7 +61,7 @@ test('it trusts the public certificate authorities', () => {
   assert.ok(count > 50, `${count} certificates`);
 });
 
-test('without settings it says what is missing and ends', () => {
+test('without configuration it names what is missing and exits', () => {
   const result = shell('node dist/main.js 2>&1; echo "code $?"');
   assert.match(result, /LIVEKIT_URL is not set/);
   assert.match(result, /code 2/);
@@ -74,7 +74,7 @@ test('a call', async (context) => {
   const lines: string[] = [];
   const healthPort = String(await getPort({ host: '127.0.0.1' }));
 
-  /** What ECS would find, by the command that the task definition has. */
+  /** Runs the health check of the task definition. */
   const health = (mark: string) => {
     try {
       execFileSync(
@@ -109,7 +109,7 @@ test('a call', async (context) => {
       AWS_SECRET_ACCESS_KEY: 'emulator-secret',
       BEDROCK_REGIONS: 'us-east-1',
       CALLS_PER_TASK: '2',
-      // The machine that checks may be busy with other things; that is not what is checked.
+      // The machine may be busy with other things, which is not under test.
       CPU_LOAD_THRESHOLD_PERCENT: '0',
       DRAIN_TIMEOUT_S: '20',
       HEALTH_PORT: healthPort,
@@ -138,7 +138,7 @@ test('a call', async (context) => {
     assert.equal(health('/tmp/a'), 'healthy');
   });
 
-  await context.test('answers a spoken question with audible speech', async (step) => {
+  await context.test('answers a spoken question audibly', async (step) => {
     const speech = new SpeechSynthesizer();
     const voice = { id: 'caller', locale: 'en-US', register: 'masculine' } as const;
     const text = 'What time is it in Tokyo?';
@@ -155,13 +155,13 @@ test('a call', async (context) => {
     } finally {
       await runner.hangUp();
     }
-    assert.ok(outcome.turns[0]?.firstSoundAt, 'no answer was heard');
+    assert.ok(outcome.turns[0]?.firstSoundAt, 'no answer was audible');
     const peak = peakDb(runner.recordings.agent.samples);
     step.diagnostic(`peak of the agent's voice: ${peak.toFixed(1)} dBFS`);
     assert.ok(peak > -20, `${peak} dBFS`);
   });
 
-  await context.test('says on its log what the call was', async () => {
+  await context.test('logs a summary of the call', async () => {
     const ended = await worker.waitForLine((line) => line.includes('"msg":"call ended"'), 15_000);
     const summary = JSON.parse(ended) as Record<string, unknown>;
     for (const field of ['call_id', 'room', 'seconds', 'turns', 'cost_usd', 'end_reason']) {
@@ -173,7 +173,7 @@ test('a call', async (context) => {
     );
   });
 
-  await context.test('ends by itself on SIGTERM with code 0', async () => {
+  await context.test('exits on SIGTERM with code 0', async () => {
     await worker.stop();
     assert.equal(await worker.exited, 0);
     assert.equal(health('/tmp/a'), 'unhealthy');

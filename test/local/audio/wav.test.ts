@@ -4,7 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import wavefile from 'wavefile';
-import { endOfSound, peakDb, readWav, writeWav } from '../../../local/audio/wav.js';
+import { endOfSound, peakDb, readWav, rmsLevel, writeWav } from '../../../local/audio/wav.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'recording-'));
 const tone = (sampleRate: number, seconds: number, amplitude = 16384) =>
@@ -29,7 +29,7 @@ describe('readWav', () => {
     ['24 bit', wav('24bit.wav', [tone(48_000, 1)], 48_000, '24')],
     ['float', wav('float.wav', [tone(16_000, 1)], 16_000, '32f')],
     ['stereo', wav('stereo.wav', [tone(48_000, 1), tone(48_000, 1)], 48_000)],
-  ])('reads %s as mono at the rate asked for', (_, file) => {
+  ])('reads %s as mono at the requested rate', (_, file) => {
     const { samples, sampleRate } = readWav(file, 48_000);
     expect(sampleRate).toBe(48_000);
     expect(samples.length).toBeGreaterThan(47_000);
@@ -68,8 +68,13 @@ it('writes what it reads', () => {
   expect(readWav(file, 48_000).samples).toEqual(samples);
 });
 
-it('finds where the sound ends before trailing silence', () => {
+it('finds the end of sound before trailing silence', () => {
   const samples = new Int16Array(4000);
   samples.fill(8000, 100, 1500);
   expect(endOfSound(samples)).toBe(1500);
+});
+
+it('measures the root mean square', () => {
+  expect(rmsLevel(Int16Array.from([300, -400, 300, -400]))).toBeCloseTo(353.55, 1);
+  expect(rmsLevel(new Int16Array())).toBe(0);
 });

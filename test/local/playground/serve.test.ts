@@ -68,7 +68,7 @@ describe("the page's server", () => {
     expect(claims.roomConfig?.agents?.[0]?.agentName).toBe('ada');
   });
 
-  it('gives each call a room of its own', async () => {
+  it('creates a new room for each call', async () => {
     const rooms = await Promise.all(
       [1, 2].map(async () => JSON.parse((await call({ origin: server.url })).body).room as string),
     );

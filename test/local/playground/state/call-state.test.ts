@@ -8,12 +8,6 @@ import {
   initialCallState,
   reduce,
 } from '../../../../local/playground/state/call-state.js';
-import {
-  observe,
-  toPageTime,
-  unknownOffset,
-} from '../../../../local/playground/state/clock-offset.js';
-import { formatUsd } from '../../../../local/playground/state/format-usd.js';
 import { bargeInSilences, replyLatencies } from '../../../../local/playground/state/latency.js';
 
 /** A call with one question; the agent's clock is `ahead` of the page's. */
@@ -164,26 +158,5 @@ describe('reduce', () => {
   it('keeps the tokens and prices, from which the cost follows', () => {
     const { tokens, agent } = exampleCall();
     expect(agent && tokenCostUsd(tokens, agent.prices)).toBeCloseTo(3 + 6 + 0.00275, 6);
-  });
-
-  it.each([
-    [0, '$0'],
-    [0.001234, '$0.00123'],
-    [0.25, '$0.2500'],
-    [12.345, '$12.35'],
-  ])('formats %d dollars as %s', (usd, text) => {
-    expect(formatUsd(usd)).toBe(text);
-  });
-});
-
-describe('the clock offset', () => {
-  it('is ignored up to 60 ms', () => {
-    const offset = observe(observe(unknownOffset, 1000, 1040), 2000, 2005);
-    expect(toPageTime(offset, 3000)).toBe(3000);
-  });
-
-  it('is the shortest time that a message took', () => {
-    const offset = observe(observe(unknownOffset, 1000, 61_500), 2000, 62_020);
-    expect(toPageTime(offset, 3000)).toBe(63_020);
   });
 });
