@@ -75,7 +75,7 @@ describe('the caller’s microphone', () => {
   let livekit: LiveKitServer;
   let agent: Room;
   let caller: Room;
-  let ears: CallerAudioInput;
+  let input: CallerAudioInput;
   let frames: ReadableStreamDefaultReader<AudioFrame>;
   let rooms = 0;
   const joined: Room[] = [];
@@ -105,13 +105,13 @@ describe('the caller’s microphone', () => {
   beforeEach(async () => {
     rooms += 1;
     [agent, caller] = await Promise.all([join('agent'), join('caller')]);
-    ears = new CallerAudioInput(agent, 'caller');
-    ears.setAttached(true);
-    frames = ears.stream.getReader() as ReadableStreamDefaultReader<AudioFrame>;
+    input = new CallerAudioInput(agent, 'caller');
+    input.setAttached(true);
+    frames = input.stream.getReader() as ReadableStreamDefaultReader<AudioFrame>;
   });
   afterEach(async () => {
     await Promise.all(microphones.splice(0).map((microphone) => microphone.stop()));
-    await ears.close();
+    await input.close();
     await Promise.all(joined.splice(0).map((room) => room.disconnect()));
   });
   afterAll(async () => {
@@ -119,7 +119,7 @@ describe('the caller’s microphone', () => {
     await livekit.stop();
   });
 
-  it('comes in frames of 30 ms at Sonic’s rate', async () => {
+  it('arrives in frames of 30 ms at Sonic’s sample rate', async () => {
     await new Microphone(caller, 10_000).publish();
     const { sampleRate, channels, samplesPerChannel } = await until(true);
     expect({ sampleRate, channels, samplesPerChannel }).toEqual({
@@ -129,7 +129,7 @@ describe('the caller’s microphone', () => {
     });
   });
 
-  it('is the one that is there when the agent begins to listen', async () => {
+  it('is used when it was published before the agent started to listen', async () => {
     await new Microphone(caller, 10_000).publish();
     await until(true);
     const late = new CallerAudioInput(agent, 'caller');
@@ -138,7 +138,7 @@ describe('the caller’s microphone', () => {
     await until(true);
   });
 
-  it('is the newest, and the one before when that is gone', async () => {
+  it('is the newest track, or the previous one when that is unpublished', async () => {
     await new Microphone(caller, 0).publish();
     await until(false);
     const second = await new Microphone(caller, 10_000).publish();
@@ -149,7 +149,7 @@ describe('the caller’s microphone', () => {
     await until(true);
   });
 
-  it('is found again when the caller comes back', async () => {
+  it('is used again when the caller rejoins', async () => {
     await new Microphone(caller, 0).publish();
     await until(false);
     await caller.disconnect();
@@ -158,7 +158,7 @@ describe('the caller’s microphone', () => {
     await until(true);
   });
 
-  it('is nobody else’s, and no other sound of the caller', async () => {
+  it('excludes other participants and other tracks of the caller', async () => {
     await new Microphone(caller, 0).publish();
     await until(false);
     await new Microphone(await join('somebody'), 10_000).publish();
@@ -166,15 +166,15 @@ describe('the caller’s microphone', () => {
     await until(false, 50);
   });
 
-  it('is not listened to while the session’s input is off', async () => {
+  it('is not read while the session’s input is detached', async () => {
     const microphone = await new Microphone(caller, 0).publish();
     await until(false);
-    ears.setAttached(false);
+    input.setAttached(false);
     await microphone.unpublish();
     await new Microphone(caller, 10_000).publish();
-    let heard = false;
+    let received = false;
     const next = frames.read().then(({ value }) => {
-      heard = true;
+      received = true;
       return value;
     });
     // Another listener hears it: so much time has passed.
@@ -182,8 +182,8 @@ describe('the caller’s microphone', () => {
     other.setAttached(true);
     const reader = other.stream.getReader();
     for (let i = 0; i < 25; i++) await reader.read();
-    expect(heard).toBe(false);
-    ears.setAttached(true);
+    expect(received).toBe(false);
+    input.setAttached(true);
     expect((await next)?.sampleRate).toBe(16_000);
     await until(true);
   });
@@ -191,24 +191,24 @@ describe('the caller’s microphone', () => {
   it('ends with the call', async () => {
     await new Microphone(caller, 10_000).publish();
     await until(true);
-    await ears.close();
+    await input.close();
     for (;;) {
       const { done } = await frames.read();
       if (done) break;
     }
     expect(agent.listenerCount('trackSubscribed')).toBe(0);
     // The framework may still switch its input on.
-    expect(() => ears.setAttached(true)).not.toThrow();
+    expect(() => input.setAttached(true)).not.toThrow();
   });
 
-  it('is followed further when one could not be opened', async () => {
+  it('is picked up later when a track could not be opened', async () => {
     await new Microphone(caller, 0).publish();
     await until(false);
-    ears.setAttached(false);
+    input.setAttached(false);
     const [publication] = agent.remoteParticipants.get('caller')?.trackPublications.values() ?? [];
     const track = publication?.track;
     if (publication) publication.track = {} as RemoteTrack;
-    expect(() => ears.setAttached(true)).not.toThrow();
+    expect(() => input.setAttached(true)).not.toThrow();
     if (publication) publication.track = track;
     await new Microphone(caller, 10_000).publish();
     await until(true);

@@ -37,16 +37,16 @@ afterAll(async () => {
   await livekit?.stop();
 });
 
-/** Joins and waits until the agent has been heard. */
+/** Joins and waits until the agent is audible. */
 async function callAndHear(connection: LiveKitConnection, room: string): Promise<Caller> {
   const caller = new Caller({ record: false });
-  const heard = once(caller, 'sound');
+  const audible = once(caller, 'sound');
   await caller.join(connection, room);
-  await heard;
+  await audible;
   return caller;
 }
 
-it('ends the call with an error that says what happened, and takes the next call when the endpoint is back', async () => {
+it('ends the call with an error that names the cause, and answers the next call when the endpoint is back', async () => {
   const first = await callAndHear(livekit, 'first');
   const reported: string[] = [];
   first.on('callEvent', (event) => event.type === 'error' && reported.push(event.message));

@@ -37,7 +37,7 @@ describe('one task', () => {
   }, 120_000);
   afterAll(() => fleet?.stop(), 30_000);
 
-  it('takes ten calls that come at once, and ten more after those', async () => {
+  it('answers ten calls at once, twice in a row', async () => {
     for (let round = 0; round < 2; round++) {
       // None that still boots, or has a call to end.
       const allWarm = ({ warm }: Health) => warm >= 10 && warm === worker.jobPids.length;
@@ -57,7 +57,7 @@ describe('one task', () => {
     expect(metricSums([worker]).CallsRejected ?? 0).toBe(0);
   }, 180_000);
 
-  it('is unprotected again after the grace period, and not before', async () => {
+  it('stays protected for the grace period, then releases the protection', async () => {
     const ended = Math.max(...worker.lines('call ended').map((line) => line.time ?? 0));
     await worker.ecs.waitUntilProtected(false, 20_000);
     const off = worker.ecs.changes.at(-1)?.at ?? 0;
@@ -89,7 +89,7 @@ describe('one task', () => {
     60_000,
   );
 
-  it('never holds a call without protection while ECS fails at random', async () => {
+  it('never runs a call unprotected while ECS fails at random', async () => {
     const report = await runProtectionChaos(fleet, worker, flakyEcs, { steps: STEPS, seed: SEED });
     process.stderr.write(`${STEPS} starts and ends: ${JSON.stringify(report)}\n`);
     expect(report.unprotectedCalls).toBe(0);
@@ -102,7 +102,7 @@ describe('one task', () => {
     for (const ms of report.protectionOffDelaysMs) expect(ms).toBeLessThan(5_000);
   }, 240_000);
 
-  it('leaves at once when it is idle, also while processes boot', async () => {
+  it('exits at once when idle, also while processes start', async () => {
     const { warm } = await worker.health();
     for (const pid of worker.jobPids) process.kill(pid, 'SIGKILL');
     await worker.waitUntil((health) => health.warm < warm, 10_000);

@@ -18,7 +18,7 @@ const ALL = 4 * SLOTS;
 const RUN = 3 * SLOTS;
 const QUOTA = 2 * SLOTS;
 
-describe('a fleet that is offered more than it can take', () => {
+describe('a fleet that is offered more calls than it has slots', () => {
   let fleet: Fleet;
   let callers: RemoteCaller[];
   const taken = () => callers.filter((caller) => caller.agentPresent);
@@ -39,7 +39,7 @@ describe('a fleet that is offered more than it can take', () => {
   }, 180_000);
   afterAll(() => fleet?.stop(), 30_000);
 
-  it('takes exactly as many calls as three workers have slots, and refuses the rest', async () => {
+  it('accepts exactly as many calls as three workers have slots and rejects the rest', async () => {
     const offers = await Promise.all(callers.map((caller) => fleet.offer(caller)));
     await untilCalls(fleet.workers, RUN);
     await Promise.all(callers.map((caller) => caller.waitForAgent(20_000)));
@@ -49,7 +49,7 @@ describe('a fleet that is offered more than it can take', () => {
     expect(fleet.workers.map(maxConcurrentCalls)).toEqual([SLOTS, SLOTS, SLOTS]);
   }, 120_000);
 
-  it('answers the calls beyond a Region’s quota of streams through the second Region', async () => {
+  it('uses the second Region for calls beyond the first Region’s stream quota', async () => {
     await Promise.all(
       taken().map((caller) =>
         caller.waitForEvent('stream', (s) => s.event === 'opened', PATIENCE_MS),
@@ -87,14 +87,14 @@ describe('a fleet that is offered more than it can take', () => {
     expect(Math.min(...costs)).toBeLessThan(1_000);
   }, 120_000);
 
-  it('carries the sound of the calls that run', async () => {
+  it('carries audio in the active calls', async () => {
     await askAll(
       fleet,
       taken().filter((_, i) => i % 5 === 0),
     );
   }, 120_000);
 
-  it('takes the refused calls when slots become free', async () => {
+  it('accepts the rejected calls when slots become free', async () => {
     const waiting = refused();
     expect(waiting.length).toBe(ALL - RUN - 2);
     await fleet.hangUp(taken().slice(0, waiting.length));
@@ -104,7 +104,7 @@ describe('a fleet that is offered more than it can take', () => {
     await askAll(fleet, waiting.slice(0, 2));
   }, 180_000);
 
-  it('has counted what happened', async () => {
+  it('emits metrics that match the log', async () => {
     await fleet.hangUp();
     await untilCalls(fleet.workers, 0);
     for (const worker of fleet.workers) worker.signal('SIGTERM');

@@ -5,7 +5,7 @@ import { metricSums } from '../../local/fleet/analysis.js';
 import { Fleet } from '../../local/fleet/fleet.js';
 import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
 import type { LogLine, WorkerProcess } from '../../local/fleet/worker-process.js';
-import { together } from '../support/concurrent.js';
+import { concurrently } from '../support/concurrent.js';
 import {
   askAll,
   connectAll,
@@ -22,7 +22,7 @@ const REGISTER_S = 10;
 /** Makes a process of the worker take 400 MB more when it gets SIGUSR2. */
 const HUNGRY = `process.on('SIGUSR2', () => { globalThis.eaten = Buffer.alloc(400 * 2 ** 20, 1); });`;
 
-describe('when something breaks, the rest goes on', () => {
+describe('after a failure', () => {
   let fleet: Fleet;
   let worker: WorkerProcess;
 
@@ -36,7 +36,7 @@ describe('when something breaks, the rest goes on', () => {
   }, 120_000);
   afterAll(() => fleet?.stop(), 30_000);
 
-  const tell = (text: string) => process.stderr.write(`${text}\n`);
+  const note = (text: string) => process.stderr.write(`${text}\n`);
 
   async function calls(count: number): Promise<RemoteCaller[]> {
     await worker.waitUntil((health) => health.warm >= 4 - health.calls, PATIENCE_MS);
@@ -53,14 +53,14 @@ describe('when something breaks, the rest goes on', () => {
     worker.waitForLine((l) => l.msg === 'call ended' && l.call_id === caller.jobId, PATIENCE_MS);
   const pid = (caller: RemoteCaller) => worker.pidOf(caller.jobId) ?? 0;
 
-  it('a job process that is killed takes its own call with it, and nothing that it counted', async () => {
+  it('a killed job process ends only its own call, and its counts are kept', async () => {
     const [lost, other] = (await calls(2)) as [RemoteCaller, RemoteCaller];
     await askAll(fleet, [lost]);
     await lost.waitForEvent('turn', ({ userSpeechEndedAt }) => userSpeechEndedAt !== undefined);
     const at = Date.now();
     process.kill(pid(lost), 'SIGKILL');
     expect(await lost.waitForAgentToLeave(PATIENCE_MS)).toBe(true);
-    tell(`killed: the agent was gone after ${(lost.agentLeftAt ?? 0) - at} ms`);
+    note(`killed: the agent was gone after ${(lost.agentLeftAt ?? 0) - at} ms`);
     const line = await end(lost);
     expect(line).toMatchObject({ end_reason: 'crashed', turns: 2 });
     expect((line.tokens as { input_speech: number }).input_speech).toBeGreaterThan(0);
@@ -70,13 +70,13 @@ describe('when something breaks, the rest goes on', () => {
     expect(metricSums([worker]).JobCrashes).toBe(1);
   }, 120_000);
 
-  it('a job process that hangs is ended and counted', async () => {
+  it('an unresponsive job process is ended and counted', async () => {
     const [frozen, other] = (await calls(2)) as [RemoteCaller, RemoteCaller];
     const at = Date.now();
     process.kill(pid(frozen), 'SIGSTOP');
     await askAll(fleet, [other]);
     expect(await frozen.waitForAgentToLeave(PATIENCE_MS)).toBe(true);
-    tell(`frozen: the agent was gone after ${(frozen.agentLeftAt ?? 0) - at} ms`);
+    note(`frozen: the agent was gone after ${(frozen.agentLeftAt ?? 0) - at} ms`);
     expect((await end(frozen)).end_reason).toBe('unresponsive');
     await askAll(fleet, [other]);
     await fleet.hangUp();
@@ -87,7 +87,7 @@ describe('when something breaks, the rest goes on', () => {
     await untilCalls([worker], 0);
   }, 180_000);
 
-  it('a Region that throttles costs one call a moment, and the next none until it has rested', async () => {
+  it('a Region that throttles delays one call and is skipped until its cooldown is over', async () => {
     await worker.waitUntil((health) => health.warm >= 4, PATIENCE_MS);
     const [first, second, third] = (await fleet.joinCallers(3)) as [
       RemoteCaller,
@@ -125,7 +125,7 @@ describe('when something breaks, the rest goes on', () => {
     ]);
   }, 120_000);
 
-  it('a LiveKit server that is away for a while finds the calls and the worker again', async () => {
+  it('calls and the worker survive an outage of the LiveKit server', async () => {
     const callers = await calls(2);
     const start = await fleet.killLiveKit();
     const at = Date.now();
@@ -145,11 +145,11 @@ describe('when something breaks, the rest goes on', () => {
     expect((await worker.health('live')).status).toBe(200);
     await start();
     await worker.waitUntil((health) => health.registered, PATIENCE_MS);
-    tell(`LiveKit away: registered again after ${Date.now() - at} ms`);
+    note(`LiveKit away: registered again after ${Date.now() - at} ms`);
     // Whether the rooms survive is LiveKit's and its clients' affair: their calls go on, or end in order.
     const answers = await Promise.all(callers.map((c) => c.ask(fleet.question, 20_000)));
     const kept = answers.filter(Boolean);
-    tell(`LiveKit away: ${kept.length} of ${callers.length} calls went on`);
+    note(`LiveKit away: ${kept.length} of ${callers.length} calls went on`);
     await fleet.hangUp();
     await untilCalls([worker], 0);
     await askAll(fleet, await calls(1));
@@ -157,7 +157,7 @@ describe('when something breaks, the rest goes on', () => {
     await untilCalls([worker], 0);
   }, 240_000);
 
-  it('a call whose caller hangs up in the moment it is answered frees its slot', async () => {
+  it('a caller who hangs up as the call is answered frees the slot', async () => {
     for (let round = 0; round < 2; round++) {
       const callers = await fleet.joinCallers(2);
       await connectAll(fleet, callers);
@@ -166,7 +166,7 @@ describe('when something breaks, the rest goes on', () => {
     await untilCalls([worker], 0);
   }, 120_000);
 
-  it('the metrics of it all are what happened', async () => {
+  it('the metrics match the log', async () => {
     worker.signal('SIGTERM');
     expect((await worker.exited).code).toBe(0);
     const sums = metricSums([worker]);
@@ -188,7 +188,7 @@ describe('when something breaks, the rest goes on', () => {
     expectGoodCitizens([worker], 4);
   }, 60_000);
 
-  it('a call’s process that takes too much memory is ended and counted, and no other', async () => {
+  it('only the job process over the memory limit is ended, and it is counted', async () => {
     const env = {
       MAX_CALL_S: '20',
       END_CALL_TIMEOUT_S: '10',
@@ -205,7 +205,7 @@ describe('when something breaks, the rest goes on', () => {
     expect(other.agentPresent).toBe(true);
   }, 120_000);
 
-  it('a call that is too long ends with a goodbye', async () => {
+  it('a call over the length limit ends with a goodbye', async () => {
     const [other] = fleet.callers.filter((caller) => caller.agentPresent) as [RemoteCaller];
     const heard = await other.listen(Date.now(), 40_000);
     expect(heard?.heardMs).toBeGreaterThan(1_000);
@@ -232,11 +232,11 @@ describe('when something breaks, the rest goes on', () => {
       /ended with code 1:[\s\S]*did not accept this worker in 2 s: check LIVEKIT_URL/,
     );
   };
-  together({
-    'a worker that LiveKit never accepts ends and says what to check: nobody answers': never({
+  concurrently({
+    'a worker that LiveKit never accepts ends and says what to check: nothing listens': never({
       LIVEKIT_URL: 'ws://127.0.0.1:1',
     }),
-    'a worker that LiveKit never accepts ends and says what to check: the keys are wrong': never({
+    'a worker that LiveKit never accepts ends and says what to check: wrong keys': never({
       LIVEKIT_API_SECRET: 'x'.repeat(32),
     }),
   });

@@ -38,7 +38,7 @@ describe('a deployment under load', () => {
       some.map((c) => c.waitForEvent('message', () => replies(c).length > 0, PATIENCE_MS)),
     );
 
-  it('loses no call, no sound and no turn', async () => {
+  it('loses no call, audio or turn', async () => {
     await connectAll(fleet, callers);
     await untilCalls(old, 2 * SLOTS);
     const talking = callers.filter((_, i) => i % 4 === 0);
@@ -47,7 +47,7 @@ describe('a deployment under load', () => {
     fresh = await fleet.startWorkers(2);
 
     old[0]?.signal('SIGTERM');
-    // A turn that is under way while the first of them is told to go, and one after it.
+    // A turn that is under way while the first of them is told to stop, and one after it.
     const during = await askAll(fleet, talking);
     old[1]?.signal('SIGTERM');
     const after = await askAll(fleet, talking);
@@ -75,7 +75,7 @@ describe('a deployment under load', () => {
     }
   }, 240_000);
 
-  it('gives new calls to the new tasks', async () => {
+  it('sends new calls to the new tasks', async () => {
     const latecomers = await fleet.joinCallers(4);
     await connectAll(fleet, latecomers);
     await untilCalls(fresh, 4);
@@ -100,7 +100,7 @@ describe('a deployment under load', () => {
     }
   }, 120_000);
 
-  it('keeps three calls that start in the moment of SIGTERM, which the framework’s drain cuts', async () => {
+  it('keeps calls that start at the moment of SIGTERM, which the framework’s own drain cuts', async () => {
     const [worker] = fresh as [WorkerProcess];
     const other = fresh[1] as WorkerProcess;
     other.signal('SIGTERM');
@@ -119,7 +119,7 @@ describe('a deployment under load', () => {
     expect(worker.lines('drained').map((line) => line.result)).toEqual(['idle']);
   }, 120_000);
 
-  it('says goodbye in a call that must be cut, and leaves in time', async () => {
+  it('says goodbye in a call that outlasts the drain, and exits in time', async () => {
     const env = { DRAIN_TIMEOUT_S: '10', END_CALL_TIMEOUT_S: '9' };
     const [worker] = (await fleet.startWorkers(1, {}, env)) as [WorkerProcess];
     const [caller] = (await fleet.joinCallers(1)) as [RemoteCaller];
@@ -140,5 +140,6 @@ describe('a deployment under load', () => {
     expectGoodCitizens([worker], SLOTS);
   }, 120_000);
 
-  it('was a good citizen throughout', () => expectGoodCitizens([...old, ...fresh], SLOTS));
+  it('emits valid metrics, one JSON object a line, and no personal data', () =>
+    expectGoodCitizens([...old, ...fresh], SLOTS));
 });

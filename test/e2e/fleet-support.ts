@@ -27,9 +27,9 @@ export async function connectAll(fleet: Fleet, callers: RemoteCaller[]): Promise
 /** Asks every caller's question at once; each must hear its answer, whole. */
 export async function askAll(fleet: Fleet, callers: RemoteCaller[]): Promise<HeardAnswer[]> {
   const answers = await Promise.all(callers.map((caller) => caller.ask(fleet.question, 30_000)));
-  const heard = answers.filter((answer) => answer !== undefined);
-  expect(heard.length).toBe(callers.length);
-  return heard;
+  const answered = answers.filter((answer) => answer !== undefined);
+  expect(answered.length).toBe(callers.length);
+  return answered;
 }
 
 /** Resolves when the workers hold so many calls in all. */

@@ -2,6 +2,9 @@
 
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 
+/** For what must happen at some time: long enough for a machine that is busy with other things. */
+export const PATIENCE_MS = 60_000;
+
 /** A fresh visitor with the page open, and the errors of the page so far. */
 export async function newPage(
   browser: Browser,
@@ -14,6 +17,7 @@ export async function newPage(
     ...options,
   });
   const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(error.message));
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
@@ -26,12 +30,12 @@ export async function call(page: Page): Promise<void> {
 }
 
 /** Waits until the page shows this state of the call. */
-export async function stateIs(page: Page, state: string, timeout = 40_000): Promise<void> {
+export async function stateIs(page: Page, state: string, timeout = PATIENCE_MS): Promise<void> {
   await page.getByTestId('state').filter({ hasText: state }).waitFor({ timeout });
 }
 
 /** Waits for a problem that the page names so. @returns all that it says of it */
-export async function problem(page: Page, title: string, timeout = 30_000): Promise<string> {
+export async function problem(page: Page, title: string, timeout = PATIENCE_MS): Promise<string> {
   const found = page.locator('.problem', { hasText: title });
   await found.waitFor({ timeout });
   return found.innerText();
@@ -45,14 +49,14 @@ export async function level(page: Page, who: 'you' | 'agent'): Promise<number> {
 /** Waits for a caption of one side whose words fit. */
 export async function captionSays(page: Page, who: 'you' | 'agent', words: RegExp): Promise<void> {
   const text = page.locator(`.words.${who} .text`).filter({ hasText: words });
-  await text.first().waitFor({ timeout: 60_000 });
+  await text.first().waitFor({ timeout: PATIENCE_MS });
 }
 
 /** One side is heard: its sound, as the page has it, has energy. */
 export async function louder(page: Page, who: 'you' | 'agent', than: number): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + PATIENCE_MS;
   while ((await level(page, who)) < than) {
-    if (Date.now() > deadline) throw new Error(`No sound of ${who} came in 20 s.`);
+    if (Date.now() > deadline) throw new Error(`No sound of ${who} came.`);
     await page.waitForTimeout(50);
   }
 }
@@ -62,7 +66,7 @@ export async function expectText(
   locator: { innerText(): Promise<string> },
   words: RegExp,
 ): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     const text = await locator.innerText();
     if (words.test(text)) return;

@@ -10,7 +10,7 @@ import { startWorkerProcess } from '../../local/dev/dev-environment.js';
 import { startLiveKitServer } from '../../local/livekit/server.js';
 import { buildPage } from '../../local/playground/build-page.js';
 import { servePage } from '../../local/playground/serve.js';
-import { together } from '../support/concurrent.js';
+import { concurrently } from '../support/concurrent.js';
 import {
   findChromium,
   launch,
@@ -19,10 +19,10 @@ import {
   seriousFaults,
   spokenAt,
 } from './browser.js';
-import { call, newPage, problem, stateIs } from './page.js';
+import { call, newPage, PATIENCE_MS, problem, stateIs } from './page.js';
 import { Command, ROOT } from './support.js';
 
-jest.setTimeout(180_000);
+jest.setTimeout(240_000);
 
 const chromium = findChromium();
 const onlyWithChromium = chromium ? describe : describe.skip;
@@ -39,8 +39,8 @@ afterAll(async () => {
   await start?.exited;
 });
 
-onlyWithChromium('what cannot work', () => {
-  it('is said with what to do: no agent, wrong keys, no LiveKit, no server', async () => {
+onlyWithChromium('a call that cannot work', () => {
+  it('shows what to do: no agent, wrong keys, no LiveKit, no server', async () => {
     await buildPage(quiet);
     const livekit = await startLiveKitServer({ onStatus: quiet });
     const { url, apiKey, apiSecret } = livekit;
@@ -111,14 +111,14 @@ onlyWithChromium('in the middle of a call', () => {
   const ask = async (page: Page, text: string) => {
     const before = await page.locator('.words.agent').count();
     await write(page, text);
-    await page.locator('.words.agent').nth(before).waitFor({ timeout: 40_000 });
+    await page.locator('.words.agent').nth(before).waitFor();
   };
 
-  it('a reload ends the call on both sides, keeps what was said, and one can call again', async () => {
+  it('a reload ends the call on both sides, keeps the transcript and allows another call', async () => {
     const browser = await playwright.connect(server.wsEndpoint());
     const { page } = await newPage(browser, url);
     await call(page);
-    await page.locator('.words.agent').waitFor({ timeout: 40_000 });
+    await page.locator('.words.agent').waitFor();
     await stateIs(page, 'Listening');
     const ended = start.line(/"msg":"session closed"/);
     await page.reload();
@@ -127,11 +127,11 @@ onlyWithChromium('in the middle of a call', () => {
     expect(await page.locator('.words.agent').count()).toBeGreaterThan(0);
     expect(await ended).toContain('participant_disconnected');
     await call(page);
-    await page.locator('.words.agent').waitFor({ timeout: 40_000 });
+    await page.locator('.words.agent').waitFor();
     await page.context().close();
   });
 
-  it('a second tab has a call of its own, and both are told; a silent microphone too', async () => {
+  it('a second tab gets its own call and both show a warning; a silent microphone shows one', async () => {
     const browser = await playwright.connect(server.wsEndpoint());
     const { page: one } = await newPage(browser, url);
     const two = await one.context().newPage();
@@ -149,29 +149,29 @@ onlyWithChromium('in the middle of a call', () => {
     await one.context().close();
   });
 
-  it('an agent whose process dies is missed', async () => {
+  it('the death of the agent’s process is shown', async () => {
     const browser = await playwright.connect(server.wsEndpoint());
     const { page } = await newPage(browser, url);
     const before = start.stderr.length;
     await call(page);
-    await page.locator('.words.agent').waitFor({ timeout: 40_000 });
+    await page.locator('.words.agent').waitFor();
     await stateIs(page, 'Listening');
     // The process of this call is the one that has just logged its greeting.
     const greeted = /"pid":(\d+)[^\n]*"jobID"[^\n]*"msg":"reply"/;
     const pid = await until(() => greeted.exec(start.stderr.slice(before))?.[1]);
     process.kill(Number(pid), 'SIGKILL');
-    await problem(page, 'The agent left the call', 60_000);
+    await problem(page, 'The agent left the call');
     await stateIs(page, 'Call ended');
     await page.context().close();
   });
 
   const FOR_20_S = 20_000;
-  together({
+  concurrently({
     'a network that is off for 20 s is shown at once, and the call goes on after it': async () => {
       const browser = await playwright.connect(server.wsEndpoint());
       const { page } = await newPage(browser, url);
       await call(page);
-      await page.locator('.words.agent').waitFor({ timeout: 40_000 });
+      await page.locator('.words.agent').waitFor();
       await stateIs(page, 'Listening');
       const said = await page.locator('.words').count();
       const answers = await page.locator('.words.agent').count();
@@ -185,7 +185,7 @@ onlyWithChromium('in the middle of a call', () => {
       await stateIs(page, 'Reconnecting', 5_000);
       await write(page, 'Are you still there?');
       await page.context().setOffline(false);
-      await page.locator('.words.agent').nth(answers).waitFor({ timeout: 40_000 });
+      await page.locator('.words.agent').nth(answers).waitFor();
       await page.locator('[data-problem="connection"]').waitFor({ state: 'detached' });
       await stateIs(page, 'Listening');
       expect(await page.locator('.words').count()).toBe(said + 2);
@@ -193,7 +193,7 @@ onlyWithChromium('in the middle of a call', () => {
       await page.context().close();
     },
 
-    'a service that refuses is told in its own words': async () => {
+    'an error of the service is shown in its words': async () => {
       const emulator = new Command('emulator', ['--port', '0', '--fault', 'access-denied:times=9']);
       const parts: { stop(): Promise<void> }[] = [];
       const browser = await launch(chromium ?? '');
@@ -224,7 +224,7 @@ onlyWithChromium('in the middle of a call', () => {
         const browser = await playwright.connect(laptop.wsEndpoint());
         const { page } = await newPage(browser, url);
         await call(page);
-        await page.locator('.words.agent').waitFor({ timeout: 40_000 });
+        await page.locator('.words.agent').waitFor();
         await stateIs(page, 'Listening');
 
         const frozen = family(laptop.process().pid ?? 0);
@@ -237,7 +237,7 @@ onlyWithChromium('in the middle of a call', () => {
         const arrived = page
           .getByTestId('state')
           .filter({ hasText: /Listening|Speaking|Call ended/ });
-        await arrived.waitFor({ timeout: 60_000 });
+        await arrived.waitFor();
         if ((await page.getByTestId('state').innerText()) === 'Call ended') {
           expect(await page.locator('.problem').count()).toBeGreaterThan(0);
           await call(page);
@@ -251,11 +251,11 @@ onlyWithChromium('in the middle of a call', () => {
 });
 
 async function until<T>(found: () => T | undefined): Promise<T> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     const value = found();
     if (value !== undefined) return value;
-    if (Date.now() > deadline) throw new Error('It did not come in 20 s.');
+    if (Date.now() > deadline) throw new Error('It did not come.');
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

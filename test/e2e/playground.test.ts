@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import wavefile from 'wavefile';
 import { peakDb } from '../../local/audio/wav.js';
-import { together } from '../support/concurrent.js';
+import { concurrently } from '../support/concurrent.js';
 import { findChromium, launch, picture, seriousFaults, spokenAt } from './browser.js';
 import {
   call,
@@ -26,7 +26,7 @@ import {
 } from './page.js';
 import { Command, directory, ROOT } from './support.js';
 
-jest.setTimeout(180_000);
+jest.setTimeout(240_000);
 
 const chromium = findChromium();
 const SCENARIO = join(ROOT, 'test/e2e/playground.scenario.yaml');
@@ -87,7 +87,7 @@ const CLOSE_MS = 20;
     await picture(page, 'speaking');
     expect(await seriousFaults(page)).toEqual([]);
     const cut = page.locator('.words.agent[data-interrupted]');
-    await cut.waitFor({ timeout: 60_000 });
+    await cut.waitFor();
     expect(await cut.innerText()).toMatch(/The sea covers[\s\S]*interrupted/);
     expect(await cut.locator('.text').innerText()).not.toContain('only the beginning');
     const silence = page.getByTestId('silences');
@@ -171,8 +171,8 @@ const CLOSE_MS = 20;
     await page.context().close();
   });
 
-  together({
-    'fits a phone of 360 px and a dark room, and talks while a button is held': async () => {
+  concurrently({
+    'fits a screen of 360 px and dark mode, and supports push-to-talk': async () => {
       const microphone = await spokenAt([
         { at: 6, text: 'Nobody hears this.' },
         { at: 12, text: 'What time is it in Tokyo?' },
@@ -212,7 +212,7 @@ const CLOSE_MS = 20;
       await own.close();
     },
 
-    'is heard with the microphone, and through the speaker, that one chooses': async () => {
+    'uses the selected microphone and speaker': async () => {
       // Without a WAV each of Chromium's fake microphones beeps.
       const own = await launch(chromium ?? '');
       const { page, errors } = await newPage(own, url);
@@ -231,7 +231,7 @@ const CLOSE_MS = 20;
       await expectValue(() => sentFrom(page), await microphone.inputValue());
       await louder(page, 'you', 30);
 
-      // Chosen while muted, it is heard from the moment when one unmutes.
+      // A microphone selected while muted is live after unmuting.
       await page.getByRole('button', { name: 'Mute' }).click();
       await expectText(page.locator('.state .hint'), /^You are muted$/);
       await page.locator('.sound > summary').click();
@@ -261,7 +261,7 @@ const CLOSE_MS = 20;
       await own.close();
     },
 
-    'can be talked to without a microphone, and says how to mend it': async () => {
+    'works without a microphone and explains how to enable one': async () => {
       const deaf = await launch(chromium ?? '', { allow: false });
       const { page } = await newPage(deaf, url);
       await call(page);

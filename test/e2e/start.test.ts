@@ -6,7 +6,7 @@ import { Command } from './support.js';
 jest.setTimeout(180_000);
 
 describe('npm start', () => {
-  it('says what is where, serves calls of npm run call, and leaves nothing behind after Ctrl-C', async () => {
+  it('prints the addresses, serves npm run call, and leaves no process behind after Ctrl-C', async () => {
     const start = new Command('start');
     await start.line(/^ready/);
     expect(await start.line(/LiveKit/)).toMatch(/ws:\/\/127\.0\.0\.1:\d+/);
@@ -24,7 +24,7 @@ describe('npm start', () => {
     expect(await start.leftovers()).toEqual([]);
   });
 
-  it('ends a call that is going on, and itself, when Ctrl-C is pressed', async () => {
+  it('ends the active call and exits on Ctrl-C', async () => {
     const start = new Command('start');
     await start.line(/^ready/);
     const call = new Command('call');
@@ -51,7 +51,7 @@ describe('npm start', () => {
     expect(start.stdout).toBe('');
   });
 
-  it('leaves nothing behind when it is killed outright', async () => {
+  it('leaves no process behind when it is killed with SIGKILL', async () => {
     const start = new Command('start');
     await start.line(/^ready/);
     expect(start.processes().length).toBeGreaterThan(3);
@@ -62,7 +62,7 @@ describe('npm start', () => {
     expect(await start.leftovers()).toEqual([]);
   });
 
-  it('says in one sentence that there are no AWS credentials', async () => {
+  it('reports missing AWS credentials in one sentence', async () => {
     const start = new Command('start', ['--bedrock', 'aws'], {
       AWS_EC2_METADATA_DISABLED: 'true',
       AWS_SHARED_CREDENTIALS_FILE: '/nonexistent',

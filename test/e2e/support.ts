@@ -25,7 +25,7 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
 }
 
 /** Not the developer's own `npm start`: what the tests start is found by the tests only. */
-const DEV_STATE_FILE = join(mkdtempSync(join(tmpdir(), 'world-')), 'world.json');
+const DEV_STATE_FILE = join(mkdtempSync(join(tmpdir(), 'dev-state-')), 'dev.json');
 
 /** As somebody runs a command who has set nothing, see small-worker.js. */
 export const DEFAULTS = { CALLS_PER_TASK: undefined, SPARE_PROCESSES: undefined };
@@ -43,7 +43,7 @@ export class Command {
     this.#process = spawn('npm', ['run', '--silent', script, '--', ...args], {
       cwd: ROOT,
       env: { ...cleanEnvironment(), DEV_STATE_FILE, ...env, COMMAND_MARK: this.#mark },
-      // A group of its own, like a job of a shell: signals reach it as from a terminal.
+      // Its own process group, like a job of a shell: signals reach it as from a terminal.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

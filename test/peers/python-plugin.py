@@ -22,7 +22,7 @@ FRAME_S = 0.02
 RATE = 16_000
 
 
-def tell(event: str, **detail) -> None:
+def emit(event: str, **detail) -> None:
     print(json.dumps({"event": event, "time": time.time(), **detail}), flush=True)
 
 
@@ -73,7 +73,7 @@ class Microphone(io.AudioInput):
 
 
 class Loudspeaker(io.AudioOutput):
-    """Plays in real time, to no one; tells when it starts, ends and is cut short."""
+    """Plays in real time, to no one; emits when it starts, ends and is cut short."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -89,7 +89,7 @@ class Loudspeaker(io.AudioOutput):
         await super().capture_frame(frame)
         if self._pushed == 0:
             self._started = time.time()
-            tell("playback_started")
+            emit("playback_started")
             self.on_playback_started(created_at=self._started)
         self._pushed += frame.duration
 
@@ -111,7 +111,7 @@ class Loudspeaker(io.AudioOutput):
 
     def _end(self, *, interrupted: bool) -> None:
         played = min(self._pushed, time.time() - self._started)
-        tell("playback_finished", interrupted=interrupted, pushed=self._pushed, played=played)
+        emit("playback_finished", interrupted=interrupted, pushed=self._pushed, played=played)
         self._pushed, self._waiting = 0.0, None
         self.on_playback_finished(playback_position=played, interrupted=interrupted)
 
@@ -123,20 +123,20 @@ class Caller(Agent):
     @function_tool
     async def get_current_time(self, city: str) -> str:
         """Tells the time in a city."""
-        tell("tool", city=city)
+        emit("tool", city=city)
         # As JSON: the plugin wraps anything else in {"tool_result": …}.
         return json.dumps({"time": "five past nine"})
 
 
 class Log:
-    """What the session told, to wait for."""
+    """The session's events, to wait for."""
 
     def __init__(self) -> None:
         self._entries: list[tuple[str, str]] = []
         self._changed = asyncio.Event()
 
     def add(self, kind: str, text: str) -> None:
-        tell(kind, text=text)
+        emit(kind, text=text)
         self._entries.append((kind, text))
         self._changed.set()
 
@@ -180,7 +180,7 @@ async def main(endpoint: str, question: str, interruption: str) -> None:
     await log.wait("heard", 3)
     await log.wait("finished", 2)
     await session.aclose()
-    tell("closed")
+    emit("closed")
 
 
 if __name__ == "__main__":

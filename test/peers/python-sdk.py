@@ -31,7 +31,7 @@ LPCM = {
 }
 
 
-def tell(event: str, **detail) -> None:
+def emit(event: str, **detail) -> None:
     print(json.dumps({"event": event, "time": time.time(), **detail}), flush=True)
 
 
@@ -111,9 +111,9 @@ async def main(endpoint: str) -> None:
         if name == "audioOutput":
             seconds += len(base64.b64decode(body["content"])) / 2 / 24000
         if name == "textOutput":
-            tell("text", role=body["role"], text=body["content"])
+            emit("text", role=body["role"], text=body["content"])
         if name == "contentEnd" and body["type"] == "AUDIO":
-            tell("spoken", seconds=seconds)
+            emit("spoken", seconds=seconds)
             break
     await send("contentEnd", audio)
     await send("promptEnd", prompt)
@@ -121,7 +121,7 @@ async def main(endpoint: str) -> None:
     await stream.input_stream.close()
     while await asyncio.wait_for(output.receive(), 20) is not None:
         pass
-    tell("closed")
+    emit("closed")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ import {
   cannotTrust,
   environment,
   findPython,
+  type PeerEvent,
   runTrusting,
-  type Told,
   writeWav,
 } from './python.js';
 
@@ -63,8 +63,8 @@ if (obstacle) process.stderr.write(`\n*** SKIPPED, the Python peers: ${obstacle}
       timeoutMs: CALL_MS - 10_000,
     });
   };
-  const texts = (told: Told[], event: string) =>
-    told.filter((line) => line.event === event).map(({ text }) => text as string);
+  const texts = (events: PeerEvent[], event: string) =>
+    events.filter((line) => line.event === event).map(({ text }) => text as string);
 
   it(
     'livekit-plugins-aws 1.8.9 holds a conversation: greeting, question, tool call, barge-in, close',
@@ -73,20 +73,20 @@ if (obstacle) process.stderr.write(`\n*** SKIPPED, the Python peers: ${obstacle}
       const interruption = join(folder, 'interruption.wav');
       writeWav(question, await spoken('What time is it in Tokyo?'), 16_000);
       writeWav(interruption, await spoken('Stop please, that is enough.'), 16_000);
-      const { told } = await run('python-plugin.py', 'livekit-plugins-aws-1.8.9', [
+      const { events } = await run('python-plugin.py', 'livekit-plugins-aws-1.8.9', [
         question,
         interruption,
       ]);
 
-      expect(texts(told, 'assistant')[0]).toBe('Good morning, caller.');
-      expect(texts(told, 'user')).toContain('What time is it in Tokyo?');
-      expect(told.find(({ event }) => event === 'tool')).toMatchObject({ city: 'Tokyo' });
-      expect(texts(told, 'assistant')[1]).toContain('In Tokyo it is five past nine now.');
-      expect(texts(told, 'assistant')[2]).toBe('As you wish.');
-      const cut = told.find((line) => line.event === 'playback_finished' && line.interrupted);
+      expect(texts(events, 'assistant')[0]).toBe('Good morning, caller.');
+      expect(texts(events, 'user')).toContain('What time is it in Tokyo?');
+      expect(events.find(({ event }) => event === 'tool')).toMatchObject({ city: 'Tokyo' });
+      expect(texts(events, 'assistant')[1]).toContain('In Tokyo it is five past nine now.');
+      expect(texts(events, 'assistant')[2]).toBe('As you wish.');
+      const cut = events.find((line) => line.event === 'playback_finished' && line.interrupted);
       expect(cut?.played).toBeLessThan(cut?.pushed);
-      expect(texts(told, 'error')).toEqual([]);
-      expect(told.at(-1)?.event).toBe('closed');
+      expect(texts(events, 'error')).toEqual([]);
+      expect(events.at(-1)?.event).toBe('closed');
 
       // The emulator's side of the same conversation.
       const [bargeIn] = emulator.events.seen('bargeIn');
@@ -108,10 +108,10 @@ if (obstacle) process.stderr.write(`\n*** SKIPPED, the Python peers: ${obstacle}
     'aws-sdk-bedrock-runtime %s: a typed greeting is heard, and the stream closes',
     async (_, name) => {
       const before = emulator.events.history.length;
-      const { told } = await run('python-sdk.py', name);
-      expect(texts(told, 'text')).toContain('Good morning, caller.');
-      expect(told.find(({ event }) => event === 'spoken')?.seconds).toBeGreaterThan(1);
-      expect(told.at(-1)?.event).toBe('closed');
+      const { events } = await run('python-sdk.py', name);
+      expect(texts(events, 'text')).toContain('Good morning, caller.');
+      expect(events.find(({ event }) => event === 'spoken')?.seconds).toBeGreaterThan(1);
+      expect(events.at(-1)?.event).toBe('closed');
       const recorded = emulator.events.history.slice(before);
       expect(recorded.filter(({ name }) => name === 'violation')).toEqual([]);
     },

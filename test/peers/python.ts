@@ -42,7 +42,7 @@ export async function environment(
   return join(folder, 'bin/python');
 }
 
-/** Why a process cannot get a trust store of its own here, or undefined. */
+/** Why a process cannot get its own trust store here, or undefined. */
 export async function cannotTrust(): Promise<string | undefined> {
   if (!existsSync(TRUST_STORE)) return `${TRUST_STORE} does not exist`;
   const result = await execa('unshare', ['-m', 'true'], { reject: false });
@@ -50,10 +50,10 @@ export async function cannotTrust(): Promise<string | undefined> {
 }
 
 /** What a script printed, as JSON lines. */
-export interface Told {
+export interface PeerEvent {
   event: string;
   time: number;
-  // biome-ignore lint/suspicious/noExplicitAny: each event has fields of its own
+  // biome-ignore lint/suspicious/noExplicitAny: each event has its own fields
   [field: string]: any;
 }
 
@@ -71,7 +71,7 @@ export async function runTrusting(
     env,
     timeoutMs,
   }: { certFile: string; env: Record<string, string>; timeoutMs: number },
-): Promise<{ told: Told[]; log: string }> {
+): Promise<{ events: PeerEvent[]; log: string }> {
   const bundle = `${certFile}.bundle`;
   writeFileSync(bundle, `${readFileSync(TRUST_STORE, 'utf8')}\n${readFileSync(certFile, 'utf8')}`);
   const mount = `mount --bind "$0" ${TRUST_STORE} && exec "$@"`;
@@ -81,15 +81,15 @@ export async function runTrusting(
     timeout: timeoutMs,
     reject: false,
   });
-  const told = result.stdout
+  const events = result.stdout
     .split('\n')
     .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as Told);
+    .map((line) => JSON.parse(line) as PeerEvent);
   if (result.failed) {
-    const last = told.map(({ event, text }) => `${event} ${text ?? ''}`).join('\n');
+    const last = events.map(({ event, text }) => `${event} ${text ?? ''}`).join('\n');
     throw new Error(`${script}: ${result.shortMessage}\n${result.stderr.slice(-6000)}\n${last}`);
   }
-  return { told, log: result.stderr };
+  return { events, log: result.stderr };
 }
 
 /** Writes mono speech as WAV. */

@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs';
 
 /** Writes each run's counts to $TEST_COUNTS, from which `.ci/run` makes its closing line. */
-export default class ClosingLine {
+export default class SummaryReporter {
   onRunComplete(_contexts, results) {
     const file = process.env.TEST_COUNTS;
     if (!file) return;

@@ -27,7 +27,7 @@ function secondsOfSound(samples: Int16Array, sampleRate: number): number {
 }
 
 describe('npm run call', () => {
-  it('answers the time in Tokyo with the result of the tool, aloud', async () => {
+  it('speaks the tool’s result as the answer to the time in Tokyo', async () => {
     const out = directory('converse');
     const question = await spoken('What time is it in Tokyo?', 22_050);
     const scenario = join(ROOT, 'packages/nova-sonic-emulator/scenarios/tokyo.yaml');
@@ -54,7 +54,7 @@ describe('npm run call', () => {
     expect(await command.leftovers()).toEqual([]);
   });
 
-  it('falls silent when the caller interrupts, keeps the reply as interrupted, and answers the next question', async () => {
+  it('stops when the caller interrupts, marks the reply as interrupted and answers the next question', async () => {
     const out = directory('barge-in');
     const scenario = join(out, 'scenario.yaml');
     writeFileSync(scenario, LONG_REPLY);
@@ -89,7 +89,7 @@ describe('npm run call', () => {
     });
   });
 
-  it('asks questions of its own when it is given none', async () => {
+  it('asks the demo questions when it is given none', async () => {
     const out = directory('demo');
     const command = new Command('call', ['--out', out], DEFAULTS);
     expect({ code: await command.exited, stderr: command.stderr }).toMatchObject({ code: 0 });
