@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 /** A field of a TypeScript interface with its documentation comment. */
 export interface Field {
   name: string;
+  optional: boolean;
   type: string;
   description: string;
   /** From `@default`, or from "Default …" at the end of the comment. */
@@ -12,7 +13,7 @@ export interface Field {
 }
 
 const FIELD =
-  /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*(?:readonly )?(\w+)\??: ((?:[^;{]|\{[\s\S]*?^ {2}\})*);/gm;
+  /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*(?:readonly )?(\w+)(\??):\s+((?:[^;{]|\{[\s\S]*?^ {2}\})*);/gm;
 
 /**
  * Reads the fields of an exported interface from its source, since the compiler's own API is not stable yet. It takes
@@ -26,7 +27,7 @@ export function interfaceFields(file: URL, name: string): Field[] {
   )?.[1];
   if (body === undefined) throw new Error(`${file.pathname} has no interface ${name}.`);
   const fields: Field[] = [];
-  for (const [, comment = '', field = '', type = ''] of body.matchAll(FIELD)) {
+  for (const [, comment = '', field = '', mark = '', type = ''] of body.matchAll(FIELD)) {
     const text = comment
       .replace(/^\s*\* ?/gm, ' ')
       .replace(/\s+/g, ' ')
@@ -36,7 +37,8 @@ export function interfaceFields(file: URL, name: string): Field[] {
     const [, sentence, atEnd] = /^(.*?) ?Default:? ([^.]+)\.$/.exec(description) ?? [];
     fields.push({
       name: field,
-      type: type.replace(/\s+/g, ' '),
+      optional: mark === '?',
+      type: type.replace(/\s+/g, ' ').replace(/^\| /, ''),
       description: (byTag === undefined && sentence) || description,
       default: byTag ?? atEnd ?? '',
     });

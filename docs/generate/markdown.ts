@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** A Markdown table. Vertical bars in cells are escaped. */
+/** A cell on one line, with vertical bars and what would read as an HTML tag escaped. */
+const escaped = (text: string): string =>
+  text
+    .replaceAll('|', '\\|')
+    .replace(/(`[^`]*`)|<(?=\w)/g, (_, codeSpan) => codeSpan ?? '&lt;')
+    .replace(/\s+/g, ' ')
+    .trim();
+
+/** A Markdown table. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replace(/\s+/g, ' ').trim()).join(' | ')} |`;
+  const line = (cells: readonly string[]) => `| ${cells.map(escaped).join(' | ')} |`;
   return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
 }
 

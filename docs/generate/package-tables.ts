@@ -64,8 +64,8 @@ function pluginEvents(): string {
   return EVENTS.map(([events, ...interfaces]) => {
     const fields = interfaces.flatMap((name) => interfaceFields(SESSION_EVENTS, name));
     const rows = fields.map((field) => [
-      code(field.name),
-      code(field.type.replace(/^\| /, '')),
+      code(field.optional ? `${field.name}?` : field.name),
+      code(field.type),
       cell(field.description),
     ]);
     const title = `${events} (\`${interfaces.at(-1)}\`):`;
