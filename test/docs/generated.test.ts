@@ -102,16 +102,23 @@ test('the fields of an interface are read with their types, comments and default
     first?: number;
   };
   /** Last. */
-  last?: (line: string) => void;
+  last: (line: string) => void;
+  /** One of many. */
+  readonly kind:
+    | 'one'
+    | 'two';
 }
 `,
   );
+  const port = { optional: true, type: 'number' };
+  const required = { optional: false, default: '' };
   try {
     expect(interfaceFields(pathToFileURL(file), 'Options')).toEqual([
-      { name: 'port', type: 'number', description: 'The port.', default: '80' },
-      { name: 'wait', type: 'number', description: 'Waits this long.', default: '5' },
+      { ...port, name: 'port', description: 'The port.', default: '80' },
+      { ...port, name: 'wait', description: 'Waits this long.', default: '5' },
       expect.objectContaining({ name: 'timeouts', description: 'Watchdogs.', default: '' }),
-      { name: 'last', type: '(line: string) => void', description: 'Last.', default: '' },
+      { ...required, name: 'last', type: '(line: string) => void', description: 'Last.' },
+      { ...required, name: 'kind', type: "'one' | 'two'", description: 'One of many.' },
     ]);
     expect(() => interfaceFields(pathToFileURL(file), 'Nothing')).toThrow('has no interface');
   } finally {
