@@ -71,7 +71,7 @@ describe('options', () => {
       /option retry\.cooldownUntil is 5; it must be a function from a Region to a time\.$/,
     ],
     ['sampleRate', 1, /^RealtimeModel has no option sampleRate; it has model, voice, region, /],
-  ])('%s: %p is refused in one sentence', (name, value, message) => {
+  ])('%s: %p is rejected in one sentence', (name, value, message) => {
     expect(() => new RealtimeModel({ [name]: value } as RealtimeModelOptions)).toThrow(message);
   });
 
@@ -112,7 +112,7 @@ describe('options', () => {
     );
   });
 
-  test('what this version does not know is taken by force, profiles and ARNs without', () => {
+  test('force accepts what this version does not know; profiles and ARNs need no force', () => {
     expect(new RealtimeModel({ model: 'us.amazon.nova-2-sonic-v1:0' }).model).toBe(
       'us.amazon.nova-2-sonic-v1:0',
     );

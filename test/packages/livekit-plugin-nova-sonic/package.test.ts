@@ -59,7 +59,7 @@ const CHECK = `
   process.exit(0);
 `;
 
-test('it holds what it says: code, types, README, and no source of anything else', () => {
+test('the package has code, types, README and documents, and no sources', () => {
   const installed = join(folder, 'node_modules/livekit-plugin-nova-sonic');
   expect(readdirSync(installed).sort()).toEqual(['README.md', 'dist', 'docs', 'package.json']);
   const dist = readdirSync(join(installed, 'dist'));

@@ -14,11 +14,11 @@ const tool = (execute: () => Promise<unknown>, parameters = z.object({})) =>
   llm.tool({ description: 'Does something', parameters, execute });
 
 const resultOf = async (stream: ScriptedStream, id: string): Promise<unknown> => {
-  const start = await stream.heard(
+  const start = await stream.received(
     (e) =>
       (e.body.toolResultInputConfiguration as { toolUseId?: string } | undefined)?.toolUseId === id,
   );
-  const result = await stream.heard(
+  const result = await stream.received(
     (e) => e.name === 'toolResult' && e.body.contentName === start.body.contentName,
   );
   return JSON.parse(String(result.body.content));
@@ -96,7 +96,7 @@ describe('tools', () => {
     });
   });
 
-  test('each call is told when it begins and when it has ended, also while words are still spoken', async () => {
+  test('each call emits its start and its end, also while words are still spoken', async () => {
     let finish: ((value: unknown) => void) | undefined;
     await startAgent({
       speed: 1,
@@ -179,7 +179,7 @@ describe('tools', () => {
 });
 
 describe('history', () => {
-  test('14: merged, split, capped, user first, tools told as text', async () => {
+  test('14: merged, split, capped, user first, tools as text', async () => {
     const chatCtx = llm.ChatContext.empty();
     chatCtx.addMessage({ role: 'assistant', content: 'Welcome.' });
     chatCtx.addMessage({ role: 'user', content: 'Old '.repeat(12_000) });
@@ -199,7 +199,7 @@ describe('history', () => {
     // The framework leaves out calls of tools that the agent does not have.
     await startAgent({ chatCtx, tools: { look_up: tool(async () => 1) } });
     const stream = await server.stream(0);
-    await stream.heard('audioInput');
+    await stream.received('audioInput');
     const parts = stream.said.filter((e) => e.name === 'textInput').slice(1);
     const sizes = parts.map((e) => Buffer.byteLength(String(e.body.content)));
     expect(Math.max(...sizes)).toBeLessThanOrEqual(1_000);
@@ -218,13 +218,13 @@ describe('history', () => {
     expect(contents.size).toBe(4);
   });
 
-  test('14: a history that the agent began is told with the user first all the same', async () => {
+  test('14: a history that the agent began starts with a message of the user all the same', async () => {
     const chatCtx = llm.ChatContext.empty();
     chatCtx.addMessage({ role: 'assistant', content: 'Welcome.' });
     chatCtx.addMessage({ role: 'user', content: 'Hi.' });
     await startAgent({ chatCtx });
     const stream = await server.stream(0);
-    await stream.heard('audioInput');
+    await stream.received('audioInput');
     expect(stream.texts.slice(1).map(({ role, text }) => `${role}: ${text}`)).toEqual([
       'USER: [The call begins.]',
       'ASSISTANT: Welcome.',
@@ -232,15 +232,15 @@ describe('history', () => {
     ]);
   });
 
-  test('14: typed words, instructions and tools are told to the next stream', async () => {
+  test('14: typed words, instructions and tools reach the next stream', async () => {
     await startAgent({ tools: { look_up: tool(async () => ({ city: 'Rome' })) } });
     const stream = await server.stream(0);
     const greeting = rig.session.generateReply({ instructions: 'Greet the caller.' });
-    await stream.heard((e) => e.body.content === 'Greet the caller.');
+    await stream.received((e) => e.body.content === 'Greet the caller.');
     stream.send(...says.reply('Hello.', 80));
     await greeting.waitForPlayout();
     const run = rig.session.run({ userInput: 'Where am I?' });
-    await stream.heard((e) => e.body.content === 'Where am I?');
+    await stream.received((e) => e.body.content === 'Where am I?');
     stream.send(...says.toolUse('look_up', {}, 'use-1'));
     await resultOf(stream, 'use-1');
     stream.send(...says.reply('In Rome.', 80));
@@ -248,7 +248,7 @@ describe('history', () => {
     run.expect.containsFunctionCall({ name: 'look_up' });
     await rig.sonic.renew({ immediately: true });
     const next = await server.stream(1);
-    await next.heard('audioInput');
+    await next.received('audioInput');
     expect(next.texts.slice(1)).toEqual([
       { role: 'USER', interactive: false, text: 'Greet the caller.' },
       { role: 'ASSISTANT', interactive: false, text: 'Hello.' },
@@ -274,7 +274,7 @@ describe('audio and options', () => {
   test('20: stereo of any rate arrives as mono at the right speed', async () => {
     await startAgent();
     const stream = await server.stream(0);
-    await stream.heard('audioInput');
+    await stream.received('audioInput');
     const before = stream.said.length;
     // 500 Hz on the left, nothing on the right, 48 kHz, 1 s.
     for (let ms = 0; ms < 1_000; ms += 10) {
@@ -305,10 +305,10 @@ describe('audio and options', () => {
     expect(peak).toBeLessThan(6_000);
   });
 
-  test('a frame that makes no sense does not stop the audio', async () => {
+  test('an invalid frame does not stop the audio', async () => {
     await startAgent();
     const stream = await server.stream(0);
-    await stream.heard('audioInput');
+    await stream.received('audioInput');
     const before = stream.said.length;
     rig.sonic.pushAudio(new AudioFrame(new Int16Array(160), 0, 1, 160));
     rig.sonic.pushAudio(undefined as never);
@@ -337,7 +337,7 @@ describe('audio and options', () => {
         tools: { look_up: tool(async () => 1) },
       });
       const stream = await server.stream(0);
-      await stream.heard('audioInput');
+      await stream.received('audioInput');
       expect(stream.region).toBe('eu-north-1');
       expect(stream.headers.authorization).toContain('Credential=MINE/');
       expect(stream.said[0]?.body).toEqual({

@@ -19,7 +19,7 @@ const tools = (execute: () => Promise<unknown>) => ({
 });
 
 describe('failures at the connect', () => {
-  test('4: a refusal is told with its reason, and a call that cannot be served is ended', async () => {
+  test('4: a rejection is emitted with its reason, and a call that cannot be served ends', async () => {
     server.onStream = (s) => s.refuse(403, 'AccessDeniedException', 'You may not.');
     await startAgent();
     const close = await rig.event<{ reason: string; error: { error: Error } }>('close');
@@ -31,7 +31,7 @@ describe('failures at the connect', () => {
     expect(server.streams).toHaveLength(1);
   });
 
-  test('4: a throttle is told, the audio said meanwhile is kept, and the call goes on', async () => {
+  test('4: a throttle is emitted, audio is buffered meanwhile, and the call continues', async () => {
     server.onStream = (s, i) =>
       i === 0 ? s.refuse(429, 'ThrottlingException', 'Too many requests') : welcome(s, i);
     await startAgent({ model: { retry: { baseDelayMs: 100 } } });
@@ -48,7 +48,7 @@ describe('failures at the connect', () => {
     await rig.item('assistant', 'Hello.');
   });
 
-  test('4: the next Region is tried at once, and the one that throttles rests', async () => {
+  test('4: the next Region is tried at once, and the one that throttles cools down', async () => {
     server.onStream = (s, i) =>
       s.region === 'us-east-1' ? s.refuse(429, 'ThrottlingException', 'full') : welcome(s, i);
     await startAgent({
@@ -87,7 +87,7 @@ describe('failures at the connect', () => {
     expect(rig.errors.at(-1)?.message).toContain('cannot be served');
   });
 
-  test('23: no throttle, expired key or torn connection ever reaches the process as an exception', async () => {
+  test('23: no throttle, expired key or broken connection reaches the process as an exception', async () => {
     const outside: unknown[] = [];
     const note = (error: unknown) => outside.push(error);
     process.on('uncaughtException', note);
@@ -144,9 +144,9 @@ describe('failures in the middle of a call', () => {
     first.throw('modelStreamErrorException', 'It broke.');
     rig.hear(300, { loud: true });
     const second = await server.stream(1);
-    await second.heard('audioInput');
+    await second.received('audioInput');
     finish('forty-two');
-    const told = await second.heard(
+    const told = await second.received(
       (e) => e.name === 'textInput' && /forty-two/.test(String(e.body.content)),
     );
     expect(told.body.content).toBe(
@@ -179,7 +179,7 @@ describe('failures in the middle of a call', () => {
     await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
     first.kill();
     const second = await server.stream(1);
-    const ask = await second.heard((e) => /Finish that answer/.test(String(e.body.content)));
+    const ask = await second.received((e) => /Finish that answer/.test(String(e.body.content)));
     expect(ask.body.content).toContain('"Once upon"');
     second.send(...says.reply('a time.'));
     await rig.item('assistant', 'a time.');
@@ -221,7 +221,9 @@ describe('failures in the middle of a call', () => {
     await until('it was understood', () => rig.transcripts.length > 0);
     fail(first);
     const second = await server.stream(1);
-    await second.heard((e) => e.name === 'textInput' && e.body.content === 'What is two and two?');
+    await second.received(
+      (e) => e.name === 'textInput' && e.body.content === 'What is two and two?',
+    );
     expect(second.texts.filter((t) => t.role === 'USER')).toEqual([
       { role: 'USER', interactive: true, text: 'What is two and two?' },
     ]);
@@ -232,10 +234,10 @@ describe('failures in the middle of a call', () => {
     expect(rig.errors[0]).toMatchObject({ recoverable: true });
   });
 
-  test('8: speech that was cut off by a failure is heard again, from its beginning', async () => {
+  test('8: speech that was cut off by a failure is replayed from its beginning', async () => {
     await startAgent();
     const first = await server.stream(0);
-    await first.heard('audioInput');
+    await first.received('audioInput');
     const begun = first.said.length;
     rig.hear(2_000, { loud: true });
     await until('it was sent', () => first.said.length >= begun + 100);
@@ -254,12 +256,12 @@ describe('failures in the middle of a call', () => {
     expect(rig.items.map((i) => i.textContent)).toEqual(['A long question.', 'An answer.']);
   });
 
-  test('8: a service that falls silent is noticed', async () => {
+  test('8: a service that falls silent is detected', async () => {
     await startAgent({ model: { timeouts: { progress: 300 } } });
     const first = await server.stream(0);
     first.send(...says.userText('Anybody there?'));
     const second = await server.stream(1);
-    await second.heard((e) => e.body.content === 'Anybody there?');
+    await second.received((e) => e.body.content === 'Anybody there?');
     expect(rig.errors[0]?.message).toContain('did not answer a question');
   });
 });

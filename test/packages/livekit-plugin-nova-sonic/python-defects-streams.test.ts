@@ -23,7 +23,7 @@ describe('renewal', () => {
     });
     for (let i = 0; i < 4; i += 1) {
       const stream = await server.stream(i);
-      await stream.heard('audioInput');
+      await stream.received('audioInput');
       await until('the call has moved here', () => reconnected >= i);
       const before = stream.said.length;
       rig.hear(200);
@@ -33,7 +33,7 @@ describe('renewal', () => {
     }
     await server.stream(4);
     for (const [i, stream] of server.streams.slice(0, 5).entries()) {
-      await stream.heard('audioInput');
+      await stream.received('audioInput');
       const told = stream.texts.filter((t) => t.role !== 'SYSTEM');
       expect(told.map((t) => t.text)).toEqual(
         Array.from({ length: i }, (_, n) => [`Question ${n}?`, `Answer ${n}.`]).flat(),
@@ -48,7 +48,7 @@ describe('renewal', () => {
     }
   });
 
-  test('13: a caller who never speaks does not hold a renewal up', async () => {
+  test('13: a caller who never speaks does not delay a renewal', async () => {
     // Six seconds of the clock; the hard limit, which needs no quiet, would come 90 s after.
     await startAgent({ model: { renewAfterMs: 6_000, clock: fastClock(20) } });
     const renewal = () =>
@@ -111,7 +111,7 @@ describe('renewal', () => {
     await rig.item('assistant', 'A reply.');
     expect(rig.speaker.playedMs).toBe(800);
     const next = await server.stream(1);
-    const start = await next.heard('promptStart');
+    const start = await next.received('promptStart');
     expect(JSON.stringify(start.body)).toContain('\\"b\\"');
     await until('the old stream is closed in order', () => stream.names.at(-1) === 'sessionEnd');
     answer(next, 'And?', 'Fine.');

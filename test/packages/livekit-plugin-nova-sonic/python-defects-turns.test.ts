@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 
 describe('turns', () => {
-  test('2: when the user speaks first, the first reply is heard', async () => {
+  test('2: when the user speaks first, the first reply is played', async () => {
     stream.send(says.completionStart(), says.speechStart(300));
     stream.send(
       says.speechEnd(900),
@@ -31,7 +31,7 @@ describe('turns', () => {
     expect(dialogue()).toEqual(['user: Hello?', 'assistant: Hi, how can I help?']);
   });
 
-  test('3: one generation_created for a reply, owned by who asked, awaited until it was played', async () => {
+  test('3: one generation_created for a reply, user-initiated when requested, awaited until it was played', async () => {
     const created: llm.GenerationCreatedEvent[] = [];
     rig.sonic.on('generation_created', (e: llm.GenerationCreatedEvent) => created.push(e));
     const handle = rig.session.generateReply({ instructions: 'Greet.' });
@@ -39,7 +39,7 @@ describe('turns', () => {
     void handle.waitForPlayout().then(() => {
       ended = true;
     });
-    await stream.heard((e) => e.body.content === 'Greet.');
+    await stream.received((e) => e.body.content === 'Greet.');
     // 4 s of audio at 20 times the speed: 200 ms.
     const id = says.newContentId();
     stream.send(says.completionStart(), ...says.plan('Welcome.'), says.audioStart(id));
@@ -60,7 +60,7 @@ describe('turns', () => {
 
   test('11: a reply without speech of the user adds no empty user message', async () => {
     const handle = rig.session.generateReply({ instructions: 'Greet.' });
-    await stream.heard((e) => e.body.content === 'Greet.');
+    await stream.received((e) => e.body.content === 'Greet.');
     stream.send(...says.userText('  '), ...says.reply('Welcome.'));
     await handle.waitForPlayout();
     // A cough: speech that has no words.
@@ -70,7 +70,7 @@ describe('turns', () => {
     expect(rig.transcripts.filter((t) => t.final)).toEqual([]);
   });
 
-  test('15: the start of speech is told at once, not when its text arrives', async () => {
+  test('15: the start of speech is emitted at once, not when its text arrives', async () => {
     rig.hear(2_000);
     const pieces = () => stream.said.filter((e) => e.name === 'audioInput').length;
     await until('all of it was sent', () => pieces() > 100);
@@ -171,14 +171,14 @@ describe('history', () => {
     await rig.agent.updateChatCtx(edited);
     // A reply that is asked for proves that nothing came before it.
     const handle = rig.session.generateReply({ instructions: 'Say bye.' });
-    await stream.heard((e) => e.body.content === 'Say bye.');
+    await stream.received((e) => e.body.content === 'Say bye.');
     expect(stream.texts.slice(before).map((t) => t.text)).toEqual(['Say bye.']);
     stream.send(...says.reply('Bye.'));
     await handle.waitForPlayout();
     // The edit is told to the next stream.
     await rig.sonic.renew({ immediately: true });
     const next = await server.stream(1);
-    await next.heard((e) => e.name === 'contentStart' && e.body.type === 'AUDIO');
+    await next.received((e) => e.name === 'contentStart' && e.body.type === 'AUDIO');
     expect(next.texts.filter((t) => t.role === 'USER').map((t) => t.text)).toEqual([
       'Old remark\nMy name is Ada.',
       'Say bye.',
@@ -197,7 +197,7 @@ describe('metrics and parsing', () => {
     );
     const asked = Date.now();
     const handle = rig.session.generateReply({ instructions: 'Greet.' });
-    await stream.heard((e) => e.body.content === 'Greet.');
+    await stream.received((e) => e.body.content === 'Greet.');
     stream.send(
       usage(100, 0),
       ...says.plan('Welcome.'),
@@ -235,7 +235,7 @@ describe('metrics and parsing', () => {
     expect([usageOfAll.inputTokens, usageOfAll.outputTokens]).toEqual([129, 35]);
   });
 
-  test('19: what it does not know or cannot read is left out, the call goes on', async () => {
+  test('19: unknown and unreadable events are ignored, the call continues', async () => {
     stream.sendRaw('this is no JSON');
     stream.sendRaw('{}');
     stream.send(

@@ -11,7 +11,7 @@ describe('a call, with a scripted service', () => {
     await startAgent({ instructions: 'Be brief.' });
     const stream = await server.stream(0);
     const greeting = rig.session.generateReply({ instructions: 'Greet the caller.' });
-    await stream.heard((e) => e.name === 'textInput' && e.body.content === 'Greet the caller.');
+    await stream.received((e) => e.name === 'textInput' && e.body.content === 'Greet the caller.');
     stream.send(...says.reply('Hello there.'));
     await greeting.waitForPlayout();
     expect(rig.items.map((i) => [i.role, i.textContent])).toEqual([['assistant', 'Hello there.']]);
@@ -69,7 +69,7 @@ describe('a call, with a scripted service', () => {
       ...says.userText('Time in Tokyo?'),
       ...says.toolUse('time', { city: 'Tokyo' }, 'use-1'),
     );
-    const result = await stream.heard('toolResult');
+    const result = await stream.received('toolResult');
     expect(JSON.parse(String(result.body.content))).toEqual({ city: 'Tokyo', time: '12:00' });
     stream.send(...says.reply('It is twelve in Tokyo.'));
     await rig.item('assistant', 'twelve');

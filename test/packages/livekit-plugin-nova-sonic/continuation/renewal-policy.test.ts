@@ -32,7 +32,7 @@ describe('Renewal', () => {
     expect(renewal.due(stream(), 2)).toBeUndefined();
   });
 
-  test('all who asked wait until the call has moved', async () => {
+  test('all requests resolve when the call has moved', async () => {
     const renewal = new RenewalPolicy(360_000);
     let moved = 0;
     const count = () => {
@@ -46,7 +46,7 @@ describe('Renewal', () => {
     expect(moved).toBe(2);
   });
 
-  test('what is taken back is not done, what others asked for is', async () => {
+  test('a withdrawn request is dropped, other requests stay', async () => {
     const renewal = new RenewalPolicy(360_000);
     const changed = renewal.request('settings changed');
     let moved = false;

@@ -80,14 +80,14 @@ describe('RetryPolicy', () => {
     expect(connects).toHaveLength(8);
   });
 
-  test('a Region that denies is not asked again; when all deny the call is given up', () => {
+  test('a Region that denies access is not tried again; when all do, the call is given up', () => {
     const p = policy(['a', 'b']);
     expect(p.failed('a', error('access_denied'), 0, 0)).toMatchObject({ region: 'b', delayMs: 0 });
     expect(p.failed('b', error('connection'), 0, 0)).toMatchObject({ region: 'b', delayMs: 500 });
     expect(p.failed('b', error('access_denied'), 0, 0)).toMatchObject({ type: 'give_up' });
   });
 
-  test('credentials that are wrong are wrong everywhere', () => {
+  test('invalid credentials are invalid in every Region', () => {
     expect(policy(['a', 'b']).failed('a', error('credentials'), 0, 0).type).toBe('give_up');
   });
 
@@ -108,7 +108,7 @@ describe('RetryPolicy', () => {
     expect(p.failed('a', error('connection'), 1_000, 600_000)).toMatchObject({ type: 'give_up' });
   });
 
-  test('a Region that other calls found to rest is passed over, and used again after its rest', () => {
+  test('a Region that cools down because of other calls is skipped, and used again afterwards', () => {
     const cooldownUntil = (region: string) => (region === 'a' ? 5_000 : undefined);
     const p = new RetryPolicy(['a', 'b'], { ...OPTIONS, cooldownUntil }, () => 0.5);
     expect(p.pick(0)).toBe('b');
@@ -116,7 +116,7 @@ describe('RetryPolicy', () => {
     expect(p.pick(5_000)).toBe('a');
   });
 
-  test('when all Regions rest for others, the first to be ready is tried without waiting for it', () => {
+  test('when all Regions cool down because of other calls, the one that is ready first is tried without waiting', () => {
     const rests: Record<string, number> = { a: 60_000, b: 30_000 };
     const options = { ...OPTIONS, cooldownUntil: (region: string) => rests[region] };
     const p = new RetryPolicy(['a', 'b'], options, () => 0.5);

@@ -5,7 +5,7 @@ import { beginContinuation, rigContinuation } from '../support/fake-streams.js';
 import * as says from '../support/server-events.js';
 
 describe('failure', () => {
-  test('what is said meanwhile is kept, bounded, and heard by the next stream in order', () => {
+  test('audio meanwhile is buffered, bounded, and replayed on the next stream in order', () => {
     const rig = beginContinuation({ audioBufferMs: 2_000 });
     rig.hear(1_000);
     rig.stream(0).break('throttled');
@@ -22,7 +22,7 @@ describe('failure', () => {
     expect(rig.stream(2).audio.length).toBeLessThan(102 + 500);
   });
 
-  test('speech that was understood is not heard again, nor its fading end', () => {
+  test('speech that was transcribed is not replayed, nor its fading end', () => {
     const rig = beginContinuation();
     rig.hear(1_000);
     rig.hear(1_000, true);
@@ -38,7 +38,7 @@ describe('failure', () => {
     expect(rig.stream(1).texts).toEqual(['Be brief.', 'Hi.']);
   });
 
-  test('a cough does not lend its time to what is said later', () => {
+  test('a cough does not date what is spoken later', () => {
     const rig = beginContinuation();
     rig.hear(1_000);
     rig.stream(0).say(says.speechStart(500), says.speechEnd(700), ...says.reply('Yes?', 80));
@@ -49,7 +49,7 @@ describe('failure', () => {
     expect(spoken?.at).toBeGreaterThan(1_000_000 + 5_000);
   });
 
-  test('a tool that finishes while there is no stream is told to the next, once', () => {
+  test('the result of a tool that finishes while there is no stream is sent on the next, once', () => {
     const rig = beginContinuation();
     rig.stream(0).say(...says.toolUse('x', {}, 'use-1'), ...says.toolUse('y', {}, 'use-2'));
     rig.stream(0).break('throttled');
@@ -70,7 +70,7 @@ describe('failure', () => {
     expect(rig.stream(2).names).not.toContain('toolResult');
   });
 
-  test('a reply that was cut is finished, one of which nothing was heard is given anew', () => {
+  test('a reply that was cut is finished, one without audio is generated again', () => {
     const rig = beginContinuation();
     rig.stream(0).say(...says.userText('Tell me.'), ...says.plan('A story.'), ...says.audio(400));
     rig.stream(0).break();
@@ -88,7 +88,7 @@ describe('failure', () => {
     expect(rig.stream(2).texts.join()).not.toContain('The rest.');
   });
 
-  test('words that were asked for are asked for again', () => {
+  test('a requested reply is requested again', () => {
     const rig = beginContinuation();
     rig.conversation.request('r', 'Greet.', {
       kind: 'instruction',
@@ -112,7 +112,7 @@ describe('failure', () => {
     expect(rig.stream(1).texts).toEqual(['Be brief.', 'Fine.', 'Good.']);
   });
 
-  test('a history that is too long is told shorter', () => {
+  test('a history that is too long is shortened', () => {
     const rig = beginContinuation();
     for (let i = 0; i < 100; i += 1) {
       rig.conversation.history.addUser(`u${i}`, i, 'x'.repeat(500));
@@ -127,7 +127,7 @@ describe('failure', () => {
     expect(size(2)).toBeLessThanOrEqual(10_009);
   });
 
-  test('the call is ended when it cannot be served, and nothing goes on after that', () => {
+  test('the call ends when it cannot be served, and nothing runs after that', () => {
     const rig = rigContinuation();
     rig.continuation.start();
     for (let i = 0; rig.failures.every((f) => f.recoverable) && i < 20; i += 1) {
@@ -147,7 +147,7 @@ describe('mistakes of our own', () => {
     throw new Error('a mistake');
   };
 
-  test('one in reading an event is told, and the reader goes on', () => {
+  test('one in reading an event is reported, and the reader continues', () => {
     const rig = beginContinuation();
     const { apply } = rig.conversation;
     rig.conversation.apply = mistake;
@@ -159,7 +159,7 @@ describe('mistakes of our own', () => {
     expect(rig.streams).toHaveLength(1);
   });
 
-  test('one in watching is told, and the watch goes on', () => {
+  test('one in watching is reported, and watching continues', () => {
     const rig = beginContinuation({ renewAfterMs: 10_000 });
     const { tick } = rig.conversation;
     rig.conversation.tick = mistake;

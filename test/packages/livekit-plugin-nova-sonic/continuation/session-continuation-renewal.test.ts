@@ -5,7 +5,7 @@ import { beginContinuation, rigContinuation } from '../support/fake-streams.js';
 import * as says from '../support/server-events.js';
 
 describe('renewal', () => {
-  test('the next stream opens beside the old one, which goes on serving until the other is up', () => {
+  test('the next stream opens beside the old one, which serves the call until the other is up', () => {
     const rig = beginContinuation({ renewAfterMs: 10_000 });
     rig.hear(9_900);
     expect(rig.streams).toHaveLength(1);
@@ -85,7 +85,7 @@ describe('renewal', () => {
     expect(rig.streams).toHaveLength(2);
   });
 
-  test('who begins to speak while the next stream opens is heard there from the first word', () => {
+  test('speech that begins while the next stream opens is replayed there from the first word', () => {
     const rig = beginContinuation({ renewAfterMs: 10_000 });
     rig.hear(10_100);
     expect(rig.streams).toHaveLength(2);
@@ -101,7 +101,7 @@ describe('renewal', () => {
     expect(rig.effects.filter((e) => e.type === 'transcript' && e.final)).toHaveLength(1);
   });
 
-  test('a stream that was told an old history is not used', () => {
+  test('a stream with an outdated history is not used', () => {
     const rig = beginContinuation({ renewAfterMs: 10_000 });
     rig.hear(10_100);
     rig.stream(0).say(...says.userText('Hi.'));
@@ -143,7 +143,7 @@ describe('renewal', () => {
     expect(rig.stream(1).audio.length).toBeGreaterThan(1_000);
   });
 
-  test('a stream on which nobody speaks is exchanged before the 295 s rule', () => {
+  test("a stream on which nobody speaks is replaced before the service's limit of 295 s", () => {
     const rig = beginContinuation();
     rig.hear(269_000);
     expect(rig.streams).toHaveLength(1);

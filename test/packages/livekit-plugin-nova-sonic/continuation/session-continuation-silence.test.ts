@@ -18,7 +18,7 @@ describe('watchdogs and silence', () => {
   test.each<[string, (rig: ReturnType<typeof beginContinuation>) => void]>([
     ['speech that ended', (rig) => rig.stream(0).say(says.speechEnd(9_000))],
     ['speech whose end the service did not tell', () => {}],
-  ])('%s, and then nothing: the audio is heard again, once', (_, end) => {
+  ])('%s, and then nothing: the audio is replayed once', (_, end) => {
     const rig = beginContinuation({ progressMs: 5_000 });
     rig.hear(8_000);
     const first = rig.lastSample + 1;
@@ -43,7 +43,7 @@ describe('watchdogs and silence', () => {
     expect(rig.stream(1).texts.at(-1)).toContain('"A story."');
   });
 
-  test('a connection that takes nothing any more', () => {
+  test('a connection that reads nothing any more', () => {
     const rig = beginContinuation();
     rig.stream(0).stuck = true;
     rig.hear(200);
@@ -72,7 +72,7 @@ describe('watchdogs and silence', () => {
     expect(kept).toBeLessThanOrEqual(8);
   });
 
-  test('words are sent next to audio: silence goes before them where none flows', () => {
+  test('text is sent next to audio: silence precedes it where none flows', () => {
     const rig = beginContinuation();
     rig.clock.advance(9_000);
     const before = rig.stream(0).written.length;

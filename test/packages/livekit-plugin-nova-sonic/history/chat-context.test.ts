@@ -5,16 +5,10 @@ import {
   diffChatContext,
   toChatContext,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/history/chat-context.js';
-import { ConversationHistory } from '../../../../packages/livekit-plugin-nova-sonic/src/history/conversation-history.js';
 import type { HistoryEntry } from '../../../../packages/livekit-plugin-nova-sonic/src/history/entries.js';
-import {
-  splitText,
-  toWireMessages,
-} from '../../../../packages/livekit-plugin-nova-sonic/src/history/wire-messages.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
-const LIMITS = { maxBytes: 40_000, maxTextBytes: 1_000 };
 let n = 0;
 const user = (text: string): HistoryEntry => ({ kind: 'user', id: `u${++n}`, at: n, text });
 const assistant = (text: string): HistoryEntry => ({
@@ -24,112 +18,7 @@ const assistant = (text: string): HistoryEntry => ({
   text,
   interrupted: false,
 });
-const wire = (entries: HistoryEntry[], limits = LIMITS) =>
-  toWireMessages(entries, limits).map((m) => [m.role, m.parts.join('')]);
-
-describe('toWire', () => {
-  test('the user is first, neighbours are one message, empty ones are none', () => {
-    expect(wire([assistant('Hi.'), user(' '), user('A'), user('B'), assistant('C')])).toEqual([
-      ['USER', '[The call begins.]'],
-      ['ASSISTANT', 'Hi.'],
-      ['USER', 'A\nB'],
-      ['ASSISTANT', 'C'],
-    ]);
-    expect(wire([])).toEqual([]);
-  });
-
-  test('the newest are kept, and the first is still the user', () => {
-    const entries = [
-      user('a'.repeat(60)),
-      assistant('b'.repeat(60)),
-      user('c'.repeat(60)),
-      assistant('d'.repeat(60)),
-    ];
-    expect(wire(entries, { maxBytes: 150, maxTextBytes: 100 })).toEqual([
-      ['USER', 'c'.repeat(60)],
-      ['ASSISTANT', 'd'.repeat(60)],
-    ]);
-    expect(wire([user('ü'.repeat(100))], { maxBytes: 51, maxTextBytes: 1_000 })).toEqual([
-      ['USER', 'ü'.repeat(25)],
-    ]);
-  });
-
-  test('a tool is told in words, also before its result has come', () => {
-    const call: HistoryEntry = {
-      kind: 'tool_call',
-      id: 'x',
-      at: 1,
-      callId: 'c',
-      name: 'look_up',
-      args: '{"a":1}',
-    };
-    const result: HistoryEntry = {
-      kind: 'tool_result',
-      id: 'y',
-      at: 2,
-      callId: 'c',
-      name: 'look_up',
-      output: 'No.',
-      isError: true,
-    };
-    expect(wire([call])).toEqual([
-      ['USER', '[The tool look_up was called with {"a":1}; its result has not come yet.]'],
-    ]);
-    expect(wire([call, result])).toEqual([
-      ['USER', '[The tool look_up was called with {"a":1} and failed with No..]'],
-    ]);
-  });
-
-  test('parts are cut between words, never inside a character', () => {
-    expect(splitText('one two three', 8)).toEqual(['one two ', 'three']);
-    expect(splitText('äöü', 3)).toEqual(['ä', 'ö', 'ü']);
-    expect(splitText('👍👍', 5)).toEqual(['👍', '👍']);
-    expect(splitText('', 5)).toEqual([]);
-  });
-});
-
-describe('CallHistory', () => {
-  const texts = (h: ConversationHistory) => h.entries.map((e) => ('text' in e ? e.text : ''));
-  const id = () => 'new';
-
-  test('FINAL text replaces the plan, in whichever reply it was, and is never added', () => {
-    const h = new ConversationHistory();
-    h.addSpeculative('r1', 1, 'One.');
-    h.addSpeculative('r1', 1, 'Two.');
-    h.addSpeculative('r2', 2, 'Three.');
-    h.addFinal('One.', 3, id);
-    h.addFinal('Three.', 3, id);
-    h.addFinal('Two.', 3, id);
-    h.addFinal('Two.', 3, id);
-    expect(texts(h)).toEqual(['One. Two.', 'Three.']);
-  });
-
-  test('an interrupted reply keeps what was spoken, or the plan when nobody tells', () => {
-    const h = new ConversationHistory();
-    h.addSpeculative('r1', 1, 'A long story.');
-    h.markInterrupted('r1', false);
-    expect(texts(h)).toEqual(['A long story.']);
-    h.addFinal('A long', 2, id);
-    expect(texts(h)).toEqual(['A long']);
-  });
-
-  test('a reply that we stopped keeps what was planned until then', () => {
-    const h = new ConversationHistory();
-    h.addSpeculative('r1', 1, 'One.');
-    h.markInterrupted('r1', true);
-    h.addFinal('One.', 2, id);
-    h.addFinal('Two.', 2, id);
-    expect(texts(h)).toEqual(['One.']);
-  });
-
-  test('FINAL text without a plan is a reply', () => {
-    const h = new ConversationHistory();
-    h.addFinal('Hello.', 1, id);
-    expect(texts(h)).toEqual(['Hello.']);
-  });
-});
-
-describe('compareContext', () => {
+describe('diffChatContext', () => {
   const none = () => false;
   const ours: HistoryEntry[] = [
     user('A'),
@@ -138,7 +27,7 @@ describe('compareContext', () => {
     user('C'),
   ];
 
-  test('our own context says nothing new', () => {
+  test("the session's own context changes nothing", () => {
     const same = diffChatContext(ours, toChatContext(ours), none);
     expect(same).toMatchObject({ changed: false, typed: [], results: [] });
     expect(same.entries).toEqual(ours);

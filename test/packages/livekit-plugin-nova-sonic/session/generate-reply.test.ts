@@ -7,7 +7,7 @@ import { rig, server, startAgent } from '../support/scripted-call.js';
 import * as says from '../support/server-events.js';
 
 describe('generateReply', () => {
-  test('without words it is refused at once, and told', async () => {
+  test('without text it rejects at once and emits an error', async () => {
     await startAgent();
     expect(await reason(rig.sonic.generateReply())).toMatch(
       /^RealtimeError: .*pass instructions or userInput/,
@@ -19,7 +19,7 @@ describe('generateReply', () => {
     expect(rig.errors).toHaveLength(2);
   });
 
-  test('a model that takes only audio refuses it', async () => {
+  test('a model that takes only audio rejects it', async () => {
     await startAgent({ model: { modalities: 'audio' } });
     expect(await reason(rig.sonic.generateReply('Hello'))).toMatch(
       /takes no text: the caller must speak first/,
@@ -38,12 +38,12 @@ describe('generateReply', () => {
     await rig.item('assistant', 'Late but here');
   });
 
-  test('aborted before it began, it is not heard, and the next reply is', async () => {
+  test('aborted before it began, it is not played, and the next reply is', async () => {
     await startAgent();
     const stream = await server.stream(0);
     const abort = new AbortController();
     const refused = reason(rig.sonic.generateReply('Hello', { signal: abort.signal }));
-    await stream.heard((e) => e.body.content === 'Hello');
+    await stream.received((e) => e.body.content === 'Hello');
     abort.abort();
     expect(await refused).toContain('aborted');
     expect(await reason(rig.sonic.generateReply('x', { signal: AbortSignal.abort() }))).toContain(
@@ -62,7 +62,7 @@ describe('generateReply', () => {
     await startAgent();
     const stream = await server.stream(0);
     const handle = rig.session.generateReply({ userInput: 'Hello, by text.' });
-    await stream.heard((e) => e.body.content === 'Hello, by text.');
+    await stream.received((e) => e.body.content === 'Hello, by text.');
     stream.send(...says.reply('Hello, by voice.'));
     await handle.waitForPlayout();
     expect(rig.items.map((i) => `${i.role}: ${i.textContent}`)).toEqual([
@@ -81,9 +81,9 @@ describe('generateReply', () => {
     });
     const stream = await server.stream(0);
     rig.session.generateReply({ instructions: 'Just talk.', toolChoice: 'none' });
-    await stream.heard((e) => e.body.content === 'Just talk.');
+    await stream.received((e) => e.body.content === 'Just talk.');
     stream.send(...says.toolUse('x', {}, 'use-1'));
-    const result = await stream.heard('toolResult');
+    const result = await stream.received('toolResult');
     expect(JSON.parse(String(result.body.content))).toEqual({
       error: 'tools are not allowed in this reply',
     });

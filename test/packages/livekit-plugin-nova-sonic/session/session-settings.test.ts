@@ -15,7 +15,7 @@ const settings = (options: RealtimeModelOptions = {}, leftOut: (why: Error) => v
 const tools = () =>
   new llm.ToolContext([llm.tool({ name: 'x', description: 'd', execute: async () => 1 })]);
 
-describe('CurrentSettings', () => {
+describe('SessionSettings', () => {
   test('temperature and topP are 1 where there are tools, unless they were chosen', () => {
     const mine = settings();
     expect(mine.stream.config).toMatchObject({ temperature: 0.7, topP: 0.9, tools: [] });
@@ -26,7 +26,7 @@ describe('CurrentSettings', () => {
     expect(chosen.stream.config).toMatchObject({ temperature: 0.2, topP: 0.3 });
   });
 
-  test('none leaves the tools out, and null goes back to the choice of the model', () => {
+  test("none leaves the tools out, and null restores the model's choice", () => {
     const mine = settings({ toolChoice: 'required' });
     mine.tools = tools();
     expect(mine.stream.config.toolChoice).toEqual({ any: {} });
@@ -53,7 +53,7 @@ describe('CurrentSettings', () => {
     expect(mine.stream.config.temperature).toBe(0.1);
   });
 
-  test('a tool whose parameters have no JSON schema is left out, and told once', () => {
+  test('a tool whose parameters have no JSON schema is left out and reported once', () => {
     const told: string[] = [];
     const mine = settings({}, (why) => told.push(why.message));
     const dated = llm.tool({

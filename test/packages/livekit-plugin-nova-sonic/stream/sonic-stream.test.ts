@@ -70,19 +70,19 @@ describe('SonicStream', () => {
     stream.write([event('one'), event('two')]);
     stream.write([event('three')]);
     const peer = await server.stream(0);
-    await peer.heard('three');
+    await peer.received('three');
     expect(peer.said.map((e) => e.name)).toEqual(['one', 'two', 'three']);
     await stream.close([]);
   });
 
-  test('a service that takes the connection and says nothing is left after the time for its first event', async () => {
+  test('a service that accepts the connection and sends nothing fails after firstEventMs', async () => {
     const { ended, log } = open({}, { firstEventMs: 100 });
     expect((await ended)?.message).toContain('did not answer within 0.1 s');
     expect(log).toEqual(['ended']);
     await until('our input was ended too', () => server.open.length === 0);
   });
 
-  test('an end that nobody asked for is a failure, one that we asked for is not', async () => {
+  test('an unrequested end is a failure, a requested one is not', async () => {
     const first = open();
     first.stream.write([event('one')]);
     (await server.stream(0)).send(usage());
@@ -96,7 +96,7 @@ describe('SonicStream', () => {
     peer.send(usage());
     await until('open', () => second.stream.live);
     const closed = second.stream.close([event('sessionEnd')]);
-    await peer.heard('sessionEnd');
+    await peer.received('sessionEnd');
     peer.end();
     await closed;
     expect(await second.ended).toBeUndefined();
@@ -143,7 +143,7 @@ describe('SonicStream', () => {
     for (const [i, own] of [client, forEach].entries()) {
       const { stream } = open({ client: own, endpoint: undefined, credentials: undefined });
       stream.write([event('one')]);
-      await (await server.stream(i)).heard('one');
+      await (await server.stream(i)).received('one');
       expect(stream.expiresAt).toBe(4_000_000_000_000);
       await stream.close([]);
     }
@@ -152,7 +152,7 @@ describe('SonicStream', () => {
     destroy();
   });
 
-  test('credentials that cannot be had are told as such', async () => {
+  test('credentials that cannot be resolved are reported as such', async () => {
     const { ended } = open({
       credentials: () =>
         Promise.reject(Object.assign(new Error('no keys'), { name: 'CredentialsProviderError' })),

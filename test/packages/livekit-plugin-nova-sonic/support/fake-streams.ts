@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Continuity with a clock moved by hand and streams that only remember what they were told.
+// A SessionContinuation with a manual clock and streams that only record what was written to them.
 
 import type { ContinuationHost } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/continuation-host.js';
 import { SessionContinuation } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/session-continuation.js';

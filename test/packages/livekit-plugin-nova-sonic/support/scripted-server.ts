@@ -8,7 +8,7 @@ import { crc32 } from 'node:zlib';
 type Json = Record<string, unknown>;
 
 /** An event of the client as it came over the wire. */
-export interface ClientSaid {
+export interface ReceivedEvent {
   readonly name: string;
   readonly body: Json;
 }
@@ -44,7 +44,7 @@ function decode(outer: Buffer): string | undefined {
 
 /** One stream of a client, as the test's hand on the service. */
 export class ScriptedStream extends EventEmitter {
-  readonly said: ClientSaid[] = [];
+  readonly said: ReceivedEvent[] = [];
   readonly region: string;
   ended = false;
   #buffer = Buffer.alloc(0);
@@ -111,14 +111,14 @@ export class ScriptedStream extends EventEmitter {
   }
 
   /** The first thing said that fits, past or yet to come. */
-  async heard(fits: string | ((said: ClientSaid) => boolean)): Promise<ClientSaid> {
-    const match = typeof fits === 'string' ? (e: ClientSaid) => e.name === fits : fits;
+  async received(fits: string | ((said: ReceivedEvent) => boolean)): Promise<ReceivedEvent> {
+    const match = typeof fits === 'string' ? (e: ReceivedEvent) => e.name === fits : fits;
     const past = this.said.find(match);
     if (past) return past;
     for await (const [said] of on(this, 'said', { close: ['close'] })) {
-      if (match(said as ClientSaid)) return said as ClientSaid;
+      if (match(said as ReceivedEvent)) return said as ReceivedEvent;
     }
-    throw new Error(`the stream closed before it heard ${fits}`);
+    throw new Error(`the stream closed before it received ${fits}`);
   }
 
   /** Sends events of the service, headers first where they are not out yet. */
@@ -204,7 +204,7 @@ export const usage = (input = 0, output = 0): Json => ({
 
 /** Takes a stream as the service does: an event as soon as the opening is there, the end after sessionEnd. */
 export const welcome: OnStream = (stream) => {
-  const opened = (said: ClientSaid) => {
+  const opened = (said: ReceivedEvent) => {
     if (said.name === 'promptStart') stream.send(usage(22));
     if (said.name === 'sessionEnd') stream.end();
   };

@@ -51,7 +51,7 @@ describe('AgentSpeech', () => {
     expect(types()).toEqual(['generation_opened', 'generation_closed']);
   });
 
-  test('sentences are told with a space between them, and no second one', () => {
+  test('sentences are emitted with one space between them', () => {
     const { agent, effects } = begin();
     const reply = agent.begin(0, ASKED, undefined);
     for (const text of ['One.', 'Two.', ' Three.']) agent.text(reply, text);
@@ -59,7 +59,7 @@ describe('AgentSpeech', () => {
     expect(told.join('')).toBe('One. Two. Three.');
   });
 
-  test('it is heard until its audio has been played, and a second more for the way', () => {
+  test('it counts as audible until its audio has been played, and a second more', () => {
     const { agent } = begin();
     const reply = agent.begin(0, ASKED, undefined);
     agent.audio(reply, sound(1_000), 100);
@@ -71,7 +71,7 @@ describe('AgentSpeech', () => {
     expect(agent.audibleGeneration(3_100)).toBeUndefined();
   });
 
-  test('what is hushed is played no more, and what was interrupted is not interrupted again', () => {
+  test('stopped playback does not continue, and an interrupted reply is not interrupted again', () => {
     const { agent } = begin();
     const reply = agent.begin(0, ASKED, undefined);
     agent.audio(reply, sound(60_000), 0);
@@ -83,7 +83,7 @@ describe('AgentSpeech', () => {
     expect(agent.silent(500)).toBe(true);
   });
 
-  test('one in which nothing comes for eight seconds has stalled', () => {
+  test('one without any event for eight seconds has stalled', () => {
     const { agent } = begin();
     expect(agent.stalled(60_000)).toBe(false);
     const reply = agent.begin(0, ASKED, undefined);

@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals';
 import { ContentBlocks } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/content-blocks.js';
 
-test('contents are known by their ids, the oldest are forgotten, and another stream has its own', () => {
+test('blocks are found by their ids, the oldest are dropped, and another stream has its own', () => {
   const contents = new ContentBlocks();
   for (let i = 1; i <= 501; i += 1) {
     contents.start({ type: 'contentStart', contentId: `c${i}`, kind: 'AUDIO', role: 'ASSISTANT' });

@@ -18,7 +18,7 @@ describe('OpenQuestion', () => {
     expect(question.pendingSince).toBeUndefined();
   });
 
-  test('it is not open for ever', () => {
+  test('it expires', () => {
     question.requested(0);
     question.tick(10_000);
     expect(question.pendingSince).toBe(0);
@@ -27,7 +27,7 @@ describe('OpenQuestion', () => {
     expect(question.pendingSince).toBeUndefined();
   });
 
-  test('a reply that nobody asked for was asked for when it began', () => {
+  test('an unrequested reply counts as requested when it began', () => {
     expect(question.responseStarted(700)).toEqual({
       requestedAt: 700,
       userSpeechEndedAt: undefined,
@@ -35,7 +35,7 @@ describe('OpenQuestion', () => {
     });
   });
 
-  test('speech is a question from its end on; noise that was heard in vain is owed no answer', () => {
+  test('speech is pending from its end on; noise that was replayed without effect is not certain', () => {
     question.speechEnded(80, 100, false);
     expect(question.pending(101)).toBe(true);
     expect(question.pendingSince).toBeUndefined();
@@ -54,7 +54,7 @@ describe('OpenQuestion', () => {
     });
   });
 
-  test('our own ears tell the end of speech only where the service does not', () => {
+  test('the level of the audio dates the end of speech only where the service does not', () => {
     question.assumeSpeechEnd(50);
     question.requested(60);
     expect(question.responseStarted(70).userSpeechEndedAt).toBe(50);
@@ -73,7 +73,7 @@ describe('OpenQuestion', () => {
     });
   });
 
-  test('speech that another stream hears again is owed from now on, and not surely', () => {
+  test('speech that is replayed is pending from now on, and not certain', () => {
     question.speechEnded(80, 100, true);
     question.speechReplayed(5_000, true);
     expect(question.pending(14_999)).toBe(true);

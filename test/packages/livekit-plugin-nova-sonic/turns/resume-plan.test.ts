@@ -22,13 +22,13 @@ const called: HistoryEntry[] = [
   { kind: 'tool_result', id: 'r', at: 0, callId: '1', name: 'x', output: '4', isError: false },
 ];
 
-describe('unanswered', () => {
-  test('nothing is asked again when nothing is owed', () => {
+describe('planResume', () => {
+  test('nothing is repeated when nothing is pending', () => {
     const history = [user('Hi.'), agent('Ho.'), user('Mm.')];
     expect(planResume(history, undefined, false)).toEqual({ history });
   });
 
-  test('all that was said since the last answer is asked again, and is no history', () => {
+  test('everything since the last answer is repeated, and leaves the history', () => {
     const history = [user('Hi.'), agent('Ho.'), user('And'), instruction('Be kind.'), user('now?')];
     expect(planResume(history, undefined, true)).toEqual({
       history: [user('Hi.'), agent('Ho.')],
@@ -36,19 +36,19 @@ describe('unanswered', () => {
     });
   });
 
-  test('what has no words is not asked again', () => {
+  test('empty text is not repeated', () => {
     const history = [user('Hi.'), agent('Ho.'), user('  ')];
     expect(planResume(history, undefined, true)).toEqual({ history });
   });
 
-  test('with the result of a tool, the history stays whole: the answer alone is asked for', () => {
+  test('with a tool result the history stays whole: only the answer is requested', () => {
     const history = [user('Look it up.'), ...called];
     const { prompt: ask, ...rest } = planResume(history, undefined, true);
     expect(rest).toEqual({ history });
     expect(ask).toContain('Answer the last question now');
   });
 
-  test('a reply that was half heard is to be finished', () => {
+  test('a partly played reply is finished', () => {
     const history = [user('Tell me.'), agent('A story.')];
     const cut = { messageId: 'A story.', interrupted: false, audioMs: 400 };
     const { prompt: ask, ...rest } = planResume(history, cut, false);
@@ -62,7 +62,7 @@ describe('unanswered', () => {
     expect(planResume(history, cut, false)).toEqual({ history });
   });
 
-  test('a reply of which nothing was heard is given anew', () => {
+  test('a reply without audio is generated again', () => {
     const cut = { messageId: 'gone', interrupted: false, audioMs: 0 };
     expect(planResume([user('Tell me.')], cut, false)).toEqual({ history: [], prompt: 'Tell me.' });
   });
