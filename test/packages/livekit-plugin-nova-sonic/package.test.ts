@@ -117,7 +117,7 @@ test('its types are found from both', () => {
 import { tokenCostUsd, type TokenPrices } from 'livekit-plugin-nova-sonic/models';
 const options: RealtimeModelOptions = { voice: 'amy' };
 const model: { readonly model: string } = new RealtimeModel(options);
-export const told = (timing: TurnTiming): number => timing.audioMs;
+export const duration = (timing: TurnTiming): number => timing.audioMs;
 // @ts-expect-error a mistake is found
 new RealtimeModel({ voice: 5 });
 export const cost = (prices: TokenPrices): number => tokenCostUsd({ audioIn: 1 }, prices);

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { until } from '../../support/wait.js';
 import { rig, server, startAgent } from './support/scripted-call.js';
 import type { ScriptedStream } from './support/scripted-server.js';
-import * as says from './support/server-events.js';
+import * as serverEvents from './support/server-events.js';
 
 const tool = (execute: () => Promise<unknown>, parameters = z.object({})) =>
   llm.tool({ description: 'Does something', parameters, execute });
@@ -56,10 +56,13 @@ describe('tools', () => {
     });
     const stream = await server.stream(0);
     for (const [i, [name, , expected]] of results.entries()) {
-      stream.send(...says.userText(`Call ${name}.`), ...says.toolUse(`tool_${i}`, {}, `use-${i}`));
+      stream.send(
+        ...serverEvents.userText(`Call ${name}.`),
+        ...serverEvents.toolUse(`tool_${i}`, {}, `use-${i}`),
+      );
       const got = await resultOf(stream, `use-${i}`);
       expect([name, got]).toEqual([name, name === 'a function' ? expect.anything() : expected]);
-      stream.send(...says.reply(`Done ${i}.`, 80));
+      stream.send(...serverEvents.reply(`Done ${i}.`, 80));
       await rig.item('assistant', `Done ${i}.`);
     }
   });
@@ -76,12 +79,12 @@ describe('tools', () => {
     });
     const stream = await server.stream(0);
     stream.send(
-      ...says.userText('Add a lot.'),
-      ...says.toolUse('add', { a: 1, b: 2 }, 'use-a'),
-      ...says.toolUse('add', JSON.stringify(JSON.stringify({ a: 3, b: 4 })), 'use-b'),
-      ...says.toolUse('subtract', {}, 'use-c'),
-      ...says.toolUse('add', { a: 'one' }, 'use-d'),
-      ...says.toolUse('add', 'no JSON', 'use-e'),
+      ...serverEvents.userText('Add a lot.'),
+      ...serverEvents.toolUse('add', { a: 1, b: 2 }, 'use-a'),
+      ...serverEvents.toolUse('add', JSON.stringify(JSON.stringify({ a: 3, b: 4 })), 'use-b'),
+      ...serverEvents.toolUse('subtract', {}, 'use-c'),
+      ...serverEvents.toolUse('add', { a: 'one' }, 'use-d'),
+      ...serverEvents.toolUse('add', 'no JSON', 'use-e'),
     );
     expect(await resultOf(stream, 'use-a')).toEqual({ result: 3 });
     expect(await resultOf(stream, 'use-b')).toEqual({ result: 7 });
@@ -105,34 +108,42 @@ describe('tools', () => {
         last: tool(() => Promise.reject(new voice.StopResponse())),
       },
     });
-    const told: string[] = [];
+    const calls: string[] = [];
     rig.sonic.on('tool_call_started', ({ callId, name, args }: ToolCallStarted) =>
-      told.push(`${callId} ${name} ${args}`),
+      calls.push(`${callId} ${name} ${args}`),
     );
     rig.sonic.on('tool_call_ended', ({ callId, output, isError, ms }: ToolCallEnded) =>
-      told.push(`${callId} ${isError ? 'failed' : 'got'} ${output}${ms >= 0 ? '' : ' early'}`),
+      calls.push(`${callId} ${isError ? 'failed' : 'got'} ${output}${ms >= 0 ? '' : ' early'}`),
     );
     const ended = (id: string) =>
       rig.sonicEvent<ToolCallEnded>('tool_call_ended', ({ callId }) => callId === id);
     const stream = await server.stream(0);
-    stream.send(...says.userText('Go.'), ...says.plan('Let me see.'), ...says.audio(20_000));
+    stream.send(
+      ...serverEvents.userText('Go.'),
+      ...serverEvents.plan('Let me see.'),
+      ...serverEvents.audio(20_000),
+    );
     const slow = ended('use-1');
-    stream.send(...says.toolUse('slow', { a: 1 }, 'use-1'));
+    stream.send(...serverEvents.toolUse('slow', { a: 1 }, 'use-1'));
     await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
     await until('the tool runs', () => finish !== undefined);
-    expect(told).toEqual(['use-1 slow {"a":1}']);
+    expect(calls).toEqual(['use-1 slow {"a":1}']);
     finish?.('done');
     await slow;
     // The framework hands the result over only when these words have been spoken.
     expect(rig.session.agentState).toBe('speaking');
     expect(stream.said.some((e) => e.name === 'toolResult')).toBe(false);
-    stream.send(says.speechStart(1), says.speechEnd(2), ...says.userText('And?'));
+    stream.send(
+      serverEvents.speechStart(1),
+      serverEvents.speechEnd(2),
+      ...serverEvents.userText('And?'),
+    );
     const [missing, last] = [ended('use-2'), ended('use-3')];
-    stream.send(...says.toolUse('missing', {}, 'use-2'));
+    stream.send(...serverEvents.toolUse('missing', {}, 'use-2'));
     await missing;
-    stream.send(...says.toolUse('last', {}, 'use-3'));
+    stream.send(...serverEvents.toolUse('last', {}, 'use-3'));
     await last;
-    expect(told).toEqual([
+    expect(calls).toEqual([
       'use-1 slow {"a":1}',
       'use-1 got "done"',
       'use-2 missing {}',
@@ -156,23 +167,31 @@ describe('tools', () => {
       },
     });
     const stream = await server.stream(0);
-    const words = () => [...says.plan('Let me see.'), ...says.audio(20_000)];
+    const words = () => [...serverEvents.plan('Let me see.'), ...serverEvents.audio(20_000)];
     // The tool has finished, its words are still being spoken: the framework drops the result.
-    stream.send(...says.userText('Book it.'), ...words(), ...says.toolUse('quick', {}, 'use-1'));
+    stream.send(
+      ...serverEvents.userText('Book it.'),
+      ...words(),
+      ...serverEvents.toolUse('quick', {}, 'use-1'),
+    );
     await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
-    stream.send(says.speechStart(1));
+    stream.send(serverEvents.speechStart(1));
     expect(await resultOf(stream, 'use-1')).toEqual({ booked: true });
-    // The tool still runs: it is cancelled, and the model is told so.
-    stream.send(says.speechEnd(2), ...says.userText('And that.'), ...words());
-    stream.send(...says.toolUse('slow', {}, 'use-2'));
+    // The tool still runs: it is cancelled, and the model gets an error.
+    stream.send(serverEvents.speechEnd(2), ...serverEvents.userText('And that.'), ...words());
+    stream.send(...serverEvents.toolUse('slow', {}, 'use-2'));
     await until('the tool runs', () => calls === 1);
-    stream.send(says.speechStart(3), ...says.interruptedText());
+    stream.send(serverEvents.speechStart(3), ...serverEvents.interruptedText());
     expect(await resultOf(stream, 'use-2')).toEqual({
       error: expect.stringContaining('caller spoke'),
     });
     finish('late');
     // Answered once each: a second answer would end the stream.
-    stream.send(says.speechEnd(4), ...says.userText('Well?'), ...says.reply('Yes.', 80));
+    stream.send(
+      serverEvents.speechEnd(4),
+      ...serverEvents.userText('Well?'),
+      ...serverEvents.reply('Yes.', 80),
+    );
     await rig.item('assistant', 'Yes.');
     expect(stream.said.filter((e) => e.name === 'toolResult')).toHaveLength(2);
   });
@@ -204,15 +223,15 @@ describe('history', () => {
     const sizes = parts.map((e) => Buffer.byteLength(String(e.body.content)));
     expect(Math.max(...sizes)).toBeLessThanOrEqual(1_000);
     expect(sizes.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(40_000);
-    const told = stream.texts.slice(1);
-    expect(told.map((t) => t.role)).toEqual(['USER', 'ASSISTANT', 'USER', 'ASSISTANT']);
-    expect(told.every((t) => !t.interactive)).toBe(true);
-    expect(told[0]?.text).toMatch(/^[Old ]+$/);
-    expect(told[1]?.text).toBe('Ä'.repeat(1_600));
-    expect(told[2]?.text).toBe(
+    const history = stream.texts.slice(1);
+    expect(history.map((t) => t.role)).toEqual(['USER', 'ASSISTANT', 'USER', 'ASSISTANT']);
+    expect(history.every((t) => !t.interactive)).toBe(true);
+    expect(history[0]?.text).toMatch(/^[Old ]+$/);
+    expect(history[1]?.text).toBe('Ä'.repeat(1_600));
+    expect(history[2]?.text).toBe(
       'One.\nTwo.\n[The tool look_up was called with {"city":"Rome"} and returned "sunny".]',
     );
-    expect(told[3]?.text).toBe('It is sunny.');
+    expect(history[3]?.text).toBe('It is sunny.');
     // One message stays one message, however many parts it has.
     const contents = new Set(parts.map((e) => e.body.contentName));
     expect(contents.size).toBe(4);
@@ -237,13 +256,13 @@ describe('history', () => {
     const stream = await server.stream(0);
     const greeting = rig.session.generateReply({ instructions: 'Greet the caller.' });
     await stream.received((e) => e.body.content === 'Greet the caller.');
-    stream.send(...says.reply('Hello.', 80));
+    stream.send(...serverEvents.reply('Hello.', 80));
     await greeting.waitForPlayout();
     const run = rig.session.run({ userInput: 'Where am I?' });
     await stream.received((e) => e.body.content === 'Where am I?');
-    stream.send(...says.toolUse('look_up', {}, 'use-1'));
+    stream.send(...serverEvents.toolUse('look_up', {}, 'use-1'));
     await resultOf(stream, 'use-1');
-    stream.send(...says.reply('In Rome.', 80));
+    stream.send(...serverEvents.reply('In Rome.', 80));
     await run.wait();
     run.expect.containsFunctionCall({ name: 'look_up' });
     await rig.sonic.renew({ immediately: true });

@@ -8,7 +8,7 @@ import { expectLegal } from './support/assert-protocol-order.js';
 import { fastClock } from './support/clocks.js';
 import { answer, rig, server, startAgent } from './support/scripted-call.js';
 import { type ScriptedStream, welcome } from './support/scripted-server.js';
-import * as says from './support/server-events.js';
+import * as serverEvents from './support/server-events.js';
 
 const tools = (execute: () => Promise<unknown>) => ({
   look_up: llm.tool({
@@ -138,22 +138,26 @@ describe('failures in the middle of a call', () => {
     const first = await server.stream(0);
     answer(first, 'Hello?', 'Hello.');
     await rig.item('assistant', 'Hello.');
-    first.send(...says.userText('Look it up.'), ...says.plan('One moment.'), ...says.audio(200));
-    first.send(...says.toolUse('look_up', {}, 'use-1'));
+    first.send(
+      ...serverEvents.userText('Look it up.'),
+      ...serverEvents.plan('One moment.'),
+      ...serverEvents.audio(200),
+    );
+    first.send(...serverEvents.toolUse('look_up', {}, 'use-1'));
     await rig.item('assistant', 'One moment.');
     first.throw('modelStreamErrorException', 'It broke.');
     rig.hear(300, { loud: true });
     const second = await server.stream(1);
     await second.received('audioInput');
     finish('forty-two');
-    const told = await second.received(
+    const result = await second.received(
       (e) => e.name === 'textInput' && /forty-two/.test(String(e.body.content)),
     );
-    expect(told.body.content).toBe(
+    expect(result.body.content).toBe(
       '[The tool look_up was called with {} and returned "forty-two".]',
     );
     expect(second.said.some((e) => e.name === 'toolResult')).toBe(false);
-    second.send(...says.reply('It is forty-two.'));
+    second.send(...serverEvents.reply('It is forty-two.'));
     await rig.item('assistant', 'forty-two');
     expectLegal(second);
     expect(second.texts.filter((t) => t.interactive)).toHaveLength(1);
@@ -175,13 +179,17 @@ describe('failures in the middle of a call', () => {
       created.push(e.responseId),
     );
     const first = await server.stream(0);
-    first.send(...says.userText('Tell me.'), ...says.plan('Once upon'), ...says.audio(200));
+    first.send(
+      ...serverEvents.userText('Tell me.'),
+      ...serverEvents.plan('Once upon'),
+      ...serverEvents.audio(200),
+    );
     await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
     first.kill();
     const second = await server.stream(1);
     const ask = await second.received((e) => /Finish that answer/.test(String(e.body.content)));
     expect(ask.body.content).toContain('"Once upon"');
-    second.send(...says.reply('a time.'));
+    second.send(...serverEvents.reply('a time.'));
     await rig.item('assistant', 'a time.');
     expect(new Set(created).size).toBe(2);
     expect(rig.items.map((i) => `${i.role}: ${i.textContent}`)).toEqual([
@@ -217,7 +225,11 @@ describe('failures in the middle of a call', () => {
   ])('8: %s between the question and the answer: the question is answered', async (_, fail) => {
     await startAgent({ model: { retry: { baseDelayMs: 10 } } });
     const first = await server.stream(0);
-    first.send(says.speechStart(10), says.speechEnd(90), ...says.userText('What is two and two?'));
+    first.send(
+      serverEvents.speechStart(10),
+      serverEvents.speechEnd(90),
+      ...serverEvents.userText('What is two and two?'),
+    );
     await until('it was understood', () => rig.transcripts.length > 0);
     fail(first);
     const second = await server.stream(1);
@@ -227,7 +239,7 @@ describe('failures in the middle of a call', () => {
     expect(second.texts.filter((t) => t.role === 'USER')).toEqual([
       { role: 'USER', interactive: true, text: 'What is two and two?' },
     ]);
-    second.send(...says.reply('Four.'));
+    second.send(...serverEvents.reply('Four.'));
     await rig.item('assistant', 'Four.');
     expect(rig.items.map((i) => i.textContent)).toEqual(['What is two and two?', 'Four.']);
     expect(rig.errors).toHaveLength(1);
@@ -241,7 +253,7 @@ describe('failures in the middle of a call', () => {
     const begun = first.said.length;
     rig.hear(2_000, { loud: true });
     await until('it was sent', () => first.said.length >= begun + 100);
-    first.send(says.speechStart(200));
+    first.send(serverEvents.speechStart(200));
     await rig.event('user_state_changed', (e: { newState: string }) => e.newState === 'speaking');
     first.kill();
     rig.hear(500, { loud: true });
@@ -259,7 +271,7 @@ describe('failures in the middle of a call', () => {
   test('8: a service that falls silent is detected', async () => {
     await startAgent({ model: { timeouts: { progress: 300 } } });
     const first = await server.stream(0);
-    first.send(...says.userText('Anybody there?'));
+    first.send(...serverEvents.userText('Anybody there?'));
     const second = await server.stream(1);
     await second.received((e) => e.body.content === 'Anybody there?');
     expect(rig.errors[0]?.message).toContain('did not answer a question');

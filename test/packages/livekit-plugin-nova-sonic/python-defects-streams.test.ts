@@ -9,7 +9,7 @@ import { expectLegal } from './support/assert-protocol-order.js';
 import { fastClock } from './support/clocks.js';
 import { answer, rig, server, startAgent } from './support/scripted-call.js';
 import { type ScriptedStream, welcome } from './support/scripted-server.js';
-import * as says from './support/server-events.js';
+import * as serverEvents from './support/server-events.js';
 
 const named = ([name, tool]: [string, llm.AnonFunctionTool]) =>
   ({ ...tool, id: name, name }) as unknown as llm.FunctionTool;
@@ -34,11 +34,11 @@ describe('renewal', () => {
     await server.stream(4);
     for (const [i, stream] of server.streams.slice(0, 5).entries()) {
       await stream.received('audioInput');
-      const told = stream.texts.filter((t) => t.role !== 'SYSTEM');
-      expect(told.map((t) => t.text)).toEqual(
+      const history = stream.texts.filter((t) => t.role !== 'SYSTEM');
+      expect(history.map((t) => t.text)).toEqual(
         Array.from({ length: i }, (_, n) => [`Question ${n}?`, `Answer ${n}.`]).flat(),
       );
-      expect(told.some((t) => t.interactive)).toBe(false);
+      expect(history.some((t) => t.interactive)).toBe(false);
       expectLegal(stream);
     }
     expect(rig.errors).toEqual([]);
@@ -58,10 +58,14 @@ describe('renewal', () => {
     expect(first.livedMs).toBeLessThan(60_000);
     // Nor does one who only ever barges in, so that no turn ends.
     const stream = server.streams.at(-1) as ScriptedStream;
-    const id = says.newContentId();
-    stream.send(...says.userText('Talk.'), ...says.plan('Well.'), says.audioStart(id));
-    stream.send(...says.audioData(id, 200), says.audioEnd(id, 'INTERRUPTED'));
-    stream.send(says.speechEnd(10));
+    const id = serverEvents.newContentId();
+    stream.send(
+      ...serverEvents.userText('Talk.'),
+      ...serverEvents.plan('Well.'),
+      serverEvents.audioStart(id),
+    );
+    stream.send(...serverEvents.audioData(id, 200), serverEvents.audioEnd(id, 'INTERRUPTED'));
+    stream.send(serverEvents.speechEnd(10));
     expect((await renewal()).livedMs).toBeLessThan(60_000);
   });
 
@@ -97,9 +101,13 @@ describe('renewal', () => {
     });
     await startAgent({ tools: make(z.object({})), speed: 20 });
     const stream = await server.stream(0);
-    const id = says.newContentId();
-    stream.send(...says.userText('Talk.'), ...says.plan('A reply.'), says.audioStart(id));
-    stream.send(...says.audioData(id, 400));
+    const id = serverEvents.newContentId();
+    stream.send(
+      ...serverEvents.userText('Talk.'),
+      ...serverEvents.plan('A reply.'),
+      serverEvents.audioStart(id),
+    );
+    stream.send(...serverEvents.audioData(id, 400));
     await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
     // The same name with another schema, twice, in the middle of the reply.
     await rig.agent.updateTools(Object.entries(make(z.object({ a: z.string() }))).map(named));
@@ -107,7 +115,7 @@ describe('renewal', () => {
     // Time enough for a renewal that would not wait for the end of the reply.
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(server.streams).toHaveLength(1);
-    stream.send(...says.audioData(id, 400), says.audioEnd(id, 'END_TURN'));
+    stream.send(...serverEvents.audioData(id, 400), serverEvents.audioEnd(id, 'END_TURN'));
     await rig.item('assistant', 'A reply.');
     expect(rig.speaker.playedMs).toBe(800);
     const next = await server.stream(1);

@@ -5,7 +5,7 @@ import { type llm, type metrics, voice } from '@livekit/agents';
 import { until } from '../../support/wait.js';
 import { rig, server, startAgent } from './support/scripted-call.js';
 import { type ScriptedStream, usage } from './support/scripted-server.js';
-import * as says from './support/server-events.js';
+import * as serverEvents from './support/server-events.js';
 
 let stream: ScriptedStream;
 
@@ -18,11 +18,11 @@ beforeEach(async () => {
 
 describe('turns', () => {
   test('2: when the user speaks first, the first reply is played', async () => {
-    stream.send(says.completionStart(), says.speechStart(300));
+    stream.send(serverEvents.completionStart(), serverEvents.speechStart(300));
     stream.send(
-      says.speechEnd(900),
-      ...says.userText('Hello?'),
-      ...says.reply('Hi, how can I help?'),
+      serverEvents.speechEnd(900),
+      ...serverEvents.userText('Hello?'),
+      ...serverEvents.reply('Hi, how can I help?'),
     );
     await rig.item('assistant', 'how can I help');
     expect(rig.speaker.playedMs).toBe(400);
@@ -41,9 +41,13 @@ describe('turns', () => {
     });
     await stream.received((e) => e.body.content === 'Greet.');
     // 4 s of audio at 20 times the speed: 200 ms.
-    const id = says.newContentId();
-    stream.send(says.completionStart(), ...says.plan('Welcome.'), says.audioStart(id));
-    stream.send(...says.audioData(id, 4_000), says.audioEnd(id, 'END_TURN'));
+    const id = serverEvents.newContentId();
+    stream.send(
+      serverEvents.completionStart(),
+      ...serverEvents.plan('Welcome.'),
+      serverEvents.audioStart(id),
+    );
+    stream.send(...serverEvents.audioData(id, 4_000), serverEvents.audioEnd(id, 'END_TURN'));
     await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
     expect(ended).toBe(false);
     await handle.waitForPlayout();
@@ -52,7 +56,7 @@ describe('turns', () => {
     expect(rig.speaker.playedMs).toBe(4_000);
     expect(dialogue()).toEqual(['assistant: Welcome.']);
 
-    stream.send(...says.userText('And now?'), ...says.reply('Now we talk.'));
+    stream.send(...serverEvents.userText('And now?'), ...serverEvents.reply('Now we talk.'));
     await rig.item('assistant', 'Now we talk');
     expect(created.map((e) => e.userInitiated)).toEqual([true, false]);
     expect(new Set(created.map((e) => e.responseId)).size).toBe(2);
@@ -61,10 +65,14 @@ describe('turns', () => {
   test('11: a reply without speech of the user adds no empty user message', async () => {
     const handle = rig.session.generateReply({ instructions: 'Greet.' });
     await stream.received((e) => e.body.content === 'Greet.');
-    stream.send(...says.userText('  '), ...says.reply('Welcome.'));
+    stream.send(...serverEvents.userText('  '), ...serverEvents.reply('Welcome.'));
     await handle.waitForPlayout();
     // A cough: speech that has no words.
-    stream.send(says.speechStart(100), says.speechEnd(200), ...says.reply('Go on.'));
+    stream.send(
+      serverEvents.speechStart(100),
+      serverEvents.speechEnd(200),
+      ...serverEvents.reply('Go on.'),
+    );
     await rig.item('assistant', 'Go on');
     expect(dialogue()).toEqual(['assistant: Welcome.', 'assistant: Go on.']);
     expect(rig.transcripts.filter((t) => t.final)).toEqual([]);
@@ -84,16 +92,16 @@ describe('turns', () => {
       'user_state_changed',
       (e: { newState: string }) => e.newState === 'speaking',
     );
-    stream.send(says.speechStart(1_000));
+    stream.send(serverEvents.speechStart(1_000));
     await speaking;
     expect(rig.transcripts).toEqual([]);
     const listening = rig.event(
       'user_state_changed',
       (e: { newState: string }) => e.newState === 'listening',
     );
-    stream.send(says.speechEnd(1_500));
+    stream.send(serverEvents.speechEnd(1_500));
     await listening;
-    stream.send(...says.userText('Good morning.'), ...says.reply('Morning!'));
+    stream.send(...serverEvents.userText('Good morning.'), ...serverEvents.reply('Morning!'));
     const message = await rig.item('user', 'Good morning');
     await rig.item('assistant', 'Morning');
     // The turn began when its first sample came, not when its text did.
@@ -106,15 +114,19 @@ describe('turns', () => {
   });
 
   test('21: a client-side interrupt drops the rest of the reply and nothing of the next', async () => {
-    const id = says.newContentId();
-    stream.send(...says.userText('Talk.'), ...says.plan('One.'), says.audioStart(id));
-    stream.send(...says.audioData(id, 800));
+    const id = serverEvents.newContentId();
+    stream.send(
+      ...serverEvents.userText('Talk.'),
+      ...serverEvents.plan('One.'),
+      serverEvents.audioStart(id),
+    );
+    stream.send(...serverEvents.audioData(id, 800));
     await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
     rig.session.interrupt();
     const heard = rig.speaker.frames.length;
-    stream.send(...says.audioData(id, 800), says.audioEnd(id, 'PARTIAL_TURN'));
-    stream.send(...says.plan('Two.'), ...says.audio(800, 'END_TURN'));
-    stream.send(...says.userText('Again.'), ...says.reply('Three.', 400));
+    stream.send(...serverEvents.audioData(id, 800), serverEvents.audioEnd(id, 'PARTIAL_TURN'));
+    stream.send(...serverEvents.plan('Two.'), ...serverEvents.audio(800, 'END_TURN'));
+    stream.send(...serverEvents.userText('Again.'), ...serverEvents.reply('Three.', 400));
     await rig.item('assistant', 'Three');
     expect(rig.speaker.frames.slice(heard).reduce((ms, f) => ms + f.ms, 0)).toBe(400);
     expect(dialogue().filter((line) => line.includes('Two'))).toEqual([]);
@@ -126,18 +138,30 @@ describe('turns', () => {
 
 describe('history', () => {
   test('10: the history has each sentence once, as it was spoken', async () => {
-    stream.send(...says.userText('Tell me.'), ...says.plan('First.'), ...says.audio(200));
-    stream.send(...says.plan('Second.'), ...says.audio(200, 'END_TURN'));
-    await rig.item('assistant', 'Second');
-    stream.send(...says.spoken('First.'), ...says.spoken('Second.'));
     stream.send(
-      ...says.userText('More.'),
-      ...says.plan('A long story.'),
-      ...says.audio(60_000, 'END_TURN'),
+      ...serverEvents.userText('Tell me.'),
+      ...serverEvents.plan('First.'),
+      ...serverEvents.audio(200),
+    );
+    stream.send(...serverEvents.plan('Second.'), ...serverEvents.audio(200, 'END_TURN'));
+    await rig.item('assistant', 'Second');
+    stream.send(...serverEvents.spoken('First.'), ...serverEvents.spoken('Second.'));
+    stream.send(
+      ...serverEvents.userText('More.'),
+      ...serverEvents.plan('A long story.'),
+      ...serverEvents.audio(60_000, 'END_TURN'),
     );
     await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
-    stream.send(says.speechStart(500), ...says.interruptedText(), ...says.spoken('A long'));
-    stream.send(says.speechEnd(900), ...says.userText('Stop.'), ...says.reply('Sorry.'));
+    stream.send(
+      serverEvents.speechStart(500),
+      ...serverEvents.interruptedText(),
+      ...serverEvents.spoken('A long'),
+    );
+    stream.send(
+      serverEvents.speechEnd(900),
+      ...serverEvents.userText('Stop.'),
+      ...serverEvents.reply('Sorry.'),
+    );
     await rig.item('assistant', 'Sorry');
     const own = rig.sonic.chatCtx.items.flatMap((i) =>
       i.type === 'message' ? [[i.role, i.textContent, i.interrupted]] : [],
@@ -161,7 +185,7 @@ describe('history', () => {
   });
 
   test('12: giving the agent its own context back sends nothing', async () => {
-    stream.send(...says.userText('My name is Ada.'), ...says.reply('Hello Ada.'));
+    stream.send(...serverEvents.userText('My name is Ada.'), ...serverEvents.reply('Hello Ada.'));
     await rig.item('assistant', 'Hello Ada');
     const before = stream.texts.length;
     await rig.agent.updateChatCtx(rig.agent.chatCtx);
@@ -173,9 +197,9 @@ describe('history', () => {
     const handle = rig.session.generateReply({ instructions: 'Say bye.' });
     await stream.received((e) => e.body.content === 'Say bye.');
     expect(stream.texts.slice(before).map((t) => t.text)).toEqual(['Say bye.']);
-    stream.send(...says.reply('Bye.'));
+    stream.send(...serverEvents.reply('Bye.'));
     await handle.waitForPlayout();
-    // The edit is told to the next stream.
+    // The edit reaches the next stream.
     await rig.sonic.renew({ immediately: true });
     const next = await server.stream(1);
     await next.received((e) => e.name === 'contentStart' && e.body.type === 'AUDIO');
@@ -200,16 +224,16 @@ describe('metrics and parsing', () => {
     await stream.received((e) => e.body.content === 'Greet.');
     stream.send(
       usage(100, 0),
-      ...says.plan('Welcome.'),
+      ...serverEvents.plan('Welcome.'),
       usage(0, 20),
-      ...says.audio(400, 'END_TURN'),
+      ...serverEvents.audio(400, 'END_TURN'),
     );
     await handle.waitForPlayout();
     stream.send(
       usage(7, 0),
-      ...says.userText('Hi.'),
+      ...serverEvents.userText('Hi.'),
       usage(0, 10),
-      ...says.reply('Ho.'),
+      ...serverEvents.reply('Ho.'),
       usage(0, 5),
     );
     await rig.item('assistant', 'Ho');
@@ -244,10 +268,10 @@ describe('metrics and parsing', () => {
       { contentStart: {} },
     );
     stream.send({ textOutput: { content: 5 } }, { usageEvent: {} }, { audioOutput: {} });
-    stream.send(...says.userText('Still there?'), ...says.reply('I am.', 60_000));
+    stream.send(...serverEvents.userText('Still there?'), ...serverEvents.reply('I am.', 60_000));
     await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
     const barged = rig.sonicEvent<{ sign: string }>('barge_in');
-    stream.send(...says.interruptedText('{\n  "interrupted":true}', 'PARTIAL_TURN'));
+    stream.send(...serverEvents.interruptedText('{\n  "interrupted":true}', 'PARTIAL_TURN'));
     expect((await barged).sign).toBe('interrupted_text');
     expect(rig.errors).toEqual([]);
     expect(server.streams).toHaveLength(1);
@@ -260,7 +284,7 @@ describe('metrics and parsing', () => {
     rig.sonic.on('stream_lifecycle', () => {
       throw new Error('another one');
     });
-    stream.send(...says.userText('Hello?'), ...says.reply('Hi.'));
+    stream.send(...serverEvents.userText('Hello?'), ...serverEvents.reply('Hi.'));
     await rig.item('assistant', 'Hi');
   });
 });

@@ -4,7 +4,7 @@ import { llm } from '@livekit/agents';
 import type { TurnTiming } from 'livekit-plugin-nova-sonic';
 import { z } from 'zod';
 import { rig, server, startAgent } from './support/scripted-call.js';
-import * as says from './support/server-events.js';
+import * as serverEvents from './support/server-events.js';
 
 describe('a call, with a scripted service', () => {
   test('greets, hears, answers and closes in order', async () => {
@@ -12,13 +12,17 @@ describe('a call, with a scripted service', () => {
     const stream = await server.stream(0);
     const greeting = rig.session.generateReply({ instructions: 'Greet the caller.' });
     await stream.received((e) => e.name === 'textInput' && e.body.content === 'Greet the caller.');
-    stream.send(...says.reply('Hello there.'));
+    stream.send(...serverEvents.reply('Hello there.'));
     await greeting.waitForPlayout();
     expect(rig.items.map((i) => [i.role, i.textContent])).toEqual([['assistant', 'Hello there.']]);
 
     rig.hear(400, { loud: true });
-    stream.send(says.speechStart(200), says.speechEnd(600), ...says.userText('What time is it?'));
-    stream.send(...says.reply('It is noon.'));
+    stream.send(
+      serverEvents.speechStart(200),
+      serverEvents.speechEnd(600),
+      ...serverEvents.userText('What time is it?'),
+    );
+    stream.send(...serverEvents.reply('It is noon.'));
     await rig.item('assistant', 'noon');
     expect(rig.items.map((i) => [i.role, i.textContent])).toEqual([
       ['assistant', 'Hello there.'],
@@ -42,10 +46,13 @@ describe('a call, with a scripted service', () => {
   test('a barge-in stops playback at once', async () => {
     await startAgent({ speed: 1 });
     const stream = await server.stream(0);
-    stream.send(...says.userText('Tell me a story.'), ...says.reply('Once upon a time.', 5_000));
+    stream.send(
+      ...serverEvents.userText('Tell me a story.'),
+      ...serverEvents.reply('Once upon a time.', 5_000),
+    );
     await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
     const barged = rig.sonicEvent<{ sign: string }>('barge_in');
-    stream.send(says.speechStart(100), ...says.interruptedText());
+    stream.send(serverEvents.speechStart(100), ...serverEvents.interruptedText());
     expect((await barged).sign).toBe('user_speech_start');
     const item = await rig.item('assistant', 'Once');
     expect(item.interrupted).toBe(true);
@@ -66,12 +73,12 @@ describe('a call, with a scripted service', () => {
     const timings: TurnTiming[] = [];
     rig.sonic.on('turn_timing', (t: TurnTiming) => timings.push(t));
     stream.send(
-      ...says.userText('Time in Tokyo?'),
-      ...says.toolUse('time', { city: 'Tokyo' }, 'use-1'),
+      ...serverEvents.userText('Time in Tokyo?'),
+      ...serverEvents.toolUse('time', { city: 'Tokyo' }, 'use-1'),
     );
     const result = await stream.received('toolResult');
     expect(JSON.parse(String(result.body.content))).toEqual({ city: 'Tokyo', time: '12:00' });
-    stream.send(...says.reply('It is twelve in Tokyo.'));
+    stream.send(...serverEvents.reply('It is twelve in Tokyo.'));
     await rig.item('assistant', 'twelve');
     // One for the reply that was heard, none for the call before it.
     expect(timings).toHaveLength(1);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The history as LiveKit's ChatContext, and what an edited ChatContext means for the history. */
 import { llm } from '@livekit/agents';
-import type { HistoryEntry } from './entries.js';
+import type { AssistantEntry, HistoryEntry, ToolResultEntry, UserEntry } from './entries.js';
 
 /** LiveKit's chat context as entries; empty messages, handoffs and configuration are no part of a history. */
 export function fromChatContext(chatCtx: llm.ChatContext): HistoryEntry[] {
@@ -70,9 +70,9 @@ export interface ChatContextDiff {
   /** The past differs from what the model got. */
   readonly changed: boolean;
   /** New user messages at the very end: typed input, if a reply is requested. */
-  readonly typed: Array<Extract<HistoryEntry, { kind: 'user' }>>;
+  readonly typed: UserEntry[];
   /** Results that the model waits for. */
-  readonly results: Array<Extract<HistoryEntry, { kind: 'tool_result' }>>;
+  readonly results: ToolResultEntry[];
 }
 
 /**
@@ -91,8 +91,7 @@ export function diffChatContext(
     (e) => e.kind !== 'tool_result' || known.has(e.id) || !answered.has(e.callId),
   );
   const results = incoming.filter(
-    (e): e is Extract<HistoryEntry, { kind: 'tool_result' }> =>
-      e.kind === 'tool_result' && !known.has(e.id) && awaited(e.callId),
+    (e): e is ToolResultEntry => e.kind === 'tool_result' && !known.has(e.id) && awaited(e.callId),
   );
   const typed: ChatContextDiff['typed'] = [];
   for (let i = incoming.length - 1; i >= 0; i -= 1) {
@@ -139,10 +138,7 @@ export function diffChatContext(
   return { entries, changed, typed, results };
 }
 
-function isEdited(
-  own: Extract<HistoryEntry, { kind: 'user' | 'assistant' }>,
-  theirs: string,
-): boolean {
+function isEdited(own: UserEntry | AssistantEntry, theirs: string): boolean {
   const flat = (text: string) => text.replace(/\s+/g, ' ').trim();
   const a = flat(own.text);
   const b = flat(theirs);

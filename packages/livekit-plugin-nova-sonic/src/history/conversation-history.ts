@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { HistoryEntry } from './entries.js';
-
-type AssistantEntry = Extract<HistoryEntry, { kind: 'assistant' }>;
-type UserEntry = Extract<HistoryEntry, { kind: 'user' }>;
+import type { AssistantEntry, HistoryEntry, UserEntry } from './entries.js';
 
 /** One reply: what was planned (SPECULATIVE) and what was spoken (FINAL). */
 interface Reply {

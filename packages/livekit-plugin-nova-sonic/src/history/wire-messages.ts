@@ -6,7 +6,7 @@
  */
 import type { HistoryLimits } from '../options.js';
 import type { WireMessage } from '../protocol/client-event-sequencer.js';
-import type { HistoryEntry } from './entries.js';
+import type { HistoryEntry, ToolResultEntry } from './entries.js';
 
 const bytes = (text: string): number => Buffer.byteLength(text, 'utf8');
 
@@ -62,7 +62,7 @@ export function toolNote(
 /** The message for an entry, if it has one. */
 function asMessage(
   entry: HistoryEntry,
-  results: ReadonlyMap<string, Extract<HistoryEntry, { kind: 'tool_result' }>>,
+  results: ReadonlyMap<string, ToolResultEntry>,
   calls: ReadonlySet<string>,
 ): { role: 'USER' | 'ASSISTANT'; text: string } | undefined {
   switch (entry.kind) {
@@ -91,7 +91,7 @@ export function toWireMessages(
   entries: readonly HistoryEntry[],
   limits: HistoryLimits,
 ): WireMessage[] {
-  const results = new Map<string, Extract<HistoryEntry, { kind: 'tool_result' }>>();
+  const results = new Map<string, ToolResultEntry>();
   const calls = new Set<string>();
   for (const entry of entries) {
     if (entry.kind === 'tool_result') results.set(entry.callId, entry);

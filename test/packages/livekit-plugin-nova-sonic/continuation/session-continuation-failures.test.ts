@@ -2,7 +2,7 @@
 // How a call lives on over many streams: failures, and the end.
 import { describe, expect, test } from '@jest/globals';
 import { beginContinuation, rigContinuation } from '../support/fake-streams.js';
-import * as says from '../support/server-events.js';
+import * as serverEvents from '../support/server-events.js';
 
 describe('failure', () => {
   test('audio meanwhile is buffered, bounded, and replayed on the next stream in order', () => {
@@ -31,7 +31,7 @@ describe('failure', () => {
     const end = {
       userSpeechEnd: { inputAudioOffsetMs: 1_900, inputAudioDetectionOffsetMs: 2_900 },
     };
-    rig.stream(0).say(says.speechStart(1_100), end, ...says.userText('Hi.'));
+    rig.stream(0).say(serverEvents.speechStart(1_100), end, ...serverEvents.userText('Hi.'));
     rig.stream(0).break();
     rig.clock.advance(10);
     expect(rig.stream(1).audio.filter((s) => s > 0 && s <= last)).toEqual([]);
@@ -41,9 +41,21 @@ describe('failure', () => {
   test('a cough does not date what is spoken later', () => {
     const rig = beginContinuation();
     rig.hear(1_000);
-    rig.stream(0).say(says.speechStart(500), says.speechEnd(700), ...says.reply('Yes?', 80));
+    rig
+      .stream(0)
+      .say(
+        serverEvents.speechStart(500),
+        serverEvents.speechEnd(700),
+        ...serverEvents.reply('Yes?', 80),
+      );
     rig.hear(5_000);
-    rig.stream(0).say(says.speechStart(5_600), says.speechEnd(5_900), ...says.userText('Hi.'));
+    rig
+      .stream(0)
+      .say(
+        serverEvents.speechStart(5_600),
+        serverEvents.speechEnd(5_900),
+        ...serverEvents.userText('Hi.'),
+      );
     const [, spoken] = rig.conversation.snapshot().filter((e) => e.kind === 'user');
     expect(spoken).toMatchObject({ text: 'Hi.' });
     expect(spoken?.at).toBeGreaterThan(1_000_000 + 5_000);
@@ -51,7 +63,9 @@ describe('failure', () => {
 
   test('the result of a tool that finishes while there is no stream is sent on the next, once', () => {
     const rig = beginContinuation();
-    rig.stream(0).say(...says.toolUse('x', {}, 'use-1'), ...says.toolUse('y', {}, 'use-2'));
+    rig
+      .stream(0)
+      .say(...serverEvents.toolUse('x', {}, 'use-1'), ...serverEvents.toolUse('y', {}, 'use-2'));
     rig.stream(0).break('throttled');
     rig.continuation.toolResult('use-1', '{"a":1}', 'note one');
     rig.clock.advance(600);
@@ -60,7 +74,7 @@ describe('failure', () => {
       'note one',
       'note two',
     ]);
-    // The connect fails after all: both are told again, there.
+    // The connect fails after all: both are sent again, there.
     rig.stream(1).break('throttled');
     rig.clock.advance(1_100);
     expect(rig.stream(2).texts.filter((t) => t.startsWith('note'))).toEqual(['note one\nnote two']);
@@ -72,7 +86,13 @@ describe('failure', () => {
 
   test('a reply that was cut is finished, one without audio is generated again', () => {
     const rig = beginContinuation();
-    rig.stream(0).say(...says.userText('Tell me.'), ...says.plan('A story.'), ...says.audio(400));
+    rig
+      .stream(0)
+      .say(
+        ...serverEvents.userText('Tell me.'),
+        ...serverEvents.plan('A story.'),
+        ...serverEvents.audio(400),
+      );
     rig.stream(0).break();
     rig.clock.advance(10);
     expect(rig.stream(1).texts).toEqual([
@@ -82,7 +102,7 @@ describe('failure', () => {
       expect.stringContaining('"A story."'),
     ]);
     rig.stream(1).open();
-    rig.stream(1).say(...says.plan('The rest.'));
+    rig.stream(1).say(...serverEvents.plan('The rest.'));
     rig.stream(1).break();
     rig.clock.advance(2_000);
     expect(rig.stream(2).texts.join()).not.toContain('The rest.');
@@ -106,7 +126,11 @@ describe('failure', () => {
     const rig = beginContinuation();
     rig
       .stream(0)
-      .say(...says.userText('Fine.'), ...says.reply('Good.', 80), ...says.userText('Bad words.'));
+      .say(
+        ...serverEvents.userText('Fine.'),
+        ...serverEvents.reply('Good.', 80),
+        ...serverEvents.userText('Bad words.'),
+      );
     rig.stream(0).break('content_filtered');
     rig.clock.advance(10);
     expect(rig.stream(1).texts).toEqual(['Be brief.', 'Fine.', 'Good.']);
@@ -151,9 +175,9 @@ describe('mistakes of our own', () => {
     const rig = beginContinuation();
     const { apply } = rig.conversation;
     rig.conversation.apply = mistake;
-    rig.stream(0).say(...says.userText('Hi.'));
+    rig.stream(0).say(...serverEvents.userText('Hi.'));
     rig.conversation.apply = apply;
-    rig.stream(0).say(...says.reply('Ho.', 80));
+    rig.stream(0).say(...serverEvents.reply('Ho.', 80));
     expect(new Set(rig.internalErrors)).toEqual(new Set(['received: a mistake']));
     expect(rig.effects.map((e) => e.type)).toContain('generation_opened');
     expect(rig.streams).toHaveLength(1);

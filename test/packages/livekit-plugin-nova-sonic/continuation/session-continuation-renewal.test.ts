@@ -2,7 +2,7 @@
 // How a call lives on over many streams: renewal.
 import { describe, expect, test } from '@jest/globals';
 import { beginContinuation, rigContinuation } from '../support/fake-streams.js';
-import * as says from '../support/server-events.js';
+import * as serverEvents from '../support/server-events.js';
 
 describe('renewal', () => {
   test('the next stream opens beside the old one, which serves the call until the other is up', () => {
@@ -37,32 +37,44 @@ describe('renewal', () => {
   >([
     [
       'while the caller speaks',
-      (rig) => rig.stream(0).say(says.speechStart(100)),
+      (rig) => rig.stream(0).say(serverEvents.speechStart(100)),
       (rig) =>
-        rig.stream(0).say(says.speechEnd(200), ...says.userText('Hi.'), ...says.reply('Ho.', 80)),
+        rig
+          .stream(0)
+          .say(
+            serverEvents.speechEnd(200),
+            ...serverEvents.userText('Hi.'),
+            ...serverEvents.reply('Ho.', 80),
+          ),
     ],
     [
       'between the last word and the answer',
       (rig) =>
-        rig.stream(0).say(says.speechStart(100), says.speechEnd(200), ...says.userText('Hi.')),
-      (rig) => rig.stream(0).say(...says.reply('Ho.', 80)),
+        rig
+          .stream(0)
+          .say(
+            serverEvents.speechStart(100),
+            serverEvents.speechEnd(200),
+            ...serverEvents.userText('Hi.'),
+          ),
+      (rig) => rig.stream(0).say(...serverEvents.reply('Ho.', 80)),
     ],
     [
       'in the middle of a reply',
-      (rig) => rig.stream(0).say(...says.plan('Ho.'), ...says.audio(80)),
-      (rig) => rig.stream(0).say(...says.audio(80, 'END_TURN')),
+      (rig) => rig.stream(0).say(...serverEvents.plan('Ho.'), ...serverEvents.audio(80)),
+      (rig) => rig.stream(0).say(...serverEvents.audio(80, 'END_TURN')),
     ],
     [
       'while a reply is still being played',
-      (rig) => rig.stream(0).say(...says.reply('Ho.', 6_000)),
+      (rig) => rig.stream(0).say(...serverEvents.reply('Ho.', 6_000)),
       (rig) => rig.hear(6_000),
     ],
     [
       'while a tool runs',
-      (rig) => rig.stream(0).say(...says.toolUse('x', {}, 'use-1')),
+      (rig) => rig.stream(0).say(...serverEvents.toolUse('x', {}, 'use-1')),
       (rig) => {
         rig.continuation.toolResult('use-1', '{}', '');
-        rig.stream(0).say(...says.reply('Ho.', 80));
+        rig.stream(0).say(...serverEvents.reply('Ho.', 80));
       },
     ],
     [
@@ -71,7 +83,7 @@ describe('renewal', () => {
         rig.conversation.request('r', 'Hello', undefined);
         rig.continuation.sendRequests();
       },
-      (rig) => rig.stream(0).say(...says.reply('Ho.', 80)),
+      (rig) => rig.stream(0).say(...serverEvents.reply('Ho.', 80)),
     ],
     ['when the microphone is loud', (rig) => rig.hear(1_000, true), (rig) => rig.hear(1_500)],
   ])('not %s', (_, busy, done) => {
@@ -92,11 +104,17 @@ describe('renewal', () => {
     rig.hear(200);
     const first = rig.lastSample + 1;
     rig.hear(600, true);
-    rig.stream(0).say(says.speechStart(10_300));
+    rig.stream(0).say(serverEvents.speechStart(10_300));
     rig.stream(1).open();
     expect(rig.stream(1).audio).toContain(first);
     expect(rig.types().at(-1)).toBe('renewed');
-    rig.stream(1).say(says.speechEnd(1_200), ...says.userText('Hi.'), ...says.reply('Ho.', 80));
+    rig
+      .stream(1)
+      .say(
+        serverEvents.speechEnd(1_200),
+        ...serverEvents.userText('Hi.'),
+        ...serverEvents.reply('Ho.', 80),
+      );
     expect(rig.effects.filter((e) => e.type === 'speech_started')).toHaveLength(1);
     expect(rig.effects.filter((e) => e.type === 'transcript' && e.final)).toHaveLength(1);
   });
@@ -104,11 +122,11 @@ describe('renewal', () => {
   test('a stream with an outdated history is not used', () => {
     const rig = beginContinuation({ renewAfterMs: 10_000 });
     rig.hear(10_100);
-    rig.stream(0).say(...says.userText('Hi.'));
+    rig.stream(0).say(...serverEvents.userText('Hi.'));
     rig.stream(1).open();
     expect(rig.types()).not.toContain('renewed');
     expect(rig.stream(1).ended).toBe(true);
-    rig.stream(0).say(...says.reply('Ho.', 80));
+    rig.stream(0).say(...serverEvents.reply('Ho.', 80));
     rig.hear(1_500);
     rig.stream(2).open();
     expect(rig.types().at(-1)).toBe('renewed');
@@ -132,9 +150,9 @@ describe('renewal', () => {
   test('without a quiet moment the stream is exchanged before the service ends it', () => {
     const rig = beginContinuation({ renewAfterMs: 360_000 });
     rig.hear(200_000);
-    rig.stream(0).say(...says.userText('Hi.'), ...says.reply('Ho.', 80));
+    rig.stream(0).say(...serverEvents.userText('Hi.'), ...serverEvents.reply('Ho.', 80));
     rig.hear(159_000);
-    rig.stream(0).say(says.speechStart(1));
+    rig.stream(0).say(serverEvents.speechStart(1));
     rig.hear(90_000, true);
     expect(rig.streams).toHaveLength(1);
     rig.hear(2_000, true);
@@ -177,11 +195,11 @@ describe('renewal', () => {
 
   test('several requests make one renewal, at the next quiet moment', async () => {
     const rig = beginContinuation();
-    rig.stream(0).say(...says.plan('Ho.'), ...says.audio(80));
+    rig.stream(0).say(...serverEvents.plan('Ho.'), ...serverEvents.audio(80));
     const moved = Promise.all([rig.continuation.renew('tools'), rig.continuation.renew('tools')]);
     rig.hear(1_000);
     expect(rig.streams).toHaveLength(1);
-    rig.stream(0).say(...says.audio(80, 'END_TURN'));
+    rig.stream(0).say(...serverEvents.audio(80, 'END_TURN'));
     rig.hear(1_000);
     rig.stream(1).open();
     await moved;

@@ -2,12 +2,12 @@
 // How a call lives on over many streams: a service that falls silent, and a caller who does.
 import { describe, expect, test } from '@jest/globals';
 import { beginContinuation } from '../support/fake-streams.js';
-import * as says from '../support/server-events.js';
+import * as serverEvents from '../support/server-events.js';
 
 describe('watchdogs and silence', () => {
   test('an answer that is owed and does not come', () => {
     const rig = beginContinuation({ progressMs: 5_000 });
-    rig.stream(0).say(...says.userText('Hello?'));
+    rig.stream(0).say(...serverEvents.userText('Hello?'));
     rig.hear(4_900);
     expect(rig.failures).toEqual([]);
     rig.hear(300);
@@ -16,20 +16,20 @@ describe('watchdogs and silence', () => {
   });
 
   test.each<[string, (rig: ReturnType<typeof beginContinuation>) => void]>([
-    ['speech that ended', (rig) => rig.stream(0).say(says.speechEnd(9_000))],
+    ['speech that ended', (rig) => rig.stream(0).say(serverEvents.speechEnd(9_000))],
     ['speech whose end the service did not tell', () => {}],
   ])('%s, and then nothing: the audio is replayed once', (_, end) => {
     const rig = beginContinuation({ progressMs: 5_000 });
     rig.hear(8_000);
     const first = rig.lastSample + 1;
     rig.hear(1_000, true);
-    rig.stream(0).say(says.speechStart(8_100));
+    rig.stream(0).say(serverEvents.speechStart(8_100));
     end(rig);
     rig.hear(5_500);
     expect(rig.failures).toEqual([{ kind: 'no_response', recoverable: true }]);
     expect(rig.stream(1).audio).toContain(first);
     rig.stream(1).open();
-    rig.stream(1).say(says.speechStart(1_000), says.speechEnd(1_900));
+    rig.stream(1).say(serverEvents.speechStart(1_000), serverEvents.speechEnd(1_900));
     rig.hear(30_000);
     expect(rig.failures).toHaveLength(1);
     expect(rig.conversation.userSpeaking).toBe(false);
@@ -37,7 +37,13 @@ describe('watchdogs and silence', () => {
 
   test('a reply that stops in the middle is finished on another stream', () => {
     const rig = beginContinuation();
-    rig.stream(0).say(...says.userText('Tell me.'), ...says.plan('A story.'), ...says.audio(400));
+    rig
+      .stream(0)
+      .say(
+        ...serverEvents.userText('Tell me.'),
+        ...serverEvents.plan('A story.'),
+        ...serverEvents.audio(400),
+      );
     rig.hear(7_300);
     expect(rig.failures).toEqual([{ kind: 'no_response', recoverable: true }]);
     expect(rig.stream(1).texts.at(-1)).toContain('"A story."');

@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { llm } from '@livekit/agents';
 import { reason } from '../support/log-capture.js';
 import { rig, server, startAgent } from '../support/scripted-call.js';
-import * as says from '../support/server-events.js';
+import * as serverEvents from '../support/server-events.js';
 
 describe('generateReply', () => {
   test('without text it rejects at once and emits an error', async () => {
@@ -34,7 +34,7 @@ describe('generateReply', () => {
       /^RealtimeError: generateReply timed out/,
     );
     expect(Date.now() - begun).toBeGreaterThanOrEqual(190);
-    stream.send(...says.reply('Late but here.'));
+    stream.send(...serverEvents.reply('Late but here.'));
     await rig.item('assistant', 'Late but here');
   });
 
@@ -50,9 +50,9 @@ describe('generateReply', () => {
       'aborted',
     );
     stream.send(
-      ...says.reply('Nobody hears this.'),
-      ...says.userText('Hi.'),
-      ...says.reply('This they do.'),
+      ...serverEvents.reply('Nobody hears this.'),
+      ...serverEvents.userText('Hi.'),
+      ...serverEvents.reply('This they do.'),
     );
     await rig.item('assistant', 'This they do');
     expect(rig.items.map((i) => i.textContent)).toEqual(['Hi.', 'This they do.']);
@@ -63,7 +63,7 @@ describe('generateReply', () => {
     const stream = await server.stream(0);
     const handle = rig.session.generateReply({ userInput: 'Hello, by text.' });
     await stream.received((e) => e.body.content === 'Hello, by text.');
-    stream.send(...says.reply('Hello, by voice.'));
+    stream.send(...serverEvents.reply('Hello, by voice.'));
     await handle.waitForPlayout();
     expect(rig.items.map((i) => `${i.role}: ${i.textContent}`)).toEqual([
       'user: Hello, by text.',
@@ -82,7 +82,7 @@ describe('generateReply', () => {
     const stream = await server.stream(0);
     rig.session.generateReply({ instructions: 'Just talk.', toolChoice: 'none' });
     await stream.received((e) => e.body.content === 'Just talk.');
-    stream.send(...says.toolUse('x', {}, 'use-1'));
+    stream.send(...serverEvents.toolUse('x', {}, 'use-1'));
     const result = await stream.received('toolResult');
     expect(JSON.parse(String(result.body.content))).toEqual({
       error: 'tools are not allowed in this reply',

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { until } from '../../../support/wait.js';
 import { reason, warnings } from '../support/log-capture.js';
 import { rig, server, startAgent } from '../support/scripted-call.js';
-import * as says from '../support/server-events.js';
+import * as serverEvents from '../support/server-events.js';
 
 describe('what Sonic takes only at the start', () => {
   test('new instructions move the call to a new stream at a quiet moment', async () => {
@@ -37,11 +37,11 @@ describe('what Sonic takes only at the start', () => {
     await startAgent({ agent: new Greeter({ instructions: 'x', tools }) });
     const stream = await server.stream(0);
     await stream.received((e) => e.body.content === 'Greet.');
-    stream.send(...says.reply('Hello.', 200));
+    stream.send(...serverEvents.reply('Hello.', 200));
     await stream.received((e) => e.body.content === 'Greet again.');
-    stream.send(...says.reply('Hello again.', 200));
+    stream.send(...serverEvents.reply('Hello again.', 200));
     await rig.item('assistant', 'Hello again');
-    stream.send(...says.userText('Hi.'), ...says.reply('Ho.', 200));
+    stream.send(...serverEvents.userText('Hi.'), ...serverEvents.reply('Ho.', 200));
     await rig.item('assistant', 'Ho.');
     expect(server.streams).toHaveLength(1);
     expect(rig.speaker.playedMs).toBe(600);
@@ -57,7 +57,11 @@ describe('what Sonic takes only at the start', () => {
     rig.sonic.on('stream_lifecycle', ({ type, reason }: StreamLifecycle) => {
       if (type === 'opening') reasons.push(reason);
     });
-    stream.send(...says.userText('Talk.'), ...says.plan('Well.'), ...says.audio(200));
+    stream.send(
+      ...serverEvents.userText('Talk.'),
+      ...serverEvents.plan('Well.'),
+      ...serverEvents.audio(200),
+    );
     await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
     const settled = () =>
       new Promise((resolve) => rig.model.options.clock.after(60, () => resolve(0)));
@@ -67,7 +71,7 @@ describe('what Sonic takes only at the start', () => {
     await settled();
     // Asked for last: a renewal that is still due for the tools would come first, with its own reason.
     const moved = rig.sonic.renew();
-    stream.send(...says.audio(80, 'END_TURN'));
+    stream.send(...serverEvents.audio(80, 'END_TURN'));
     await moved;
     expect(reasons).toEqual(['requested']);
     expect(server.streams).toHaveLength(2);
@@ -127,7 +131,7 @@ describe('what Sonic takes only at the start', () => {
     // In the middle of a call as well.
     await rig.agent.updateTools([fine, make('big', z.object({ a: z.bigint() }))]);
     expect(rig.errors.at(-1)?.message).toContain('The tool big is left out');
-    stream.send(...says.userText('Still there?'), ...says.reply('I am.', 80));
+    stream.send(...serverEvents.userText('Still there?'), ...serverEvents.reply('I am.', 80));
     await rig.item('assistant', 'I am.');
   });
 
@@ -150,7 +154,10 @@ describe('what Sonic takes only at the start', () => {
       tools: Array<{ toolSpec: { inputSchema: { json: string } } }>;
     };
     expect(JSON.parse(tools[0]?.toolSpec.inputSchema.json as string)).toEqual(parameters);
-    stream.send(...says.userText('Rome?'), ...says.toolUse('weather', { city: 'Rome' }, 'use-1'));
+    stream.send(
+      ...serverEvents.userText('Rome?'),
+      ...serverEvents.toolUse('weather', { city: 'Rome' }, 'use-1'),
+    );
     await stream.received('toolResult');
     expect(given).toEqual([{ city: 'Rome' }]);
   });
@@ -158,7 +165,10 @@ describe('what Sonic takes only at the start', () => {
   test('an edited past opens a new stream with chatCtxUpdates renew', async () => {
     await startAgent({ model: { chatCtxUpdates: 'renew' } });
     const stream = await server.stream(0);
-    stream.send(...says.userText('My name is Ada.'), ...says.reply('Hello Ada.', 100));
+    stream.send(
+      ...serverEvents.userText('My name is Ada.'),
+      ...serverEvents.reply('Hello Ada.', 100),
+    );
     await rig.item('assistant', 'Hello Ada');
     const edited = rig.agent.chatCtx.copy();
     edited.items = edited.items.filter((i) => i.type === 'message');
@@ -172,7 +182,10 @@ describe('what Sonic takes only at the start', () => {
   test('another agent takes over in a session of its own, with the history', async () => {
     await startAgent({ instructions: 'First.' });
     const stream = await server.stream(0);
-    stream.send(...says.userText('Next, please.'), ...says.reply('Here is the next.', 100));
+    stream.send(
+      ...serverEvents.userText('Next, please.'),
+      ...serverEvents.reply('Here is the next.', 100),
+    );
     await rig.item('assistant', 'Here is the next');
     rig.session.updateAgent(
       new voice.Agent({ instructions: 'Second.', chatCtx: rig.agent.chatCtx.copy() }),
@@ -246,10 +259,10 @@ describe('the small members', () => {
     const timing = rig.sonicEvent<TurnTiming>('turn_timing');
     // Speech ends at 600 ms of the stream, of which the first 100 are silence of ours.
     stream.send(
-      says.speechStart(200),
-      says.speechEnd(600),
-      ...says.userText('Hi.'),
-      ...says.reply('Ho.', 400),
+      serverEvents.speechStart(200),
+      serverEvents.speechEnd(600),
+      ...serverEvents.userText('Hi.'),
+      ...serverEvents.reply('Ho.', 400),
     );
     const t = await timing;
     expect(t).toMatchObject({ interrupted: false, toolWaitMs: 0, audioMs: 400 });
@@ -285,7 +298,7 @@ describe('the small members', () => {
     try {
       await startAgent({ model: { logEvents: true }, instructions: 'A secret.' });
       const stream = await server.stream(0);
-      stream.send(...says.userText('Another secret.'), ...says.reply('Hello.'));
+      stream.send(...serverEvents.userText('Another secret.'), ...serverEvents.reply('Hello.'));
       await rig.item('assistant', 'Hello');
     } finally {
       logger.debug = before;
@@ -326,17 +339,21 @@ describe('the small members', () => {
     const bargedIn = () => rig.sonicEvent<BargeIn>('barge_in');
     // The first is generated as a whole and only its playback is cut, the second is cut in the making.
     let heard: Promise<unknown> = speaking();
-    stream.send(...says.userText('Talk.'), ...says.reply('A long story.', 20_000));
+    stream.send(...serverEvents.userText('Talk.'), ...serverEvents.reply('A long story.', 20_000));
     await heard;
     let over = bargedIn();
-    stream.send(says.speechStart(1));
+    stream.send(serverEvents.speechStart(1));
     await over;
     heard = speaking();
-    stream.send(says.speechEnd(2), ...says.userText('Another.'), ...says.plan('Well.'));
-    stream.send(...says.audio(20_000));
+    stream.send(
+      serverEvents.speechEnd(2),
+      ...serverEvents.userText('Another.'),
+      ...serverEvents.plan('Well.'),
+    );
+    stream.send(...serverEvents.audio(20_000));
     await heard;
     over = bargedIn();
-    stream.send(says.speechStart(3));
+    stream.send(serverEvents.speechStart(3));
     await over;
     const [first, second] = created;
     expect(logged).toEqual([

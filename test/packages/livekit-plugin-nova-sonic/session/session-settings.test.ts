@@ -54,8 +54,8 @@ describe('SessionSettings', () => {
   });
 
   test('a tool whose parameters have no JSON schema is left out and reported once', () => {
-    const told: string[] = [];
-    const mine = settings({}, (why) => told.push(why.message));
+    const skipped: string[] = [];
+    const mine = settings({}, (why) => skipped.push(why.message));
     const dated = llm.tool({
       name: 'dated',
       description: 'd',
@@ -65,7 +65,7 @@ describe('SessionSettings', () => {
     mine.tools = new llm.ToolContext([...tools().tools, dated]);
     expect(mine.stream.config.tools.map((t) => t.name)).toEqual(['x']);
     expect(mine.stream.config.tools).toHaveLength(1);
-    expect(told).toEqual([
+    expect(skipped).toEqual([
       'The tool dated is left out, since its parameters have no JSON schema (Date cannot be represented in JSON Schema): use types that JSON has.',
     ]);
   });

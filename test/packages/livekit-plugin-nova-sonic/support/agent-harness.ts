@@ -30,7 +30,7 @@ class Microphone extends voice.AudioInput {
   }
 }
 
-/** The caller's loudspeaker: plays as fast as `speed` says and knows what was heard. */
+/** The caller's loudspeaker: plays as fast as `speed` sets and records what was played. */
 export class Loudspeaker extends voice.AudioOutput {
   /** Frames that were captured, with the time. */
   readonly frames: Array<{ at: number; ms: number }> = [];

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Conversations as the service may tell them, in every legal order, from a seed.
-
-type Json = Record<string, unknown>;
+// Random conversations: the service's events in every legal order, from a seed.
 
 import seedrandom from 'seedrandom';
-import * as says from './server-events.js';
+import * as serverEvents from './server-events.js';
+
+type Json = Record<string, unknown>;
 
 /** One step of a conversation: an event of the service, or something that the test does. */
 export type Step =
@@ -16,7 +16,7 @@ export type Step =
 export interface Expected {
   /** What each user turn said, in order. */
   readonly users: string[];
-  /** What each reply said, in order; replies of which nothing was heard are left out. */
+  /** What each reply said, in order; replies of which nothing was spoken are left out. */
   readonly replies: Array<{ text: string; interrupted: boolean; index: number }>;
   readonly toolCalls: string[];
 }
@@ -55,12 +55,12 @@ export function shuffledConversation(seed: number): { steps: Step[]; expected: E
   /** FINAL texts that are still to come, as the service likes. */
   let finals: string[][] = [];
   const tellFinals = () => {
-    for (const texts of finals) for (const text of texts) tell(...says.spoken(text));
+    for (const texts of finals) for (const text of texts) tell(...serverEvents.spoken(text));
     finals = [];
   };
   const bargedIn = { pending: false };
 
-  if (chance(0.8)) tell(says.completionStart());
+  if (chance(0.8)) tell(serverEvents.completionStart());
   const turns = 2 + Math.floor(random() * 4);
   for (let turn = 0; turn < turns; turn += 1) {
     // -- the user speaks
@@ -69,13 +69,13 @@ export function shuffledConversation(seed: number): { steps: Step[]; expected: E
     for (let w = 0; w < windows; w += 1) {
       const words = `question ${turn}.${w} of ${seed}`;
       said.push(words);
-      if (speechEvents && !(bargedIn.pending && w === 0)) tell(says.speechStart(100));
+      if (speechEvents && !(bargedIn.pending && w === 0)) tell(serverEvents.speechStart(100));
       if (w === 0 && chance(0.5)) tellFinals();
       steps.push({ wait: 600 });
       const textFirst = chance(0.3);
-      if (textFirst) tell(...says.userText(words));
-      if (speechEvents) tell(says.speechEnd(400));
-      if (!textFirst) tell(...says.userText(words));
+      if (textFirst) tell(...serverEvents.userText(words));
+      if (speechEvents) tell(serverEvents.speechEnd(400));
+      if (!textFirst) tell(...serverEvents.userText(words));
     }
     bargedIn.pending = false;
     expected.users.push(said.join(' '));
@@ -85,7 +85,7 @@ export function shuffledConversation(seed: number): { steps: Step[]; expected: E
     const ids = Array.from({ length: calls }, () => `use-${seed}-${tools++}`);
     for (const id of ids) {
       expected.toolCalls.push(id);
-      tell(...says.toolUse('look_up', { id }, id));
+      tell(...serverEvents.toolUse('look_up', { id }, id));
     }
     steps.push({ wait: 50 });
     for (const id of ids) {
@@ -99,25 +99,25 @@ export function shuffledConversation(seed: number): { steps: Step[]; expected: E
     const sentences = Array.from({ length: count }, (_, i) => `Sentence ${turn}.${i} of ${seed}.`);
     const barge = chance(0.35);
     const bargeAt = barge ? Math.floor(random() * (count + 1)) : -1;
-    const heard: string[] = [];
+    const spokenSentences: string[] = [];
     let over = false;
-    let told = false;
+    let reported = false;
     for (const [i, sentence] of sentences.entries()) {
       if (over) break;
-      tell(...says.plan(sentence));
-      heard.push(sentence);
-      const contentId = says.newContentId();
-      tell(says.audioStart(contentId), tagged(contentId, turn));
+      tell(...serverEvents.plan(sentence));
+      spokenSentences.push(sentence);
+      const contentId = serverEvents.newContentId();
+      tell(serverEvents.audioStart(contentId), tagged(contentId, turn));
       if (i === bargeAt) {
         over = true;
         tellBargeIn(contentId, i < count - 1 ? (sentences[i + 1] as string) : undefined);
         break;
       }
       tell(tagged(contentId, turn));
-      tell(says.audioEnd(contentId, i === count - 1 ? 'END_TURN' : 'PARTIAL_TURN'));
+      tell(serverEvents.audioEnd(contentId, i === count - 1 ? 'END_TURN' : 'PARTIAL_TURN'));
       if (i === count - 1 && chance(0.15)) {
-        for (const s of sentences) tell(...says.spoken(s));
-        told = true;
+        for (const s of sentences) tell(...serverEvents.spoken(s));
+        reported = true;
       } else if (i === count - 1 && bargeAt < count && chance(0.7)) finals.push([...sentences]);
     }
     if (barge && !over) {
@@ -134,41 +134,42 @@ export function shuffledConversation(seed: number): { steps: Step[]; expected: E
       if (signs.length === 0)
         signs.push(speechEvents ? pick(['speech', 'text', 'stop']) : pick(['text', 'stop']));
       if (chance(0.3)) signs.reverse();
-      const partial = heard.length > 0 && !told && chance(0.6);
+      const partial = spokenSentences.length > 0 && !reported && chance(0.6);
       // Without speech events a stop reason needs a block to be on.
       for (const [k, sign] of signs.entries()) {
         if (k === 0) steps.push({ interrupts: turn });
         if (sign === 'speech') {
-          tell(says.speechStart(200));
+          tell(serverEvents.speechStart(200));
           bargedIn.pending = true;
           if (openContent && signs.length === 1 && next && chance(0.5)) {
             // The rest of the reply is still on its way.
-            const late = says.newContentId();
-            tell(tagged(openContent, turn), says.audioEnd(openContent, 'PARTIAL_TURN'));
+            const late = serverEvents.newContentId();
+            tell(tagged(openContent, turn), serverEvents.audioEnd(openContent, 'PARTIAL_TURN'));
             tell(
-              ...says.plan(next),
-              says.audioStart(late),
+              ...serverEvents.plan(next),
+              serverEvents.audioStart(late),
               tagged(late, turn),
-              says.audioEnd(late, 'PARTIAL_TURN'),
+              serverEvents.audioEnd(late, 'PARTIAL_TURN'),
             );
           } else if (openContent && k === 0) tell(tagged(openContent, turn));
         } else if (sign === 'text') {
           tell(
-            ...says.interruptedText(
+            ...serverEvents.interruptedText(
               pick(['{ "interrupted" : true }', '{"interrupted":true}']),
               pick(['INTERRUPTED', 'PARTIAL_TURN']),
             ),
           );
         } else if (openContent) {
-          tell(says.audioEnd(openContent, 'INTERRUPTED'));
-        } else tell(...says.interruptedText('{"interrupted": true}', 'INTERRUPTED'));
+          tell(serverEvents.audioEnd(openContent, 'INTERRUPTED'));
+        } else tell(...serverEvents.interruptedText('{"interrupted": true}', 'INTERRUPTED'));
       }
       finals = finals.filter(() => false);
       if (partial) {
-        const spoken = (heard[0] as string).slice(0, 12);
-        tell(...says.spoken(spoken));
+        const spoken = (spokenSentences[0] as string).slice(0, 12);
+        tell(...serverEvents.spoken(spoken));
         expected.replies.push({ text: spoken, interrupted: true, index: turn });
-      } else expected.replies.push({ text: heard.join(' '), interrupted: true, index: turn });
+      } else
+        expected.replies.push({ text: spokenSentences.join(' '), interrupted: true, index: turn });
       if (chance(0.3) && openContent) tell(tagged(openContent, turn));
     }
     if (!over)

@@ -4,7 +4,7 @@ import { afterEach, beforeEach } from '@jest/globals';
 import { initializeLogger } from '@livekit/agents';
 import { type Rig, type RigOptions, startRig } from './agent-harness.js';
 import { ScriptedServer, type ScriptedStream } from './scripted-server.js';
-import * as says from './server-events.js';
+import * as serverEvents from './server-events.js';
 
 initializeLogger({ pretty: false, level: process.env.TEST_LOG ?? 'silent' });
 
@@ -21,7 +21,7 @@ export async function startAgent(options: RigOptions = {}): Promise<Rig> {
 
 /** The caller asks, the model answers. */
 export const answer = (stream: ScriptedStream, question: string, reply: string): void =>
-  stream.send(...says.userText(question), ...says.reply(reply));
+  stream.send(...serverEvents.userText(question), ...serverEvents.reply(reply));
 
 beforeEach(async () => {
   server = await ScriptedServer.start();

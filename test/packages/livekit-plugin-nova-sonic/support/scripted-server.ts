@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A Bedrock endpoint that does exactly what a test says: for orders and failures that no emulator would produce.
+// A Bedrock endpoint that does exactly what a test scripts: for event orders and failures that no emulator would produce.
 import { EventEmitter, on, once } from 'node:events';
 import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';

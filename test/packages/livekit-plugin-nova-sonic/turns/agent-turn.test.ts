@@ -55,8 +55,8 @@ describe('AgentSpeech', () => {
     const { agent, effects } = begin();
     const reply = agent.begin(0, ASKED, undefined);
     for (const text of ['One.', 'Two.', ' Three.']) agent.text(reply, text);
-    const told = effects.flatMap((e) => (e.type === 'text' ? [e.text] : []));
-    expect(told.join('')).toBe('One. Two. Three.');
+    const texts = effects.flatMap((e) => (e.type === 'text' ? [e.text] : []));
+    expect(texts.join('')).toBe('One. Two. Three.');
   });
 
   test('it counts as audible until its audio has been played, and a second more', () => {
