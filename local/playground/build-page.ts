@@ -6,11 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const CALL_EVENTS_SOURCE = fileURLToPath(
-  new URL('../../agent/src/call/call-events.ts', import.meta.url),
-);
 /** The sources of the page; the other files here belong to its server. */
-const SOURCES = ['page', 'state', 'public', 'index.html', 'vite.config.ts'];
+const SOURCES = [
+  ...['page', 'state', 'public', 'index.html', 'vite.config.ts'],
+  '../../agent/src/call/call-events.ts',
+  '../../packages/livekit-plugin-nova-sonic/src/protocol/models.ts',
+];
 
 /** Directory of the built page. */
 export const PAGE_DIRECTORY = join(HERE, 'dist');
@@ -22,10 +23,7 @@ export const PAGE_DIRECTORY = join(HERE, 'dist');
 export async function buildPage(onStatus: (line: string) => void): Promise<void> {
   const built =
     statSync(join(PAGE_DIRECTORY, 'index.html'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const newest = Math.max(
-    mtime(CALL_EVENTS_SOURCE),
-    ...SOURCES.map((name) => mtime(join(HERE, name))),
-  );
+  const newest = Math.max(...SOURCES.map((name) => mtime(join(HERE, name))));
   if (newest < built) return;
   onStatus('building the page');
   // Two commands may build at the same time: each into its own directory.

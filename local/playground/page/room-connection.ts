@@ -18,9 +18,9 @@ import {
   type CallEvent,
   type SequencedCallEvent,
 } from '../../../agent/src/call/call-events.js';
+import type { CallSide } from '../state/call-side.js';
 import type { CallAction } from '../state/call-state.js';
 import { ReorderBuffer } from '../state/reorder-buffer.js';
-import type { Speaker } from '../state/speaker.js';
 import { TextOutbox } from '../state/text-outbox.js';
 import type { ConnectionDetails } from './api.js';
 
@@ -165,7 +165,7 @@ export class RoomConnection {
 
   #receiveTranscription(): void {
     this.#room.registerTextStreamHandler(TRANSCRIPTION_TOPIC, async (reader, { identity }) => {
-      const who: Speaker = identity === this.#room.localParticipant.identity ? 'you' : 'agent';
+      const who: CallSide = identity === this.#room.localParticipant.identity ? 'you' : 'agent';
       const { attributes, id: streamId } = reader.info;
       const id = attributes?.['lk.segment_id'] ?? streamId;
       const at = Date.now();

@@ -2,10 +2,16 @@
 
 import type { TokenCounts, TokenPrices } from 'livekit-plugin-nova-sonic/models';
 import type { CallEvent } from '../../../agent/src/call/call-events.js';
+import type { CallSide } from './call-side.js';
+import {
+  addMark,
+  type MarkKind,
+  setSpeaking,
+  stopSpeaking,
+  type Timeline,
+} from './call-timeline.js';
 import { type ClockOffset, observe, toPageTime, unknownOffset } from './clock-offset.js';
-import { addBargeIn, addTurn, type ReplyHistory, setAgentAudible } from './latency.js';
-import type { Speaker } from './speaker.js';
-import { addMark, type MarkKind, setSpeaking, stopSpeaking, type Timeline } from './timeline.js';
+import { addBargeIn, addTurn, type ReplyHistory, setAgentAudible } from './reply-latency.js';
 import {
   addToolCall,
   addTyped,
@@ -19,7 +25,7 @@ import {
 export type CallAction = { at: number } & (
   | { kind: 'call_event'; event: CallEvent }
   /** A segment of LiveKit's transcription: `text` is the whole segment so far. */
-  | { kind: 'transcription'; who: Speaker; id: string; text: string; done: boolean }
+  | { kind: 'transcription'; who: CallSide; id: string; text: string; done: boolean }
   | { kind: 'typed'; id: string; text: string }
   /** The agent became audible in this page, or silent. */
   | { kind: 'sound'; audible: boolean }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { CallEvent } from '../../../agent/src/call/call-events.js';
-import type { Speaker } from './speaker.js';
+import type { CallSide } from './call-side.js';
 
 type EventOf<T extends CallEvent['type']> = Extract<CallEvent, { type: T }>;
 
@@ -9,7 +9,7 @@ type EventOf<T extends CallEvent['type']> = Extract<CallEvent, { type: T }>;
 export interface TranscriptMessage {
   kind: 'message';
   id: string;
-  who: Speaker;
+  who: CallSide;
   at: number;
   /** What was said, as far as known. */
   text: string;
@@ -46,7 +46,7 @@ const emptyMessage = {
 const FROM_CHAT_CONTEXT = 'message-';
 
 interface TranscriptionSegment {
-  who: Speaker;
+  who: CallSide;
   id: string;
   text: string;
   done: boolean;
@@ -95,7 +95,7 @@ export function finalizeMessage(
   event: EventOf<'message'>,
   at: number,
 ): readonly TranscriptItem[] {
-  const who: Speaker = event.role === 'user' ? 'you' : 'agent';
+  const who: CallSide = event.role === 'user' ? 'you' : 'agent';
   const open = items.filter(
     (item): item is TranscriptMessage => item.kind === 'message' && item.who === who && !item.final,
   );

@@ -17,7 +17,7 @@ function folder(path: string, content: string): string {
 }
 
 describe('a page that was built', () => {
-  it('takes the place of the one before, and of none', () => {
+  it('replaces the previous page, or none', () => {
     const room = mkdtempSync(join(tmpdir(), 'place-'));
     const place = join(room, 'dist');
     for (const content of ['first', 'second']) {
@@ -27,7 +27,7 @@ describe('a page that was built', () => {
     expect(readdirSync(room)).toEqual(['dist']);
   });
 
-  it('does so while other commands do the same', async () => {
+  it('can be replaced by several processes at once', async () => {
     const room = mkdtempSync(join(tmpdir(), 'place-'));
     const program = `
       import { mkdirSync, writeFileSync, rmSync } from 'node:fs';

@@ -132,13 +132,13 @@ describe('npm run playground', () => {
     expect(await command.leftovers()).toEqual([]);
   });
 
-  it('has a help', async () => {
+  it('prints help', async () => {
     const command = playground(['--help']);
     expect(await command.exited).toBe(0);
     expect(command.stdout).toMatch(/--stack <name>[\s\S]*--region[\s\S]*--profile[\s\S]*--port/);
   });
 
-  it('says in one sentence that there are no credentials', async () => {
+  it('reports missing credentials in one sentence', async () => {
     const none = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' };
     const command = playground(STACK, none);
     expect(await command.exited).toBe(2);
@@ -147,20 +147,20 @@ describe('npm run playground', () => {
     );
   });
 
-  it('says in one sentence that there is no such stack', async () => {
+  it('reports an unknown stack in one sentence', async () => {
     expect(await refusal('voice-agnet')).toBe(
       'There is no stack named voice-agnet in us-east-1: `aws cloudformation list-stacks --region us-east-1` lists the stacks there, and --region selects another Region.',
     );
   });
 
-  it('says in one sentence what the credentials may not', async () => {
+  it('names the missing permission in one sentence', async () => {
     denied = true;
     expect(await refusal()).toBe(
       'Your AWS credentials are not allowed to read the stack voice-agent: they need cloudformation:DescribeStacks.',
     );
   });
 
-  it('says in one sentence that the stack is another one', async () => {
+  it('reports a stack of another project in one sentence', async () => {
     outputs = {};
     expect(await refusal()).toMatch(
       /^The stack voice-agent in us-east-1 has no output LiveKitSecret: [^\n]*$/,
@@ -171,7 +171,7 @@ describe('npm run playground', () => {
     ['LIVEKIT_API_KEY', { ...KEYS, LIVEKIT_API_KEY: '' }],
     ['LIVEKIT_API_SECRET', { ...KEYS, LIVEKIT_API_SECRET: undefined }],
     ['LIVEKIT_URL', { ...KEYS, LIVEKIT_URL: 7 }],
-  ])('says in one sentence that the secret has no %s', async (key, value) => {
+  ])('reports in one sentence that the secret has no %s', async (key, value) => {
     secret = JSON.stringify(value);
     expect(await refusal()).toBe(
       `The secret ${SECRET} has no ${key}: add it as described in docs/operations/deploy.md.`,
@@ -190,7 +190,7 @@ describe('npm run playground', () => {
       JSON.stringify({ ...KEYS, LIVEKIT_URL: 'livekit' }),
       /^LIVEKIT_URL in the secret \S+ is not a URL such as wss:[^\n]*$/,
     ],
-  ])('says in one sentence what is wrong with a secret %s', async (_, text, sentence) => {
+  ])('reports in one sentence what is wrong with a secret %s', async (_, text, sentence) => {
     secret = text;
     expect(await refusal()).toMatch(sentence);
   });

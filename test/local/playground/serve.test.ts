@@ -49,7 +49,7 @@ describe("the page's server", () => {
   const call = (headers: Record<string, string>) =>
     ask('/api/call', { method: 'POST', headers: { ...json, ...headers } });
 
-  it('gives its own page a token for one room, for minutes, with no rights beyond a call', async () => {
+  it('gives its own page a short-lived token for one room, with the rights of a caller only', async () => {
     const { status, body } = await call({ origin: server.url });
     expect(status).toBe(200);
     const { url, token, room } = JSON.parse(body) as { url: string; token: string; room: string };
@@ -80,7 +80,7 @@ describe("the page's server", () => {
     ['another port of this machine', { origin: 'http://127.0.0.1:1' }],
     ['no page at all', {}],
     ['a sandboxed frame', { origin: 'null' }],
-  ])('gives %s nothing', async (_, headers) => {
+  ])('rejects %s', async (_, headers) => {
     expect(await call(headers)).toMatchObject({
       status: 403,
       body: 'Only the page that is served here can start calls.',
@@ -98,7 +98,7 @@ describe("the page's server", () => {
     },
   );
 
-  it('takes no form of another site for a call', async () => {
+  it('rejects a form of another site', async () => {
     const headers = { origin: server.url, 'content-type': 'text/plain' };
     expect(await ask('/api/call', { method: 'POST', headers })).toMatchObject({ status: 415 });
     expect(await ask('/api/call')).toMatchObject({ status: 405 });
@@ -111,7 +111,7 @@ describe("the page's server", () => {
     },
   );
 
-  it('lets the page reach this machine and LiveKit, nothing else, and be framed by nobody', async () => {
+  it('allows the page to connect to this server and LiveKit only, and forbids frames', async () => {
     const { headers, body } = await ask('/api/target');
     const policy = String(headers['content-security-policy']);
     expect(policy).toContain("default-src 'none'");
@@ -131,7 +131,7 @@ describe("the page's server", () => {
     });
   });
 
-  it('says in one sentence that its port is taken', async () => {
+  it('reports a taken port in one sentence', async () => {
     const port = Number(new URL(server.url).port);
     const sentence = `Port ${port} is taken: give another one with --port.`;
     await expect(servePage({ livekit, kind: 'stack', name: '', port })).rejects.toThrow(sentence);

@@ -3,7 +3,7 @@
 import { tokenCostUsd } from 'livekit-plugin-nova-sonic/models';
 import type { CallState } from '../../state/call-state.js';
 import { formatUsd } from '../../state/format-usd.js';
-import { bargeInSilences, type ReplyLatency, replyLatencies } from '../../state/latency.js';
+import { bargeInSilences, type ReplyLatency, replyLatencies } from '../../state/reply-latency.js';
 import { formatCount, formatMs } from '../format.js';
 import { ScrollRegion } from './scroll-region.js';
 

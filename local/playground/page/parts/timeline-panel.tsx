@@ -2,7 +2,7 @@
 
 import { type RefObject, useEffect, useRef } from 'react';
 import type { CallState } from '../../state/call-state.js';
-import type { Mark, Span } from '../../state/timeline.js';
+import type { Mark, Span } from '../../state/call-timeline.js';
 import { formatClock } from '../format.js';
 import { ScrollRegion } from './scroll-region.js';
 import { useNow } from './use-now.js';

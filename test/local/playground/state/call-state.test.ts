@@ -8,7 +8,10 @@ import {
   initialCallState,
   reduce,
 } from '../../../../local/playground/state/call-state.js';
-import { bargeInSilences, replyLatencies } from '../../../../local/playground/state/latency.js';
+import {
+  bargeInSilences,
+  replyLatencies,
+} from '../../../../local/playground/state/reply-latency.js';
 
 /** A call with one question; the agent's clock is `ahead` of the page's. */
 function exampleCall(ahead = 0): CallState {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Speaker } from './speaker.js';
+import type { CallSide } from './call-side.js';
 
 /** A time in which somebody spoke; without `to` they still do. */
 export interface Span {
-  who: Speaker;
+  who: CallSide;
   from: number;
   to?: number;
 }
@@ -27,7 +27,7 @@ export interface Timeline {
 /** Somebody started or stopped speaking. */
 export function setSpeaking(
   timeline: Timeline,
-  who: Speaker,
+  who: CallSide,
   speaking: boolean,
   at: number,
 ): Timeline {
