@@ -8,13 +8,13 @@ import type { EmulatorConfig } from './options.js';
 import type { HttpError } from './protocol/errors.js';
 import type { Model } from './protocol/models.js';
 import type { VoiceActivity } from './speech/speech-detector.js';
-import type { Speaker } from './speech/speech-synthesizer.js';
+import type { TextToSpeech } from './speech/speech-synthesizer.js';
 
 /** What the sessions of one emulator share. */
 export interface EmulatorContext {
   config: EmulatorConfig;
   clock: Clock;
-  speaker: Speaker;
+  textToSpeech: TextToSpeech;
   /** Makes the voice activity detector of a session. */
   createVad(): VoiceActivity;
   eventLog: EventLog;

@@ -68,7 +68,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       : options.scenario && checkScenario(options.scenario);
   const certificate = await makeCertificate();
   const eventLog = new EventLog(options.record, config.recordAudio);
-  const ownSpeaker = options.speaker ? undefined : new SpeechSynthesizer();
+  const ownSynthesizer = options.textToSpeech ? undefined : new SpeechSynthesizer();
   const realClock = new RealClock();
   const faults = new FaultSet();
   for (const fault of config.faults) faults.set(fault);
@@ -78,7 +78,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const context: EmulatorContext = {
     config,
     clock: options.clock ?? realClock,
-    speaker: options.speaker ?? (ownSpeaker as SpeechSynthesizer),
+    textToSpeech: options.textToSpeech ?? (ownSynthesizer as SpeechSynthesizer),
     createVad: options.createVad ?? createSileroVad,
     eventLog,
     faults,
@@ -113,7 +113,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     endpoint.close();
     for (const socket of sockets.values()) socket.destroy();
     await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-    await ownSpeaker?.close();
+    await ownSynthesizer?.close();
     await eventLog.close();
     if (temporary) rmSync(temporary, { recursive: true, force: true });
   };

@@ -12,5 +12,5 @@ export { EMULATED_MODELS, type EmulatedModel, type Voice } from './protocol/mode
 export type { ErrorStep, Scenario, ScenarioTurn } from './scenario/scenario.js';
 export type { SessionInfo } from './session/session.js';
 export type { VoiceActivity } from './speech/speech-detector.js';
-export type { Speaker } from './speech/speech-synthesizer.js';
+export type { TextToSpeech } from './speech/speech-synthesizer.js';
 export { type Finding, type RecordingReport, validateRecording } from './validate.js';

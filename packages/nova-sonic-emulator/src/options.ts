@@ -6,7 +6,7 @@ import type { EmulatorCredentials } from './http2/signature.js';
 import { RULE_DEFAULTS, type RuleSettings } from './protocol/input-validator.js';
 import type { Scenario } from './scenario/scenario.js';
 import type { VoiceActivity } from './speech/speech-detector.js';
-import type { Speaker } from './speech/speech-synthesizer.js';
+import type { TextToSpeech } from './speech/speech-synthesizer.js';
 
 /** Limits of the service; each a setting, since they have changed before. Seconds of the emulator's clock. */
 export interface Limits {
@@ -74,7 +74,7 @@ export interface EmulatorOptions {
   /** Time of the sessions. A test can pass a clock that it moves by hand.  @default the machine's */
   clock?: Clock;
   /** Makes the replies' speech.  @default espeak-ng in a worker thread (text2wav) */
-  speaker?: Speaker;
+  textToSpeech?: TextToSpeech;
   /** Makes the voice activity detector of a session.  @default Silero VAD (@livekit/local-inference) */
   createVad?: () => VoiceActivity;
 }
@@ -92,7 +92,7 @@ export interface EmulatorConfig
       | 'limits'
       | 'rules'
       | 'clock'
-      | 'speaker'
+      | 'textToSpeech'
       | 'createVad'
     >
   > {

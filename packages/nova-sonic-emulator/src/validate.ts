@@ -5,22 +5,22 @@ import { StreamError } from './protocol/errors.js';
 import { InputValidator, RULE_DEFAULTS, type RuleSettings } from './protocol/input-validator.js';
 import { findModel } from './protocol/models.js';
 
-/** A fault that a client made, as a recording shows it. */
+/** A mistake of a client, found in a recording. */
 export interface Finding {
   /** Line of the recording, from 1. */
   line: number;
   session: string;
-  /** `error`: Bedrock ends the stream; `warning`: it does not, but the protocol is not kept. */
+  /** `error`: Bedrock ends the stream; `warning`: it does not, but the client violates the protocol. */
   severity: 'error' | 'warning';
   /** The event's name. */
   event: string;
-  /** What the service would say; of warnings, nothing. */
+  /** The service's message; warnings have none. */
   text?: string;
   /** Which rule is broken. */
   why: string;
 }
 
-/** What a recording holds. */
+/** The result of a validation. */
 export interface RecordingReport {
   sessions: number;
   events: number;
@@ -34,7 +34,7 @@ interface RecordingLine {
   event: Record<string, unknown>;
 }
 
-/** Documented pace of audioInput: about 32 ms a frame; a second or more of audio in one event is no stream. */
+/** Documented pace of audioInput: about 32 ms a frame. A second or more of audio in one event is not streaming. */
 const MAX_FRAME_BYTES = 48_000;
 
 /**
@@ -54,7 +54,7 @@ export async function validateRecording(
     number++;
     if (!text.trim()) continue;
     const line = parseLine(text, path, number);
-    // A refused request is a note of its own, with no session behind it.
+    // A rejected request has a note but no session.
     if (line.name === 'refused') continue;
     let checker = sessions.get(line.session);
     if (!checker) {
@@ -106,7 +106,7 @@ class SessionChecker {
     if (direction === 'out' && name === 'toolUse') this.calls.add(String(event.toolUseId));
     const refused = direction === 'note' && name === 'violation';
     if (refused && !this.dead) {
-      // The event that was refused is not in the recording: only the emulator saw it.
+      // The rejected event is not in the recording: only the emulator saw it.
       this.dead = true;
       this.finding('error', String(event.why), String(event.message));
     }

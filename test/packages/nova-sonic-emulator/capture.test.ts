@@ -50,7 +50,7 @@ const receivedAt = (offsetMs: number) => (frames[Math.ceil(offsetMs / 32) - 1] a
 const named = (name: string) => out.filter((event) => event.name === name);
 
 const clock = new ManualClock();
-const speaker = new SpeechSynthesizer();
+const textToSpeech = new SpeechSynthesizer();
 /** Windows of audio that the voice activity detector is working on. */
 let predicting = 0;
 
@@ -63,7 +63,7 @@ beforeAll(async () => {
       ],
     },
     clock,
-    speaker,
+    textToSpeech,
     createVad: () => {
       const vad = createSileroVad();
       return {
@@ -78,7 +78,7 @@ beforeAll(async () => {
   const wait = trimmed(await spoken('Wait a moment.'));
   // Synthesised ahead: the manual clock does not wait for the worker thread.
   const tiffany = { locale: 'en-US', register: 'feminine' } as const;
-  await Promise.all([REPLY, 'Yes.'].map((text) => speaker.say(text, tiffany, 24_000)));
+  await Promise.all([REPLY, 'Yes.'].map((text) => textToSpeech.say(text, tiffany, 24_000)));
 
   const client = new TestClient(sdkClient(emulator));
   const audioOpen = emulator.next(
@@ -109,7 +109,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => {
   await emulator?.close();
-  await speaker.close();
+  await textToSpeech.close();
 });
 
 describe('the capture, replayed', () => {

@@ -4,11 +4,11 @@ import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type Emulator, startEmulator } from '../../../packages/nova-sonic-emulator/src/index.js';
 import { sdkClient, TestClient } from './support/client.js';
-import { toneSpeaker } from './support/tone-speaker.js';
+import { toneSpeech } from './support/tone-speech.js';
 
 let emulator: Emulator;
 beforeAll(async () => {
-  emulator = await startEmulator({ profile: 'fast', speaker: toneSpeaker });
+  emulator = await startEmulator({ profile: 'fast', textToSpeech: toneSpeech });
 });
 afterAll(() => emulator.close());
 

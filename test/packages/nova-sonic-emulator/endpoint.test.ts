@@ -4,7 +4,7 @@ import { type Emulator, startEmulator } from '../../../packages/nova-sonic-emula
 import { findModel } from '../../../packages/nova-sonic-emulator/src/protocol/models.js';
 import { sdkClient, spoken, TestClient } from './support/client.js';
 import { RawClient } from './support/raw-client.js';
-import { toneSpeaker } from './support/tone-speaker.js';
+import { toneSpeech } from './support/tone-speech.js';
 
 let emulator: Emulator;
 beforeAll(async () => {
@@ -167,7 +167,7 @@ describe('the default replies', () => {
 
 describe('an emulator', () => {
   it('shares nothing with another in the same process', async () => {
-    const other = await startEmulator({ profile: 'fast', speaker: toneSpeaker });
+    const other = await startEmulator({ profile: 'fast', textToSpeech: toneSpeech });
     const client = new TestClient(sdkClient(other));
     client.start();
     await client.output(({ name }) => name === 'usageEvent');
@@ -179,7 +179,7 @@ describe('an emulator', () => {
 
   it('gives the same answers to the same seed', async () => {
     const texts = async (seed: number) => {
-      const seeded = await startEmulator({ profile: 'fast', seed, speaker: toneSpeaker });
+      const seeded = await startEmulator({ profile: 'fast', seed, textToSpeech: toneSpeech });
       const client = new TestClient(sdkClient(seeded));
       client.start();
       client.openAudio();

@@ -13,7 +13,7 @@ import {
   type RawResponse,
   SESSION_START,
 } from './support/raw-client.js';
-import { toneSpeaker } from './support/tone-speaker.js';
+import { toneSpeech } from './support/tone-speech.js';
 
 /** Broken input, from a seed: never a crash, never a hang, always an error; other sessions are not affected. */
 const CASES = 1000;
@@ -23,7 +23,7 @@ let emulator: Emulator;
 beforeAll(async () => {
   emulator = await startEmulator({
     profile: 'fast',
-    speaker: toneSpeaker,
+    textToSpeech: toneSpeech,
     limits: { concurrentStreams: 1000 },
   });
 });

@@ -10,13 +10,13 @@ import { SessionLimits } from '../../../packages/nova-sonic-emulator/src/session
 import { ManualClock } from '../../support/manual-clock.js';
 import { sdkClient, TestClient } from './support/client.js';
 import { PROMPT_START, RawClient, SESSION_START } from './support/raw-client.js';
-import { toneSpeaker } from './support/tone-speaker.js';
+import { toneSpeech } from './support/tone-speech.js';
 
 let emulator: Emulator;
 afterEach(() => emulator?.close());
 
 const start = async (options: EmulatorOptions) => {
-  emulator = await startEmulator({ profile: 'fast', speaker: toneSpeaker, ...options });
+  emulator = await startEmulator({ profile: 'fast', textToSpeech: toneSpeech, ...options });
   return emulator;
 };
 

@@ -75,7 +75,7 @@ test('without text2wav it names the missing package; with it, it holds a convers
      await startEmulator().catch((error) => console.log(error.message));`,
   );
   expect(run(process.execPath, ['missing.mjs'], folder).trim()).toBe(
-    'Speech needs the package text2wav, which is not installed: run `npm install text2wav`, or pass the option `speaker`.',
+    'Speech needs the package text2wav, which is not installed: run `npm install text2wav`, or pass the option `textToSpeech`.',
   );
 
   const peer = join(folder, 'node_modules/text2wav');

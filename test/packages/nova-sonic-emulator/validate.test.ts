@@ -10,7 +10,7 @@ import {
 import { validateRecording } from '../../../packages/nova-sonic-emulator/src/validate.js';
 import { RULES } from './protocol/rule-table.js';
 import { sdkClient, TestClient } from './support/client.js';
-import { toneSpeaker } from './support/tone-speaker.js';
+import { toneSpeech } from './support/tone-speech.js';
 
 let folder: string;
 beforeAll(() => {
@@ -23,7 +23,7 @@ async function record(act: (client: TestClient) => Promise<void>, options = {}):
   const file = join(folder, `${Math.random()}.jsonl`);
   const emulator = await startEmulator({
     profile: 'fast',
-    speaker: toneSpeaker,
+    textToSpeech: toneSpeech,
     record: file,
     scenario: { turns: [{ on: 'text', tools: [{ name: 'clock' }], reply: 'So.' }] },
     ...options,

@@ -4,7 +4,7 @@ import { StreamError, TEXT } from '../protocol/errors.js';
 import type { Sensitivity } from '../protocol/events.js';
 import type { SeededRandom } from '../random.js';
 import type { EndpointingTimings, SpeechEvent } from '../speech/speech-detector.js';
-import type { Speaker } from '../speech/speech-synthesizer.js';
+import type { TextToSpeech } from '../speech/speech-synthesizer.js';
 import { type EventSink, OutputEvents } from './output-events.js';
 import { Playback } from './playback.js';
 import { type Delay, draw, type Profile, type Quirks } from './profile.js';
@@ -16,7 +16,7 @@ export interface DialogueOptions {
   clock: Clock;
   random: SeededRandom;
   profile: Profile;
-  speaker: Speaker;
+  textToSpeech: TextToSpeech;
   script: Script;
   sink: EventSink;
   quirks: () => Quirks;

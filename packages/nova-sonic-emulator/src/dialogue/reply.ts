@@ -3,7 +3,7 @@ import type { Clock } from '../clock.js';
 import { StreamError } from '../protocol/errors.js';
 import type { Voice } from '../protocol/models.js';
 import type { SeededRandom } from '../random.js';
-import type { Speaker } from '../speech/speech-synthesizer.js';
+import type { TextToSpeech } from '../speech/speech-synthesizer.js';
 import type { EventSink, OutputEvents } from './output-events.js';
 import type { Playback } from './playback.js';
 import { type Delay, draw, type Profile } from './profile.js';
@@ -107,7 +107,7 @@ export interface ReplyContext {
   clock: Clock;
   random: SeededRandom;
   profile: Profile;
-  speaker: Speaker;
+  textToSpeech: TextToSpeech;
   sink: EventSink;
   output: OutputEvents;
   playback: Playback;
@@ -166,7 +166,7 @@ export class ReplyPlayer {
   private synthesize(reply: Reply, text: string): Promise<Int16Array> {
     const { voice, sampleRate } = this.prompt;
     const { locale } = reply.turn;
-    return this.context.speaker.say(text, locale ? { ...voice, locale } : voice, sampleRate);
+    return this.context.textToSpeech.say(text, locale ? { ...voice, locale } : voice, sampleRate);
   }
 
   /** Warns of a placeholder without a value and returns the text that stands in for it. */

@@ -19,7 +19,7 @@ const PRELUDE = 12;
 // The format allows 16 MiB of payload; no event of this protocol comes near 1 MiB.
 const MAX_MESSAGE = 1 << 20;
 
-/** Cuts a byte stream into messages. A wrong prelude is told at once: nothing waits for bytes that never come. */
+/** Splits a byte stream into messages. An invalid prelude fails immediately, so nothing waits for bytes that never arrive. */
 export class FrameReader {
   private pending: Buffer = Buffer.alloc(0);
 

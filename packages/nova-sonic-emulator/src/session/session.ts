@@ -59,14 +59,14 @@ export class Session implements FaultTarget, TransportHandler {
   ) {
     this.id = random.uuid();
     this.requestId = random.uuid();
-    const { clock, config, speaker } = context;
+    const { clock, config, textToSpeech } = context;
     this.startedAt = clock.now();
     this.faults = new SessionFaults(context.faults, this, clock, () => context.killSocket(stream));
     this.dialogue = new Dialogue({
       clock,
       random,
       profile: config.profile,
-      speaker,
+      textToSpeech,
       script,
       sink: this,
       quirks: () => this.faults.quirks(),

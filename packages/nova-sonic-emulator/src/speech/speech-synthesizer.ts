@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import type { Voice } from '../protocol/models.js';
 
 /** Turns text into speech: mono PCM, 16 bit. */
-export interface Speaker {
+export interface TextToSpeech {
   say(text: string, voice: Voice, sampleRate: number): Promise<Int16Array>;
 }
 
@@ -33,7 +33,7 @@ const espeakVoice = ({ locale, register }: Voice) =>
  * espeak-ng (as WebAssembly) in a worker thread, with a cache: synthesis takes about 50 ms a sentence and
  * must not hold up the audio of other sessions.
  */
-export class SpeechSynthesizer implements Speaker {
+export class SpeechSynthesizer implements TextToSpeech {
   private worker?: Worker;
   private readonly cache = new Map<string, Promise<Int16Array>>();
   private readonly waiting = new Map<
@@ -48,7 +48,7 @@ export class SpeechSynthesizer implements Speaker {
       createRequire(import.meta.url).resolve('text2wav');
     } catch {
       throw new Error(
-        'Speech needs the package text2wav, which is not installed: run `npm install text2wav`, or pass the option `speaker`.',
+        'Speech needs the package text2wav, which is not installed: run `npm install text2wav`, or pass the option `textToSpeech`.',
       );
     }
   }

@@ -10,7 +10,7 @@ const require = createRequire(import.meta.url);
 const speak = require('text2wav');
 const { WaveFile } = require('wavefile');
 
-// One sentence at a time: each run of espeak-ng takes memory of its own.
+// One sentence at a time: each run of espeak-ng allocates its own memory.
 let last = Promise.resolve();
 parentPort?.on('message', (request) => {
   last = last.then(() => synthesize(request));

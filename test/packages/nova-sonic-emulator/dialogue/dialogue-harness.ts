@@ -48,7 +48,7 @@ export class DialogueHarness {
       clock: this.clock,
       random,
       profile: PROFILES.capture,
-      speaker: {
+      textToSpeech: {
         say: async (text, _, sampleRate) => new Int16Array((sampleRate * lengthMs(text)) / 1000),
       },
       script: new ScenarioScript({ turns }, new DefaultScript(random)),

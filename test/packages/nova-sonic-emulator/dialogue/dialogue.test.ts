@@ -189,7 +189,7 @@ describe('a barge-in', () => {
   });
 });
 
-describe('a user who goes on speaking', () => {
+describe('a user who continues speaking', () => {
   it('postpones the reply, and gets one for all of it', async () => {
     harness = new DialogueHarness([{ user: ['What time', 'is it?'], reply: 'Late.' }]);
     await harness.speak();
@@ -201,14 +201,14 @@ describe('a user who goes on speaking', () => {
     expect(harness.of('userSpeechEnd')).toHaveLength(2);
   });
 
-  it('is heard sooner than one who begins', async () => {
+  it('is detected sooner than one who starts', async () => {
     expect(harness.dialogue.endpointing('HIGH').startMs).toBe(352);
     await harness.speak();
     await harness.clock.pass(250);
     expect(harness.dialogue.endpointing('HIGH').startMs).toBe(80);
   });
 
-  it('gets an honest transcript beyond what the scenario says', async () => {
+  it('gets a placeholder transcript beyond what the scenario says', async () => {
     await harness.speak();
     await harness.clock.pass(150);
     await harness.speak();

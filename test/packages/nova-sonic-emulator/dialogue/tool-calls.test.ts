@@ -74,7 +74,7 @@ describe('a tool call', () => {
     expect(harness.dialogue.awaits('unknown')).toBe(false);
   });
 
-  it('tells of a field that the result lacks', async () => {
+  it('warns about a field that the result lacks', async () => {
     harness.dialogue.toolResult(call('clock'), {});
     harness.dialogue.toolResult(call('calendar'), { day: { name: 'Monday' } });
     await harness.clock.pass(5000);
@@ -82,7 +82,7 @@ describe('a tool call', () => {
     expect(harness.notes.find(({ name }) => name === 'warning')?.body.text).toContain('clock.time');
   });
 
-  it('of a tool that is not declared is told, not made', async () => {
+  it('of a tool that is not declared is a warning, not a call', async () => {
     harness = new DialogueHarness([
       { user: 'Hm', tools: [{ name: 'weather' }], reply: 'It is {{tool.sky}}.' },
     ]);

@@ -124,7 +124,7 @@ describe('a request that is not', () => {
     expect(messages).toEqual([]);
   });
 
-  it('is told so by the SDK too', async () => {
+  it('is an error in the SDK too', async () => {
     const credentials = { accessKeyId: 'emulator', secretAccessKey: 'wrong' };
     const client = new TestClient(sdkClient({ url: emulator.url, credentials }));
     client.start();

@@ -11,7 +11,7 @@ import {
 } from '../../../../packages/nova-sonic-emulator/src/protocol/input-validator.js';
 import { findModel } from '../../../../packages/nova-sonic-emulator/src/protocol/models.js';
 import { sdkClient, TestClient } from '../support/client.js';
-import { toneSpeaker } from '../support/tone-speaker.js';
+import { toneSpeech } from '../support/tone-speech.js';
 import type { Input } from './inputs.js';
 import { INVALID, PARSE, RULES, type Rule } from './rule-table.js';
 
@@ -106,7 +106,7 @@ describe('over HTTP/2, with the real SDK', () => {
   beforeAll(async () => {
     emulator = await startEmulator({
       profile: 'fast',
-      speaker: toneSpeaker,
+      textToSpeech: toneSpeech,
       allowEndOfLife: true,
       limits: { concurrentStreams: 1000 },
       // A turn that calls a tool, for the rules about results.

@@ -17,26 +17,26 @@ const fail = (error: unknown) => {
   throw error;
 };
 
-/** Hears what it is told: one probability a window. */
+/** A detector with given probabilities, one per window. */
 function scripted(probabilities: number[], timings = TIMINGS) {
-  const heard: SpeechEvent[] = [];
+  const events: SpeechEvent[] = [];
   let i = 0;
   const vad: VoiceActivity = { predict: async () => probabilities[i++] ?? 0 };
-  const ears = new SpeechDetector(
+  const detector = new SpeechDetector(
     RATE,
     () => timings,
-    (event) => heard.push(event),
+    (event) => events.push(event),
     fail,
     vad,
   );
-  return { ears, heard };
+  return { detector, events };
 }
 
-async function hear(probabilities: number[], timings = TIMINGS): Promise<SpeechEvent[]> {
-  const { ears, heard } = scripted(probabilities, timings);
-  ears.push(window(probabilities.length));
+async function detect(probabilities: number[], timings = TIMINGS): Promise<SpeechEvent[]> {
+  const { detector, events } = scripted(probabilities, timings);
+  detector.push(window(probabilities.length));
   for (let i = 0; i < 5; i++) await settle();
-  return heard;
+  return events;
 }
 
 const windows = (count: number, probability: number) => Array<number>(count).fill(probability);
@@ -44,33 +44,33 @@ const silence = (count: number) => windows(count, 0);
 const voice = (count: number) => windows(count, 0.9);
 
 describe('the start of speech', () => {
-  it('is told after 352 ms, with the offset of the first voiced sample', async () => {
-    const heard = await hear([...silence(10), ...voice(11)]);
-    expect(heard).toEqual([{ kind: 'start', offsetMs: 320 }]);
-    expect(await hear([...silence(10), ...voice(10)])).toEqual([]);
+  it('is reported after 352 ms, with the offset of the first voiced sample', async () => {
+    const events = await detect([...silence(10), ...voice(11)]);
+    expect(events).toEqual([{ kind: 'start', offsetMs: 320 }]);
+    expect(await detect([...silence(10), ...voice(10)])).toEqual([]);
   });
 
-  it('is not told of a click', async () => {
-    expect(await hear([...silence(5), ...voice(3), ...silence(80)])).toEqual([]);
+  it('is not reported for a click', async () => {
+    expect(await detect([...silence(5), ...voice(3), ...silence(80)])).toEqual([]);
   });
 
-  it('is told of a short word', async () => {
-    const heard = await hear([...silence(5), ...voice(5), ...silence(80)]);
-    expect(heard.map(({ kind }) => kind)).toEqual(['start', 'end']);
+  it('is reported for a short word', async () => {
+    const events = await detect([...silence(5), ...voice(5), ...silence(80)]);
+    expect(events.map(({ kind }) => kind)).toEqual(['start', 'end']);
   });
 });
 
 describe('the end of speech', () => {
-  it('is told after the pause, with the offset of the last voiced sample', async () => {
-    const heard = await hear([...silence(10), ...voice(20), ...silence(50)]);
-    expect(heard[1]).toEqual({ kind: 'end', offsetMs: 960, detectedMs: 2560, speechMs: 640 });
-    expect(await hear([...silence(10), ...voice(20), ...silence(49)])).toHaveLength(1);
+  it('is reported after the pause, with the offset of the last voiced sample', async () => {
+    const events = await detect([...silence(10), ...voice(20), ...silence(50)]);
+    expect(events[1]).toEqual({ kind: 'end', offsetMs: 960, detectedMs: 2560, speechMs: 640 });
+    expect(await detect([...silence(10), ...voice(20), ...silence(49)])).toHaveLength(1);
   });
 
   it('does not come in a pause that is shorter', async () => {
-    const heard = await hear([...voice(20), ...silence(49), ...voice(20), ...silence(50)]);
-    expect(heard.map(({ kind }) => kind)).toEqual(['start', 'end']);
-    expect(heard[1]).toMatchObject({ speechMs: 89 * 32 });
+    const events = await detect([...voice(20), ...silence(49), ...voice(20), ...silence(50)]);
+    expect(events.map(({ kind }) => kind)).toEqual(['start', 'end']);
+    expect(events[1]).toMatchObject({ speechMs: 89 * 32 });
   });
 
   it.each([
@@ -79,14 +79,14 @@ describe('the end of speech', () => {
     ['LOW', 1850, 58],
   ])('comes by the sensitivity: %s after %i ms', async (_, pauseMs, count) => {
     const timings = { ...TIMINGS, pauseMs };
-    expect(await hear([...voice(20), ...silence(count)], timings)).toHaveLength(2);
-    expect(await hear([...voice(20), ...silence(count - 1)], timings)).toHaveLength(1);
+    expect(await detect([...voice(20), ...silence(count)], timings)).toHaveLength(2);
+    expect(await detect([...voice(20), ...silence(count - 1)], timings)).toHaveLength(1);
   });
 
-  it('is found anew for every stretch of speech', async () => {
+  it('is found for every stretch of speech', async () => {
     const stretch = [...voice(20), ...silence(60)];
-    const heard = await hear([...stretch, ...stretch]);
-    expect(heard.map(({ kind, offsetMs }) => [kind, offsetMs])).toEqual([
+    const events = await detect([...stretch, ...stretch]);
+    expect(events.map(({ kind, offsetMs }) => [kind, offsetMs])).toEqual([
       ['start', 0],
       ['end', 640],
       ['start', 2560],
@@ -95,38 +95,38 @@ describe('the end of speech', () => {
   });
 });
 
-it('a voice that fades is still a voice', async () => {
-  expect(await hear([...voice(12), ...windows(60, 0.4)])).toHaveLength(1);
-  expect(await hear([...voice(12), ...windows(60, 0.3)])).toHaveLength(2);
+it('a fading voice is still speech', async () => {
+  expect(await detect([...voice(12), ...windows(60, 0.4)])).toHaveLength(1);
+  expect(await detect([...voice(12), ...windows(60, 0.3)])).toHaveLength(2);
 });
 
 describe('audio of any rate and length', () => {
   it.each([8000, 16_000, 24_000])('%i Hz is counted in the same milliseconds', async (rate) => {
-    const ears = new SpeechDetector(
+    const detector = new SpeechDetector(
       rate,
       () => TIMINGS,
       () => {},
       fail,
       { predict: async () => 0 },
     );
-    for (let ms = 0; ms < 3200; ms += 20) ears.push(Buffer.alloc((rate / 50) * 2));
+    for (let ms = 0; ms < 3200; ms += 20) detector.push(Buffer.alloc((rate / 50) * 2));
     for (let i = 0; i < 5; i++) await settle();
-    expect(ears.offsetMs).toBeGreaterThanOrEqual(3200 - 32);
-    expect(ears.offsetMs).toBeLessThanOrEqual(3200);
+    expect(detector.offsetMs).toBeGreaterThanOrEqual(3200 - 32);
+    expect(detector.offsetMs).toBeLessThanOrEqual(3200);
   });
 });
 
-it('a detector that fails is told of', async () => {
+it('reports the error of a detector that fails', async () => {
   const failures: unknown[] = [];
   const vad = { predict: () => Promise.reject(new Error('no model')) };
-  const ears = new SpeechDetector(
+  const detector = new SpeechDetector(
     RATE,
     () => TIMINGS,
     () => {},
     (error) => failures.push(error),
     vad,
   );
-  ears.push(window(1));
+  detector.push(window(1));
   await settle();
   expect(failures).toEqual([new Error('no model')]);
 });
@@ -138,23 +138,23 @@ describe('with the real detector', () => {
   });
 
   const listen = async (parts: Int16Array[]): Promise<SpeechEvent[]> => {
-    const heard: SpeechEvent[] = [];
+    const events: SpeechEvent[] = [];
     const done = new Promise<void>((resolve, reject) => {
-      const ears = new SpeechDetector(
+      const detector = new SpeechDetector(
         RATE,
         () => TIMINGS,
         (event) => {
-          heard.push(event);
+          events.push(event);
           if (event.kind === 'end') resolve();
         },
         reject,
       );
       for (const part of parts) {
-        ears.push(Buffer.from(part.buffer, part.byteOffset, part.byteLength));
+        detector.push(Buffer.from(part.buffer, part.byteOffset, part.byteLength));
       }
     });
     await done;
-    return heard;
+    return events;
   };
 
   it('finds a spoken sentence to within a few windows', async () => {
@@ -166,15 +166,15 @@ describe('with the real detector', () => {
     expect(end?.offsetMs).toBeLessThan(1000 + spokenMs + 150);
   });
 
-  it('takes noise and tones for no speech', async () => {
+  it('does not take noise and tones for speech', async () => {
     let seed = 1;
     const noise = Int16Array.from({ length: RATE * 2 }, () => {
       seed = (seed * 16_807) % 2_147_483_647;
       return ((seed / 2_147_483_647) * 2 - 1) * 800;
     });
     const tone = Int16Array.from({ length: RATE }, (_, i) => 6000 * Math.sin((i / RATE) * 2765));
-    const heard = await listen([noise, tone, speech, new Int16Array(RATE * 2)]);
-    expect(heard.map(({ kind }) => kind)).toEqual(['start', 'end']);
-    expect(heard[0]?.offsetMs).toBeGreaterThan(2900);
+    const events = await listen([noise, tone, speech, new Int16Array(RATE * 2)]);
+    expect(events.map(({ kind }) => kind)).toEqual(['start', 'end']);
+    expect(events[0]?.offsetMs).toBeGreaterThan(2900);
   });
 });

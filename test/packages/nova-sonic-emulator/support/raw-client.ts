@@ -26,7 +26,7 @@ export interface RawOptions {
   /** Certificate to trust, for https. */
   ca?: string;
   authorization?: string;
-  /** Connection to use; it stays open.  @default one of its own */
+  /** Connection to use; it stays open.  @default a new one */
   connection?: http2.ClientHttp2Session;
 }
 

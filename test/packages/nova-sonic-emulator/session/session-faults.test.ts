@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { FAULT_KINDS } from '../../../../packages/nova-sonic-emulator/src/faults.js';
+import {
+  type Emulator,
+  type Fault,
+  startEmulator,
+} from '../../../../packages/nova-sonic-emulator/src/index.js';
+import { sdkClient, spoken, TestClient } from '../support/client.js';
+import { toneSpeech } from '../support/tone-speech.js';
+
+/** Each fault, once, with the real SDK: what it then shows is in README.md. */
+let emulator: Emulator;
+let speech: Int16Array;
+beforeAll(async () => {
+  speech = await spoken('Stop it, please.');
+  emulator = await startEmulator({
+    profile: 'fast',
+    textToSpeech: toneSpeech,
+    limits: { concurrentStreams: 1000 },
+    scenario: { turns: [{ on: 'text', repeat: true, reply: 'One. Two. Three.' }] },
+  });
+});
+afterAll(() => emulator.close());
+afterEach(async () => {
+  emulator.clearFaults();
+  // A client that failed leaves its stream open: it must not receive the next test's fault.
+  for (const { id } of emulator.sessions()) {
+    const closed = emulator.until(({ session, name }) => session === id && name === 'gone');
+    emulator.endSession(id);
+    await closed;
+  }
+});
+
+/** A session that asks for a spoken reply. */
+function talk(): TestClient {
+  const client = new TestClient(sdkClient(emulator));
+  client.start();
+  client.openAudio();
+  client.text('USER', 'Speak.', true);
+  return client;
+}
+
+/** With a fault set, what the SDK's caller sees. */
+async function struck(fault: Fault) {
+  emulator.setFault(fault);
+  const client = talk();
+  const error = await client.ended;
+  return { client, error };
+}
+
+const isEnd = ({ name, body }: { name: string; body: { stopReason?: string } }) =>
+  name === 'contentEnd' && body.stopReason === 'END_TURN';
+
+/** Closes a healthy session and expects a normal end. */
+async function closesNormally(client: TestClient): Promise<void> {
+  client.close();
+  expect(await client.ended).toBeUndefined();
+  expect(client.outputs.at(-1)?.name).toBe('completionEnd');
+}
+
+describe('before the stream', () => {
+  it.each([
+    ['throttle', {}, 429, 'ThrottlingException', /^Too many requests/],
+    ['access-denied', {}, 403, 'AccessDeniedException', /access to the model/],
+    ['model-not-ready', {}, 429, 'ModelNotReadyException', /not ready/],
+    [
+      'http',
+      { status: 503, type: 'ServiceUnavailableException', message: 'busy' },
+      503,
+      'ServiceUnavailableException',
+      /^busy$/,
+    ],
+  ])('%s: the SDK throws the class, with the status', async (kind, more, status, name, message) => {
+    const { client, error } = await struck({ kind, ...more } as Fault);
+    expect(error?.name).toBe(name);
+    expect(error?.message).toMatch(message);
+    // biome-ignore lint/suspicious/noExplicitAny: the SDK's metadata
+    expect((error as any).$metadata.httpStatusCode).toBe(status);
+    expect(client.outputs).toEqual([]);
+    // It strikes once: the next request goes through.
+    const next = talk();
+    await next.output(isEnd);
+    await closesNormally(next);
+  });
+
+  it('late-headers: send() waits, then everything arrives', async () => {
+    emulator.setFault({ kind: 'late-headers', delayMs: 400 });
+    const before = performance.now();
+    const client = talk();
+    await client.output(() => true);
+    expect(performance.now() - before).toBeGreaterThan(395);
+    await client.output(isEnd);
+    await closesNormally(client);
+  });
+});
+
+describe('exceptions in the stream', () => {
+  it.each([
+    ['internalServerException', 'InternalServerException', /unexpected error/],
+    ['modelStreamErrorException', 'ModelStreamErrorException', /timed out/],
+    ['validationException', 'ValidationException', /System instability detected/],
+    ['throttlingException', 'ThrottlingException', /Too many requests/],
+    ['modelTimeoutException', 'ModelTimeoutException', /timed out in processing/],
+    ['serviceUnavailableException', 'ServiceUnavailableException', /unable to process/],
+  ])('%s after the third audioOutput', async (type, name, message) => {
+    const { client, error } = await struck({ kind: 'exception', type, after: 'audioOutput#3' });
+    expect(error?.name).toBe(name);
+    expect(error?.message).toMatch(/^RequestId=[0-9a-f-]{36} : /);
+    expect(error?.message).toMatch(message);
+    // biome-ignore lint/suspicious/noExplicitAny: the SDK leaves it out of exceptions in the stream
+    expect((error as any).$metadata).toBeUndefined();
+    expect(client.outputs.filter(({ name }) => name === 'audioOutput')).toHaveLength(3);
+  });
+
+  it('as the first answer: send() itself rejects', async () => {
+    const { client, error } = await struck({ kind: 'exception', after: 'in:sessionStart' });
+    expect(error?.name).toBe('InternalServerException');
+    expect(client.outputs).toEqual([]);
+  });
+
+  it('of an unknown type: a plain Error with that name', async () => {
+    const { error } = await struck({
+      kind: 'exception',
+      type: 'brandNewException',
+      message: 'new',
+      after: 'usageEvent',
+    });
+    expect(error?.name).toBe('brandNewException');
+    expect(error?.message).toContain('new');
+  });
+
+  it('after the nth output event', async () => {
+    const { client } = await struck({ kind: 'exception', after: 2 });
+    expect(client.outputs).toHaveLength(2);
+  });
+});
+
+describe('broken connections', () => {
+  it('reset: the iterator throws ERR_HTTP2_STREAM_ERROR', async () => {
+    const { client, error } = await struck({ kind: 'reset', after: 'audioOutput' });
+    expect((error as NodeJS.ErrnoException).code).toBe('ERR_HTTP2_STREAM_ERROR');
+    expect(client.outputs.length).toBeGreaterThan(0);
+  });
+
+  it('kill: the iterator ends normally', async () => {
+    const { client, error } = await struck({ kind: 'kill', after: 'audioOutput' });
+    expect(error).toBeUndefined();
+    expect(client.names()).not.toContain('completionEnd');
+  });
+
+  it('goaway: the stream continues', async () => {
+    emulator.setFault({ kind: 'goaway', after: 'usageEvent' });
+    const client = talk();
+    await client.output(isEnd);
+    expect(emulator.faults()).toEqual([]);
+    await closesNormally(client);
+  });
+
+  it('silent: nothing arrives, not even headers; send() does not settle', async () => {
+    emulator.setFault({ kind: 'silent' });
+    const client = talk();
+    const fault = await emulator.next('fault');
+    await emulator.next({ session: fault.session, direction: 'in', name: 'contentEnd' });
+    const state = await Promise.race([client.ended.then(() => 'ended'), tick(300)]);
+    expect(state).toBe('pending');
+    expect(emulator.events.seen({ session: fault.session, name: 'headers' })).toEqual([]);
+    emulator.endSession(fault.session);
+    client.endInput();
+  });
+
+  it('silent after an event: nothing follows that event', async () => {
+    emulator.setFault({ kind: 'silent', after: 'audioOutput' });
+    const client = talk();
+    const { session } = await emulator.next('fault');
+    await client.output(({ name }) => name === 'audioOutput');
+    await tick(200);
+    expect(client.outputs.at(-1)?.name).toBe('audioOutput');
+    expect(client.outputs.filter(({ name }) => name === 'audioOutput')).toHaveLength(1);
+    emulator.endSession(session);
+    client.endInput();
+  });
+
+  it('slow-reader: the client’s writes back up', async () => {
+    emulator.setFault({ kind: 'slow-reader', bytesPerSecond: 20_000 });
+    const client = talk();
+    const { session } = await emulator.next('fault');
+    // A second of audio is about 69 kB on the wire: more than three seconds at this pace.
+    client.silence(2000);
+    await tick(700);
+    const received = emulator.events.seen({ session, name: 'audioInput' }).length;
+    expect(received).toBeLessThan(40);
+    emulator.endSession(session);
+    client.endInput();
+    await client.ended;
+  });
+});
+
+describe('unusual events', () => {
+  it.each([
+    ['json', /JSON|Unexpected|Unterminated/i],
+    ['checksum', /checksum/i],
+  ])('malformed (%s): the reader fails', async (form, message) => {
+    const { error } = await struck({ kind: 'malformed', form, after: 'audioOutput' } as Fault);
+    expect(error?.message).toMatch(message);
+  });
+
+  it('malformed (empty): an event without a name arrives', async () => {
+    const { error } = await struck({ kind: 'malformed', form: 'empty', after: 'usageEvent' });
+    // The SDK passes it on; it is the test's own parser that fails.
+    expect(error).toBeInstanceOf(TypeError);
+  });
+
+  it('unknown-event: arrives beside the others', async () => {
+    emulator.setFault({ kind: 'unknown-event', after: 'completionStart' });
+    const client = talk();
+    await client.output(isEnd);
+    expect(client.names()).toContain('completionStart somethingNew contentStart');
+    await closesNormally(client);
+  });
+
+  it('duplicate: every event of the name is sent twice, for that session', async () => {
+    emulator.setFault({ kind: 'duplicate', event: 'textOutput' });
+    const client = talk();
+    await client.output(isEnd);
+    const texts = client.outputs.filter(({ name }) => name === 'textOutput');
+    expect(texts.map(({ body }) => body.content)).toEqual([
+      'One.',
+      'One.',
+      'Two.',
+      'Two.',
+      'Three.',
+      'Three.',
+    ]);
+    await closesNormally(client);
+  });
+
+  it('text-before-speech-end: the USER text comes first', async () => {
+    const order = async () => {
+      const client = new TestClient(sdkClient(emulator));
+      client.start();
+      client.openAudio();
+      client.audio(speech);
+      client.silence(1000);
+      const text = await client.output(({ body }) => body.role === 'USER' && body.content);
+      const end = await client.output(({ name }) => name === 'userSpeechEnd');
+      await client.output(isEnd);
+      await closesNormally(client);
+      return client.outputs.indexOf(text) - client.outputs.indexOf(end);
+    };
+    expect(await order()).toBeGreaterThan(0);
+    emulator.setFault({ kind: 'text-before-speech-end' });
+    expect(await order()).toBeLessThan(0);
+  });
+
+  it('bare-barge-in: userSpeechStart is the only sign of it', async () => {
+    const interrupted = async () => {
+      const client = talk();
+      await client.output(isEnd);
+      const bargeIn = emulator.next('bargeIn');
+      client.audio(speech);
+      await bargeIn;
+      const start = await client.output(({ name }) => name === 'userSpeechStart');
+      client.silence(1000);
+      const end = await client.output(({ name }) => name === 'userSpeechEnd');
+      const [from, to] = [client.outputs.indexOf(start), client.outputs.indexOf(end)];
+      return client.outputs.slice(from, to).some(({ body }) => body.stopReason === 'INTERRUPTED');
+    };
+    expect(await interrupted()).toBe(true);
+    emulator.setFault({ kind: 'bare-barge-in' });
+    expect(await interrupted()).toBe(false);
+  });
+
+  it('no-final-text: FINAL texts are never sent', async () => {
+    emulator.setFault({ kind: 'no-final-text' });
+    const client = talk();
+    await client.output(isEnd);
+    client.text('USER', 'Speak again.', true);
+    await client.output(isEnd, client.outputs.length);
+    expect(
+      client.outputs.filter(({ body }) => body.additionalModelFields?.includes('FINAL')),
+    ).toHaveLength(1);
+    await closesNormally(client);
+  });
+});
+
+describe('while running', () => {
+  it('strikes a live session, and only the one that is named', async () => {
+    const [one, two] = [talk(), talk()];
+    await Promise.all([one.output(isEnd), two.output(isEnd)]);
+    const [, second] = emulator.sessions();
+    emulator.setFault({ kind: 'exception', session: second?.id });
+    one.silence(64);
+    two.silence(64);
+    expect((await two.ended)?.name).toBe('InternalServerException');
+    await closesNormally(one);
+  });
+
+  it('strikes as often as it says', async () => {
+    emulator.setFault({ kind: 'throttle', times: 2 });
+    expect((await talk().ended)?.name).toBe('ThrottlingException');
+    expect(emulator.faults()).toMatchObject([{ left: 1 }]);
+    expect((await talk().ended)?.name).toBe('ThrottlingException');
+    const third = talk();
+    await third.output(isEnd);
+    await closesNormally(third);
+  });
+
+  it('is logged as a note', async () => {
+    const noted = emulator.next('fault');
+    await struck({ kind: 'reset', after: 'usageEvent', code: 8 });
+    expect((await noted).event).toEqual({ kind: 'reset', after: 'usageEvent', code: 8 });
+  });
+});
+
+it('every kind is tested here', () => {
+  expect([...FAULT_KINDS].sort()).toEqual(
+    [
+      'access-denied',
+      'bare-barge-in',
+      'duplicate',
+      'exception',
+      'goaway',
+      'http',
+      'kill',
+      'late-headers',
+      'malformed',
+      'model-not-ready',
+      'no-final-text',
+      'reset',
+      'silent',
+      'slow-reader',
+      'text-before-speech-end',
+      'throttle',
+      'unknown-event',
+    ].sort(),
+  );
+});
+
+/** Waits for something that should not happen. */
+const tick = (ms: number) =>
+  new Promise<'pending'>((resolve) => setTimeout(resolve, ms, 'pending'));
