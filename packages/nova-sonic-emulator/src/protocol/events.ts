@@ -101,8 +101,7 @@ const contentStart = z.discriminatedUnion('type', [
 ]);
 const content = z.strictObject({ ...block, content: z.string() });
 
-/** The input events that a model accepts, by name. */
-export function inputSchemas(model: Model, objectSchemas: boolean) {
+function makeSchemas(model: Model, objectSchemas: boolean) {
   return {
     sessionStart: sessionStart(model),
     promptStart: promptStart(model, objectSchemas),
@@ -116,7 +115,17 @@ export function inputSchemas(model: Model, objectSchemas: boolean) {
   };
 }
 
-type Schemas = ReturnType<typeof inputSchemas>;
+type Schemas = ReturnType<typeof makeSchemas>;
+const schemaCache = new Map<string, Schemas>();
+
+/** The input events that a model accepts, by name; made once for all sessions, since that takes milliseconds. */
+export function inputSchemas(model: Model, objectSchemas: boolean): Schemas {
+  const key = `${model.generation} ${objectSchemas}`;
+  const schemas = schemaCache.get(key) ?? makeSchemas(model, objectSchemas);
+  schemaCache.set(key, schemas);
+  return schemas;
+}
+
 /** A checked input event. */
 export type InputEvent = {
   [Name in keyof Schemas]: { name: Name; body: z.infer<Schemas[Name]> };
