@@ -8,7 +8,7 @@ export const renamed = (oldName: string, newName: string): string =>
   `"${oldName}" is deprecated and will be removed: use "${newName}".`;
 
 /** Warns once at synth, on this construct, about a name that changed. */
-export function warnRenamed(scope: IConstruct, oldName: string, newName: string): void {
+export function warnRenamedProp(scope: IConstruct, oldName: string, newName: string): void {
   Annotations.of(scope).addWarningV2(
     `nova-sonic-livekit:renamed-${oldName}`,
     renamed(oldName, newName),

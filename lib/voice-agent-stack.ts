@@ -23,7 +23,7 @@ import { AgentNetwork, type AgentNetworkProps, importVpc } from './network/agent
 import { CallScaling } from './scaling/call-scaling.js';
 import { VoiceAgentService } from './service/voice-agent-service.js';
 import { PARAMETERS, type Parameter } from './settings/parameters.js';
-import type { Settings } from './settings/settings.js';
+import { CHANGES, type Settings } from './settings/settings.js';
 
 export interface VoiceAgentStackProps extends StackProps {
   /** The configuration, as `readSettings` returns it. */
@@ -113,10 +113,10 @@ export class VoiceAgentStack extends Stack {
 
   /** The CloudFormation parameters. The settings of the same names are their defaults. */
   private parameters(settings: Settings) {
-    const create = ({ id, setting, description, min, max }: Parameter) =>
+    const create = ({ id, setting, description, min, max, change }: Parameter) =>
       new CfnParameter(this, id, {
         type: 'Number',
-        description: description(settings),
+        description: `${description(settings)} Effect of a change: ${CHANGES[change]}.`,
         default: settings[setting],
         minValue: min,
         maxValue: max(settings),

@@ -13,7 +13,7 @@ import type { FargateService } from 'aws-cdk-lib/aws-ecs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Duration } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
-import { warnRenamed } from '../deprecation.js';
+import { warnRenamedProp } from '../deprecation.js';
 import { type AgentMetrics, runningTasks } from '../service/agent-metrics.js';
 import {
   type AlarmName,
@@ -102,7 +102,7 @@ export class AgentAlarms extends Construct {
     for (const [oldName, newName] of Object.entries(RENAMED_THRESHOLDS)) {
       const value = given[oldName as keyof typeof RENAMED_THRESHOLDS];
       if (value === undefined) continue;
-      warnRenamed(this, oldName, newName);
+      warnRenamedProp(this, oldName, newName);
       Object.assign(resolved, { [newName]: given[newName] ?? value });
     }
     const set = Object.entries(resolved).filter(([, value]) => value !== undefined);

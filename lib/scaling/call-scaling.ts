@@ -8,7 +8,7 @@ import {
 import type { FargateService, ScalableTaskCount } from 'aws-cdk-lib/aws-ecs';
 import { Duration, TimeZone, Token } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
-import { warnRenamed } from '../deprecation.js';
+import { warnRenamedProp } from '../deprecation.js';
 import { BURST_SLOT_UTILIZATION, RANGES, validateTaskCounts } from '../limits.js';
 import type { AgentMetrics } from '../service/agent-metrics.js';
 import { isCron } from './cron.js';
@@ -78,7 +78,7 @@ export class CallScaling extends Construct {
     super(scope, id);
     const { minTasks = 1, maxTasks = 2 } = props;
     if (props.targetSlotShare !== undefined) {
-      warnRenamed(this, 'targetSlotShare', 'targetSlotUtilization');
+      warnRenamedProp(this, 'targetSlotShare', 'targetSlotUtilization');
     }
     const targetSlotUtilization = props.targetSlotUtilization ?? props.targetSlotShare ?? 60;
     if (!Token.isUnresolved(minTasks) && !Token.isUnresolved(maxTasks)) {

@@ -216,12 +216,12 @@ function validateProps(props: VoiceAgentServiceProps, resolved: ResolvedProps): 
     (renewAfter &&
       validateRange('renewAfter', renewAfter.toSeconds(), RANGES.renewAfterSeconds, ' seconds')) ??
     validateEnvironment(props.environment ?? {})[0] ??
-    validateCombinations(props)
+    validateExclusiveProps(props)
   );
 }
 
 /** Checks props that exclude each other. @returns one sentence about a problem, else undefined */
-function validateCombinations(props: VoiceAgentServiceProps): string | undefined {
+function validateExclusiveProps(props: VoiceAgentServiceProps): string | undefined {
   if (props.image && props.architecture && props.image.architecture !== props.architecture) {
     return '"image" was built for another processor than "architecture": set both to the same.';
   }

@@ -25,16 +25,34 @@ function usesOf(parameter: string): string[] {
 
 describe('a parameter', () => {
   test.each([
-    ['MinTasks', 1, 1, 500, /^Minimum number of tasks; .* Not above MaxTasks\.$/],
+    [
+      'MinTasks',
+      1,
+      1,
+      500,
+      /^Minimum number of tasks; .* Not above MaxTasks\. Effect of a change: In place/,
+    ],
     [
       'MaxTasks',
       2,
       1,
       500,
-      /^Maximum number of tasks; .* MaxTasks x CallsPerTask .* stream quota of all Regions\.$/,
+      /^Maximum number of tasks; .* MaxTasks x CallsPerTask .* stream quota of all Regions\. Effect of a change: In place/,
     ],
-    ['CallsPerTask', 10, 1, 16, /^Call slots per task\. At most 16 fit into 4096 MiB\.$/],
-    ['TargetSlotUtilization', 60, 10, 80, /^Percentage of call slots in use .* costs more\.$/],
+    [
+      'CallsPerTask',
+      10,
+      1,
+      16,
+      /^Call slots per task\. At most 16 fit into 4096 MiB\. Effect of a change: Replaces tasks/,
+    ],
+    [
+      'TargetSlotUtilization',
+      60,
+      10,
+      80,
+      /^Percentage of call slots in use .* costs more\. Effect of a change: In place/,
+    ],
   ])('%s has a description, a default and a range', (name, Default, MinValue, MaxValue, text) => {
     const { Description, ...parameter } = templateWith().toJSON().Parameters[name];
     expect(parameter).toEqual({ Type: 'Number', Default, MinValue, MaxValue });

@@ -111,7 +111,7 @@ export function container(template: Template): any {
 }
 
 /** The container's environment as one object. */
-export function environment(template: Template): Record<string, unknown> {
+export function environmentOf(template: Template): Record<string, unknown> {
   const variables = container(template).Environment as { Name: string; Value: unknown }[];
   return Object.fromEntries(variables.map(({ Name, Value }) => [Name, Value]));
 }

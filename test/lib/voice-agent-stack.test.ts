@@ -6,7 +6,7 @@ import { type Stack, Validations } from 'aws-cdk-lib/core';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { readSettings } from '../../lib/settings/read-settings.js';
 import { VoiceAgentStack } from '../../lib/voice-agent-stack.js';
-import { environment, flat, newApp, only, templateOf, templateWith } from './synth.js';
+import { environmentOf, flat, newApp, only, templateOf, templateWith } from './synth.js';
 
 describe('outputs', () => {
   const OUTPUTS: [name: string, value: RegExp, description: string][] = [
@@ -67,7 +67,7 @@ test('the stack has a description', () => {
 
 test('an unknown model is used when forced', () => {
   const forced = templateWith({ model: 'amazon.nova-3-sonic', forceModel: true });
-  expect(environment(forced).NOVA_SONIC_MODEL).toBe('amazon.nova-3-sonic');
+  expect(environmentOf(forced).NOVA_SONIC_MODEL).toBe('amazon.nova-3-sonic');
 });
 
 describe('a VPC without its subnets', () => {

@@ -5,13 +5,13 @@ import { readWorkerConfig } from '../../../agent/src/config.js';
 import { ENVIRONMENT_VARIABLES } from '../../../agent/src/environment.js';
 import { CREDENTIAL_KEYS } from '../../../lib/access/livekit-credentials.js';
 import { validateEnvironment } from '../../../lib/service/container-environment.js';
-import { environment, templateWith } from '../synth.js';
+import { environmentOf, templateWith } from '../synth.js';
 
 const SECRET = { LIVEKIT_URL: 'wss://livekit.test', LIVEKIT_API_KEY: 'k', LIVEKIT_API_SECRET: 's' };
 
 /** The variables of the container with these settings, as ECS hands them to the worker. */
 function handed(context: Record<string, unknown> = {}): Record<string, string> {
-  const fromTemplate = Object.entries(environment(templateWith(context))).map(([name, value]) => [
+  const fromTemplate = Object.entries(environmentOf(templateWith(context))).map(([name, value]) => [
     name,
     // A parameter's value is text by then.
     typeof value === 'string' ? value : '7',
@@ -57,7 +57,7 @@ describe('a variable to be added', () => {
   test.each([
     ...CREDENTIAL_KEYS,
     ...Object.keys(
-      environment(templateWith({ agentName: 'a', voice: 'tiffany', renewAfterSeconds: 60 })),
+      environmentOf(templateWith({ agentName: 'a', voice: 'tiffany', renewAfterSeconds: 60 })),
     ),
     ...ENVIRONMENT_VARIABLES.filter(({ setBy }) => setBy !== 'operator').map(({ name }) => name),
     'AWS_ACCESS_KEY_ID',

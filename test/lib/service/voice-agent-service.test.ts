@@ -2,33 +2,21 @@
 
 import { describe, expect, test } from '@jest/globals';
 
-import { Cluster, ContainerInsights, CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
-import { type App, Duration } from 'aws-cdk-lib/core';
+import type { App } from 'aws-cdk-lib/core';
 import { AssetManifestArtifact } from 'aws-cdk-lib/cx-api';
-import { Construct } from 'constructs';
-import { AgentImage } from '../../../lib/image/agent-image.js';
-import { AgentNetwork } from '../../../lib/network/agent-network.js';
 import { HEALTH_SCRIPT } from '../../../lib/service/health-check.js';
-import {
-  VoiceAgentService,
-  type VoiceAgentServiceProps,
-} from '../../../lib/service/voice-agent-service.js';
 import {
   annotationsOf,
   container,
-  environment,
+  environmentOf,
   flat,
   Match,
   only,
   resources,
-  stackOf,
   stackWith,
   templateOf,
   templateWith,
 } from '../synth.js';
-
-const alone = (props?: VoiceAgentServiceProps) =>
-  stackOf((scope) => new VoiceAgentService(scope, 'Agent', props));
 
 describe('the service', () => {
   const service = () => only(templateWith(), 'AWS::ECS::Service');
@@ -146,10 +134,10 @@ describe('the task', () => {
 
   test('has 120 s from SIGTERM to SIGKILL, of which the worker drains for 110', () => {
     expect(container(templateWith()).StopTimeout).toBe(120);
-    expect(environment(templateWith()).DRAIN_TIMEOUT_S).toBe('110');
+    expect(environmentOf(templateWith()).DRAIN_TIMEOUT_S).toBe('110');
     const shorter = templateWith({ stopTimeoutSeconds: 60 });
     expect(container(shorter).StopTimeout).toBe(60);
-    expect(environment(shorter).DRAIN_TIMEOUT_S).toBe('50');
+    expect(environmentOf(shorter).DRAIN_TIMEOUT_S).toBe('50');
   });
 
   test('is checked for health every 15 s after a minute to register', () => {
@@ -181,7 +169,7 @@ describe('the task', () => {
 
 describe('the environment of the container', () => {
   test('is complete', () => {
-    expect(environment(templateWith())).toEqual({
+    expect(environmentOf(templateWith())).toEqual({
       BEDROCK_REGIONS: 'us-east-1',
       NOVA_SONIC_MODEL: 'amazon.nova-2-sonic-v1:0',
       CALLS_PER_TASK: { Ref: 'CallsPerTask' },
@@ -212,191 +200,9 @@ describe('the environment of the container', () => {
     [{ priceAudioOutPerM: '13.6' }, { PRICE_AUDIO_OUT_PER_M: '13.6' }],
     [{ environment: '{"END_CALL_TIMEOUT_S": 20}' }, { END_CALL_TIMEOUT_S: '20' }],
   ])('%j sets %j and nothing else', (context, expected) => {
-    expect(environment(templateWith(context))).toEqual({
-      ...environment(templateWith()),
+    expect(environmentOf(templateWith(context))).toEqual({
+      ...environmentOf(templateWith()),
       ...expected,
     });
-  });
-});
-
-describe('alone in another stack', () => {
-  test('an image is built for ARM64 unless asked otherwise', () => {
-    const platform = (architecture?: CpuArchitecture) => {
-      let image: AgentImage | undefined;
-      stackOf((scope) => {
-        image = new AgentImage(scope, 'Image', { ...(architecture && { architecture }) });
-      });
-      return image?.architecture;
-    };
-    expect(platform()).toBe(CpuArchitecture.ARM64);
-    expect(platform(CpuArchitecture.X86_64)).toBe(CpuArchitecture.X86_64);
-  });
-
-  test('needs no props and creates VPC, cluster and log group', () => {
-    const template = templateOf(alone());
-    for (const type of ['AWS::EC2::VPC', 'AWS::ECS::Cluster', 'AWS::ECS::Service']) {
-      template.resourceCountIs(type, 1);
-    }
-    template.resourceCountIs('AWS::ECS::ClusterCapacityProviderAssociations', 0);
-    expect(only(template, 'AWS::ECS::TaskDefinition').RuntimePlatform).toEqual({
-      CpuArchitecture: 'ARM64',
-      OperatingSystemFamily: 'LINUX',
-    });
-    // The same defaults as the app's, but for the parameter and the name.
-    expect(environment(template)).toEqual({
-      ...environment(templateWith()),
-      CALLS_PER_TASK: '10',
-      SERVICE_NAME: expect.stringMatching(/^elsewhere-Agent-/),
-    });
-  });
-
-  test('is called by at most sixty characters of its path', () => {
-    const stack = stackOf((scope) => {
-      new VoiceAgentService(new Construct(scope, 'x'.repeat(80)), 'Agent');
-    });
-    expect(environment(templateOf(stack)).SERVICE_NAME).toHaveLength(60);
-  });
-
-  test('builds its image for its processor', () => {
-    const stack = alone({ architecture: CpuArchitecture.X86_64 });
-    const image = stack.node.findChild('Agent').node.findChild('Image') as AgentImage;
-    expect(image.architecture).toBe(CpuArchitecture.X86_64);
-  });
-
-  test('grants permissions of tools to the code in the container, and exposes its call slots', () => {
-    const stack = alone();
-    expect(stack.node.findChild('Agent')).toHaveProperty('grantPrincipal.roleArn');
-    expect(stack.node.findChild('Agent')).toHaveProperty('callsPerTask', 10);
-  });
-
-  const FARGATE = 'Fargate kills a container 120 s after SIGTERM';
-  test.each<[string, VoiceAgentServiceProps, string]>([
-    [
-      '600 s to stop',
-      { stopTimeout: Duration.minutes(10) },
-      `"stopTimeout" cannot be 600: ${FARGATE}`,
-    ],
-    [
-      '5 s to stop',
-      { stopTimeout: Duration.seconds(5) },
-      '"stopTimeout" cannot be 5: it must be at least 20, of which the last 10 are for closing streams.',
-    ],
-    [
-      'a size that Fargate lacks',
-      { cpu: 1024, memory: 16384 },
-      '"memory" cannot be 16384 with "cpu" 1024: Fargate offers 2048 to 8192 MiB in steps of 1024 with it.',
-    ],
-    [
-      'an odd size',
-      { cpu: 1000 },
-      '"cpu" cannot be 1000: Fargate offers 256, 512, 1024, 2048, 4096, 8192, 16384 CPU units.',
-    ],
-    [
-      'more calls than fit',
-      { callsPerTask: 50 },
-      '"callsPerTask" cannot be 50 with "memory" 4096: 50 calls take 700 + 50 x 200 = 10700 MiB, so lower it to 16 or raise "memory".',
-    ],
-    ...[0, 2.5, 101].map((callsPerTask): [string, VoiceAgentServiceProps, string] => [
-      `${callsPerTask} calls`,
-      { callsPerTask, cpu: 8192, memory: 61440 },
-      `"callsPerTask" cannot be ${callsPerTask}: it must be a whole number from 1 to 100.`,
-    ]),
-    [
-      'calls of two days, with which the worker would not start',
-      { maxCallLength: Duration.days(2) },
-      '"maxCallLength" cannot be 172800: it must be a whole number from 60 to 86400 seconds.',
-    ],
-    [
-      'streams older than Bedrock lets them be',
-      { renewAfter: Duration.minutes(8) },
-      '"renewAfter" cannot be 480: it must be a whole number from 10 to 470 seconds.',
-    ],
-    ...[60, 86_400].map((edge): [string, VoiceAgentServiceProps, string] => [
-      `a call just beyond ${edge} s`,
-      { maxCallLength: Duration.seconds(edge === 60 ? 59 : 86_401) },
-      'it must be a whole number from 60 to 86400 seconds.',
-    ]),
-    [
-      'variables that come from elsewhere',
-      { environment: { LIVEKIT_API_KEY: 'key' } },
-      '"environment" cannot have LIVEKIT_API_KEY: it comes from the secret, from ECS or from another setting.',
-    ],
-  ])('refuses %s', (_what, props, sentence) => {
-    expect(() => alone(props)).toThrow(sentence);
-  });
-
-  test.each<[string, VoiceAgentServiceProps]>([
-    ['the most', { callsPerTask: 100, cpu: 8192, memory: 61440 }],
-    ['the longest', { maxCallLength: Duration.days(1), renewAfter: Duration.seconds(470) }],
-    [
-      'the shortest',
-      {
-        maxCallLength: Duration.minutes(1),
-        renewAfter: Duration.seconds(10),
-        stopTimeout: Duration.seconds(20),
-      },
-    ],
-  ])('takes %s', (_what, props) => {
-    expect(() => alone(props)).not.toThrow();
-  });
-
-  const withImage = (image: CpuArchitecture, architecture?: CpuArchitecture) =>
-    stackOf((scope) => {
-      new VoiceAgentService(scope, 'Agent', {
-        image: new AgentImage(scope, 'Image', { architecture: image }),
-        ...(architecture && { architecture }),
-      });
-    });
-
-  test('runs on the processor of an image that is given', () => {
-    const task = only(templateOf(withImage(CpuArchitecture.X86_64)), 'AWS::ECS::TaskDefinition');
-    expect(task.RuntimePlatform.CpuArchitecture).toBe('X86_64');
-  });
-
-  test('rejects an image for another processor', () => {
-    expect(() => withImage(CpuArchitecture.X86_64, CpuArchitecture.X86_64)).not.toThrow();
-    expect(() => withImage(CpuArchitecture.X86_64, CpuArchitecture.ARM64)).toThrow(
-      new Error(
-        '"image" was built for another processor than "architecture": set both to the same.',
-      ),
-    );
-  });
-
-  test('runs in an existing cluster, and rejects a change of its Container Insights', () => {
-    const inTheirs = (props: VoiceAgentServiceProps = {}) =>
-      stackOf((scope) => {
-        const network = new AgentNetwork(scope, 'Network');
-        const cluster = new Cluster(scope, 'Theirs', { vpc: network.vpc });
-        new VoiceAgentService(scope, 'Agent', { network, cluster, ...props });
-      });
-    const template = templateOf(inTheirs());
-    template.resourceCountIs('AWS::ECS::Cluster', 1);
-    expect(flat(only(template, 'AWS::ECS::Service').Cluster)).toMatch(/^<Theirs\w+>$/);
-    expect(() => inTheirs({ containerInsights: ContainerInsights.ENABLED })).toThrow(
-      new Error('"containerInsights" is for a new cluster and cannot be set with "cluster".'),
-    );
-  });
-
-  test('keeps a new log group for a month, and when the stack is deleted', () => {
-    const [, log] =
-      resources(templateOf(alone()), 'AWS::Logs::LogGroup').find(([id]) =>
-        id.startsWith('AgentLog'),
-      ) ?? [];
-    expect(log).toMatchObject({ DeletionPolicy: 'Retain', Properties: { RetentionInDays: 30 } });
-  });
-
-  test('turns Container Insights on when asked', () => {
-    const insights = (props?: VoiceAgentServiceProps) =>
-      only(templateOf(alone(props)), 'AWS::ECS::Cluster').ClusterSettings;
-    expect(insights()).toEqual([{ Name: 'containerInsights', Value: 'disabled' }]);
-    expect(insights({ containerInsights: ContainerInsights.ENHANCED })).toEqual([
-      { Name: 'containerInsights', Value: 'enhanced' },
-    ]);
-  });
-
-  test('has settings for all kinds of Container Insights', () => {
-    const insights = (containerInsights: string) =>
-      only(templateWith({ containerInsights }), 'AWS::ECS::Cluster').ClusterSettings[0].Value;
-    expect(['off', 'on', 'enhanced'].map(insights)).toEqual(['disabled', 'enabled', 'enhanced']);
   });
 });
