@@ -178,8 +178,8 @@ export interface VoiceAgentServiceProps {
   readonly prices?: TokenPrices;
 
   /**
-   * More environment variables for the container, such as END_CALL_INSTRUCTIONS or PROTECTION_GRACE_S; docs/operations/configuration.md lists them.
-   * A variable that another prop, the secret or ECS sets fails synth.
+   * More environment variables for the container, such as END_CALL_INSTRUCTIONS or PROTECTION_GRACE_S;
+   * docs/operations/configuration.md lists them. A variable that another prop, the secret or ECS sets fails synth.
    * @default - none
    */
   readonly environment?: Readonly<Record<string, string>>;
