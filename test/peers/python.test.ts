@@ -27,7 +27,7 @@ const PACKAGES = {
 type Environment = keyof typeof PACKAGES;
 const SCENARIO = fileURLToPath(new URL('./peer.yaml', import.meta.url));
 /** A first run installs the packages from the registry. */
-const INSTALL_MS = 400_000;
+const INSTALL_MS = 600_000;
 const CALL_MS = 100_000;
 
 const python = await findPython();
