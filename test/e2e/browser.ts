@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { existsSync, mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -61,18 +61,44 @@ export function launchOptions(executablePath: string, options: BrowserOptions = 
   };
 }
 
-/** A WAV in which these things are said at these seconds, with silence between. */
-export async function spokenAt(script: { at: number; text: string }[]): Promise<string> {
-  const speech = new SpeechSynthesizer();
-  const voice = { locale: 'en-US', register: 'masculine' } as const;
-  const seconds = Math.max(0, ...script.map(({ at }) => at)) + 30;
-  const samples = new Int16Array(seconds * RATE);
-  for (const { at, text } of script)
-    samples.set(await speech.say(text, voice, RATE), Math.round(at * RATE));
-  await speech.close();
-  const file = join(mkdtempSync(join(tmpdir(), 'microphone-')), 'microphone.wav');
-  writeWav(file, { sampleRate: RATE, samples });
+/** A WAV of silence, for a microphone from which nothing comes. */
+export function silence(): string {
+  const file = join(mkdtempSync(join(tmpdir(), 'microphone-')), 'silence.wav');
+  writeWav(file, { sampleRate: RATE, samples: new Int16Array(30 * RATE) });
   return file;
+}
+
+const speech = new SpeechSynthesizer();
+const VOICE = { locale: 'en-US', register: 'masculine' } as const;
+
+/** Reloads the page with a microphone that is silent until `speak`: whatever device it opens, it gets this sound. */
+export async function useSpeech(page: Page): Promise<void> {
+  await page.addInitScript(`{
+    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    const context = new AudioContext({ sampleRate: ${RATE} });
+    const microphone = context.createMediaStreamDestination();
+    navigator.mediaDevices.getUserMedia = async (constraints) => {
+      for (const track of (await open(constraints)).getTracks()) track.stop();
+      await context.resume();
+      return microphone.stream.clone();
+    };
+    window.speak = async (wav) => {
+      const source = new AudioBufferSourceNode(context, { buffer: await context.decodeAudioData(wav) });
+      source.connect(microphone);
+      const ended = new Promise((resolve) => source.addEventListener('ended', resolve));
+      source.start();
+      await ended;
+    };
+  }`);
+  await page.reload();
+}
+
+/** Says this into the page's microphone; resolves when it is said. */
+export async function speak(page: Page, text: string): Promise<void> {
+  const file = join(mkdtempSync(join(tmpdir(), 'speech-')), 'speech.wav');
+  writeWav(file, { sampleRate: RATE, samples: await speech.say(text, VOICE, RATE) });
+  const wav = readFileSync(file).toString('base64');
+  await page.evaluate(`speak(Uint8Array.from(atob('${wav}'), (c) => c.charCodeAt(0)).buffer)`);
 }
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');

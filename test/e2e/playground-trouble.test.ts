@@ -11,14 +11,7 @@ import { startLiveKitServer } from '../../local/livekit/server.js';
 import { buildPage } from '../../local/playground/build-page.js';
 import { servePage } from '../../local/playground/serve.js';
 import { concurrently } from '../support/concurrent.js';
-import {
-  findChromium,
-  launch,
-  launchOptions,
-  picture,
-  seriousFaults,
-  spokenAt,
-} from './browser.js';
+import { findChromium, launch, launchOptions, picture, seriousFaults, silence } from './browser.js';
 import { call, newPage, PATIENCE_MS, problem, stateIs } from './page.js';
 import { Command, ROOT } from './support.js';
 
@@ -96,7 +89,7 @@ onlyWithChromium('in the middle of a call', () => {
     const link = await start.line(/open http:\/\/127\.0\.0\.1:\d+/i);
     url = /http:\/\/127\.0\.0\.1:\d+/.exec(link)?.[0] ?? '';
     server = await playwright.launchServer(
-      launchOptions(chromium ?? '', { microphone: await spokenAt([]) }),
+      launchOptions(chromium ?? '', { microphone: silence() }),
     );
   });
 
@@ -219,7 +212,7 @@ onlyWithChromium('in the middle of a call', () => {
     'a lid that was closed for 20 s leaves a call that goes on, or one that says that it has ended':
       async () => {
         const laptop = await playwright.launchServer(
-          launchOptions(chromium ?? '', { microphone: await spokenAt([]) }),
+          launchOptions(chromium ?? '', { microphone: silence() }),
         );
         const browser = await playwright.connect(laptop.wsEndpoint());
         const { page } = await newPage(browser, url);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The page of `npm start` in a real Chromium: a real LiveKit server, the real worker, the emulator, a spoken WAV as
+// The page of `npm start` in a real Chromium: a real LiveKit server, the real worker, the emulator, speech in
 // the microphone. SCREENSHOTS=DIR also saves pictures of its states there.
 
 import { readFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import type { Browser, Page } from 'playwright-core';
 import wavefile from 'wavefile';
 import { peakDb } from '../../local/audio/wav.js';
 import { concurrently } from '../support/concurrent.js';
-import { findChromium, launch, picture, seriousFaults, spokenAt } from './browser.js';
+import { findChromium, launch, picture, seriousFaults, speak, useSpeech } from './browser.js';
 import {
   call,
   captionSays,
@@ -42,12 +42,7 @@ const CLOSE_MS = 20;
     start = new Command('start', ['--scenario', SCENARIO, '--verbose', '--port', '0']);
     const link = await start.line(/open http:\/\/127\.0\.0\.1:\d+/i);
     url = /http:\/\/127\.0\.0\.1:\d+/.exec(link)?.[0] ?? '';
-    const microphone = await spokenAt([
-      { at: 8, text: 'What time is it in Tokyo?' },
-      { at: 19, text: 'Tell me about the sea.' },
-      { at: 31, text: 'Thank you, that is enough.' },
-    ]);
-    browser = await launch(chromium ?? '', { microphone });
+    browser = await launch(chromium ?? '');
   });
 
   afterAll(async () => {
@@ -58,6 +53,7 @@ const CLOSE_MS = 20;
 
   it('holds a call: speech, a tool, a barge-in, text, figures as in the log, downloads', async () => {
     const { page, errors } = await newPage(browser, url);
+    await useSpeech(page);
     await stateIs(page, 'Ready to call');
     await picture(page, 'before');
     expect(await seriousFaults(page)).toEqual([]);
@@ -74,18 +70,22 @@ const CLOSE_MS = 20;
     expect(await seriousFaults(page)).toEqual([]);
 
     // Its words and the agent's, the tool between them, and the sound.
+    await speak(page, 'What time is it in Tokyo?');
     await captionSays(page, 'you', /What time is it in Tokyo\?/);
     const tool = page.locator('.log .tool', { hasText: 'get_current_time' });
     await tool.waitFor();
-    expect(await tool.innerText()).toMatch(/\d ms[\s\S]*"city": "Tokyo"[\s\S]*"time"/);
+    await expectText(tool, /\d ms[\s\S]*"city": "Tokyo"[\s\S]*"time"/);
     await stateIs(page, 'Speaking');
     await louder(page, 'agent', 40);
     await captionSays(page, 'agent', /^In Tokyo it is \d+:\d\d.* now\. Is there anything else\?$/);
 
     // The caller talks over the long answer.
+    await stateIs(page, 'Listening');
+    await speak(page, 'Tell me about the sea.');
     await captionSays(page, 'agent', /^The sea covers .* never been/);
     await picture(page, 'speaking');
     expect(await seriousFaults(page)).toEqual([]);
+    await speak(page, 'Thank you, that is enough.');
     const cut = page.locator('.words.agent[data-interrupted]');
     await cut.waitFor();
     expect(await cut.innerText()).toMatch(/The sea covers[\s\S]*interrupted/);
@@ -173,31 +173,27 @@ const CLOSE_MS = 20;
 
   concurrently({
     'fits a screen of 360 px and dark mode, and supports push-to-talk': async () => {
-      const microphone = await spokenAt([
-        { at: 6, text: 'Nobody hears this.' },
-        { at: 12, text: 'What time is it in Tokyo?' },
-      ]);
-      const own = await launch(chromium ?? '', { microphone });
+      const own = await launch(chromium ?? '');
       const { page, errors } = await newPage(own, url, {
         viewport: { width: 360, height: 740 },
         colorScheme: 'dark',
       });
+      await useSpeech(page);
       const width = () => page.evaluate('document.documentElement.scrollWidth');
       await page.locator('.sound > summary').click();
       await page.getByLabel('Push to talk').check();
       expect(await seriousFaults(page)).toEqual([]);
       expect(await width()).toBeLessThanOrEqual(360);
       await page.keyboard.press('Escape');
-      const called = Date.now();
       await call(page);
       await stateIs(page, 'Listening');
       await watchLayout(page);
       const hold = page.getByRole('button', { name: 'Hold to talk' });
       await hold.focus();
-      // The microphone's own clock is all that says when its first sentence is over: the page hears nothing of it.
-      await page.waitForTimeout(Math.max(0, called + 10_500 - Date.now()));
+      await speak(page, 'Nobody hears this.');
       await page.keyboard.down('Space');
       await page.getByRole('button', { name: 'Talking' }).waitFor();
+      await speak(page, 'What time is it in Tokyo?');
       await captionSays(page, 'you', /What time is it/);
       await page.keyboard.up('Space');
       expect(await page.locator('.words.you').count()).toBe(1);
@@ -399,5 +395,5 @@ async function expectDownloads(page: Page): Promise<void> {
   const [you, agent] = wav.getSamples(false, Int16Array) as unknown as [Int16Array, Int16Array];
   expect(peakDb(Int16Array.from(you))).toBeGreaterThan(-30);
   expect(peakDb(Int16Array.from(agent))).toBeGreaterThan(-20);
-  expect(agent.length / 24_000).toBeGreaterThan(30);
+  expect(agent.length / 24_000).toBeGreaterThan(20);
 }
