@@ -2,7 +2,7 @@
 /** The sessions of bench/emulator.ts: each speaks, waits for the reply, and speaks again, in real time. */
 import {
   sdkClient,
-  spoken,
+  speechSamples,
   TestClient,
 } from '../test/packages/nova-sonic-emulator/support/client.js';
 import type { Done, Task } from './emulator.js';
@@ -47,7 +47,7 @@ async function runSession({ url, seconds }: Task, speech: Int16Array, done: Done
 }
 
 process.once('message', async (task: Task) => {
-  const speech = await spoken('Could you tell me something about yourself?');
+  const speech = await speechSamples('Could you tell me something about yourself?');
   const done: Done = { frames: 0, turns: 0, errors: [] };
   await Promise.all(
     Array.from({ length: task.sessions }, (_, i) => runSession(task, speech, done, i)),

@@ -8,7 +8,7 @@ export interface MonotonicClock {
   after(ms: number, fn: () => void): () => void;
 }
 
-export const systemClock: MonotonicClock = {
+export const systemMonotonicClock: MonotonicClock = {
   now: () => performance.now(),
   after(ms, fn) {
     const timer = setTimeout(fn, ms);

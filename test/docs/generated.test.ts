@@ -9,15 +9,15 @@ import { describe, expect, test } from '@jest/globals';
 import { fillTables } from '../../docs/generate/fill.js';
 import { interfaceFields } from '../../docs/generate/interface-fields.js';
 import { table } from '../../docs/generate/markdown.js';
-import { ROOT } from './markdown.js';
+import { REPOSITORY } from './markdown.js';
 
 test('the generated tables of all pages are up to date (npm run docs:generate)', async () => {
   // In a process of its own: the tables import the command-line programs.
   const output = await new Promise((resolve) => {
     execFile(
       process.execPath,
-      ['--import', 'tsx', join(ROOT, 'docs', 'generate', 'main.ts'), '--check'],
-      { cwd: ROOT },
+      ['--import', 'tsx', join(REPOSITORY, 'docs', 'generate', 'main.ts'), '--check'],
+      { cwd: REPOSITORY },
       (_error, stdout, stderr) => resolve(stdout + stderr),
     );
   });

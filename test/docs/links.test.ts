@@ -3,7 +3,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { anchors, PAGES, prose, ROOT, read } from './markdown.js';
+import { anchors, PAGES, prose, REPOSITORY, read } from './markdown.js';
 
 /** Links of a page, also those of images and in HTML. */
 const links = (page: string): string[] =>
@@ -16,10 +16,10 @@ test.each(PAGES)('%s links to files and headings that exist', (page) => {
     .filter((link) => !/^(https?|mailto):/.test(link))
     .filter((link) => {
       const [path = '', anchor] = link.split('#');
-      const target = path ? resolve(ROOT, dirname(page), path) : join(ROOT, page);
+      const target = path ? resolve(REPOSITORY, dirname(page), path) : join(REPOSITORY, page);
       if (!existsSync(target)) return true;
       if (!anchor) return false;
-      return !statSync(target).isFile() || !anchors(relative(ROOT, target)).includes(anchor);
+      return !statSync(target).isFile() || !anchors(relative(REPOSITORY, target)).includes(anchor);
     });
   expect(broken).toEqual([]);
 });
@@ -38,7 +38,10 @@ test('every page can be reached from the README', () => {
   for (const page of reached) {
     for (const link of links(page)) {
       if (/^(https?|mailto):/.test(link)) continue;
-      const path = relative(ROOT, resolve(ROOT, dirname(page), link.split('#')[0] ?? ''));
+      const path = relative(
+        REPOSITORY,
+        resolve(REPOSITORY, dirname(page), link.split('#')[0] ?? ''),
+      );
       if (PAGES.includes(path)) reached.add(path);
     }
   }

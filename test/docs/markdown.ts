@@ -5,14 +5,17 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 
 /** All Markdown files that git tracks, as paths from the root. */
-export const PAGES = execFileSync('git', ['ls-files', '*.md'], { cwd: ROOT, encoding: 'utf8' })
+export const PAGES = execFileSync('git', ['ls-files', '*.md'], {
+  cwd: REPOSITORY,
+  encoding: 'utf8',
+})
   .split('\n')
-  .filter((path) => path && existsSync(join(ROOT, path)));
+  .filter((path) => path && existsSync(join(REPOSITORY, path)));
 
-export const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+export const read = (path: string): string => readFileSync(join(REPOSITORY, path), 'utf8');
 
 /** A page without its code blocks. */
 export const prose = (page: string): string => read(page).replace(/^ *```[\s\S]*?^ *```/gm, '');

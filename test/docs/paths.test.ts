@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { firstColumn, PAGES, prose, ROOT, read } from './markdown.js';
+import { firstColumn, PAGES, prose, REPOSITORY, read } from './markdown.js';
 
 // Folders at the root: a path in a document that begins with one of them must exist.
 const PATH =
@@ -16,7 +16,7 @@ test.each(CURRENT)('%s names files that exist', (page) => {
   const named = [...prose(page).matchAll(PATH)].map(([, path = '']) => path);
   // From the root, or in a package's page from the package.
   const exists = (path: string) =>
-    existsSync(join(ROOT, path)) || existsSync(join(ROOT, dirname(page), path));
+    existsSync(join(REPOSITORY, path)) || existsSync(join(REPOSITORY, dirname(page), path));
   expect(named.filter((path) => !exists(path))).toEqual([]);
 });
 

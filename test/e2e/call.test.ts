@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { peakDb, readWav, SILENCE_LEVEL } from '../../local/audio/wav.js';
 import type { CallOutcome } from '../../local/caller/call-runner.js';
-import { Command, DEFAULTS, directory, ROOT, spoken } from './support.js';
+import { Command, DEFAULTS, directory, ROOT, speechFile } from './support.js';
 
 jest.setTimeout(180_000);
 
@@ -29,7 +29,7 @@ function secondsOfSound(samples: Int16Array, sampleRate: number): number {
 describe('npm run call', () => {
   it('speaks the tool’s result as the answer to the time in Tokyo', async () => {
     const out = directory('converse');
-    const question = await spoken('What time is it in Tokyo?', 22_050);
+    const question = await speechFile('What time is it in Tokyo?', 22_050);
     const scenario = join(ROOT, 'packages/nova-sonic-emulator/scenarios/tokyo.yaml');
     const command = new Command('call', [question, '--scenario', scenario, '--out', out]);
 
@@ -61,7 +61,7 @@ describe('npm run call', () => {
     const record = join(out, 'record.jsonl');
     const questions = await Promise.all(
       ['Tell me a long story.', 'Stop, please, that is enough.', 'How are you today?'].map((text) =>
-        spoken(text),
+        speechFile(text),
       ),
     );
     const command = new Command('call', [
@@ -108,7 +108,7 @@ describe('npm run call', () => {
     );
     const command = new Command('call', [
       ...[
-        await spoken('Is anybody there?'),
+        await speechFile('Is anybody there?'),
         '--scenario',
         scenario,
         '--out',

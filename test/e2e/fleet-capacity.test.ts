@@ -8,7 +8,7 @@ import {
   askAll,
   connectAll,
   expectGoodCitizens,
-  PATIENCE_MS,
+  FLEET_PATIENCE_MS,
   SLOTS,
   untilCalls,
 } from './fleet-support.js';
@@ -52,7 +52,7 @@ describe('a fleet that is offered more calls than it has slots', () => {
   it('uses the second Region for calls beyond the first Region’s stream quota', async () => {
     await Promise.all(
       taken().map((caller) =>
-        caller.waitForEvent('stream', (s) => s.event === 'opened', PATIENCE_MS),
+        caller.waitForEvent('stream', (s) => s.event === 'opened', FLEET_PATIENCE_MS),
       ),
     );
     const regions = taken().flatMap(opened);
@@ -78,7 +78,7 @@ describe('a fleet that is offered more calls than it has slots', () => {
     await new Promise((resolve) => setTimeout(resolve, Math.max(...over) - Date.now()));
     for (const caller of next) {
       await connectAll(fleet, [caller]);
-      await caller.waitForEvent('stream', (s) => s.event === 'opened', PATIENCE_MS);
+      await caller.waitForEvent('stream', (s) => s.event === 'opened', FLEET_PATIENCE_MS);
     }
     const costs = failoverDelays(next);
     // The second of them pays nothing when it is the same task's.

@@ -10,7 +10,7 @@ import {
   askAll,
   connectAll,
   expectGoodCitizens,
-  PATIENCE_MS,
+  FLEET_PATIENCE_MS,
   untilCalls,
 } from './fleet-support.js';
 
@@ -39,18 +39,21 @@ describe('after a failure', () => {
   const note = (text: string) => process.stderr.write(`${text}\n`);
 
   async function calls(count: number): Promise<RemoteCaller[]> {
-    await worker.waitUntil((health) => health.warm >= 4 - health.calls, PATIENCE_MS);
+    await worker.waitUntil((health) => health.warm >= 4 - health.calls, FLEET_PATIENCE_MS);
     const callers = await fleet.joinCallers(count);
     await connectAll(fleet, callers);
     const greeted = callers.map((c) =>
-      c.waitForEvent('message', ({ role }) => role === 'assistant', PATIENCE_MS),
+      c.waitForEvent('message', ({ role }) => role === 'assistant', FLEET_PATIENCE_MS),
     );
     await Promise.all(greeted);
     return callers;
   }
 
   const end = (caller: RemoteCaller) =>
-    worker.waitForLine((l) => l.msg === 'call ended' && l.call_id === caller.jobId, PATIENCE_MS);
+    worker.waitForLine(
+      (l) => l.msg === 'call ended' && l.call_id === caller.jobId,
+      FLEET_PATIENCE_MS,
+    );
   const pid = (caller: RemoteCaller) => worker.pidOf(caller.jobId) ?? 0;
 
   it('a killed job process ends only its own call, and its counts are kept', async () => {
@@ -59,7 +62,7 @@ describe('after a failure', () => {
     await lost.waitForEvent('turn', ({ userSpeechEndedAt }) => userSpeechEndedAt !== undefined);
     const at = Date.now();
     process.kill(pid(lost), 'SIGKILL');
-    expect(await lost.waitForAgentToLeave(PATIENCE_MS)).toBe(true);
+    expect(await lost.waitForAgentToLeave(FLEET_PATIENCE_MS)).toBe(true);
     note(`killed: the agent was gone after ${(lost.agentLeftAt ?? 0) - at} ms`);
     const line = await end(lost);
     expect(line).toMatchObject({ end_reason: 'crashed', turns: 2 });
@@ -75,7 +78,7 @@ describe('after a failure', () => {
     const at = Date.now();
     process.kill(pid(frozen), 'SIGSTOP');
     await askAll(fleet, [other]);
-    expect(await frozen.waitForAgentToLeave(PATIENCE_MS)).toBe(true);
+    expect(await frozen.waitForAgentToLeave(FLEET_PATIENCE_MS)).toBe(true);
     note(`frozen: the agent was gone after ${(frozen.agentLeftAt ?? 0) - at} ms`);
     expect((await end(frozen)).end_reason).toBe('unresponsive');
     await askAll(fleet, [other]);
@@ -88,7 +91,7 @@ describe('after a failure', () => {
   }, 180_000);
 
   it('a Region that throttles delays one call and is skipped until its cooldown is over', async () => {
-    await worker.waitUntil((health) => health.warm >= 4, PATIENCE_MS);
+    await worker.waitUntil((health) => health.warm >= 4, FLEET_PATIENCE_MS);
     const [first, second, third] = (await fleet.joinCallers(3)) as [
       RemoteCaller,
       RemoteCaller,
@@ -96,7 +99,7 @@ describe('after a failure', () => {
     ];
     const asked = async (caller: RemoteCaller) => {
       await connectAll(fleet, [caller]);
-      await caller.waitForEvent('stream', ({ event }) => event === 'opened', PATIENCE_MS);
+      await caller.waitForEvent('stream', ({ event }) => event === 'opened', FLEET_PATIENCE_MS);
       return caller.callEvents.flatMap((message) =>
         message.type === 'stream' && message.event === 'opening' ? [message.region] : [],
       );
@@ -107,7 +110,7 @@ describe('after a failure', () => {
     await askAll(fleet, [first, second]);
     const rests = await worker.waitForLine(
       (line) => line.msg === 'region cooldowns changed',
-      PATIENCE_MS,
+      FLEET_PATIENCE_MS,
     );
     const rest = (rests.cooldown_ms as Record<string, number>)['us-east-1'] ?? 0;
     expect(rest).toBeGreaterThan(0);
@@ -129,13 +132,15 @@ describe('after a failure', () => {
     const callers = await calls(2);
     const start = await fleet.killLiveKit();
     const at = Date.now();
-    await worker.waitUntil((health) => !health.registered, PATIENCE_MS);
+    await worker.waitUntil((health) => !health.registered, FLEET_PATIENCE_MS);
     // The framework gives up after so many tries, and takes its calls with it: ours must not be 10, its default.
     const failed = (line: LogLine) => /^failed to connect to LiveKit server/.test(line.msg ?? '');
-    expect((await worker.waitForLine(failed, PATIENCE_MS)).max_retry).toBe(Number.MAX_SAFE_INTEGER);
+    expect((await worker.waitForLine(failed, FLEET_PATIENCE_MS)).max_retry).toBe(
+      Number.MAX_SAFE_INTEGER,
+    );
     // Longer than a worker at its start may take: this one has been registered, and stays.
     const third = (line: LogLine) => failed(line) && Number(line.retry_count) >= 3;
-    await worker.waitForLine(third, PATIENCE_MS);
+    await worker.waitForLine(third, FLEET_PATIENCE_MS);
     expect(Date.now() - (worker.lines('ready')[0]?.time ?? 0)).toBeGreaterThan(REGISTER_S * 1_000);
     // Nor is a caller who is away with the server one who never came, for whom an agent waits 5 s here.
     expect(worker.lines('no caller in room, ending call')).toEqual([]);
@@ -144,7 +149,7 @@ describe('after a failure', () => {
     // ECS must not kill a task for LiveKit's sake.
     expect((await worker.health('live')).status).toBe(200);
     await start();
-    await worker.waitUntil((health) => health.registered, PATIENCE_MS);
+    await worker.waitUntil((health) => health.registered, FLEET_PATIENCE_MS);
     note(`LiveKit away: registered again after ${Date.now() - at} ms`);
     // Whether the rooms survive is LiveKit's and its clients' affair: their calls go on, or end in order.
     const answers = await Promise.all(callers.map((c) => c.ask(fleet.question, 20_000)));
@@ -198,7 +203,7 @@ describe('after a failure', () => {
     [worker] = (await fleet.startWorkers(1, {}, env)) as [WorkerProcess];
     const [hungry, other] = (await calls(2)) as [RemoteCaller, RemoteCaller];
     process.kill(pid(hungry), 'SIGUSR2');
-    expect(await hungry.waitForAgentToLeave(PATIENCE_MS)).toBe(true);
+    expect(await hungry.waitForAgentToLeave(FLEET_PATIENCE_MS)).toBe(true);
     const line = await end(hungry);
     expect(line.end_reason).toBe('memory_limit');
     expect(line.memory_mb).toBeGreaterThan(500);
@@ -209,7 +214,7 @@ describe('after a failure', () => {
     const [other] = fleet.callers.filter((caller) => caller.agentPresent) as [RemoteCaller];
     const heard = await other.listen(Date.now(), 40_000);
     expect(heard?.heardMs).toBeGreaterThan(1_000);
-    expect(await other.waitForAgentToLeave(PATIENCE_MS)).toBe(true);
+    expect(await other.waitForAgentToLeave(FLEET_PATIENCE_MS)).toBe(true);
     const words = await other.waitForEvent('message', ({ text }) =>
       /have to end this call/.test(text),
     );

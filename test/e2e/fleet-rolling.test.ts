@@ -8,7 +8,7 @@ import {
   askAll,
   connectAll,
   expectGoodCitizens,
-  PATIENCE_MS,
+  FLEET_PATIENCE_MS,
   SLOTS,
   untilCalls,
 } from './fleet-support.js';
@@ -35,7 +35,7 @@ describe('a deployment under load', () => {
   /** A question over the greeting would interrupt it. */
   const greeted = (some: RemoteCaller[]) =>
     Promise.all(
-      some.map((c) => c.waitForEvent('message', () => replies(c).length > 0, PATIENCE_MS)),
+      some.map((c) => c.waitForEvent('message', () => replies(c).length > 0, FLEET_PATIENCE_MS)),
     );
 
   it('loses no call, audio or turn', async () => {
@@ -60,7 +60,7 @@ describe('a deployment under load', () => {
     expect(callers.every((caller) => caller.agentPresent)).toBe(true);
     expect(callers.map((caller) => caller.reconnects)).toEqual(callers.map(() => 0));
     for (const caller of talking) {
-      await caller.waitForEvent('message', () => replies(caller).length >= 4, PATIENCE_MS);
+      await caller.waitForEvent('message', () => replies(caller).length >= 4, FLEET_PATIENCE_MS);
       expect(replies(caller).length).toBe(4);
       const cut = replies(caller).filter((m) => m.type === 'message' && m.interrupted);
       expect(cut).toEqual([]);
@@ -109,9 +109,12 @@ describe('a deployment under load', () => {
     // It has taken calls before.
     const before = worker.lines('call accepted').length;
     await Promise.all(three.map((caller) => fleet.offer(caller)));
-    await worker.waitForLine(() => worker.lines('call accepted').length >= before + 3, PATIENCE_MS);
+    await worker.waitForLine(
+      () => worker.lines('call accepted').length >= before + 3,
+      FLEET_PATIENCE_MS,
+    );
     worker.signal('SIGTERM');
-    for (const caller of three) expect(await caller.waitForAgent(PATIENCE_MS)).toBeDefined();
+    for (const caller of three) expect(await caller.waitForAgent(FLEET_PATIENCE_MS)).toBeDefined();
     await greeted(three);
     await askAll(fleet, three);
     await fleet.hangUp(three);

@@ -11,7 +11,7 @@ import type { WorkerProcess } from '../../local/fleet/worker-process.js';
 import { emfProblem } from '../agent/telemetry/emf-schema.js';
 
 /** Times of these tests are for a machine with two cores and other things to do. */
-export const PATIENCE_MS = 60_000;
+export const FLEET_PATIENCE_MS = 60_000;
 
 /** Slots of a task. The start of a call costs half a second of a core, and its talk a fifth of one. */
 export const SLOTS = availableParallelism() >= 4 ? 10 : 4;
@@ -19,7 +19,7 @@ export const SLOTS = availableParallelism() >= 4 ? 10 : 4;
 /** Offers all calls at once and waits until every one has its agent. */
 export async function connectAll(fleet: Fleet, callers: RemoteCaller[]): Promise<void> {
   const offers = await Promise.all(callers.map((caller) => fleet.offer(caller)));
-  const joined = await Promise.all(callers.map((caller) => caller.waitForAgent(PATIENCE_MS)));
+  const joined = await Promise.all(callers.map((caller) => caller.waitForAgent(FLEET_PATIENCE_MS)));
   expect(joined.filter((at) => at === undefined).length).toBe(0);
   expect(offers.length).toBe(callers.length);
 }
@@ -34,7 +34,7 @@ export async function askAll(fleet: Fleet, callers: RemoteCaller[]): Promise<Hea
 
 /** Resolves when the workers hold so many calls in all. */
 export async function untilCalls(workers: WorkerProcess[], calls: number): Promise<void> {
-  const end = Date.now() + PATIENCE_MS;
+  const end = Date.now() + FLEET_PATIENCE_MS;
   for (;;) {
     const states = await Promise.all(workers.map((worker) => worker.health()));
     const sum = states.reduce((all, state) => all + state.calls, 0);

@@ -2,6 +2,7 @@
 
 // The page of `npm start` in a real Chromium: a real LiveKit server, the real worker, the emulator, speech in
 // the microphone. SCREENSHOTS=DIR also saves pictures of its states there.
+// Long because all its tests share one browser and one `npm start`.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -116,7 +116,7 @@ export class Command {
 const speech = new SpeechSynthesizer();
 
 /** A WAV of somebody saying this. */
-export async function spoken(text: string, sampleRate = 48_000): Promise<string> {
+export async function speechFile(text: string, sampleRate = 48_000): Promise<string> {
   const voice = { locale: 'en-US', register: 'masculine' } as const;
   const file = join(mkdtempSync(join(tmpdir(), 'spoken-')), 'question.wav');
   writeWav(file, { sampleRate, samples: await speech.say(text, voice, sampleRate) });

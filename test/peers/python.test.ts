@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Emulator, startEmulator } from 'nova-sonic-emulator';
-import { spoken } from '../packages/nova-sonic-emulator/support/client.js';
+import { speechSamples } from '../packages/nova-sonic-emulator/support/client.js';
 import {
   cannotTrust,
-  environment,
   findPython,
   type PeerEvent,
+  peerEnvironment,
   runTrusting,
-  writeWav,
+  writePeerWav,
 } from './python.js';
 
 /** Packages of each environment. */
@@ -46,7 +46,7 @@ if (obstacle) process.stderr.write(`\n*** SKIPPED, the Python peers: ${obstacle}
     folder = mkdtempSync(join(tmpdir(), 'peers-'));
     emulator = await startEmulator({ scenario: SCENARIO });
     const install = async ([name, packages]: [string, readonly string[]]) =>
-      pythons.set(name, await environment(python as string, name, packages));
+      pythons.set(name, await peerEnvironment(python as string, name, packages));
     await Promise.all(Object.entries(PACKAGES).map(install));
   }, INSTALL_MS);
 
@@ -71,8 +71,8 @@ if (obstacle) process.stderr.write(`\n*** SKIPPED, the Python peers: ${obstacle}
     async () => {
       const question = join(folder, 'question.wav');
       const interruption = join(folder, 'interruption.wav');
-      writeWav(question, await spoken('What time is it in Tokyo?'), 16_000);
-      writeWav(interruption, await spoken('Stop please, that is enough.'), 16_000);
+      writePeerWav(question, await speechSamples('What time is it in Tokyo?'), 16_000);
+      writePeerWav(interruption, await speechSamples('Stop please, that is enough.'), 16_000);
       const { events } = await run('python-plugin.py', 'livekit-plugins-aws-1.8.9', [
         question,
         interruption,

@@ -24,7 +24,7 @@ export async function findPython(): Promise<string | undefined> {
 }
 
 /** A virtual environment with these packages, made once and kept under .cache/peers; its Python. */
-export async function environment(
+export async function peerEnvironment(
   python: string,
   name: string,
   packages: readonly string[],
@@ -93,7 +93,7 @@ export async function runTrusting(
 }
 
 /** Writes mono speech as WAV. */
-export function writeWav(path: string, samples: Int16Array, sampleRate: number): void {
+export function writePeerWav(path: string, samples: Int16Array, sampleRate: number): void {
   const wave = new wavefile.WaveFile();
   wave.fromScratch(1, sampleRate, '16', samples);
   writeFileSync(path, wave.toBuffer());

@@ -2,7 +2,7 @@
 
 import type { AddressInfo } from 'node:net';
 import { AgentServer, type JobRequest, log } from '@livekit/agents';
-import { systemClock } from '../clock.js';
+import { systemMonotonicClock } from '../clock.js';
 import type { WorkerConfig } from '../config.js';
 import { TaskProtection } from '../ecs/task-protection.js';
 import { ecsAgent } from '../ecs/task-protection-endpoint.js';
@@ -39,7 +39,7 @@ type ExitReason = 'drained' | 'failed';
 export class AgentWorker {
   readonly #config: WorkerConfig;
   readonly #agentFile: string;
-  readonly #clock = systemClock;
+  readonly #clock = systemMonotonicClock;
   readonly #cpu = new CpuMonitor();
   readonly #metrics: WorkerMetrics;
   readonly #admission: JobAdmission;

@@ -5,7 +5,7 @@ import { EventEmitter, once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { systemClock } from '../../../agent/src/clock.js';
+import { systemMonotonicClock } from '../../../agent/src/clock.js';
 import type { CallRecord } from '../../../agent/src/supervision/call-record.js';
 import { CallSupervisor } from '../../../agent/src/supervision/call-supervisor.js';
 import { SupervisorServer } from '../../../agent/src/supervision/supervisor-server.js';
@@ -40,7 +40,7 @@ async function setUp(act = '') {
   });
   const prices = { audioIn: 0, audioOut: 0, textIn: 0, textOut: 0 };
   const supervisor = new CallSupervisor(
-    systemClock,
+    systemMonotonicClock,
     metrics,
     { prices },
     {

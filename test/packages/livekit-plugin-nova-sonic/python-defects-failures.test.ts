@@ -141,7 +141,7 @@ describe('failures in the middle of a call', () => {
     first.send(
       ...serverEvents.userText('Look it up.'),
       ...serverEvents.plan('One moment.'),
-      ...serverEvents.audio(200),
+      ...serverEvents.audioContent(200),
     );
     first.send(...serverEvents.toolUse('look_up', {}, 'use-1'));
     await rig.item('assistant', 'One moment.');
@@ -182,7 +182,7 @@ describe('failures in the middle of a call', () => {
     first.send(
       ...serverEvents.userText('Tell me.'),
       ...serverEvents.plan('Once upon'),
-      ...serverEvents.audio(200),
+      ...serverEvents.audioContent(200),
     );
     await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
     first.kill();

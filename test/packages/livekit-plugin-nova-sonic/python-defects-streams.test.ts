@@ -62,7 +62,7 @@ describe('renewal', () => {
     stream.send(
       ...serverEvents.userText('Talk.'),
       ...serverEvents.plan('Well.'),
-      serverEvents.audioStart(id),
+      serverEvents.audioContentStart(id),
     );
     stream.send(...serverEvents.audioData(id, 200), serverEvents.audioEnd(id, 'INTERRUPTED'));
     stream.send(serverEvents.speechEnd(10));
@@ -105,7 +105,7 @@ describe('renewal', () => {
     stream.send(
       ...serverEvents.userText('Talk.'),
       ...serverEvents.plan('A reply.'),
-      serverEvents.audioStart(id),
+      serverEvents.audioContentStart(id),
     );
     stream.send(...serverEvents.audioData(id, 400));
     await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');

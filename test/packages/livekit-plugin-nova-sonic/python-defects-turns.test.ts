@@ -45,7 +45,7 @@ describe('turns', () => {
     stream.send(
       serverEvents.completionStart(),
       ...serverEvents.plan('Welcome.'),
-      serverEvents.audioStart(id),
+      serverEvents.audioContentStart(id),
     );
     stream.send(...serverEvents.audioData(id, 4_000), serverEvents.audioEnd(id, 'END_TURN'));
     await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
@@ -118,14 +118,14 @@ describe('turns', () => {
     stream.send(
       ...serverEvents.userText('Talk.'),
       ...serverEvents.plan('One.'),
-      serverEvents.audioStart(id),
+      serverEvents.audioContentStart(id),
     );
     stream.send(...serverEvents.audioData(id, 800));
     await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
     rig.session.interrupt();
     const heard = rig.speaker.frames.length;
     stream.send(...serverEvents.audioData(id, 800), serverEvents.audioEnd(id, 'PARTIAL_TURN'));
-    stream.send(...serverEvents.plan('Two.'), ...serverEvents.audio(800, 'END_TURN'));
+    stream.send(...serverEvents.plan('Two.'), ...serverEvents.audioContent(800, 'END_TURN'));
     stream.send(...serverEvents.userText('Again.'), ...serverEvents.reply('Three.', 400));
     await rig.item('assistant', 'Three');
     expect(rig.speaker.frames.slice(heard).reduce((ms, f) => ms + f.ms, 0)).toBe(400);
@@ -141,21 +141,21 @@ describe('history', () => {
     stream.send(
       ...serverEvents.userText('Tell me.'),
       ...serverEvents.plan('First.'),
-      ...serverEvents.audio(200),
+      ...serverEvents.audioContent(200),
     );
-    stream.send(...serverEvents.plan('Second.'), ...serverEvents.audio(200, 'END_TURN'));
+    stream.send(...serverEvents.plan('Second.'), ...serverEvents.audioContent(200, 'END_TURN'));
     await rig.item('assistant', 'Second');
-    stream.send(...serverEvents.spoken('First.'), ...serverEvents.spoken('Second.'));
+    stream.send(...serverEvents.spokenReply('First.'), ...serverEvents.spokenReply('Second.'));
     stream.send(
       ...serverEvents.userText('More.'),
       ...serverEvents.plan('A long story.'),
-      ...serverEvents.audio(60_000, 'END_TURN'),
+      ...serverEvents.audioContent(60_000, 'END_TURN'),
     );
     await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
     stream.send(
       serverEvents.speechStart(500),
       ...serverEvents.interruptedText(),
-      ...serverEvents.spoken('A long'),
+      ...serverEvents.spokenReply('A long'),
     );
     stream.send(
       serverEvents.speechEnd(900),
@@ -226,7 +226,7 @@ describe('metrics and parsing', () => {
       usage(100, 0),
       ...serverEvents.plan('Welcome.'),
       usage(0, 20),
-      ...serverEvents.audio(400, 'END_TURN'),
+      ...serverEvents.audioContent(400, 'END_TURN'),
     );
     await handle.waitForPlayout();
     stream.send(

@@ -7,7 +7,7 @@ import {
 import { createSileroVad } from '../../../packages/nova-sonic-emulator/src/speech/speech-detector.js';
 import { SpeechSynthesizer } from '../../../packages/nova-sonic-emulator/src/speech/speech-synthesizer.js';
 import { ManualClock } from '../../support/manual-clock.js';
-import { sdkClient, spoken, TestClient } from './support/client.js';
+import { sdkClient, speechSamples, TestClient } from './support/client.js';
 
 /**
  * The real capture (README.md, evidence C; MEDIUM, 24 kHz, 32 ms frames), replayed: the same user and the same sequence
@@ -74,8 +74,8 @@ beforeAll(async () => {
       };
     },
   });
-  const hello = await spoken(SAID);
-  const wait = trimmed(await spoken('Wait a moment.'));
+  const hello = await speechSamples(SAID);
+  const wait = trimmed(await speechSamples('Wait a moment.'));
   // Synthesised ahead: the manual clock does not wait for the worker thread.
   const tiffany = { locale: 'en-US', register: 'feminine' } as const;
   await Promise.all([REPLY, 'Yes.'].map((text) => textToSpeech.say(text, tiffany, 24_000)));

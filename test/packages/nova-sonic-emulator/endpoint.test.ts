@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Emulator, startEmulator } from '../../../packages/nova-sonic-emulator/src/index.js';
 import { findModel } from '../../../packages/nova-sonic-emulator/src/protocol/models.js';
-import { sdkClient, spoken, TestClient } from './support/client.js';
+import { sdkClient, speechSamples, TestClient } from './support/client.js';
 import { RawClient } from './support/raw-client.js';
 import { toneSpeech } from './support/tone-speech.js';
 
@@ -74,7 +74,7 @@ describe('audio', () => {
     client.start({ rate: output });
     client.openAudio({ rate: input });
     client.silence(300);
-    client.audio(await spoken('Can you hear me?', input));
+    client.audio(await speechSamples('Can you hear me?', input));
     client.silence(1000);
     await client.output(({ body }) => body.stopReason === 'END_TURN' && body.type === 'AUDIO');
     client.close();

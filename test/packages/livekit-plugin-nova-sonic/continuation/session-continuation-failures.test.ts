@@ -91,7 +91,7 @@ describe('failure', () => {
       .say(
         ...serverEvents.userText('Tell me.'),
         ...serverEvents.plan('A story.'),
-        ...serverEvents.audio(400),
+        ...serverEvents.audioContent(400),
       );
     rig.stream(0).break();
     rig.clock.advance(10);

@@ -61,8 +61,8 @@ describe('renewal', () => {
     ],
     [
       'in the middle of a reply',
-      (rig) => rig.stream(0).say(...serverEvents.plan('Ho.'), ...serverEvents.audio(80)),
-      (rig) => rig.stream(0).say(...serverEvents.audio(80, 'END_TURN')),
+      (rig) => rig.stream(0).say(...serverEvents.plan('Ho.'), ...serverEvents.audioContent(80)),
+      (rig) => rig.stream(0).say(...serverEvents.audioContent(80, 'END_TURN')),
     ],
     [
       'while a reply is still being played',
@@ -195,11 +195,11 @@ describe('renewal', () => {
 
   test('several requests make one renewal, at the next quiet moment', async () => {
     const rig = beginContinuation();
-    rig.stream(0).say(...serverEvents.plan('Ho.'), ...serverEvents.audio(80));
+    rig.stream(0).say(...serverEvents.plan('Ho.'), ...serverEvents.audioContent(80));
     const moved = Promise.all([rig.continuation.renew('tools'), rig.continuation.renew('tools')]);
     rig.hear(1_000);
     expect(rig.streams).toHaveLength(1);
-    rig.stream(0).say(...serverEvents.audio(80, 'END_TURN'));
+    rig.stream(0).say(...serverEvents.audioContent(80, 'END_TURN'));
     rig.hear(1_000);
     rig.stream(1).open();
     await moved;

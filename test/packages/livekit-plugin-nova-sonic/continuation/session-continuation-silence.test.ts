@@ -42,7 +42,7 @@ describe('watchdogs and silence', () => {
       .say(
         ...serverEvents.userText('Tell me.'),
         ...serverEvents.plan('A story.'),
-        ...serverEvents.audio(400),
+        ...serverEvents.audioContent(400),
       );
     rig.hear(7_300);
     expect(rig.failures).toEqual([{ kind: 'no_response', recoverable: true }]);

@@ -8,7 +8,7 @@ import {
 } from '../../../../packages/livekit-plugin-nova-sonic/src/options.js';
 import { settingsFingerprint } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/session-config.js';
 import { SessionSettings } from '../../../../packages/livekit-plugin-nova-sonic/src/session/session-settings.js';
-import { ManualClock } from '../support/clocks.js';
+import { SteppedClock } from '../support/clocks.js';
 
 const settings = (options: RealtimeModelOptions = {}, leftOut: (why: Error) => void = () => {}) =>
   new SessionSettings(resolveOptions({ region: 'us-east-1', ...options }), leftOut);
@@ -83,7 +83,7 @@ describe('SessionSettings', () => {
   });
 
   test('several changes in a row are one, and none after the close', () => {
-    const clock = new ManualClock();
+    const clock = new SteppedClock();
     const mine = settings({ clock });
     let changes = 0;
     const changed = () =>

@@ -14,7 +14,7 @@ export function fastClock(factor: number): Clock {
 }
 
 /** A clock that stands until it is moved by hand; timers run in their order. */
-export class ManualClock implements Clock {
+export class SteppedClock implements Clock {
   #now = 1_000_000;
   #timers: Array<{ at: number; run: () => void }> = [];
 

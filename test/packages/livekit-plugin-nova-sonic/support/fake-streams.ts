@@ -18,7 +18,7 @@ import type {
 } from '../../../../packages/livekit-plugin-nova-sonic/src/stream/sonic-stream.js';
 import { Conversation } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/conversation.js';
 import type { Effect } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/effects.js';
-import { ManualClock } from './clocks.js';
+import { SteppedClock } from './clocks.js';
 
 type Json = Record<string, unknown>;
 
@@ -99,7 +99,7 @@ export function rigContinuation(
     expiresAt?: (index: number) => number;
   } = {},
 ) {
-  const clock = new ManualClock();
+  const clock = new SteppedClock();
   const streams: FakeStream[] = [];
   const lifecycle: StreamLifecycle[] = [];
   const failures: Array<{ kind: string; recoverable: boolean }> = [];

@@ -55,7 +55,7 @@ export function shuffledConversation(seed: number): { steps: Step[]; expected: E
   /** FINAL texts that are still to come, as the service likes. */
   let finals: string[][] = [];
   const tellFinals = () => {
-    for (const texts of finals) for (const text of texts) tell(...serverEvents.spoken(text));
+    for (const texts of finals) for (const text of texts) tell(...serverEvents.spokenReply(text));
     finals = [];
   };
   const bargedIn = { pending: false };
@@ -107,7 +107,7 @@ export function shuffledConversation(seed: number): { steps: Step[]; expected: E
       tell(...serverEvents.plan(sentence));
       spokenSentences.push(sentence);
       const contentId = serverEvents.newContentId();
-      tell(serverEvents.audioStart(contentId), tagged(contentId, turn));
+      tell(serverEvents.audioContentStart(contentId), tagged(contentId, turn));
       if (i === bargeAt) {
         over = true;
         tellBargeIn(contentId, i < count - 1 ? (sentences[i + 1] as string) : undefined);
@@ -116,7 +116,7 @@ export function shuffledConversation(seed: number): { steps: Step[]; expected: E
       tell(tagged(contentId, turn));
       tell(serverEvents.audioEnd(contentId, i === count - 1 ? 'END_TURN' : 'PARTIAL_TURN'));
       if (i === count - 1 && chance(0.15)) {
-        for (const s of sentences) tell(...serverEvents.spoken(s));
+        for (const s of sentences) tell(...serverEvents.spokenReply(s));
         reported = true;
       } else if (i === count - 1 && bargeAt < count && chance(0.7)) finals.push([...sentences]);
     }
@@ -147,7 +147,7 @@ export function shuffledConversation(seed: number): { steps: Step[]; expected: E
             tell(tagged(openContent, turn), serverEvents.audioEnd(openContent, 'PARTIAL_TURN'));
             tell(
               ...serverEvents.plan(next),
-              serverEvents.audioStart(late),
+              serverEvents.audioContentStart(late),
               tagged(late, turn),
               serverEvents.audioEnd(late, 'PARTIAL_TURN'),
             );
@@ -166,7 +166,7 @@ export function shuffledConversation(seed: number): { steps: Step[]; expected: E
       finals = finals.filter(() => false);
       if (partial) {
         const spoken = (spokenSentences[0] as string).slice(0, 12);
-        tell(...serverEvents.spoken(spoken));
+        tell(...serverEvents.spokenReply(spoken));
         expected.replies.push({ text: spoken, interrupted: true, index: turn });
       } else
         expected.replies.push({ text: spokenSentences.join(' '), interrupted: true, index: turn });

@@ -33,7 +33,7 @@ function text(role: string, generationStage: string, content: string, stopReason
 export const userText = (content: string): Json[] => text('USER', 'FINAL', content, 'PARTIAL_TURN');
 export const plan = (content: string): Json[] =>
   text('ASSISTANT', 'SPECULATIVE', content, 'PARTIAL_TURN');
-export const spoken = (content: string): Json[] =>
+export const spokenReply = (content: string): Json[] =>
   text('ASSISTANT', 'FINAL', content, 'PARTIAL_TURN');
 export const interruptedText = (
   content = '{ "interrupted" : true }',
@@ -41,10 +41,14 @@ export const interruptedText = (
 ): Json[] => text('ASSISTANT', 'FINAL', content, stop);
 
 /** `ms` of audible speech at 24 kHz, in pieces of 80 ms. */
-export function audio(ms: number, stopReason = 'PARTIAL_TURN', contentId = id()): Json[] {
-  return [audioStart(contentId), ...audioData(contentId, ms), audioEnd(contentId, stopReason)];
+export function audioContent(ms: number, stopReason = 'PARTIAL_TURN', contentId = id()): Json[] {
+  return [
+    audioContentStart(contentId),
+    ...audioData(contentId, ms),
+    audioEnd(contentId, stopReason),
+  ];
 }
-export const audioStart = (contentId: string): Json => ({
+export const audioContentStart = (contentId: string): Json => ({
   contentStart: { contentId, type: 'AUDIO', role: 'ASSISTANT' },
 });
 export const audioEnd = (contentId: string, stopReason: string): Json => ({
@@ -66,7 +70,7 @@ export const newContentId = id;
 /** A whole reply of one sentence. */
 export const reply = (content: string, ms = 400): Json[] => [
   ...plan(content),
-  ...audio(ms, 'END_TURN'),
+  ...audioContent(ms, 'END_TURN'),
 ];
 
 export function toolUse(toolName: string, args: unknown, toolUseId: string): Json[] {

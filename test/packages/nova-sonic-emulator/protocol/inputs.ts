@@ -47,7 +47,7 @@ export const block = (
   content = 'words',
   extra: object = {},
 ): Input[] => [textStart(name, role, extra), textInput(name, content), end(name)];
-export const audioStart = (extra: object = {}, name = 'a'): Input => [
+export const audioStartInput = (extra: object = {}, name = 'a'): Input => [
   'contentStart',
   {
     ...at(name),
@@ -58,7 +58,7 @@ export const audioStart = (extra: object = {}, name = 'a'): Input => [
   },
 ];
 const silence = Buffer.alloc(1024).toString('base64');
-export const audio = (content = silence, name = 'a'): Input => [
+export const audioInputs = (content = silence, name = 'a'): Input => [
   'audioInput',
   { ...at(name), content },
 ];
@@ -76,11 +76,11 @@ export const result = (content: string, name = 't'): Input => [
   'toolResult',
   { ...at(name), content },
 ];
-export const promptEnd: Input = ['promptEnd', { promptName: 'p' }];
-export const sessionEnd: Input = ['sessionEnd', {}];
+export const promptEndInput: Input = ['promptEnd', { promptName: 'p' }];
+export const sessionEndInput: Input = ['sessionEnd', {}];
 
 export const open = [session(), prompt()];
-export const live = [...open, audioStart(), audio()];
+export const live = [...open, audioStartInput(), audioInputs()];
 export const without = (event: Input, field: string): Input => {
   const { [field]: _, ...rest } = event[1] as Record<string, unknown>;
   return [event[0], rest];

@@ -6,14 +6,14 @@ import {
   type Fault,
   startEmulator,
 } from '../../../../packages/nova-sonic-emulator/src/index.js';
-import { sdkClient, spoken, TestClient } from '../support/client.js';
+import { sdkClient, speechSamples, TestClient } from '../support/client.js';
 import { toneSpeech } from '../support/tone-speech.js';
 
 /** Each fault, once, with the real SDK: what it then shows is in README.md. */
 let emulator: Emulator;
 let speech: Int16Array;
 beforeAll(async () => {
-  speech = await spoken('Stop it, please.');
+  speech = await speechSamples('Stop it, please.');
   emulator = await startEmulator({
     profile: 'fast',
     textToSpeech: toneSpeech,

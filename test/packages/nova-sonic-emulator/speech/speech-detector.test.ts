@@ -7,7 +7,7 @@ import {
   type VoiceActivity,
 } from '../../../../packages/nova-sonic-emulator/src/speech/speech-detector.js';
 import { settle } from '../../../support/manual-clock.js';
-import { spoken } from '../support/client.js';
+import { speechSamples } from '../support/client.js';
 
 const RATE = 16_000;
 const TIMINGS: EndpointingTimings = { startMs: 352, pauseMs: 1600 };
@@ -134,7 +134,7 @@ it('reports the error of a detector that fails', async () => {
 describe('with the real detector', () => {
   let speech: Int16Array;
   beforeAll(async () => {
-    speech = await spoken('What time is it in Tokyo?');
+    speech = await speechSamples('What time is it in Tokyo?');
   });
 
   const listen = async (parts: Int16Array[]): Promise<SpeechEvent[]> => {

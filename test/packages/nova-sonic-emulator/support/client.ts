@@ -232,7 +232,7 @@ export class TestClient {
 const american = { locale: 'en-US', register: 'masculine' } as const;
 
 /** A sentence as a caller would speak it. */
-export async function spoken(text: string, sampleRate = 16_000): Promise<Int16Array> {
+export async function speechSamples(text: string, sampleRate = 16_000): Promise<Int16Array> {
   const synthesizer = new SpeechSynthesizer();
   try {
     return await synthesizer.say(text, american, sampleRate);
