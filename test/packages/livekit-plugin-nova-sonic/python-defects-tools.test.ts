@@ -2,7 +2,7 @@
 // Defects of the Python plugin (docs/parity.md) that ours must not have: tools.
 import { describe, expect, test } from '@jest/globals';
 import { llm, voice } from '@livekit/agents';
-import { type ToolCallEnded, type ToolCallStarted } from 'livekit-plugin-nova-sonic';
+import type { ToolCallEnded, ToolCallStarted } from 'livekit-plugin-nova-sonic';
 import { z } from 'zod';
 import { until } from '../../support/wait.js';
 import { rig, server, startAgent } from './support/scripted-call.js';
