@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The sessions of bench/emulator.ts: each speaks, waits for the reply, and speaks again, in real time. */
+/** The sessions of emulator-benchmark.ts: each speaks, waits for the reply, and speaks again, in real time. */
 import {
   sdkClient,
   speechSamples,
   TestClient,
 } from '../test/packages/nova-sonic-emulator/support/client.js';
-import type { Done, Task } from './emulator.js';
+import type { Done, Task } from './emulator-benchmark.js';
 
 const FRAME_MS = 32;
 const SAMPLES = 512;

@@ -22,7 +22,7 @@ import { CALLER_RATE, Caller } from '../local/caller/caller.js';
 import { startEmulatorProcess } from '../local/dev/emulator-process.js';
 import type { LiveKitConnection } from '../local/livekit/connection.js';
 import { startLiveKitServer } from '../local/livekit/server.js';
-import type { Task } from './emulator.js';
+import type { Task } from './emulator-benchmark.js';
 import { InstantModel, SPEECH_RMS } from './instant-model.js';
 
 const { values } = parseArgs({

@@ -17,12 +17,12 @@ import type { Construct } from 'constructs';
 import { LiveKitCredentials } from './access/livekit-credentials.js';
 import { NovaSonicAccess } from './access/nova-sonic-access.js';
 import { AgentImage } from './image/agent-image.js';
-import { streamQuotaWarning } from './limits.js';
 import { VoiceAgentMonitoring } from './monitoring/voice-agent-monitoring.js';
 import { AgentNetwork, type AgentNetworkProps, importVpc } from './network/agent-network.js';
 import { CallScaling } from './scaling/call-scaling.js';
 import { VoiceAgentService } from './service/voice-agent-service.js';
-import { PARAMETERS, type Parameter } from './settings/parameters.js';
+import { streamQuotaWarning } from './service-limits.js';
+import { PARAMETERS, type Parameter } from './settings/cloudformation-parameters.js';
 import { CHANGES, type Settings } from './settings/settings.js';
 
 export interface VoiceAgentStackProps extends StackProps {

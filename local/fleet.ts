@@ -6,10 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
 import { isEntryPoint, logStatus, runCommand } from './command/run-command.js';
-import { Fleet } from './fleet/fleet.js';
 import { type CallResult, placeCall } from './fleet/fleet-call.js';
 import { CHAOS_ENV, FlakyEcsAgent, runProtectionChaos } from './fleet/protection-chaos.js';
 import { callTable, chaosTable, metricTable, workerTable } from './fleet/report.js';
+import { Fleet } from './fleet/worker-fleet.js';
 
 /** A call with both its sides, LiveKit and the emulator takes a fifth of a core (x86); starting it, half a second. */
 const CALLS_PER_CORE = 4;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { PARAMETERS } from '../../lib/settings/parameters.js';
+import { PARAMETERS } from '../../lib/settings/cloudformation-parameters.js';
 import { readSettings } from '../../lib/settings/read-settings.js';
 import {
   allowedValues,

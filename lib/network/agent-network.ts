@@ -18,7 +18,7 @@ import {
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Annotations, Fn, RemovalPolicy } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
-import { RANGES, validateRange, ZONES } from '../limits.js';
+import { RANGES, validateRange, ZONES } from '../service-limits.js';
 
 /** AWS services that a task calls, by endpoint name. */
 const INTERFACE_ENDPOINTS: Readonly<Record<string, InterfaceVpcEndpointAwsService>> = {

@@ -9,8 +9,8 @@ import type { FargateService, ScalableTaskCount } from 'aws-cdk-lib/aws-ecs';
 import { Duration, TimeZone, Token } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import { warnRenamedProp } from '../deprecation.js';
-import { BURST_SLOT_UTILIZATION, RANGES, validateTaskCounts } from '../limits.js';
 import type { AgentMetrics } from '../service/agent-metrics.js';
+import { BURST_SLOT_UTILIZATION, RANGES, validateTaskCounts } from '../service-limits.js';
 import { isCron } from './cron.js';
 
 /** Minimum and maximum number of tasks from a time on, until the next schedule changes them. */

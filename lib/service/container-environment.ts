@@ -3,7 +3,7 @@
 import type { Duration } from 'aws-cdk-lib/core';
 import { DEFAULT_TOKEN_PRICES, type TokenPrices } from 'livekit-plugin-nova-sonic/models';
 import type { NovaSonicAccess } from '../access/nova-sonic-access.js';
-import { DRAIN_MARGIN_SECONDS } from '../limits.js';
+import { DRAIN_MARGIN_SECONDS } from '../service-limits.js';
 import type { AgentMetrics } from './agent-metrics.js';
 import { HEALTH_PORT } from './health-check.js';
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { RANGES, validateRange } from '../limits.js';
+import { RANGES, validateRange } from '../service-limits.js';
 
 /** Memory in MiB that Fargate offers with each number of CPU units: [min, max, step]. */
 const FARGATE: Readonly<Record<number, readonly [number, number, number]>> = {

@@ -12,10 +12,10 @@ import {
 import { z } from 'zod';
 import { DEFAULT_SECRET } from '../access/livekit-credentials.js';
 import { DEFAULT_REGIONS } from '../access/nova-sonic-models.js';
-import { RANGES } from '../limits.js';
 import { isCron } from '../scaling/cron.js';
 import { DEFAULT_NAMESPACE } from '../service/agent-metrics.js';
 import { CPU_UNITS } from '../service/task-size.js';
+import { RANGES } from '../service-limits.js';
 import {
   choice,
   flag,

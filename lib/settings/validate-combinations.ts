@@ -2,9 +2,9 @@
 
 import { validateSecret } from '../access/livekit-credentials.js';
 import { validateModel } from '../access/nova-sonic-models.js';
-import { validateStopTimeout, validateTaskCounts } from '../limits.js';
 import { validateEnvironment } from '../service/container-environment.js';
 import { validateCallsPerTask, validateTaskSize } from '../service/task-size.js';
+import { validateStopTimeout, validateTaskCounts } from '../service-limits.js';
 import type { Settings } from './settings.js';
 
 /** Checks values that are each valid by themselves. @returns one sentence for each problem */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Fleet, Offer } from './fleet.js';
 import type { HeardAnswer } from './light-caller.js';
 import type { RemoteCaller } from './remote-caller.js';
+import type { Fleet, Offer } from './worker-fleet.js';
 
 /** How long a caller waits for an agent before the call is offered again. */
 const OFFER_MS = 5_000;

@@ -4,8 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import seedrandom from 'seedrandom';
 import { unprotectedCalls } from './analysis.js';
 import type { EcsAgentOptions, EcsBehaviour } from './ecs-agent-stand-in.js';
-import type { Fleet } from './fleet.js';
 import type { RemoteCaller } from './remote-caller.js';
+import type { Fleet } from './worker-fleet.js';
 import type { WorkerProcess } from './worker-process.js';
 
 /** Environment of the worker under test: short times, so that protection is switched often. */

@@ -3,12 +3,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { metricSums } from '../../local/fleet/analysis.js';
 import type { EcsBehaviour } from '../../local/fleet/ecs-agent-stand-in.js';
-import { Fleet } from '../../local/fleet/fleet.js';
 import {
   CHAOS_ENV,
   FlakyEcsAgent,
   runProtectionChaos,
 } from '../../local/fleet/protection-chaos.js';
+import { Fleet } from '../../local/fleet/worker-fleet.js';
 import type { Health, WorkerProcess } from '../../local/fleet/worker-process.js';
 import { askAll, connectAll, expectGoodCitizens, untilCalls } from './fleet-support.js';
 

@@ -2,8 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { failoverDelays, maxConcurrentCalls, metricSums } from '../../local/fleet/analysis.js';
-import { Fleet } from '../../local/fleet/fleet.js';
 import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
+import { Fleet } from '../../local/fleet/worker-fleet.js';
 import {
   askAll,
   connectAll,

@@ -2,8 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { metricSums } from '../../local/fleet/analysis.js';
-import { Fleet } from '../../local/fleet/fleet.js';
 import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
+import { Fleet } from '../../local/fleet/worker-fleet.js';
 import type { LogLine, WorkerProcess } from '../../local/fleet/worker-process.js';
 import { concurrently } from '../support/concurrent.js';
 import {

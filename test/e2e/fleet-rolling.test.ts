@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Fleet } from '../../local/fleet/fleet.js';
 import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
+import { Fleet } from '../../local/fleet/worker-fleet.js';
 import type { WorkerProcess } from '../../local/fleet/worker-process.js';
 import {
   askAll,

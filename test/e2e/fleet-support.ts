@@ -4,9 +4,9 @@ import { availableParallelism } from 'node:os';
 import { expect } from '@jest/globals';
 import { maxConcurrentCalls, unprotectedCalls } from '../../local/fleet/analysis.js';
 import { emfLines } from '../../local/fleet/emf.js';
-import type { Fleet } from '../../local/fleet/fleet.js';
 import type { HeardAnswer } from '../../local/fleet/light-caller.js';
 import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
+import type { Fleet } from '../../local/fleet/worker-fleet.js';
 import type { WorkerProcess } from '../../local/fleet/worker-process.js';
 import { emfProblem } from '../agent/telemetry/emf-schema.js';
 

@@ -4,8 +4,8 @@ import { type JobContext, type JobProcess, log, voice } from '@livekit/agents';
 import { ConnectionState, ParticipantKind, RoomEvent } from '@livekit/rtc-node';
 import { prewarm } from 'livekit-plugin-nova-sonic';
 import { readWorkerConfig, type WorkerConfig } from '../config.js';
-import type { JobCommand } from '../supervision/messages.js';
 import { SupervisorClient } from '../supervision/supervisor-client.js';
+import type { JobCommand } from '../supervision/supervisor-messages.js';
 import { installPiiRedaction } from '../telemetry/redaction.js';
 import { CallMetrics } from './call-metrics.js';
 

@@ -2,7 +2,7 @@
 
 import { type TokenPrices, tokenCostUsd } from 'livekit-plugin-nova-sonic/models';
 import { maskPhoneNumbers } from '../telemetry/redaction.js';
-import type { CallCounter, JobReport } from './messages.js';
+import type { CallCounter, JobReport } from './supervisor-messages.js';
 
 const TOKENS_OF: Partial<Record<CallCounter, keyof TokenPrices>> = {
   InputSpeechTokens: 'audioIn',

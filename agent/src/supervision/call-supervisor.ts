@@ -4,8 +4,8 @@ import type { TokenPrices } from 'livekit-plugin-nova-sonic/models';
 import type { MonotonicClock } from '../clock.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 import { applyReport, type CallRecord, costUsd, newCallRecord } from './call-record.js';
-import type { CooldownsMessage, JobCommand, JobReport } from './messages.js';
 import { type ConnectOutcome, RegionCooldowns } from './region-cooldowns.js';
+import type { CooldownsMessage, JobCommand, JobReport } from './supervisor-messages.js';
 
 /** The connection to one job process. */
 export interface JobConnection {

@@ -2,8 +2,13 @@
 
 import { connect, type Socket } from 'node:net';
 import { readJsonLines } from './json-lines.js';
-import type { CallCounter, CooldownsMessage, JobCommand, JobReport } from './messages.js';
 import type { ConnectOutcome } from './region-cooldowns.js';
+import type {
+  CallCounter,
+  CooldownsMessage,
+  JobCommand,
+  JobReport,
+} from './supervisor-messages.js';
 
 /** Environment variable with the path of the supervisor's socket; set by the worker for its job processes. */
 export const SUPERVISOR_SOCKET = 'SUPERVISOR_SOCKET';

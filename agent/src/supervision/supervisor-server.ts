@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CallSupervisor } from './call-supervisor.js';
 import { readJsonLines } from './json-lines.js';
-import type { JobReport } from './messages.js';
+import type { JobReport } from './supervisor-messages.js';
 
 /** The socket between the supervisor and the job processes, in a directory that only this user can enter. */
 export class SupervisorServer {

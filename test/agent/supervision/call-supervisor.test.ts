@@ -6,7 +6,10 @@ import {
   CallSupervisor,
   type SupervisorOptions,
 } from '../../../agent/src/supervision/call-supervisor.js';
-import type { CooldownsMessage, JobCommand } from '../../../agent/src/supervision/messages.js';
+import type {
+  CooldownsMessage,
+  JobCommand,
+} from '../../../agent/src/supervision/supervisor-messages.js';
 import { WorkerMetrics } from '../../../agent/src/telemetry/metrics.js';
 import { emfLines, emfSums } from '../../../local/fleet/emf.js';
 import { ManualClock } from '../../support/manual-clock.js';

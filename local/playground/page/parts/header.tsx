@@ -2,7 +2,7 @@
 
 import { formatClock } from '../format.js';
 import type { PageState } from '../page-state.js';
-import { useNow } from './use-now.js';
+import { useNow } from './use-current-time.js';
 
 export function Header({ state: { target, call, inCall } }: { state: PageState }) {
   return (

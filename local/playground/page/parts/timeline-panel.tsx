@@ -5,7 +5,7 @@ import type { CallState } from '../../state/call-state.js';
 import type { Mark, Span } from '../../state/call-timeline.js';
 import { formatClock } from '../format.js';
 import { ScrollRegion } from './scroll-region.js';
-import { useNow } from './use-now.js';
+import { useNow } from './use-current-time.js';
 
 const PX_PER_SECOND = 26;
 /** Room after the present for the text of the last mark. */

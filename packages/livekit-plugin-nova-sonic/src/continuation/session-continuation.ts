@@ -23,8 +23,8 @@ import type { ContinuationHost, ContinuationOptions } from './continuation-host.
 import { RenewalPolicy } from './renewal-policy.js';
 import { ResumeState } from './resume-state.js';
 import { RetryPolicy } from './retry-policy.js';
+import { Watchdog } from './stalled-stream-watchdog.js';
 import { StreamWriter } from './stream-writer.js';
-import { Watchdog } from './watchdog.js';
 
 const TICK_MS = 100;
 

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.js';
 import type { StreamSession } from '../stream/stream-session.js';
 import type { Conversation } from '../turns/conversation.js';
 import type { ResumeState } from './resume-state.js';
-import type { Watchdog } from './watchdog.js';
+import type { Watchdog } from './stalled-stream-watchdog.js';
 
 interface StreamWriterContext {
   readonly clock: Clock;

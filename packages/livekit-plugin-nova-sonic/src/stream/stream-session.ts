@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AudioChunk } from '../audio/chunker.js';
-import { AudioTimeline } from '../audio/timeline.js';
+import { AudioTimeline } from '../audio/input-timeline.js';
 import { splitText } from '../history/wire-messages.js';
 import type { HistoryLimits } from '../options.js';
 

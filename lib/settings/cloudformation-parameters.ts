@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { RANGES } from '../limits.js';
 import { maxCalls } from '../service/task-size.js';
+import { RANGES } from '../service-limits.js';
 import type { CHANGES, Settings } from './settings.js';
 
 /** A CloudFormation parameter of the stack. The setting of the same name is its default. */

@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from '@jest/globals';
 
-import { streamQuotaWarning } from '../../lib/limits.js';
-import { annotationsOf, Match, stackWith, templateWith } from './synth.js';
+import { streamQuotaWarning } from '../../../lib/service-limits.js';
+import { annotationsOf, Match, stackWith, templateWith } from '../synth.js';
 
 /** Where in the template a parameter is referred to, by `Ref` or in the text of a `Fn::Sub`. */
 function usesOf(parameter: string): string[] {

@@ -4,13 +4,13 @@ import {
   type Emulator,
   type EmulatorOptions,
   startEmulator,
-} from '../../../packages/nova-sonic-emulator/src/index.js';
-import { LIMIT_DEFAULTS } from '../../../packages/nova-sonic-emulator/src/options.js';
-import { SessionLimits } from '../../../packages/nova-sonic-emulator/src/session/session-limits.js';
-import { ManualClock } from '../../support/manual-clock.js';
-import { sdkClient, TestClient } from './support/client.js';
-import { PROMPT_START, RawClient, SESSION_START } from './support/raw-client.js';
-import { toneSpeech } from './support/tone-speech.js';
+} from '../../../../packages/nova-sonic-emulator/src/index.js';
+import { LIMIT_DEFAULTS } from '../../../../packages/nova-sonic-emulator/src/options.js';
+import { SessionLimits } from '../../../../packages/nova-sonic-emulator/src/session/session-limits.js';
+import { ManualClock } from '../../../support/manual-clock.js';
+import { sdkClient, TestClient } from '../support/client.js';
+import { PROMPT_START, RawClient, SESSION_START } from '../support/raw-client.js';
+import { toneSpeech } from '../support/tone-speech.js';
 
 let emulator: Emulator;
 afterEach(() => emulator?.close());
