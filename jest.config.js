@@ -48,7 +48,6 @@ export default {
     {
       ...endToEnd,
       displayName: 'e2e',
-      setupFiles: [...endToEnd.setupFiles, '<rootDir>/test/e2e/small-worker.js'],
       testMatch: ['<rootDir>/test/e2e/**/*.test.ts'],
       testPathIgnorePatterns: [FLEETS],
     },

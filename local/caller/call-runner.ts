@@ -9,7 +9,7 @@ import type { LiveKitConnection } from '../livekit/connection.js';
 import { Caller } from './caller.js';
 
 /** How long to wait for the agent to join, in ms. */
-const AGENT_TIMEOUT_MS = 20_000;
+const AGENT_TIMEOUT_MS = 60_000;
 /** A reply has ended when the agent listens and has been silent for this long: a tool call may lie in between. */
 const REPLY_ENDED_AFTER_MS = 1_500;
 /** No reply takes longer. */

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { peakDb, readWav, SILENCE_LEVEL } from '../../local/audio/wav.js';
 import type { CallOutcome } from '../../local/caller/call-runner.js';
-import { Command, DEFAULTS, directory, ROOT, speechFile } from './support.js';
+import { Command, directory, ROOT, speechFile } from './support.js';
 
 jest.setTimeout(180_000);
 
@@ -33,7 +33,7 @@ describe('npm run call', () => {
     const scenario = join(ROOT, 'packages/nova-sonic-emulator/scenarios/tokyo.yaml');
     const command = new Command('call', [question, '--scenario', scenario, '--out', out]);
 
-    expect({ code: await command.exited, stderr: command.stderr }).toMatchObject({ code: 0 });
+    await command.succeeds();
     expect(command.stdout).toMatch(/you\s+What time is it in Tokyo\?/);
     expect(command.stdout).toMatch(/tool\s+get_current_time \{"city":"Tokyo"\} -> /);
     expect(command.stdout).toMatch(/end of speech -> first sound/);
@@ -69,7 +69,7 @@ describe('npm run call', () => {
       ...['--barge-in', '2', '--scenario', scenario, '--record', record, '--out', out],
     ]);
 
-    expect({ code: await command.exited, stderr: command.stderr }).toMatchObject({ code: 0 });
+    await command.succeeds();
     const outcome = outcomeIn(out);
     expect(outcome.bargeIns).toHaveLength(1);
     const { at, silenceMs } = outcome.bargeIns[0] ?? { at: 0, silenceMs: 0 };
@@ -91,8 +91,8 @@ describe('npm run call', () => {
 
   it('asks the demo questions when it is given none', async () => {
     const out = directory('demo');
-    const command = new Command('call', ['--out', out], DEFAULTS);
-    expect({ code: await command.exited, stderr: command.stderr }).toMatchObject({ code: 0 });
+    const command = new Command('call', ['--out', out]);
+    await command.succeeds();
     expect(outcomeIn(out).turns.map((turn) => turn.firstSoundAt)).toEqual([
       expect.any(Number),
       expect.any(Number),

@@ -27,8 +27,7 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
 /** Not the developer's own `npm start`: what the tests start is found by the tests only. */
 const DEV_STATE_FILE = join(mkdtempSync(join(tmpdir(), 'dev-state-')), 'dev.json');
 
-/** As somebody runs a command who has set nothing, see small-worker.js. */
-export const DEFAULTS = { CALLS_PER_TASK: undefined, SPARE_PROCESSES: undefined };
+const running = new Set<Command>();
 
 /** A command of the README, run as a person would, and findable with all it starts. */
 export class Command {
@@ -56,7 +55,11 @@ export class Command {
         this.#process.emit('line', line);
       });
     }
-    this.exited = once(this.#process, 'close').then(([code]) => (code as number | null) ?? -1);
+    running.add(this);
+    this.exited = once(this.#process, 'close').then(([code]) => {
+      running.delete(this);
+      return (code as number | null) ?? -1;
+    });
   }
 
   /**
@@ -79,6 +82,18 @@ export class Command {
       });
       await Promise.race([next, ended]);
     }
+  }
+
+  /** @throws Error with its last lines when it ends with another code than 0 */
+  async succeeds(): Promise<void> {
+    const code = await this.exited;
+    if (code !== 0) throw new Error(`ended with ${code}:\n${this.#lines.slice(-50).join('\n')}`);
+  }
+
+  /** Kills every command that still runs. */
+  static async killAll(): Promise<void> {
+    for (const command of running) command.kill();
+    await Promise.all([...running].map((command) => command.exited));
   }
 
   /** Ctrl-C in its terminal. */
