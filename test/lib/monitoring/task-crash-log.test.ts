@@ -12,7 +12,7 @@ const [log, kept] =
 
 describe('the log of crashes', () => {
   test('records tasks of this service that stopped on their own', () => {
-    expect(rule().Description).toBe('Tasks of the voice agent that ended on their own');
+    expect(rule().Description).toBe('Tasks of the voice agent that stopped on their own');
     expect(rule().EventPattern).toEqual({
       source: ['aws.ecs'],
       'detail-type': ['ECS Task State Change'],
