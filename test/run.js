@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Unit tests on every core; end-to-end tests two files at a time, because they mostly listen to speech as long as it
-// takes; then the fleets, alone. Each part runs also when one before it failed, so that one run shows everything. A test
+// Unit tests on every core; then the end-to-end tests and the fleets, one file at a time: a browser, a LiveKit server and
+// calls in real time fill two cores, and two files at once took longer than one after the other. Each part runs also when one before it failed, so that one run shows everything. A test
 // that fails once has failed.
 
 import { spawnSync } from 'node:child_process';

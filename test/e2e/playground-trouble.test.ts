@@ -25,7 +25,9 @@ const quiet = () => {};
 /** Starts while the first test runs. */
 let start: Command;
 beforeAll(() => {
-  if (chromium) start = new Command('start', ['--scenario', SCENARIO, '--verbose', '--port', '0']);
+  const args = ['--scenario', SCENARIO, '--verbose', '--port', '0'];
+  // The tests below call at the same time.
+  if (chromium) start = new Command('start', args, { CALLS_PER_TASK: '8' });
 });
 afterAll(async () => {
   start?.interrupt();
