@@ -9,6 +9,7 @@ import { CallerAudioInput, FRAME_MS } from './call/caller-audio-input.js';
 import { publishBedrockEvents } from './call/publish-bedrock-events.js';
 import { publishRealtimeSession, publishSession } from './call/publish-session.js';
 import { readWorkerConfig, type WorkerConfig } from './config.js';
+import { nameTools } from './host/call-context.js';
 import { CallLifecycle, prewarmProcess } from './job/call-lifecycle.js';
 
 /** One call: runs in a job process, from the dispatch to the end of the session. */
@@ -42,7 +43,7 @@ async function answer(
   lifecycle.attach(session);
   const agent = new voice.Agent({
     instructions: behaviour.instructions,
-    ...(behaviour.tools && { tools: behaviour.tools }),
+    ...(behaviour.tools && { tools: nameTools(behaviour.tools) }),
   });
 
   const audioInput = new CallerAudioInput(ctx.room, caller.identity);

@@ -17,6 +17,8 @@ export interface WorkerConfig {
   /** Publish Bedrock events to the room: for engineers, since they carry what people say. */
   publishBedrockEvents: boolean;
   callsPerTask: number;
+  /** 1: a process for each call. */
+  callsPerProcess: number;
   /** Warm processes beyond one for each free slot. */
   extraIdleProcesses: number;
   /** CPU use at which the task takes no more calls, 0 to 1; 0: CPU is ignored. */
@@ -79,6 +81,7 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     ...(e.NOVA_SONIC_RENEW_AFTER_S && { renewAfterMs: e.NOVA_SONIC_RENEW_AFTER_S * 1000 }),
     publishBedrockEvents: e.PUBLISH_BEDROCK_EVENTS === 'true',
     callsPerTask: e.CALLS_PER_TASK,
+    callsPerProcess: e.CALLS_PER_PROCESS,
     extraIdleProcesses: e.EXTRA_IDLE_PROCESSES,
     cpuLoadThreshold: e.CPU_LOAD_THRESHOLD_PERCENT / 100,
     drainTimeoutMs: e.DRAIN_TIMEOUT_S * 1000,

@@ -106,8 +106,14 @@ const environment = z.object({
     allowed: 'a whole number from 1 to 100',
     setBy: 'stack',
   }),
+  CALLS_PER_PROCESS: integer(1, 100).default(1).register(docs, {
+    description:
+      'Most calls of one process. 1 gives each call a process; with more, a few warm processes carry all calls, with less memory and CPU for each.',
+    allowed: 'a whole number from 1 to 100',
+    setBy: 'operator',
+  }),
   EXTRA_IDLE_PROCESSES: integer(0, 100).default(2).register(docs, {
-    description: 'Warm job processes beyond one for each free slot.',
+    description: 'Warm job processes beyond one for each free slot, with CALLS_PER_PROCESS=1.',
     allowed: 'a whole number from 0 to 100',
     setBy: 'operator',
     formerName: 'SPARE_PROCESSES',
@@ -161,7 +167,7 @@ const environment = z.object({
   }),
   JOB_MEMORY_LIMIT_MB: integer(0, 65_536).default(1024).register(docs, {
     description:
-      'Megabytes above which the process of a call is killed, with the reason `memory_limit`. 0 disables the limit.',
+      'Megabytes above which the process of a call is killed, with the reason `memory_limit`. A process with several calls gets no more calls then, and is killed at twice as much. 0 disables the limit.',
     allowed: 'whole megabytes from 1 to 65536, or 0 for no limit',
     setBy: 'operator',
   }),

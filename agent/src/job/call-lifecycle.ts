@@ -4,7 +4,7 @@ import { type JobContext, type JobProcess, log, voice } from '@livekit/agents';
 import { ConnectionState, ParticipantKind, RoomEvent } from '@livekit/rtc-node';
 import { prewarm } from 'livekit-plugin-nova-sonic';
 import { readWorkerConfig, type WorkerConfig } from '../config.js';
-import { SupervisorClient } from '../supervision/supervisor-client.js';
+import { type CallReporter, SupervisorClient } from '../supervision/supervisor-client.js';
 import type { JobCommand } from '../supervision/supervisor-messages.js';
 import { installPiiRedaction } from '../telemetry/redaction.js';
 import { CallMetrics } from './call-metrics.js';
@@ -14,14 +14,11 @@ const CLOSE_MARGIN_MS = 2_000;
 
 const CALLER_CHECK_MS = 1_000;
 
-/** The connection of this job process; made while it is prewarmed, before it has a call. */
-let supervisorClient: SupervisorClient | undefined;
-
 /** The agent's `prewarm`: when it is done, the supervisor counts the process as warm. */
 export async function prewarmProcess(_process: JobProcess): Promise<void> {
   if (!readWorkerConfig(process.env).logPii) installPiiRedaction();
   await prewarm();
-  supervisorClient = new SupervisorClient();
+  SupervisorClient.ofProcess();
 }
 
 /** Runs one call for the supervisor: reports its start and end, and ends it on command or without a caller. */
@@ -29,7 +26,8 @@ export class CallLifecycle {
   readonly metrics: CallMetrics;
   readonly #ctx: JobContext;
   readonly #config: WorkerConfig;
-  readonly #supervisor: SupervisorClient;
+  readonly #supervisor = SupervisorClient.ofProcess();
+  readonly #reporter: CallReporter;
   #session: voice.AgentSession | undefined;
   /** We ended the call ourselves. */
   #ended = false;
@@ -37,17 +35,18 @@ export class CallLifecycle {
   private constructor(ctx: JobContext, config: WorkerConfig) {
     this.#ctx = ctx;
     this.#config = config;
-    this.#supervisor = supervisorClient ?? new SupervisorClient();
-    this.metrics = new CallMetrics(ctx.job.id, this.#supervisor);
-    const room = ctx.job.room;
-    this.#supervisor.callStarted(
-      { job: ctx.job.id, room: room?.name ?? '', roomSid: room?.sid ?? '' },
-      (command) => void this.#handleCommand(command),
-      () => ctx.shutdown('worker lost'),
+    const { job } = ctx;
+    this.#reporter = this.#supervisor.callStarted(
+      { job: job.id, room: job.room?.name ?? '', roomSid: job.room?.sid ?? '' },
+      {
+        onCommand: (command) => void this.#handleCommand(command),
+        onWorkerLost: () => ctx.shutdown('worker lost'),
+      },
     );
-    ctx.addShutdownCallback(async () => this.#supervisor.callEnded('closed'));
+    this.metrics = new CallMetrics(job.id, this.#reporter, this.#supervisor);
+    ctx.addShutdownCallback(async () => this.#reporter.ended('closed'));
     // The framework then closes the session as if we had asked for it.
-    ctx.room.on(RoomEvent.Disconnected, () => this.#supervisor.callEnded('room_disconnected'));
+    ctx.room.on(RoomEvent.Disconnected, () => this.#reporter.ended('room_disconnected'));
     this.#endWithoutCaller();
   }
 
@@ -63,12 +62,12 @@ export class CallLifecycle {
     } catch (error) {
       // The call was ended, or its room closed, during set-up: nothing has failed.
       if (call.#ended || !ctx.room.isConnected) {
-        call.#supervisor.callEnded('room_disconnected');
+        call.#reporter.ended('room_disconnected');
         ctx.shutdown('room_disconnected');
         return;
       }
       log().error({ error, call_id: ctx.job.id }, 'call setup failed');
-      call.#supervisor.callEnded('failed', true);
+      call.#reporter.ended('failed', true);
       throw error;
     }
   }
@@ -82,7 +81,7 @@ export class CallLifecycle {
     this.#session = session;
     this.metrics.observeSession(session);
     session.on(voice.AgentSessionEventTypes.Close, ({ reason }) =>
-      this.#supervisor.callEnded(String(reason)),
+      this.#reporter.ended(String(reason)),
     );
   }
 
@@ -95,7 +94,7 @@ export class CallLifecycle {
     const { waitForCallerMs } = this.#config;
     if (waitForCallerMs === 0) return;
     let seenAt = performance.now();
-    setInterval(() => {
+    const timer = setInterval(() => {
       const { room } = this.#ctx;
       const callerPresent = [...room.remoteParticipants.values()].some(
         ({ info }) => info.kind !== ParticipantKind.AGENT,
@@ -107,6 +106,7 @@ export class CallLifecycle {
       log().info({ call_id: this.#ctx.job.id }, 'no caller in room, ending call');
       this.#end('no_caller');
     }, CALLER_CHECK_MS).unref();
+    this.#ctx.addShutdownCallback(async () => clearInterval(timer));
   }
 
   async #handleCommand({ type, reason }: JobCommand): Promise<void> {
@@ -129,7 +129,7 @@ export class CallLifecycle {
 
   #end(reason: string): void {
     this.#ended = true;
-    this.#supervisor.callEnded(reason);
+    this.#reporter.ended(reason);
     this.#ctx.shutdown(reason);
   }
 }

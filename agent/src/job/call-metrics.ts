@@ -8,7 +8,7 @@ import type {
   StreamLifecycle,
   TurnTiming,
 } from 'livekit-plugin-nova-sonic';
-import type { SupervisorClient } from '../supervision/supervisor-client.js';
+import type { CallReporter, SupervisorClient } from '../supervision/supervisor-client.js';
 
 /** Errors at connect that are the Region's fault, so that other calls should skip it for a while. */
 const REGIONAL_ERRORS = new Set<NovaSonicErrorKind | undefined>([
@@ -23,14 +23,20 @@ const REGIONAL_ERRORS = new Set<NovaSonicErrorKind | undefined>([
 /** Measures one call: its tools, turns, interruptions, tokens and Bedrock streams. */
 export class CallMetrics {
   readonly #callId: string;
-  readonly #supervisor: SupervisorClient;
+  readonly #reporter: CallReporter;
+  readonly #supervisor: Pick<SupervisorClient, 'reportConnect'>;
   #session: voice.AgentSession | undefined;
   #bargeInAt: number | undefined;
   /** When each stream that is being opened was requested, by stream id. */
   readonly #requestedAt = new Map<string, number>();
 
-  constructor(callId: string, supervisor: SupervisorClient) {
+  constructor(
+    callId: string,
+    reporter: CallReporter,
+    supervisor: Pick<SupervisorClient, 'reportConnect'>,
+  ) {
     this.#callId = callId;
+    this.#reporter = reporter;
     this.#supervisor = supervisor;
   }
 
@@ -82,7 +88,7 @@ export class CallMetrics {
   #streamChanged({ type, streamId, region, reason, kind }: StreamLifecycle): void {
     const fields = { call_id: this.#callId, stream_id: streamId, region, reason, kind };
     if (type === 'opened' || type === 'renewed' || type === 'failed_over') {
-      this.#supervisor.reportStream(streamId, region);
+      this.#reporter.reportStream(streamId, region);
     }
     if (type === 'renewed') this.#add('StreamRenewals');
     if (type === 'failed_over') this.#add('Failovers');
@@ -107,7 +113,7 @@ export class CallMetrics {
     }
   }
 
-  #add(...args: Parameters<SupervisorClient['addMetric']>): void {
-    this.#supervisor.addMetric(...args);
+  #add(...args: Parameters<CallReporter['addMetric']>): void {
+    this.#reporter.addMetric(...args);
   }
 }

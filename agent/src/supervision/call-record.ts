@@ -2,7 +2,7 @@
 
 import { type TokenPrices, tokenCostUsd } from 'livekit-plugin-nova-sonic/models';
 import { maskPhoneNumbers } from '../telemetry/redaction.js';
-import type { CallCounter, JobReport } from './supervisor-messages.js';
+import type { CallCounter, CallReport } from './supervisor-messages.js';
 
 const TOKENS_OF: Partial<Record<CallCounter, keyof TokenPrices>> = {
   InputSpeechTokens: 'audioIn',
@@ -61,7 +61,7 @@ export function newCallRecord(
 }
 
 /** Adds one report to the record of its call. */
-export function applyReport(record: CallRecord, report: JobReport, prices: TokenPrices): void {
+export function applyReport(record: CallRecord, report: CallReport, prices: TokenPrices): void {
   switch (report.type) {
     case 'add': {
       const { metric, value } = report;
@@ -77,9 +77,6 @@ export function applyReport(record: CallRecord, report: JobReport, prices: Token
     case 'stream':
       record.streamId = report.id;
       if (record.regions.at(-1) !== report.region) record.regions.push(report.region);
-      return;
-    case 'alive':
-      record.memoryMB = Math.max(record.memoryMB, report.rssMB);
       return;
     case 'ended':
       // The first reason is the cause; closing may add others.

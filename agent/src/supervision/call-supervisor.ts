@@ -5,7 +5,7 @@ import type { MonotonicClock } from '../clock.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 import { applyReport, type CallRecord, costUsd, newCallRecord } from './call-record.js';
 import { type ConnectOutcome, RegionCooldowns } from './region-cooldowns.js';
-import type { CooldownsMessage, JobCommand, JobReport } from './supervisor-messages.js';
+import type { CallReport, CooldownsMessage, JobCommand, JobReport } from './supervisor-messages.js';
 
 /** The connection to one job process. */
 export interface JobConnection {
@@ -16,9 +16,14 @@ export interface JobConnection {
 
 export interface SupervisorOptions {
   prices: TokenPrices;
+  /** Whether a process may carry several calls: then no single call's fault is a reason to kill it. Default: never. */
+  sharedProcesses?: () => boolean;
   /** Milliseconds without a heartbeat after which a process with a call is killed. Default 20 000. */
   unresponsiveTimeoutMs?: number;
-  /** Megabytes above which the process of a call is killed; 0: no limit. Default 0. */
+  /**
+   * Megabytes above which a process with a call is killed; 0: no limit. Default 0. A shared process is first given
+   * no more calls, see `onProcessGrown`, and killed at twice the limit.
+   */
   memoryLimitMB?: number;
   /** Milliseconds that a call may last; 0: no limit. Default 0. */
   maxCallMs?: number;
@@ -35,10 +40,19 @@ export interface SupervisorOptions {
 
 export interface SupervisorEvents {
   onCallStarted?: (record: CallRecord) => void;
-  /** The process of a call is gone; the record is complete. */
+  /** The call is cleaned up, or its process is gone; the record is complete. */
   onCallEnded?: (record: CallRecord, now: number) => void;
   /** For each Region in cooldown the milliseconds left. */
   onCooldownsChanged?: (regions: Record<string, number>) => void;
+  /** A shared process uses more than its limit, or does not end a call: it should get no more calls. */
+  onRetire?: (pid: number, reason: 'memory_limit' | 'did_not_end') => void;
+}
+
+interface TrackedCall {
+  record: CallRecord;
+  endGracefullySentAt?: number;
+  endNowSentAt?: number;
+  endedAt?: number;
 }
 
 interface TrackedProcess {
@@ -46,11 +60,12 @@ interface TrackedProcess {
   pid: number;
   /** Time of the last report. */
   seenAt: number;
-  record?: CallRecord;
-  endGracefullySentAt?: number;
-  endNowSentAt?: number;
-  endedAt?: number;
+  memoryMB: number;
+  calls: Map<string, TrackedCall>;
+  /** It had a call: a process for a single call is then not warm any more. */
+  used: boolean;
   killed?: boolean;
+  retired?: boolean;
 }
 
 /** A check that comes so much later than planned means that this process did not run. */
@@ -79,6 +94,7 @@ export class CallSupervisor {
     this.#clock = clock;
     this.#metrics = metrics;
     this.#options = {
+      sharedProcesses: () => false,
       unresponsiveTimeoutMs: 20_000,
       memoryLimitMB: 0,
       maxCallMs: 0,
@@ -92,13 +108,24 @@ export class CallSupervisor {
     this.#checkedAt = clock.now();
   }
 
-  /** Warm processes that wait for a call. */
+  /** Processes that have had no call yet and wait for one. */
   get warmProcesses(): number {
-    return [...this.#processes].filter((job) => job.pid && !job.record).length;
+    return [...this.#processes].filter((process) => process.pid && !process.used).length;
   }
 
   get calls(): CallRecord[] {
-    return [...this.#processes].flatMap((job) => job.record ?? []);
+    return [...this.#processes].flatMap(({ calls }) => [...calls.values()].map((c) => c.record));
+  }
+
+  /** Whether a process has sent a heartbeat within `ms`; one that has not is busy with something. */
+  responsive(pid: number, ms: number): boolean {
+    const process = [...this.#processes].find((process) => process.pid === pid);
+    return process !== undefined && this.#clock.now() - process.seenAt <= ms;
+  }
+
+  /** A process was asked to exit after its last call: that will be no crash. */
+  expectExit(pid: number): void {
+    for (const process of this.#processes) if (process.pid === pid) process.retired = true;
   }
 
   /** The worker is shutting down: idle processes that end from now on have not crashed. */
@@ -108,19 +135,25 @@ export class CallSupervisor {
 
   /** A job process has connected; returns what to call with its reports, and when it disconnects. */
   connected(connection: JobConnection): { report(report: JobReport): void; disconnected(): void } {
-    const job: TrackedProcess = { connection, pid: 0, seenAt: this.#clock.now() };
-    this.#processes.add(job);
+    const process: TrackedProcess = {
+      connection,
+      pid: 0,
+      seenAt: this.#clock.now(),
+      memoryMB: 0,
+      calls: new Map(),
+      used: false,
+    };
+    this.#processes.add(process);
     return {
-      report: (report) => this.#receive(job, report),
-      disconnected: () => this.#disconnected(job),
+      report: (report) => this.#receive(process, report),
+      disconnected: () => this.#disconnected(process),
     };
   }
 
-  /** Sends a command to every process with a call. */
+  /** Sends a command to every call. */
   command(type: JobCommand['type'], reason: string): void {
-    for (const job of this.#processes) {
-      if (job.record) this.#send(job, { type, reason });
-    }
+    for (const process of this.#processes)
+      for (const call of process.calls.values()) this.#send(process, call, type, reason);
   }
 
   /** Looks for unresponsive processes and calls beyond a limit. Call it about once a second. */
@@ -128,93 +161,133 @@ export class CallSupervisor {
     const now = this.#clock.now();
     const late = now - this.#checkedAt > LATE_CHECK_MS;
     this.#checkedAt = now;
-    for (const job of this.#processes) {
+    for (const process of this.#processes) {
       // This process was stopped or starved: the heartbeats of the others are still waiting to be read.
-      if (late) job.seenAt = now;
-      if (job.record) this.#enforceLimits(job, job.record, now);
+      if (late) process.seenAt = now;
+      for (const call of process.calls.values()) this.#enforceCallLimits(process, call, now);
+      this.#enforceProcessLimits(process, now);
     }
   }
 
-  #enforceLimits(job: TrackedProcess, record: CallRecord, now: number): void {
-    const options = this.#options;
-    if (job.killed) return;
-    if (job.endedAt !== undefined) {
-      if (now - job.endedAt > options.exitTimeoutMs) {
-        this.#kill(job, record, record.endReason ?? 'closed');
+  #enforceProcessLimits(process: TrackedProcess, now: number): void {
+    const { memoryLimitMB, sharedProcesses, unresponsiveTimeoutMs } = this.#options;
+    const open = [...process.calls.values()].filter(({ endedAt }) => endedAt === undefined);
+    if (process.killed || open.length === 0) return;
+    const grown = memoryLimitMB > 0 && process.memoryMB > memoryLimitMB;
+    if (grown && (!sharedProcesses() || process.memoryMB > 2 * memoryLimitMB)) {
+      this.#kill(process, 'memory_limit');
+    } else if (now - process.seenAt > unresponsiveTimeoutMs) {
+      this.#kill(process, 'unresponsive');
+    } else if (grown) {
+      this.#retire(process, 'memory_limit');
+    }
+  }
+
+  #enforceCallLimits(process: TrackedProcess, call: TrackedCall, now: number): void {
+    const { exitTimeoutMs, killAfterMs, maxCallMs } = this.#options;
+    if (process.killed) return;
+    if (call.endedAt !== undefined) {
+      if (now - call.endedAt > exitTimeoutMs) {
+        this.#giveUp(process, call, call.record.endReason ?? 'closed');
       }
-      return;
-    }
-    if (options.memoryLimitMB > 0 && record.memoryMB > options.memoryLimitMB) {
-      this.#kill(job, record, 'memory_limit');
-      return;
-    }
-    if (now - job.seenAt > options.unresponsiveTimeoutMs) {
-      this.#kill(job, record, 'unresponsive');
-      return;
-    }
-    if (job.endNowSentAt !== undefined) {
-      if (now - job.endNowSentAt > options.killAfterMs) this.#kill(job, record, 'did_not_end');
-      return;
-    }
-    if (options.maxCallMs > 0 && now - record.startedAt > options.maxCallMs) {
-      this.#endLongCall(job, now);
+    } else if (call.endNowSentAt !== undefined) {
+      if (now - call.endNowSentAt > killAfterMs) this.#giveUp(process, call, 'did_not_end');
+    } else if (maxCallMs > 0 && now - call.record.startedAt > maxCallMs) {
+      this.#endLongCall(process, call, now);
     }
   }
 
-  #endLongCall(job: TrackedProcess, now: number): void {
+  /** A call does not end: its process is killed, unless others depend on it. */
+  #giveUp(process: TrackedProcess, call: TrackedCall, reason: string): void {
+    if (this.#options.sharedProcesses()) {
+      this.#retire(process, 'did_not_end');
+      return;
+    }
+    call.record.endReason = reason;
+    this.#kill(process);
+  }
+
+  #endLongCall(process: TrackedProcess, call: TrackedCall, now: number): void {
     const { endCallTimeoutMs } = this.#options;
     const reason = 'max_call_length';
-    if (job.endGracefullySentAt === undefined) {
-      this.#send(job, { type: endCallTimeoutMs > 0 ? 'end_gracefully' : 'end_now', reason });
-    } else if (now - job.endGracefullySentAt > endCallTimeoutMs) {
-      this.#send(job, { type: 'end_now', reason });
+    if (call.endGracefullySentAt === undefined) {
+      this.#send(process, call, endCallTimeoutMs > 0 ? 'end_gracefully' : 'end_now', reason);
+    } else if (now - call.endGracefullySentAt > endCallTimeoutMs) {
+      this.#send(process, call, 'end_now', reason);
     }
   }
 
-  #send(job: TrackedProcess, command: JobCommand): void {
-    if (job.record) job.record.endReason ??= command.reason;
-    if (command.type === 'end_gracefully') job.endGracefullySentAt ??= this.#clock.now();
-    else job.endNowSentAt ??= this.#clock.now();
-    job.connection.send(command);
+  #send(
+    process: TrackedProcess,
+    call: TrackedCall,
+    type: JobCommand['type'],
+    reason: string,
+  ): void {
+    call.record.endReason ??= reason;
+    if (type === 'end_gracefully') call.endGracefullySentAt ??= this.#clock.now();
+    else call.endNowSentAt ??= this.#clock.now();
+    process.connection.send({ type, job: call.record.job, reason });
   }
 
-  #kill(job: TrackedProcess, record: CallRecord, reason: string): void {
-    job.killed = true;
-    record.endReason = reason;
-    job.connection.kill(job.pid);
+  /** @param reason why its calls end; without one each keeps its own */
+  #kill(process: TrackedProcess, reason?: string): void {
+    process.killed = true;
+    if (reason) for (const { record } of process.calls.values()) record.endReason = reason;
+    process.connection.kill(process.pid);
   }
 
-  #receive(job: TrackedProcess, report: JobReport): void {
-    job.seenAt = this.#clock.now();
+  #retire(process: TrackedProcess, reason: 'memory_limit' | 'did_not_end'): void {
+    if (process.retired) return;
+    process.retired = true;
+    this.#events.onRetire?.(process.pid, reason);
+  }
+
+  #receive(process: TrackedProcess, report: JobReport): void {
+    process.seenAt = this.#clock.now();
     switch (report.type) {
       case 'hello':
-        job.pid = report.pid;
-        this.#sendCooldowns(job);
+        process.pid = report.pid;
+        this.#sendCooldowns(process);
         return;
       case 'connect':
         this.#recordConnect(report);
         return;
-      case 'call':
-        job.record = newCallRecord(report, this.#clock.now());
-        this.#events.onCallStarted?.(job.record);
+      case 'alive':
+        process.memoryMB = report.rssMB;
+        for (const { record } of process.calls.values())
+          record.memoryMB = Math.max(record.memoryMB, report.rssMB);
         return;
+      case 'call': {
+        const record = newCallRecord(report, this.#clock.now());
+        process.used = true;
+        process.calls.set(report.job, { record });
+        this.#events.onCallStarted?.(record);
+        return;
+      }
       default:
-        if (job.record) this.#recordReport(job.record, report);
-        if (report.type === 'ended') job.endedAt ??= this.#clock.now();
+        this.#receiveFromCall(process, report);
     }
+  }
+
+  #receiveFromCall(process: TrackedProcess, report: CallReport): void {
+    const call = process.calls.get(report.job);
+    if (!call) return;
+    this.#recordReport(call.record, report);
+    if (report.type === 'ended') call.endedAt ??= this.#clock.now();
+    if (report.type === 'closed') this.#callGone(process, call);
   }
 
   #recordConnect(outcome: ConnectOutcome): void {
     if (!this.#cooldowns.record(outcome)) return;
     this.#events.onCooldownsChanged?.(this.#cooldowns.active);
-    for (const job of this.#processes) this.#sendCooldowns(job);
+    for (const process of this.#processes) this.#sendCooldowns(process);
   }
 
-  #sendCooldowns(job: TrackedProcess): void {
-    job.connection.send({ type: 'cooldowns', regions: this.#cooldowns.active });
+  #sendCooldowns(process: TrackedProcess): void {
+    process.connection.send({ type: 'cooldowns', regions: this.#cooldowns.active });
   }
 
-  #recordReport(record: CallRecord, report: JobReport): void {
+  #recordReport(record: CallRecord, report: CallReport): void {
     const { prices } = this.#options;
     applyReport(record, report, prices);
     if (report.type !== 'add') return;
@@ -223,14 +296,19 @@ export class CallSupervisor {
     if (cost > 0) this.#metrics.add('EstimatedCostUsd', cost);
   }
 
-  #disconnected(job: TrackedProcess): void {
-    if (!this.#processes.delete(job)) return;
-    const { record } = job;
-    const now = this.#clock.now();
-    if (!record) {
-      if (!this.#closing && job.pid) this.#metrics.add('JobCrashes');
+  #disconnected(process: TrackedProcess): void {
+    if (!this.#processes.delete(process)) return;
+    if (process.calls.size === 0) {
+      const expected = this.#closing || process.retired;
+      if (process.pid && !expected) this.#metrics.add('JobCrashes');
       return;
     }
+    for (const call of process.calls.values()) this.#callGone(process, call);
+  }
+
+  #callGone(process: TrackedProcess, { record }: TrackedCall): void {
+    process.calls.delete(record.job);
+    const now = this.#clock.now();
     // A command to end is a reason, yet a process that then dies without reporting the end has crashed all the same.
     if (!record.ended || record.failed) this.#metrics.add('JobCrashes');
     record.endReason ??= 'crashed';

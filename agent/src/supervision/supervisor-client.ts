@@ -16,49 +16,77 @@ export const SUPERVISOR_SOCKET = 'SUPERVISOR_SOCKET';
 const HEARTBEAT_MS = 1_000;
 const MEGABYTE = 1024 * 1024;
 
+/** Where a call's reports go. */
+export interface CallReporter {
+  /** @param split value of the metric's extra dimension */
+  addMetric(metric: CallCounter, value?: number, split?: string): void;
+  reportStream(id: string, region: string): void;
+  /** Reports the end of the call; the first reason counts. `failed`: our own code threw. */
+  ended(reason: string, failed?: boolean): void;
+}
+
+/** What the worker process wants of a call. */
+export interface CallCommands {
+  /** The call should end. */
+  onCommand(command: JobCommand): void;
+  /** The worker process is gone. */
+  onWorkerLost(): void;
+}
+
 /**
  * A job process's connection to the worker process. Reports are sent as things happen: what was written to the socket
  * is in the kernel's hands and arrives even if this process is killed the next moment. (Linux holds some 280 unread
  * messages; a call sends a few a second.)
  */
 export class SupervisorClient {
+  static #ofProcess: SupervisorClient | undefined;
   readonly #socket: Socket | undefined;
+  readonly #calls = new Map<string, CallCommands>();
   #heartbeat: NodeJS.Timeout | undefined;
-  #onCommand: (command: JobCommand) => void = () => {};
   #cooldownUntil: Record<string, number> = {};
-  #onLost: () => void = () => process.exit(0);
+  #closed = false;
 
-  /** @param path the supervisor's socket; without one (an agent that our worker did not start) reports are dropped */
+  /** The connection of this process, made when it is first asked for: from then on the process counts as warm. */
+  static ofProcess(): SupervisorClient {
+    SupervisorClient.#ofProcess ??= new SupervisorClient();
+    return SupervisorClient.#ofProcess;
+  }
+
+  /** @param path the supervisor's socket; without one (an agent outside our worker) reports are dropped */
   constructor(path = process.env[SUPERVISOR_SOCKET]) {
     if (!path) return;
     this.#socket = connect(path);
     readJsonLines(this.#socket, (line) => this.#receive(line as JobCommand | CooldownsMessage));
     this.#socket.on('error', () => {});
-    this.#socket.on('close', () => this.#onLost());
+    this.#socket.on('close', () => this.#lost());
     this.#send({ type: 'hello', pid: process.pid });
     this.#heartbeat = setInterval(() => {
       this.#send({ type: 'alive', rssMB: process.memoryUsage.rss() / MEGABYTE });
     }, HEARTBEAT_MS);
   }
 
-  /**
-   * Reports that this process was given a call.
-   * @param onCommand called when the worker process wants the call to end
-   * @param onLost called when the worker process is gone; a process without a call exits by itself
-   */
+  /** Reports that this process was given a call. A process without one exits when the worker process is gone. */
   callStarted(
     call: { job: string; room: string; roomSid: string },
-    onCommand: (command: JobCommand) => void,
-    onLost: () => void,
-  ): void {
-    this.#onCommand = onCommand;
-    this.#onLost = onLost;
+    commands: CallCommands,
+  ): CallReporter {
+    const { job } = call;
+    this.#calls.set(job, commands);
     this.#send({ type: 'call', ...call });
+    return {
+      addMetric: (metric, value = 1, split) => {
+        if (value !== 0) this.#send({ type: 'add', job, metric, value, ...(split && { split }) });
+      },
+      reportStream: (id, region) => this.#send({ type: 'stream', job, id, region }),
+      ended: (reason, failed = false) =>
+        this.#send({ type: 'ended', job, reason, ...(failed && { failed }) }),
+    };
   }
 
-  /** @param split value of the metric's extra dimension */
-  addMetric(metric: CallCounter, value = 1, split?: string): void {
-    if (value !== 0) this.#send({ type: 'add', metric, value, ...(split && { split }) });
+  /** Reports that everything of a call is cleaned up, in a process that goes on. */
+  callClosed(job: string): void {
+    this.#calls.delete(job);
+    this.#send({ type: 'closed', job });
   }
 
   reportConnect(outcome: ConnectOutcome): void {
@@ -70,24 +98,21 @@ export class SupervisorClient {
     return this.#cooldownUntil[region];
   }
 
-  reportStream(id: string, region: string): void {
-    this.#send({ type: 'stream', id, region });
-  }
-
-  /** Reports the end of the call; the first reason counts. `failed`: our own code threw. */
-  callEnded(reason: string, failed = false): void {
-    this.#send({ type: 'ended', reason, ...(failed && { failed }) });
-  }
-
   close(): void {
     clearInterval(this.#heartbeat);
-    this.#onLost = () => {};
+    this.#closed = true;
     this.#socket?.end();
+  }
+
+  #lost(): void {
+    if (this.#closed) return;
+    if (this.#calls.size === 0) process.exit(0);
+    for (const commands of this.#calls.values()) commands.onWorkerLost();
   }
 
   #receive(message: JobCommand | CooldownsMessage): void {
     if (message.type !== 'cooldowns') {
-      this.#onCommand(message);
+      this.#calls.get(message.job)?.onCommand(message);
       return;
     }
     const now = Date.now();

@@ -3,27 +3,37 @@
 import type { Counter } from '../telemetry/metric-definitions.js';
 import type { ConnectOutcome } from './region-cooldowns.js';
 
-/** What a job process sends to the worker process: one JSON line each, as it happens. */
-export type JobReport =
-  /** The process is warm and waits for a call. */
+/**
+ * What a job process sends to the worker process: one JSON line each, as it happens. A process may carry several
+ * calls; `job` is LiveKit's id of the one that a report is about.
+ */
+export type JobReport = ProcessReport | CallReport;
+
+export type ProcessReport =
+  /** The process is warm and waits for calls. */
   | { type: 'hello'; pid: number }
+  /** The outcome of a request for a Bedrock stream. */
+  | ({ type: 'connect' } & ConnectOutcome)
+  /** A heartbeat, with the memory of the process. */
+  | { type: 'alive'; rssMB: number };
+
+export type CallReport =
   /** The process was given a call. */
   | { type: 'call'; job: string; room: string; roomSid: string }
   /** A value to add to a metric; `split` is the value of its extra dimension. */
-  | { type: 'add'; metric: CallCounter; value: number; split?: string }
-  /** The outcome of a request for a Bedrock stream. */
-  | ({ type: 'connect' } & ConnectOutcome)
+  | { type: 'add'; job: string; metric: CallCounter; value: number; split?: string }
   /** The Bedrock stream that the call uses now. */
-  | { type: 'stream'; id: string; region: string }
-  /** A heartbeat, with the memory of the process. */
-  | { type: 'alive'; rssMB: number }
+  | { type: 'stream'; job: string; id: string; region: string }
   /** The call has ended; `failed` when our own code threw. Later reports come from closing. */
-  | { type: 'ended'; reason: string; failed?: boolean };
+  | { type: 'ended'; job: string; reason: string; failed?: boolean }
+  /** Everything of the call is cleaned up. A process with a single call exits instead. */
+  | { type: 'closed'; job: string };
 
 /** What the worker process sends to a job process with a call. */
 export type JobCommand =
   /** Give the last reply of END_CALL_INSTRUCTIONS, then end the call. */
-  { type: 'end_gracefully'; reason: string } | { type: 'end_now'; reason: string };
+  | { type: 'end_gracefully'; job: string; reason: string }
+  | { type: 'end_now'; job: string; reason: string };
 
 /** What the worker process sends to every job process: for each Region in cooldown the milliseconds left. */
 export interface CooldownsMessage {

@@ -12,15 +12,16 @@ import { SUPERVISOR_SOCKET } from '../supervision/supervisor-client.js';
 import { SupervisorServer } from '../supervision/supervisor-server.js';
 import { WorkerMetrics } from '../telemetry/metrics.js';
 import { CallSlots } from './call-slots.js';
-import { availableCores, CpuMonitor } from './cpu.js';
+import { CpuMonitor } from './cpu.js';
+import { createJobProcesses } from './create-job-processes.js';
 import { Drain } from './drain.js';
 import { serveHealth } from './health-server.js';
 import { JobAdmission } from './job-admission.js';
+import type { JobProcesses } from './job-processes.js';
 import { workerLoad } from './load.js';
 import { LoadReporter } from './load-reporter.js';
 import { removeDeadAgent } from './remove-dead-agent.js';
 import { serverOptions } from './server-options.js';
-import { WarmPool } from './warm-pool.js';
 import { WorkerHealth } from './worker-health.js';
 
 const CHECK_INTERVAL_MS = 1_000;
@@ -44,7 +45,7 @@ export class AgentWorker {
   readonly #metrics: WorkerMetrics;
   readonly #admission: JobAdmission;
   readonly #supervisor: CallSupervisor;
-  readonly #warmPool: WarmPool;
+  readonly #processes: JobProcesses;
   readonly #drain: Drain;
   readonly #health: WorkerHealth;
   /** Undefined until the server runs. */
@@ -60,13 +61,17 @@ export class AgentWorker {
     this.#agentFile = agentFile;
     this.#metrics = new WorkerMetrics(config.metrics);
     this.#admission = this.#createAdmission();
-    this.#warmPool = this.#createWarmPool();
+    this.#processes = createJobProcesses(
+      config,
+      agentFile,
+      this.#admission,
+      () => this.#supervisor,
+    );
     this.#supervisor = this.#createSupervisor();
     this.#drain = this.#createDrain();
     this.#health = new WorkerHealth({
       admission: this.#admission,
-      supervisor: this.#supervisor,
-      warmPool: this.#warmPool,
+      processes: this.#processes,
       registered: () => this.#reporter?.registered ?? false,
     });
   }
@@ -76,7 +81,7 @@ export class AgentWorker {
     const supervisorServer = await SupervisorServer.open(this.#supervisor);
     process.env[SUPERVISOR_SOCKET] = supervisorServer.path;
     await this.#serveHealth();
-    if (!(await this.#warmPool.install())) {
+    if (!(await this.#processes.install())) {
       log().warn('warm pool disabled: unsupported @livekit/agents version');
     }
     const server = this.#startServer();
@@ -91,7 +96,7 @@ export class AgentWorker {
     for (const timer of timers) clearInterval(timer);
     this.#supervisor.closing();
     this.#admission.protection.stop();
-    this.#warmPool.killInitializing();
+    this.#processes.killInitializing();
     await Promise.race([server.close().catch(() => {}), delay(CLOSE_TIMEOUT_MS)]);
     supervisorServer.close();
     this.#cpu.stop();
@@ -133,17 +138,6 @@ export class AgentWorker {
     });
   }
 
-  #createWarmPool(): WarmPool {
-    const { slots } = this.#admission;
-    return new WarmPool({
-      targetSize: () =>
-        this.#admission.draining ? 0 : slots.free + this.#config.extraIdleProcesses,
-      concurrency: Math.max(1, Math.floor(availableCores() / 2)),
-      onInitializeFailure: (inARow) =>
-        log().error({ in_a_row: inARow }, 'job process failed to start'),
-    });
-  }
-
   #createSupervisor(): CallSupervisor {
     const { endCallInstructions, endCallTimeoutMs, jobMemoryLimitMB, ...config } = this.#config;
     return new CallSupervisor(
@@ -151,6 +145,7 @@ export class AgentWorker {
       this.#metrics,
       {
         prices: config.prices,
+        sharedProcesses: () => this.#processes.shared,
         unresponsiveTimeoutMs: config.unresponsiveTimeoutMs,
         memoryLimitMB: jobMemoryLimitMB,
         maxCallMs: config.maxCallMs,
@@ -162,6 +157,10 @@ export class AgentWorker {
           this.#admission.start(record.job);
         },
         onCallEnded: (record, now) => this.#callEnded(record, now),
+        onRetire: (pid, reason) => {
+          log().warn({ pid, reason }, 'job process gets no more calls');
+          this.#processes.retire(pid);
+        },
         onCooldownsChanged: (regions) =>
           log().info({ cooldown_ms: regions }, 'region cooldowns changed'),
       },
@@ -260,7 +259,7 @@ export class AgentWorker {
     return workerLoad({
       slotUtilization: slots.utilization,
       draining,
-      coldSlots: Math.max(0, slots.free - this.#supervisor.warmProcesses) / slots.total,
+      coldSlots: Math.max(0, slots.free - this.#processes.room) / slots.total,
       cpuUtilization: this.#cpu.utilization,
       cpuLoadThreshold: this.#config.cpuLoadThreshold,
     });
@@ -297,7 +296,7 @@ export class AgentWorker {
 
   /** Slots may have become free. */
   #slotsChanged(): void {
-    this.#warmPool.resize();
+    this.#processes.resize();
     this.#drain.callEnded();
     if (this.#health.fatalReason && this.#admission.slots.used === 0) this.#exit('failed');
   }

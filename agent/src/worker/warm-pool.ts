@@ -1,32 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** The public members of the framework's ProcPool (1.9.0, dist/ipc/proc_pool.js) that we use. */
-export interface Pool {
-  closed: boolean;
-  processes: Executor[];
-  initMutex: { lock(): Promise<() => void> };
-  warmedProcQueue: { items: WarmProcess[]; put(item: WarmProcess): Promise<void> };
-  procWatchTask(unlock: () => void): Promise<void>;
-}
-
-interface Executor {
-  runningJob?: unknown;
-  proc?: { kill(signal: 'SIGKILL'): unknown };
-}
-
-/** A process that waits for a call; `unlock` is called when it no longer does. */
-interface WarmProcess {
-  proc: Executor & { isAlive: boolean };
-  unlock: () => void;
-}
-
-interface ProcPool extends Pool {
-  run(signal: AbortSignal): Promise<void>;
-}
+import { type Executor, type FrameworkPool, replaceFrameworkPool } from './framework-pool.js';
+import type { JobProcesses } from './job-processes.js';
 
 export interface WarmPoolOptions {
   /** How many processes should be warm or initializing now. */
   targetSize: () => number;
+  /** How many are warm now. */
+  warm: () => number;
   /** How many may initialize at once; each takes most of a second of one core. */
   concurrency: number;
   /** @param inARow failures since the last success */
@@ -42,14 +23,15 @@ const RETRY_MS = [250, 500, 1_000, 2_000, 5_000, 10_000];
  * replaced by one that follows the free slots and initializes several at once. It also drops a warm process that
  * died, which the framework would give to the next call.
  */
-export class WarmPool {
+export class WarmPool implements JobProcesses {
+  readonly shared = false;
   readonly #options: WarmPoolOptions;
   #idle = 0;
   #failures = 0;
   /** Processes that have been warm, by their `unlock`. */
   readonly #initialized = new Set<() => void>();
   #wake: () => void = () => {};
-  readonly #pools = new Set<Pool>();
+  readonly #pools = new Set<FrameworkPool>();
 
   constructor(options: WarmPoolOptions) {
     this.#options = options;
@@ -60,10 +42,18 @@ export class WarmPool {
     return this.#failures;
   }
 
+  /** Calls that could start at once: one for each warm process. */
+  get room(): number {
+    return this.#options.warm();
+  }
+
   /** Call it when the target size may have changed. */
   resize(): void {
     this.#wake();
   }
+
+  /** A process for a single call is not used again anyway. */
+  retire(): void {}
 
   /**
    * Kills the processes that are initializing: the framework's close() asks them to end and waits, but a process that
@@ -82,18 +72,12 @@ export class WarmPool {
    * Replaces the framework's loop in every pool created from now on.
    * @returns false for an unsupported version of the framework: then its own loop stays.
    */
-  async install(): Promise<boolean> {
-    const prototype = await procPoolPrototype();
-    if (!prototype) return false;
-    const warmPool = this;
-    prototype.run = function (signal) {
-      return warmPool.run(this, signal);
-    };
-    return true;
+  install(): Promise<boolean> {
+    return replaceFrameworkPool({ run: (pool, signal) => this.run(pool, signal) });
   }
 
   /** Keeps a pool warm until `signal` aborts; replaces the framework's loop. */
-  async run(pool: Pool, signal: AbortSignal): Promise<void> {
+  async run(pool: FrameworkPool, signal: AbortSignal): Promise<void> {
     this.#pools.add(pool);
     pool.initMutex = new Semaphore(this.#options.concurrency);
     const queue = pool.warmedProcQueue;
@@ -114,7 +98,7 @@ export class WarmPool {
     }
   }
 
-  #startProcess(pool: Pool): void {
+  #startProcess(pool: FrameworkPool): void {
     this.#idle += 1;
     let counted = true;
     const unlock = () => {
@@ -136,7 +120,7 @@ export class WarmPool {
       });
   }
 
-  #dropDead(pool: Pool): void {
+  #dropDead(pool: FrameworkPool): void {
     const { items } = pool.warmedProcQueue;
     for (let i = items.length - 1; i >= 0; i--) {
       const item = items[i];
@@ -144,20 +128,6 @@ export class WarmPool {
       items.splice(i, 1);
       item.unlock();
     }
-  }
-}
-
-async function procPoolPrototype(): Promise<ProcPool | undefined> {
-  try {
-    const url = new URL('./ipc/proc_pool.js', import.meta.resolve('@livekit/agents'));
-    const { ProcPool } = (await import(url.href)) as { ProcPool?: { prototype: ProcPool } };
-    const prototype = ProcPool?.prototype;
-    const known = ['run', 'procWatchTask', 'launchJob'].every(
-      (name) => typeof prototype?.[name as keyof ProcPool] === 'function',
-    );
-    return known ? prototype : undefined;
-  } catch {
-    return undefined;
   }
 }
 

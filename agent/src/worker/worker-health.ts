@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { CallSupervisor } from '../supervision/call-supervisor.js';
 import type { HealthState } from './health-server.js';
 import type { JobAdmission } from './job-admission.js';
-import type { WarmPool } from './warm-pool.js';
+import type { JobProcesses } from './job-processes.js';
 
 /** Failed starts of job processes in a row after which a task without calls is not live. */
 const MAX_START_FAILURES = 5;
@@ -11,8 +10,7 @@ const MAX_START_FAILURES = 5;
 /** What the worker knows about itself; see HealthState for who asks. */
 export interface WorkerHealthSources {
   admission: JobAdmission;
-  supervisor: CallSupervisor;
-  warmPool: WarmPool;
+  processes: JobProcesses;
   /** Whether the worker is registered with LiveKit now. */
   registered(): boolean;
 }
@@ -38,10 +36,10 @@ export class WorkerHealth implements HealthState {
 
   /** A task with calls is live: whatever its problem, killing it would end them. */
   livenessProblem(): string | undefined {
-    const { admission, warmPool } = this.#sources;
+    const { admission, processes } = this.#sources;
     if (admission.slots.used > 0) return undefined;
     if (this.#fatalReason) return this.#fatalReason;
-    return warmPool.failures >= MAX_START_FAILURES ? 'job processes do not start' : undefined;
+    return processes.failures >= MAX_START_FAILURES ? 'job processes do not start' : undefined;
   }
 
   readinessProblem(): string | undefined {
@@ -52,11 +50,11 @@ export class WorkerHealth implements HealthState {
   }
 
   details(): Record<string, unknown> {
-    const { admission, supervisor, registered } = this.#sources;
+    const { admission, processes, registered } = this.#sources;
     return {
       calls: admission.slots.used,
       slots: admission.slots.total,
-      warm: supervisor.warmProcesses,
+      warm: processes.room,
       registered: registered(),
       draining: admission.draining,
       protected: admission.protection.confirmed,

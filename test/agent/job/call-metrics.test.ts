@@ -5,7 +5,6 @@ import { describe, expect, it } from '@jest/globals';
 import { initializeLogger, type voice } from '@livekit/agents';
 import type { RealtimeSession } from 'livekit-plugin-nova-sonic';
 import { CallMetrics } from '../../../agent/src/job/call-metrics.js';
-import type { SupervisorClient } from '../../../agent/src/supervision/supervisor-client.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
@@ -16,12 +15,11 @@ function setUp() {
     (type: string) =>
     (...args: unknown[]) =>
       reports.push([type, ...args]);
-  const supervisor = {
-    addMetric: report('metric'),
-    reportConnect: report('connect'),
-    reportStream: report('stream'),
-  };
-  const metrics = new CallMetrics('AJ_1', supervisor as unknown as SupervisorClient);
+  const metrics = new CallMetrics(
+    'AJ_1',
+    { addMetric: report('metric'), reportStream: report('stream'), ended: report('ended') },
+    { reportConnect: report('connect') },
+  );
   const session = Object.assign(new EventEmitter(), { agentState: 'speaking' });
   const sonic = new EventEmitter();
   metrics.observeSession(session as unknown as voice.AgentSession);

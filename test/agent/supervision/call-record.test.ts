@@ -36,12 +36,13 @@ describe('callFields', () => {
 });
 
 describe('applyReport', () => {
-  it('keeps the first reason of the end, and the highest memory use', () => {
+  const job = 'AJ_1';
+
+  it('keeps the first reason of the end', () => {
     const call = record();
-    for (const rssMB of [100, 150, 120]) applyReport(call, { type: 'alive', rssMB }, prices);
-    applyReport(call, { type: 'ended', reason: 'failed', failed: true }, prices);
-    applyReport(call, { type: 'ended', reason: 'closed' }, prices);
-    expect(call).toMatchObject({ memoryMB: 150, endReason: 'failed', ended: true, failed: true });
+    applyReport(call, { type: 'ended', job, reason: 'failed', failed: true }, prices);
+    applyReport(call, { type: 'ended', job, reason: 'closed' }, prices);
+    expect(call).toMatchObject({ endReason: 'failed', ended: true, failed: true });
   });
 
   it('lists a Region once when the stream is renewed there', () => {
@@ -51,7 +52,7 @@ describe('applyReport', () => {
       ['2', 'us-east-1'],
       ['3', 'us-west-2'],
     ] as const) {
-      applyReport(call, { type: 'stream', id, region }, prices);
+      applyReport(call, { type: 'stream', job, id, region }, prices);
     }
     expect(call).toMatchObject({ streamId: '3', regions: ['us-east-1', 'us-west-2'] });
   });

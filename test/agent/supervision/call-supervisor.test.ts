@@ -1,80 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from '@jest/globals';
-import { type CallRecord, callSummary } from '../../../agent/src/supervision/call-record.js';
-import {
-  CallSupervisor,
-  type SupervisorOptions,
-} from '../../../agent/src/supervision/call-supervisor.js';
-import type {
-  CooldownsMessage,
-  JobCommand,
-} from '../../../agent/src/supervision/supervisor-messages.js';
-import { WorkerMetrics } from '../../../agent/src/telemetry/metrics.js';
-import { emfLines, emfSums } from '../../../local/fleet/emf.js';
-import { ManualClock } from '../../support/manual-clock.js';
-
-const prices = { audioIn: 3, audioOut: 12, textIn: 0.33, textOut: 2.75 };
-
-function setUp(options: Partial<SupervisorOptions> = {}) {
-  const clock = new ManualClock();
-  const log: object[] = [];
-  const metrics = new WorkerMetrics({
-    namespace: 'n',
-    service: 's',
-    write: (line) => log.push(JSON.parse(line)),
-  });
-  const ended: CallRecord[] = [];
-  const started: string[] = [];
-  const cooldowns: Record<string, number>[] = [];
-  const supervisor = new CallSupervisor(
-    clock,
-    metrics,
-    { prices, ...options },
-    {
-      onCallStarted: ({ job }) => started.push(job),
-      onCallEnded: (record) => ended.push(record),
-      onCooldownsChanged: (regions) => cooldowns.push(regions),
-    },
-  );
-  let pids = 100;
-  const connect = () => {
-    const commands: JobCommand[] = [];
-    const received: CooldownsMessage['regions'][] = [];
-    const killed: number[] = [];
-    const process = supervisor.connected({
-      send: (message) =>
-        message.type === 'cooldowns' ? received.push(message.regions) : commands.push(message),
-      kill: (pid) => {
-        killed.push(pid);
-        process.disconnected();
-      },
-    });
-    process.report({ type: 'hello', pid: pids++ });
-    return { ...process, commands, received, killed };
-  };
-  const call = (job = 'AJ_1') => {
-    const process = connect();
-    process.report({ type: 'call', job, room: 'call-_+15551234567', roomSid: 'RM_1' });
-    return process;
-  };
-  /** One check a second, as in the worker, with or without a heartbeat. */
-  const pass = async (
-    seconds: number,
-    alive?: { report(report: { type: 'alive'; rssMB: number }): void },
-  ) => {
-    for (let i = 0; i < seconds; i++) {
-      await clock.pass(1_000);
-      alive?.report({ type: 'alive', rssMB: 150 });
-      supervisor.check();
-    }
-  };
-  const sums = () => {
-    metrics.flush();
-    return emfSums(emfLines(log));
-  };
-  return { started, call, clock, connect, ended, supervisor, pass, cooldowns, sums };
-}
+import { callSummary } from '../../../agent/src/supervision/call-record.js';
+import { superviseCalls as setUp } from './supervisor-rig.js';
 
 describe('CallSupervisor', () => {
   it('adds up the reports of a call, and ends it with its summary', async () => {
@@ -206,9 +134,15 @@ describe('CallSupervisor', () => {
     });
     const process = call();
     await pass(61, process);
-    expect(process.commands).toEqual([{ type: 'end_gracefully', reason: 'max_call_length' }]);
+    expect(process.commands).toEqual([
+      { type: 'end_gracefully', job: 'AJ_1', reason: 'max_call_length' },
+    ]);
     await pass(11, process);
-    expect(process.commands.at(-1)).toEqual({ type: 'end_now', reason: 'max_call_length' });
+    expect(process.commands.at(-1)).toEqual({
+      type: 'end_now',
+      job: 'AJ_1',
+      reason: 'max_call_length',
+    });
     expect(process.killed).toEqual([]);
     await pass(21, process);
     expect(process.killed.length).toBe(1);
@@ -250,6 +184,8 @@ describe('CallSupervisor', () => {
     const talking = call();
     supervisor.command('end_gracefully', 'task_stopping');
     expect(idle.commands).toEqual([]);
-    expect(talking.commands).toEqual([{ type: 'end_gracefully', reason: 'task_stopping' }]);
+    expect(talking.commands).toEqual([
+      { type: 'end_gracefully', job: 'AJ_1', reason: 'task_stopping' },
+    ]);
   });
 });

@@ -20,14 +20,17 @@ const child = (act: string) => `
   import { SupervisorClient } from '${process.cwd()}/agent/src/supervision/supervisor-client.ts';
   const client = new SupervisorClient();
   const call = { job: 'AJ_1', room: 'Müllers Zimmer', roomSid: 'RM_1' };
-  client.callStarted(call, (command) => {
-    if (command.type === 'end_gracefully') {
-      ${act}
-    } else {
-      client.callEnded(command.reason);
-      process.exit(0);
-    }
-  }, () => process.exit(7));
+  const reporter = client.callStarted(call, {
+    onCommand: (command) => {
+      if (command.type === 'end_gracefully') {
+        ${act}
+      } else {
+        reporter.ended(command.reason);
+        process.exit(0);
+      }
+    },
+    onWorkerLost: () => process.exit(7),
+  });
 `;
 
 async function setUp(act = '') {
@@ -70,7 +73,7 @@ async function setUp(act = '') {
 describe('SupervisorServer', () => {
   it('loses no report of a process that is killed right after it', async () => {
     const { started, ended, supervisor, sums } = await setUp(`
-      for (let i = 0; i < 200; i++) client.addMetric('InputSpeechTokens', 1);
+      for (let i = 0; i < 200; i++) reporter.addMetric('InputSpeechTokens', 1);
       process.kill(process.pid, 'SIGKILL');
     `);
     await started;
@@ -97,7 +100,7 @@ describe('SupervisorServer', () => {
         if (until === undefined) return setImmediate(check);
         const right = until >= before + 4_900 && until <= Date.now() + 5_000;
         const other = client.cooldownUntil('us-west-2');
-        client.callEnded('checked');
+        reporter.ended('checked');
         process.exit(right && other === undefined ? 0 : 8);
       };
       check();

@@ -24,6 +24,7 @@ class Pool {
       this.items.push(item);
     },
   };
+  executors: Executor[] = [];
   processes: Executor[] = [];
   /** Indices in `processes` of those that were killed. */
   readonly killed: number[] = [];
@@ -87,6 +88,7 @@ function setUp(concurrency = 2) {
   const pool = new Pool();
   const state = { targetSize: 3, failures: [] as number[] };
   const warm = new WarmPool({
+    warm: () => 0,
     targetSize: () => state.targetSize,
     concurrency,
     onInitializeFailure: (inARow) => state.failures.push(inARow),
@@ -98,6 +100,7 @@ function setUp(concurrency = 2) {
 describe('WarmPool', () => {
   it('supports the installed version of the framework', async () => {
     const warm = new WarmPool({
+      warm: () => 0,
       targetSize: () => 0,
       concurrency: 1,
       onInitializeFailure: () => {},

@@ -2,30 +2,25 @@
 
 import { describe, expect, it } from '@jest/globals';
 import { TaskProtection } from '../../../agent/src/ecs/task-protection.js';
-import { CallSupervisor } from '../../../agent/src/supervision/call-supervisor.js';
-import { WorkerMetrics } from '../../../agent/src/telemetry/metrics.js';
 import { CallSlots } from '../../../agent/src/worker/call-slots.js';
 import { JobAdmission } from '../../../agent/src/worker/job-admission.js';
-import { WarmPool } from '../../../agent/src/worker/warm-pool.js';
+import type { JobProcesses } from '../../../agent/src/worker/job-processes.js';
 import { WorkerHealth } from '../../../agent/src/worker/worker-health.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
 function setUp() {
   const clock = new ManualClock();
-  const metrics = new WorkerMetrics({ namespace: 'n', service: 's', write: () => {} });
-  const prices = { audioIn: 0, audioOut: 0, textIn: 0, textOut: 0 };
   const admission = new JobAdmission(new CallSlots(2), new TaskProtection(undefined, clock), clock);
-  const warmPool = new WarmPool({
-    targetSize: () => 0,
-    concurrency: 1,
-    onInitializeFailure: () => {},
-  });
   const state = { failures: 0, registered: true };
-  Object.defineProperty(warmPool, 'failures', { get: () => state.failures });
+  const processes = {
+    room: 3,
+    get failures() {
+      return state.failures;
+    },
+  } as JobProcesses;
   const health = new WorkerHealth({
     admission,
-    supervisor: new CallSupervisor(clock, metrics, { prices }),
-    warmPool,
+    processes,
     registered: () => state.registered,
   });
   return { admission, health, state };
@@ -39,7 +34,7 @@ describe('WorkerHealth', () => {
     expect(health.details()).toEqual({
       calls: 0,
       slots: 2,
-      warm: 0,
+      warm: 3,
       registered: true,
       draining: false,
       protected: true,

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { RunningJobInfo } from '@livekit/agents';
+import type { HostCommand, HostReport } from '../host/host-messages.js';
+import { replaceFrameworkPool } from './framework-pool.js';
+import type { JobProcesses } from './job-processes.js';
+
+/** A host's process as the pool needs it: a `ChildProcess` with an IPC channel. */
+export interface HostProcess {
+  readonly pid?: number | undefined;
+  send(command: HostCommand): unknown;
+  kill(signal: 'SIGKILL'): unknown;
+  on(event: 'message', listener: (report: HostReport) => void): unknown;
+  on(event: 'exit', listener: () => void): unknown;
+}
+
+export interface HostPoolOptions {
+  /** Hosts that are kept running. */
+  readonly hosts: number;
+  /** Most calls of one host. */
+  readonly callsPerHost: number;
+  /** Starts a process that reports `ready` when it can take a call. */
+  readonly spawn: () => HostProcess;
+  /** Whether a process reacts at the moment; one that does not gets no call.  @default always */
+  readonly responsive?: (pid: number) => boolean;
+  /** Called when a host is asked to exit after its last call. */
+  readonly onRetired?: (pid: number) => void;
+  /** Called when a host ended before it was ready, with how many in a row did. */
+  readonly onInitializeFailure: (inARow: number) => void;
+  /** Called when the number of calls that could be started at once may have changed. */
+  readonly onChange?: () => void;
+}
+
+/** Pauses between attempts to start a host that fails to, in milliseconds. */
+const RETRY_MS = [250, 500, 1_000, 2_000, 5_000, 10_000];
+
+/** One call on its host; what the framework's job executor is to the framework. */
+export class HostedJob {
+  readonly started = true;
+  readonly userArguments = undefined;
+  runningJob: RunningJobInfo | undefined;
+  readonly #host: Host;
+  readonly #closed: Promise<void>;
+  #resolve: () => void = () => {};
+
+  constructor(host: Host, info: RunningJobInfo) {
+    this.#host = host;
+    this.runningJob = info;
+    this.#closed = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  /** Resolves when the call has ended, or its host has. */
+  join(): Promise<void> {
+    return this.#closed;
+  }
+
+  /** Ends the call in order. */
+  close(reason = 'shutdown request'): Promise<void> {
+    if (this.runningJob) this.#host.send({ type: 'close', callId: this.runningJob.job.id, reason });
+    return this.#closed;
+  }
+
+  /** To be called by the host only. */
+  closed(): void {
+    this.runningJob = undefined;
+    this.#resolve();
+  }
+}
+
+type HostState = 'starting' | 'ready' | 'retiring' | 'gone';
+
+class Host {
+  readonly process: HostProcess;
+  readonly jobs = new Map<string, HostedJob>();
+  state: HostState = 'starting';
+
+  constructor(process: HostProcess) {
+    this.process = process;
+  }
+
+  send(command: HostCommand): void {
+    if (this.state !== 'gone') this.process.send(command);
+  }
+}
+
+/**
+ * The processes that carry a worker's calls: as many as were asked for, warm from the start, each with several
+ * calls. A call goes to the host with the fewest. A host that should not be used any more is retired: it takes no
+ * new call, another starts in its place, and it exits after its last call.
+ */
+export class HostPool implements JobProcesses {
+  readonly #options: HostPoolOptions;
+  readonly #hosts = new Set<Host>();
+  /** Jobs that found no host ready, in the order of their arrival. */
+  readonly #waiting: { info: RunningJobInfo; started: (job: HostedJob) => void }[] = [];
+  #failures = 0;
+  #installed = false;
+  #closed = false;
+
+  constructor(options: HostPoolOptions) {
+    this.#options = options;
+  }
+
+  /** Hosts that ended before they were ready, since the last one that got ready. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Calls that could start at once, on hosts that are ready. */
+  get room(): number {
+    return this.#ready().reduce((sum, { jobs }) => sum + this.#options.callsPerHost - jobs.size, 0);
+  }
+
+  get shared(): boolean {
+    return this.#installed;
+  }
+
+  async install(): Promise<boolean> {
+    this.#installed = await replaceFrameworkPool({
+      run: async () => this.resize(),
+      launchJob: (info) => this.launch(info),
+      close: () => this.close(),
+    });
+    return this.#installed;
+  }
+
+  /** Starts the hosts that are missing. */
+  resize(): void {
+    while (!this.#closed && this.#serving().length < this.#options.hosts) this.#add();
+  }
+
+  /** Starts a call on the host with the most room; waits for one while none has any. */
+  launch(info: RunningJobInfo): Promise<HostedJob> {
+    return new Promise((started) => {
+      this.#waiting.push({ info, started });
+      this.#startWaiting();
+    });
+  }
+
+  /** Takes no new calls on a host, and lets it go after its last one. */
+  retire(pid: number): void {
+    const host = [...this.#hosts].find(({ process }) => process.pid === pid);
+    if (!host || (host.state !== 'ready' && host.state !== 'starting')) return;
+    host.state = 'retiring';
+    host.send({ type: 'exit' });
+    this.#options.onRetired?.(pid);
+    this.resize();
+    this.#options.onChange?.();
+  }
+
+  killInitializing(): void {
+    this.#closed = true;
+    for (const { state, process } of this.#hosts) if (state === 'starting') process.kill('SIGKILL');
+  }
+
+  /** Kills hosts that are starting, ends the calls of the others and lets them go; resolves when all are gone. */
+  async close(): Promise<void> {
+    this.killInitializing();
+    const gone = [...this.#hosts].map(
+      (host) =>
+        new Promise<void>((resolve) => {
+          host.process.on('exit', resolve);
+          for (const job of host.jobs.values()) void job.close();
+          host.send({ type: 'exit' });
+        }),
+    );
+    await Promise.all(gone);
+  }
+
+  #serving(): Host[] {
+    return [...this.#hosts].filter(({ state }) => state === 'starting' || state === 'ready');
+  }
+
+  #ready(): Host[] {
+    const { callsPerHost, responsive } = this.#options;
+    return [...this.#hosts].filter(
+      ({ state, jobs, process: { pid } }) =>
+        state === 'ready' &&
+        jobs.size < callsPerHost &&
+        (pid === undefined || !responsive || responsive(pid)),
+    );
+  }
+
+  #add(): void {
+    const host = new Host(this.#options.spawn());
+    this.#hosts.add(host);
+    host.process.on('message', (report) => this.#take(host, report));
+    host.process.on('exit', () => this.#gone(host));
+  }
+
+  #take(host: Host, report: HostReport): void {
+    switch (report.type) {
+      case 'ready':
+        if (host.state === 'starting') host.state = 'ready';
+        this.#failures = 0;
+        break;
+      case 'closed':
+        host.jobs.get(report.callId)?.closed();
+        host.jobs.delete(report.callId);
+        break;
+      case 'unsound':
+        if (host.process.pid !== undefined) this.retire(host.process.pid);
+        return;
+    }
+    this.#startWaiting();
+    this.#options.onChange?.();
+  }
+
+  #startWaiting(): void {
+    for (;;) {
+      const [host] = this.#ready().sort((a, b) => a.jobs.size - b.jobs.size);
+      const next = host && this.#waiting.shift();
+      if (!next) return;
+      const job = new HostedJob(host, next.info);
+      host.jobs.set(next.info.job.id, job);
+      host.send({ type: 'start', job: next.info });
+      next.started(job);
+      this.#options.onChange?.();
+    }
+  }
+
+  #gone(host: Host): void {
+    const failed = host.state === 'starting' && !this.#closed;
+    host.state = 'gone';
+    this.#hosts.delete(host);
+    for (const job of host.jobs.values()) job.closed();
+    host.jobs.clear();
+    if (failed) {
+      this.#failures += 1;
+      this.#options.onInitializeFailure(this.#failures);
+    }
+    this.#options.onChange?.();
+    const pause = failed ? RETRY_MS[Math.min(this.#failures, RETRY_MS.length) - 1] : 0;
+    setTimeout(() => this.resize(), pause);
+  }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** The processes that run a worker's calls. */
+export interface JobProcesses {
+  /** Whether a process carries several calls. */
+  readonly shared: boolean;
+  /** Calls that could start at once. */
+  readonly room: number;
+  /** Processes that failed to start since the last one that did. */
+  readonly failures: number;
+  /**
+   * Takes over from the framework. To be called before the agent server is created.
+   * @returns false for an unsupported version of the framework: then it runs the calls, one in a process.
+   */
+  install(): Promise<boolean>;
+  /** Call it when slots were taken or became free. */
+  resize(): void;
+  /** Gives a process no more calls, and lets it go after its last one. */
+  retire(pid: number): void;
+  /** Kills the processes that are still starting. */
+  killInitializing(): void;
+}

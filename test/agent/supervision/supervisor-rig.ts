@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { CallRecord } from '../../../agent/src/supervision/call-record.js';
+import {
+  CallSupervisor,
+  type SupervisorOptions,
+} from '../../../agent/src/supervision/call-supervisor.js';
+import type {
+  CooldownsMessage,
+  JobCommand,
+  JobReport,
+} from '../../../agent/src/supervision/supervisor-messages.js';
+import { WorkerMetrics } from '../../../agent/src/telemetry/metrics.js';
+import { emfLines, emfSums } from '../../../local/fleet/emf.js';
+import { ManualClock } from '../../support/manual-clock.js';
+
+/** A report as a process with a single call makes it: the call's id is added. */
+type Report<R = JobReport> = R extends { job: string } ? Omit<R, 'job'> : R;
+
+const prices = { audioIn: 3, audioOut: 12, textIn: 0.33, textOut: 2.75 };
+
+export function superviseCalls(options: Partial<SupervisorOptions> = {}) {
+  const clock = new ManualClock();
+  const log: object[] = [];
+  const metrics = new WorkerMetrics({
+    namespace: 'n',
+    service: 's',
+    write: (line) => log.push(JSON.parse(line)),
+  });
+  const ended: CallRecord[] = [];
+  const started: string[] = [];
+  const cooldowns: Record<string, number>[] = [];
+  const retired: [pid: number, reason: string][] = [];
+  const supervisor = new CallSupervisor(
+    clock,
+    metrics,
+    { prices, ...options },
+    {
+      onCallStarted: ({ job }) => started.push(job),
+      onCallEnded: (record) => ended.push(record),
+      onCooldownsChanged: (regions) => cooldowns.push(regions),
+      onRetire: (pid, reason) => retired.push([pid, reason]),
+    },
+  );
+  let pids = 100;
+  const connect = () => {
+    const commands: JobCommand[] = [];
+    const received: CooldownsMessage['regions'][] = [];
+    const killed: number[] = [];
+    const process = supervisor.connected({
+      send: (message) =>
+        message.type === 'cooldowns' ? received.push(message.regions) : commands.push(message),
+      kill: (pid) => {
+        killed.push(pid);
+        process.disconnected();
+      },
+    });
+    process.report({ type: 'hello', pid: pids++ });
+    return { ...process, commands, received, killed };
+  };
+  const call = (job = 'AJ_1') => {
+    const process = connect();
+    process.report({ type: 'call', job, room: 'call-_+15551234567', roomSid: 'RM_1' });
+    const report = (report: Report) => process.report({ ...report, job } as JobReport);
+    return { ...process, report };
+  };
+  /** One check a second, as in the worker, with or without a heartbeat. */
+  const pass = async (
+    seconds: number,
+    alive?: { report(report: { type: 'alive'; rssMB: number }): void },
+  ) => {
+    for (let i = 0; i < seconds; i++) {
+      await clock.pass(1_000);
+      alive?.report({ type: 'alive', rssMB: 150 });
+      supervisor.check();
+    }
+  };
+  const sums = () => {
+    metrics.flush();
+    return emfSums(emfLines(log));
+  };
+  return { started, call, clock, connect, ended, supervisor, pass, cooldowns, retired, sums };
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { EventEmitter } from 'node:events';
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { RunningJobInfo } from '@livekit/agents';
+import type { HostCommand, HostReport } from '../../../agent/src/host/host-messages.js';
+import { type HostedJob, HostPool } from '../../../agent/src/worker/host-pool.js';
+import { until } from '../../support/wait.js';
+
+/** A host's process without the process. */
+class FakeHost extends EventEmitter {
+  readonly commands: HostCommand[] = [];
+  killed = false;
+
+  constructor(readonly pid: number) {
+    super();
+  }
+
+  send(command: HostCommand): void {
+    this.commands.push(command);
+    if (command.type === 'exit' && this.calls.length === 0) this.emit('exit');
+  }
+
+  kill(): void {
+    this.killed = true;
+    this.emit('exit');
+  }
+
+  report(report: HostReport): void {
+    this.emit('message', report);
+  }
+
+  /** Calls that were started here and have not ended. */
+  readonly ended = new Set<string>();
+  get calls(): string[] {
+    return this.commands.flatMap((command) =>
+      command.type === 'start' && !this.ended.has(command.job.job.id) ? [command.job.job.id] : [],
+    );
+  }
+
+  end(callId: string): void {
+    this.ended.add(callId);
+    this.report({ type: 'closed', callId });
+  }
+}
+
+const job = (id: string) => ({ job: { id } }) as RunningJobInfo;
+
+let spawned: FakeHost[];
+let failures: number[];
+let pool: HostPool;
+
+function newPool(hosts: number, callsPerHost: number): void {
+  spawned = [];
+  failures = [];
+  pool = new HostPool({
+    hosts,
+    callsPerHost,
+    spawn: () => {
+      const host = new FakeHost(100 + spawned.length);
+      spawned.push(host);
+      return host;
+    },
+    onInitializeFailure: (inARow) => failures.push(inARow),
+  });
+  pool.resize();
+}
+
+const ready = () => {
+  for (const host of spawned) host.report({ type: 'ready' });
+};
+const host = (index: number) => spawned[index] as FakeHost;
+
+beforeEach(() => newPool(2, 3));
+
+describe('calls', () => {
+  test('go to the host with the fewest, up to the limit of each', async () => {
+    ready();
+    expect(pool.room).toBe(6);
+    for (const id of ['a', 'b', 'c', 'd', 'e']) await pool.launch(job(id));
+    expect(spawned.map(({ calls }) => calls)).toEqual([
+      ['a', 'c', 'e'],
+      ['b', 'd'],
+    ]);
+    expect(pool.room).toBe(1);
+  });
+
+  test('that find no room wait for it, in their order', async () => {
+    const started: string[] = [];
+    for (const id of ['a', 'b', 'c'])
+      void pool.launch(job(id)).then(({ runningJob }) => started.push(runningJob?.job.id ?? ''));
+    expect(host(0).calls).toEqual([]);
+    host(1).report({ type: 'ready' });
+    await until('all have started', () => started.length === 3);
+    expect(started).toEqual(['a', 'b', 'c']);
+    expect(host(1).calls).toEqual(['a', 'b', 'c']);
+  });
+
+  test('end one by one: close() names the call, join() resolves when the host says that it closed', async () => {
+    ready();
+    const [a, c] = [await pool.launch(job('a')), await pool.launch(job('c'))];
+    let joined = false;
+    void a.join().then(() => {
+      joined = true;
+    });
+    void a.close('removed by LiveKit');
+    expect(host(0).commands.at(-1)).toEqual({
+      type: 'close',
+      callId: 'a',
+      reason: 'removed by LiveKit',
+    });
+    await Promise.resolve();
+    expect(joined).toBe(false);
+    host(0).end('a');
+    await a.join();
+    expect(a.runningJob).toBeUndefined();
+    expect(c.runningJob?.job.id).toBe('c');
+  });
+});
+
+describe('a host', () => {
+  test('that dies takes only its calls, and another starts in its place', async () => {
+    ready();
+    const jobs: HostedJob[] = [];
+    for (const id of ['a', 'b', 'c', 'd']) jobs.push(await pool.launch(job(id)));
+    host(0).emit('exit');
+    await Promise.all([jobs[0]?.join(), jobs[2]?.join()]);
+    expect(jobs.map(({ runningJob }) => runningJob?.job.id)).toEqual([
+      undefined,
+      'b',
+      undefined,
+      'd',
+    ]);
+    await until('another host', () => spawned.length === 3);
+    expect(failures).toEqual([]);
+  });
+
+  test('that is retired takes no new calls, is replaced at once and exits after its last call', async () => {
+    ready();
+    for (const id of ['a', 'b']) await pool.launch(job(id));
+    pool.retire(100);
+    expect(spawned).toHaveLength(3);
+    expect(host(0).commands.at(-1)).toEqual({ type: 'exit' });
+    host(2).report({ type: 'ready' });
+    for (const id of ['c', 'd', 'e', 'f', 'g']) await pool.launch(job(id));
+    expect(host(0).calls).toEqual(['a']);
+  });
+
+  test('that is unsound is retired', async () => {
+    ready();
+    await pool.launch(job('a'));
+    host(0).report({ type: 'unsound', reason: 'uncaught exception' });
+    expect(spawned).toHaveLength(3);
+    expect(host(0).calls).toEqual(['a']);
+  });
+
+  test('that ends before it is ready counts as a failure, and is started again after a pause', async () => {
+    host(0).emit('exit');
+    expect(failures).toEqual([1]);
+    expect(pool.failures).toBe(1);
+    expect(spawned).toHaveLength(2);
+    await until('another attempt', () => spawned.length === 3);
+    host(2).report({ type: 'ready' });
+    expect(pool.failures).toBe(0);
+  });
+});
+
+test('close() kills hosts that are starting, ends the calls of the others, and starts none', async () => {
+  host(0).report({ type: 'ready' });
+  await pool.launch(job('a'));
+  let closed = false;
+  const closing = pool.close().then(() => {
+    closed = true;
+  });
+  expect(host(1).killed).toBe(true);
+  expect(
+    host(0)
+      .commands.slice(-2)
+      .map(({ type }) => type),
+  ).toEqual(['close', 'exit']);
+  await Promise.resolve();
+  expect(closed).toBe(false);
+  host(0).end('a');
+  host(0).emit('exit');
+  await closing;
+  expect(spawned).toHaveLength(2);
+});
