@@ -4,25 +4,10 @@ import { describe, expect, test } from '@jest/globals';
 import { llm } from '@livekit/agents';
 import { AudioFrame } from '@livekit/rtc-node';
 import { RealtimeModel } from 'livekit-plugin-nova-sonic';
-import { z } from 'zod';
 import { until } from '../../support/wait.js';
 import { rig, server, startAgent } from './support/scripted-call.js';
-import type { ScriptedStream } from './support/scripted-server.js';
 import * as serverEvents from './support/server-events.js';
-
-const tool = (execute: () => Promise<unknown>, parameters = z.object({})) =>
-  llm.tool({ description: 'Does something', parameters, execute });
-
-const resultOf = async (stream: ScriptedStream, id: string): Promise<unknown> => {
-  const start = await stream.received(
-    (e) =>
-      (e.body.toolResultInputConfiguration as { toolUseId?: string } | undefined)?.toolUseId === id,
-  );
-  const result = await stream.received(
-    (e) => e.name === 'toolResult' && e.body.contentName === start.body.contentName,
-  );
-  return JSON.parse(String(result.body.content));
-};
+import { toolResultOf, toolRunning } from './support/tool-calls.js';
 
 describe('history', () => {
   test('14: merged, split, capped, user first, tools as text', async () => {
@@ -43,7 +28,7 @@ describe('history', () => {
     );
     chatCtx.addMessage({ role: 'assistant', content: 'It is sunny.' });
     // The framework leaves out calls of tools that the agent does not have.
-    await startAgent({ chatCtx, tools: { look_up: tool(async () => 1) } });
+    await startAgent({ chatCtx, tools: { look_up: toolRunning(async () => 1) } });
     const stream = await server.stream(0);
     await stream.received('audioInput');
     const parts = stream.said.filter((e) => e.name === 'textInput').slice(1);
@@ -79,7 +64,7 @@ describe('history', () => {
   });
 
   test('14: typed words, instructions and tools reach the next stream', async () => {
-    await startAgent({ tools: { look_up: tool(async () => ({ city: 'Rome' })) } });
+    await startAgent({ tools: { look_up: toolRunning(async () => ({ city: 'Rome' })) } });
     const stream = await server.stream(0);
     const greeting = rig.session.generateReply({ instructions: 'Greet the caller.' });
     await stream.received((e) => e.body.content === 'Greet the caller.');
@@ -88,7 +73,7 @@ describe('history', () => {
     const run = rig.session.run({ userInput: 'Where am I?' });
     await stream.received((e) => e.body.content === 'Where am I?');
     stream.send(...serverEvents.toolUse('look_up', {}, 'use-1'));
-    await resultOf(stream, 'use-1');
+    await toolResultOf(stream, 'use-1');
     stream.send(...serverEvents.reply('In Rome.', 80));
     await run.wait();
     run.expect.containsFunctionCall({ name: 'look_up' });
@@ -180,7 +165,7 @@ describe('audio and options', () => {
           outputSampleRate: 16_000,
           toolChoice: 'required',
         },
-        tools: { look_up: tool(async () => 1) },
+        tools: { look_up: toolRunning(async () => 1) },
       });
       const stream = await server.stream(0);
       await stream.received('audioInput');

@@ -6,22 +6,8 @@ import type { ToolCallEnded, ToolCallStarted } from 'livekit-plugin-nova-sonic';
 import { z } from 'zod';
 import { until } from '../../support/wait.js';
 import { rig, server, startAgent } from './support/scripted-call.js';
-import type { ScriptedStream } from './support/scripted-server.js';
 import * as serverEvents from './support/server-events.js';
-
-const tool = (execute: () => Promise<unknown>, parameters = z.object({})) =>
-  llm.tool({ description: 'Does something', parameters, execute });
-
-const resultOf = async (stream: ScriptedStream, id: string): Promise<unknown> => {
-  const start = await stream.received(
-    (e) =>
-      (e.body.toolResultInputConfiguration as { toolUseId?: string } | undefined)?.toolUseId === id,
-  );
-  const result = await stream.received(
-    (e) => e.name === 'toolResult' && e.body.contentName === start.body.contentName,
-  );
-  return JSON.parse(String(result.body.content));
-};
+import { toolResultOf, toolRunning } from './support/tool-calls.js';
 
 describe('tools', () => {
   const large = 'x'.repeat(200_000);
@@ -51,7 +37,7 @@ describe('tools', () => {
 
   test('7: a result of any type arrives as a JSON object, and so does the next', async () => {
     await startAgent({
-      tools: Object.fromEntries(results.map(([, run], i) => [`tool_${i}`, tool(run)])),
+      tools: Object.fromEntries(results.map(([, run], i) => [`tool_${i}`, toolRunning(run)])),
     });
     const stream = await server.stream(0);
     for (const [i, [name, , expected]] of results.entries()) {
@@ -59,7 +45,7 @@ describe('tools', () => {
         ...serverEvents.userText(`Call ${name}.`),
         ...serverEvents.toolUse(`tool_${i}`, {}, `use-${i}`),
       );
-      const got = await resultOf(stream, `use-${i}`);
+      const got = await toolResultOf(stream, `use-${i}`);
       expect([name, got]).toEqual([name, name === 'a function' ? expect.anything() : expected]);
       stream.send(...serverEvents.reply(`Done ${i}.`, 80));
       await rig.item('assistant', `Done ${i}.`);
@@ -85,15 +71,15 @@ describe('tools', () => {
       ...serverEvents.toolUse('add', { a: 'one' }, 'use-d'),
       ...serverEvents.toolUse('add', 'no JSON', 'use-e'),
     );
-    expect(await resultOf(stream, 'use-a')).toEqual({ result: 3 });
-    expect(await resultOf(stream, 'use-b')).toEqual({ result: 7 });
-    expect(await resultOf(stream, 'use-c')).toEqual({
+    expect(await toolResultOf(stream, 'use-a')).toEqual({ result: 3 });
+    expect(await toolResultOf(stream, 'use-b')).toEqual({ result: 7 });
+    expect(await toolResultOf(stream, 'use-c')).toEqual({
       error: expect.stringContaining('Unknown function'),
     });
-    expect(await resultOf(stream, 'use-d')).toEqual({
+    expect(await toolResultOf(stream, 'use-d')).toEqual({
       error: expect.stringContaining('Invalid arguments'),
     });
-    expect(await resultOf(stream, 'use-e')).toEqual({
+    expect(await toolResultOf(stream, 'use-e')).toEqual({
       error: expect.stringContaining('Invalid arguments'),
     });
   });
@@ -103,8 +89,8 @@ describe('tools', () => {
     await startAgent({
       speed: 1,
       tools: {
-        slow: tool(() => new Promise((resolve) => (finish = resolve))),
-        last: tool(() => Promise.reject(new voice.StopResponse())),
+        slow: toolRunning(() => new Promise((resolve) => (finish = resolve))),
+        last: toolRunning(() => Promise.reject(new voice.StopResponse())),
       },
     });
     const calls: string[] = [];
@@ -158,8 +144,8 @@ describe('tools', () => {
     await startAgent({
       speed: 1,
       tools: {
-        quick: tool(async () => ({ booked: true })),
-        slow: tool(() => {
+        quick: toolRunning(async () => ({ booked: true })),
+        slow: toolRunning(() => {
           calls += 1;
           return new Promise((resolve) => (finish = resolve));
         }),
@@ -175,13 +161,13 @@ describe('tools', () => {
     );
     await rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');
     stream.send(serverEvents.speechStart(1));
-    expect(await resultOf(stream, 'use-1')).toEqual({ booked: true });
+    expect(await toolResultOf(stream, 'use-1')).toEqual({ booked: true });
     // The tool still runs: it is cancelled, and the model gets an error.
     stream.send(serverEvents.speechEnd(2), ...serverEvents.userText('And that.'), ...words());
     stream.send(...serverEvents.toolUse('slow', {}, 'use-2'));
     await until('the tool runs', () => calls === 1);
     stream.send(serverEvents.speechStart(3), ...serverEvents.interruptedText());
-    expect(await resultOf(stream, 'use-2')).toEqual({
+    expect(await toolResultOf(stream, 'use-2')).toEqual({
       error: expect.stringContaining('caller spoke'),
     });
     finish('late');
