@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { TimerLag } from './clock.js';
 import type { EventLog } from './event-log.js';
 import type { ActiveFault, Fault } from './faults.js';
+import type { NetworkConditions } from './network/network-conditions.js';
 import type { SessionInfo } from './session/session.js';
 
 /** What the control API can see and do. */
@@ -12,6 +13,9 @@ export interface ControlTarget {
   faults(): readonly ActiveFault[];
   setFault(fault: Fault): number;
   clearFaults(id?: number): boolean;
+  network(): NetworkConditions;
+  setNetwork(conditions: Partial<NetworkConditions>): NetworkConditions;
+  stallNetwork(ms: number): void;
   stats(): EmulatorStats;
   resetTimerLag(): void;
   events: EventLog;
@@ -76,6 +80,15 @@ async function handle(
       return emulator.clearFaults(Number(id))
         ? reply(response, 200, emulator.faults())
         : reply(response, 404, { message: `there is no fault ${id}` });
+    case 'GET /network':
+      return reply(response, 200, emulator.network());
+    case 'PATCH /network':
+      return reply(response, 200, emulator.setNetwork(await readJson(request)));
+    case 'POST /stalls': {
+      const { durationMs } = await readJson<{ durationMs: number }>(request);
+      emulator.stallNetwork(durationMs);
+      return reply(response, 201, { durationMs });
+    }
     case 'GET /stats':
       return reply(response, 200, statsBody(emulator.stats()));
     case 'DELETE /stats':
@@ -86,7 +99,7 @@ async function handle(
     default:
       return reply(response, 404, {
         message:
-          'GET /sessions, DELETE /sessions/:id, GET|POST|DELETE /faults, DELETE /faults/:id, GET|DELETE /stats, GET /events',
+          'GET /sessions, DELETE /sessions/:id, GET|POST|DELETE /faults, DELETE /faults/:id, GET|PATCH /network, POST /stalls, GET|DELETE /stats, GET /events',
       });
   }
 }
@@ -107,7 +120,7 @@ function reply(response: ServerResponse, status: number, body: unknown): void {
   response.end(`${JSON.stringify(body)}\n`);
 }
 
-async function readJson(request: IncomingMessage): Promise<Fault> {
+async function readJson<Body = Fault>(request: IncomingMessage): Promise<Body> {
   let text = '';
   for await (const part of request) {
     text += part;

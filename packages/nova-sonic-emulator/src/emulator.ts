@@ -15,6 +15,8 @@ import { type ActiveFault, type Fault, FaultSet } from './faults.js';
 import { makeCertificate } from './http2/certificate.js';
 import { sendHttpError } from './http2/error-response.js';
 import type { EmulatorCredentials } from './http2/signature.js';
+import { Network } from './network/network.js';
+import type { NetworkConditions } from './network/network-conditions.js';
 import { type EmulatorOptions, resolveConfig } from './options.js';
 import { checkScenario, loadScenario } from './scenario/scenario-file.js';
 import type { SessionInfo } from './session/session.js';
@@ -45,6 +47,12 @@ export interface Emulator {
   clearFaults(id?: number): boolean;
   /** Faults that are set and may still strike. */
   faults(): readonly ActiveFault[];
+  /** The network between the clients and the emulator. */
+  network(): NetworkConditions;
+  /** Changes the network, at once and for live sessions too; fields that are left out stay. */
+  setNetwork(conditions: Partial<NetworkConditions>): NetworkConditions;
+  /** Delivers nothing on any live session for so many milliseconds, in either direction; then everything. */
+  stallNetwork(ms: number): void;
   /** Live sessions. */
   sessions(): SessionInfo[];
   /** Ends a session's stream without an error, as a server that goes away; false when there is no such session. */
@@ -72,6 +80,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const realClock = new RealClock();
   const faults = new FaultSet();
   for (const fault of config.faults) faults.set(fault);
+  const network = new Network(config.network);
   const sockets = new Map<number | undefined, Socket>();
   const startedAt = performance.now();
   let refused = 0;
@@ -82,6 +91,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     createVad: options.createVad ?? createSileroVad,
     eventLog,
     faults,
+    network,
     killSocket: (stream) => sockets.get(stream.session?.socket.remotePort)?.destroy(),
     refuse: (stream, error, requestId) => {
       refused++;
@@ -128,6 +138,9 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     setFault: (fault) => faults.set(fault),
     clearFaults: (id) => faults.clear(id),
     faults: () => faults.list(),
+    network: () => network.conditions,
+    setNetwork: (conditions) => network.set(conditions),
+    stallNetwork: (ms) => network.stall(ms),
     stats: () => {
       const timerLag = realClock.timerLag();
       const stats = {

@@ -10,12 +10,17 @@ import { SeededRandom } from './random.js';
 import { type Scenario, ScenarioScript } from './scenario/scenario.js';
 import { Session } from './session/session.js';
 
+/** TCP's handshake, and TCP's with that of TLS 1.3. */
+const TCP_ROUND_TRIPS = 1;
+const TLS_ROUND_TRIPS = 2;
 const PATH = /^\/model\/([^/]+)\/invoke-with-bidirectional-stream$/;
 
 /** The endpoint: admits requests as Bedrock does, and keeps the live sessions. */
 export class Endpoint {
   readonly sessions = new Map<string, Session>();
   private readonly connections = new Set<ServerHttp2Session>();
+  /** Connections that have carried a request. */
+  private readonly greeted = new WeakSet<ServerHttp2Session>();
   /** Sessions since the start. */
   count = 0;
 
@@ -32,8 +37,26 @@ export class Endpoint {
     connection.on('error', () => {});
   }
 
-  /** Starts a session for a request, or answers it with an HTTP error. */
+  /** A request arrived; on a slow network a new connection first takes the round trips of its handshakes. */
   request(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    const { clock, network } = this.context;
+    const { latencyMs } = network.conditions;
+    const connection = stream.session as ServerHttp2Session | undefined;
+    const known = connection && this.greeted.has(connection);
+    if (connection) this.greeted.add(connection);
+    if (known || latencyMs === 0) {
+      this.begin(stream, headers);
+      return;
+    }
+    const roundTrips = connection?.encrypted ? TLS_ROUND_TRIPS : TCP_ROUND_TRIPS;
+    stream.on('error', () => {});
+    clock.after(roundTrips * 2 * latencyMs, () => {
+      if (!stream.destroyed) this.begin(stream, headers);
+    });
+  }
+
+  /** Starts a session for a request, or answers it with an HTTP error. */
+  private begin(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     try {
       const admission = this.admit(headers);
       const { seed } = this.context.config;
@@ -48,7 +71,11 @@ export class Endpoint {
       this.sessions.set(session.id, session);
     } catch (error) {
       if (!(error instanceof HttpError)) throw error;
-      this.context.refuse(stream, error, randomUUID());
+      const { clock, network } = this.context;
+      const roundTrip = 2 * network.conditions.latencyMs;
+      const refuse = () => this.context.refuse(stream, error, randomUUID());
+      if (roundTrip === 0) refuse();
+      else clock.after(roundTrip, refuse);
     }
   }
 

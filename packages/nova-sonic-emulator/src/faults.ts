@@ -43,6 +43,8 @@ const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('reset'), ...during, code: z.int().min(0).optional() }),
   /** The TCP connection is closed under the stream, as when the server dies. */
   z.strictObject({ kind: z.literal('kill'), ...during }),
+  /** The network delivers nothing for so long, in either direction; then everything at once, as after a lost packet. */
+  z.strictObject({ kind: z.literal('stall'), ...during, durationMs: z.number().min(1) }),
   /** GOAWAY; the stream goes on. */
   z.strictObject({ kind: z.literal('goaway'), ...during }),
   /** Nothing is sent any more, not even the end. */

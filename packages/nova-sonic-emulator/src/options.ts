@@ -3,6 +3,7 @@ import type { Clock } from './clock.js';
 import { PROFILES, type Profile } from './dialogue/profile.js';
 import type { Fault } from './faults.js';
 import type { EmulatorCredentials } from './http2/signature.js';
+import { type NetworkConditions, networkConditions } from './network/network-conditions.js';
 import { RULE_DEFAULTS, type RuleSettings } from './protocol/input-validator.js';
 import type { Scenario } from './scenario/scenario.js';
 import type { VoiceActivity } from './speech/speech-detector.js';
@@ -55,6 +56,8 @@ export interface EmulatorOptions {
   seed?: number;
   /** Limits that differ from the service's.  @default the table of flags shows them */
   limits?: Partial<Limits>;
+  /** The network between: latency, jitter and bandwidth, each way. It can be changed later.  @default none */
+  network?: Partial<NetworkConditions>;
   /** Sizes of the history, and whether object schemas are accepted.  @default the table of flags shows them */
   rules?: Partial<RuleSettings>;
   /** Faults from the start; more can be set later.  @default none */
@@ -90,6 +93,7 @@ export interface EmulatorConfig
       | 'timings'
       | 'record'
       | 'limits'
+      | 'network'
       | 'rules'
       | 'clock'
       | 'textToSpeech'
@@ -98,6 +102,7 @@ export interface EmulatorConfig
   > {
   profile: Profile;
   limits: Limits;
+  network: NetworkConditions;
   rules: RuleSettings;
 }
 
@@ -116,6 +121,7 @@ export function resolveConfig(options: EmulatorOptions): EmulatorConfig {
     timeScale,
     seed: options.seed ?? 1,
     limits: { ...LIMIT_DEFAULTS, ...options.limits },
+    network: networkConditions(options.network ?? {}),
     rules: { ...RULE_DEFAULTS, ...options.rules },
     faults: options.faults ?? [],
     verifySignatures: options.verifySignatures ?? true,

@@ -22,6 +22,11 @@ const positive = (text: string): number => {
   if (!(value > 0)) throw new InvalidArgumentError('a number above 0.');
   return value;
 };
+const amount = (text: string): number => {
+  const value = Number(text);
+  if (!(value >= 0)) throw new InvalidArgumentError('a number ≥ 0.');
+  return value;
+};
 const fault = (text: string, before: Fault[] = []): Fault[] => {
   try {
     return [...before, parseFault(text)];
@@ -59,6 +64,10 @@ export function createProgram(): Command {
     .option('--seed <number>', 'seed of jitter, ids and default replies', whole, 1)
     .option('--no-verify-signatures', 'accept requests with any signature, or none')
     .option('--allow-end-of-life', 'serve amazon.nova-sonic-v1:0, which ended on 2026-09-14', false)
+    .optionsGroup('Network:')
+    .option('--latency <ms>', 'one-way delay between client and emulator', amount, 0)
+    .option('--jitter <ms>', 'how much the delay varies, up and down; the order stays', amount, 0)
+    .option('--bandwidth <kbit/s>', 'rate of each direction; 0 is unlimited', amount, 0)
     .optionsGroup('Limits:')
     .option(
       '--max-streams <count>',
@@ -147,6 +156,11 @@ async function run(flags: Record<string, never>): Promise<void> {
       speechIdleSeconds: flags.speechIdle,
       headersSeconds: flags.headersAfter,
       primingAudioMs: flags.primingAudio,
+    },
+    network: {
+      latencyMs: flags.latency,
+      jitterMs: flags.jitter,
+      bandwidthKbps: flags.bandwidth,
     },
     rules: {
       historyTextBytes: flags.historyText,

@@ -52,6 +52,21 @@ describe('sessions', () => {
   });
 });
 
+describe('the network', () => {
+  it('is told, changed and stalled', async () => {
+    expect((await ask('PATCH', '/network', { latencyMs: 1, jitterMs: 0.5 })).body).toEqual({
+      latencyMs: 1,
+      jitterMs: 0.5,
+      bandwidthKbps: 0,
+    });
+    expect((await ask('GET', '/network')).body.latencyMs).toBe(1);
+    expect((await ask('PATCH', '/network', { latencyMs: -1 })).status).toBe(400);
+    expect((await ask('POST', '/stalls', { durationMs: 5 })).status).toBe(201);
+    expect((await ask('POST', '/stalls', {})).body.message).toMatch(/^a stall of undefined ms/);
+    expect((await ask('PATCH', '/network', { latencyMs: 0, jitterMs: 0 })).status).toBe(200);
+  });
+});
+
 describe('faults', () => {
   it('are set, listed and removed', async () => {
     const { status, body } = await ask('POST', '/faults', { kind: 'throttle', times: 5 });

@@ -37,6 +37,10 @@ export interface FaultTarget {
   /** Logs something that is not sent. */
   note(name: string, detail: Record<string, unknown>): void;
   sendHeaders(): void;
+  /** Holds the network back, both ways, for so many milliseconds. */
+  stall(ms: number): void;
+  /** Does something once the client has received what was written before. */
+  afterDelivery(act: () => void): void;
 }
 
 /** Applies the faults that are set to one session. */
@@ -151,7 +155,10 @@ export class SessionFaults implements OutputGate {
         break;
       }
       case 'reset':
-        stream.close(fault.code ?? 2);
+        this.target.afterDelivery(() => stream.close(fault.code ?? 2));
+        break;
+      case 'stall':
+        this.target.stall(fault.durationMs);
         break;
       case 'kill':
         this.killSocket();

@@ -8,7 +8,7 @@ import { encodeChunk, encodeException, FrameError } from '../http2/frames.js';
 import { HttpError, invalid, StreamError, TEXT } from '../protocol/errors.js';
 import type { PromptStart, Sensitivity } from '../protocol/events.js';
 import { type Action, InputValidator } from '../protocol/input-validator.js';
-import type { SeededRandom } from '../random.js';
+import { SeededRandom } from '../random.js';
 import { SpeechDetector } from '../speech/speech-detector.js';
 import { type FaultTarget, SessionFaults } from './session-faults.js';
 import { SessionLimits } from './session-limits.js';
@@ -92,6 +92,8 @@ export class Session implements FaultTarget, TransportHandler {
       verifier,
       this.faults,
       this,
+      // Of its own, so that the network changes nothing in the dialogue.
+      new SeededRandom(Number.parseInt(this.id.slice(0, 8), 16)),
     );
     this.faults.begin();
   }
@@ -255,6 +257,14 @@ export class Session implements FaultTarget, TransportHandler {
 
   write(bytes: Uint8Array): void {
     this.transport.write(bytes);
+  }
+
+  stall(ms: number): void {
+    this.transport.stall(ms);
+  }
+
+  afterDelivery(act: () => void): void {
+    this.transport.afterDelivery(act);
   }
 
   /** Response headers follow the first input event, as the real service's do. */

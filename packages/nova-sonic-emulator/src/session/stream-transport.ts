@@ -3,7 +3,9 @@ import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { EmulatorContext } from '../context.js';
 import { decode, FrameError, FrameReader, type Message, readChunk } from '../http2/frames.js';
 import type { ChunkVerifier } from '../http2/signature.js';
+import { DelayLine } from '../network/delay-line.js';
 import type { HttpError } from '../protocol/errors.js';
+import type { SeededRandom } from '../random.js';
 
 /** Receives what a transport reads. */
 export interface TransportHandler {
@@ -35,6 +37,8 @@ export interface OutputGate {
 const LINGER_MS = 100;
 /** A client that does not read would keep its stream open: it is cancelled after this long. */
 const CANCEL_AFTER_MS = 200;
+/** A network holds so many bytes of a client's; then HTTP/2's flow control holds the client itself back. */
+const MAX_IN_FLIGHT = 65_536;
 
 /** The HTTP/2 half of a session: event-stream frames in and out, chunk signatures, response headers, the end. */
 export class StreamTransport {
@@ -43,19 +47,34 @@ export class StreamTransport {
   private held: Uint8Array[] = [];
   private responded = false;
   private ended = false;
+  private paused = false;
+  private readonly uplink: DelayLine;
+  private readonly downlink: DelayLine;
+  private readonly leaveNetwork: () => void;
 
   constructor(
-    private readonly context: Pick<EmulatorContext, 'clock' | 'refuse'>,
+    private readonly context: Pick<EmulatorContext, 'clock' | 'network' | 'refuse'>,
     readonly stream: ServerHttp2Stream,
     private readonly requestId: string,
     private readonly verifier: ChunkVerifier | undefined,
     private readonly gate: OutputGate,
     private readonly handler: TransportHandler,
+    random: SeededRandom,
   ) {
-    stream.on('data', (bytes: Buffer) => this.read(bytes));
-    stream.on('end', () => this.inputEnded());
+    const { clock, network } = context;
+    const conditions = () => network.conditions;
+    this.uplink = new DelayLine(clock, random, conditions);
+    this.downlink = new DelayLine(clock, random, conditions);
+    this.leaveNetwork = network.join(this);
+    stream.on('data', (bytes: Buffer) => this.arriving(bytes));
+    stream.on('end', () => this.uplink.push(0, () => this.inputEnded()));
     stream.on('error', (error) => handler.onAborted(error));
-    stream.on('close', () => handler.onClose());
+    stream.on('close', () => {
+      this.leaveNetwork();
+      this.uplink.clear();
+      this.downlink.clear();
+      handler.onClose();
+    });
   }
 
   /** True once the response headers were sent. */
@@ -67,17 +86,51 @@ export class StreamTransport {
   write(bytes: Uint8Array): void {
     if (this.gate.silent) return;
     if (!this.responded) this.held.push(bytes);
-    else if (this.stream.writable) this.stream.write(bytes);
+    else {
+      this.downlink.push(bytes.length, () => {
+        if (this.stream.writable) this.stream.write(bytes);
+      });
+    }
+  }
+
+  /** Holds the network back, both ways; then everything arrives. */
+  stall(ms: number): void {
+    this.uplink.stall(ms);
+    this.downlink.stall(ms);
+  }
+
+  /** Does something to the stream once the client has received what was written before. */
+  afterDelivery(act: () => void): void {
+    this.downlink.push(0, act);
+  }
+
+  /** Bytes from the client: they are on the network until they are read. */
+  private arriving(bytes: Buffer): void {
+    const { stream, uplink } = this;
+    uplink.push(bytes.length, () => {
+      this.read(bytes);
+      if (this.paused && uplink.inFlight < MAX_IN_FLIGHT) {
+        this.paused = false;
+        stream.resume();
+      }
+    });
+    if (uplink.inFlight >= MAX_IN_FLIGHT && !this.paused) {
+      this.paused = true;
+      stream.pause();
+    }
   }
 
   /** Sends the response headers, and the output that waited for them. */
   sendHeaders(): void {
     if (this.responded || this.stream.destroyed || this.gate.holdHeaders()) return;
     this.responded = true;
-    this.stream.respond({
-      ':status': 200,
-      'content-type': 'application/vnd.amazon.eventstream',
-      'x-amzn-requestid': this.requestId,
+    this.downlink.push(0, () => {
+      if (this.stream.destroyed) return;
+      this.stream.respond({
+        ':status': 200,
+        'content-type': 'application/vnd.amazon.eventstream',
+        'x-amzn-requestid': this.requestId,
+      });
     });
     this.handler.onHeadersSent();
     for (const bytes of this.held.splice(0)) this.write(bytes);
@@ -89,21 +142,23 @@ export class StreamTransport {
     if (this.gate.silent) return;
     this.sendHeaders();
     const { stream } = this;
-    if (!stream.writable) return;
-    stream.end(() => {
-      // What the client still sends has no reader: reset the stream, once it had time to read the response.
-      if (!stream.readableEnded) {
-        this.context.clock.after(LINGER_MS, () => {
-          if (!stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
-        });
-      }
+    this.afterDelivery(() => {
+      if (!stream.writable) return;
+      stream.end(() => {
+        // What the client still sends has no reader: reset the stream, once it had time to read the response.
+        if (!stream.readableEnded) {
+          this.context.clock.after(LINGER_MS, () => {
+            if (!stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
+          });
+        }
+      });
     });
   }
 
   /** Answers the request with an HTTP error; only before the response headers. */
   refuse(error: HttpError): void {
     this.ended = true;
-    this.context.refuse(this.stream, error, this.requestId);
+    this.afterDelivery(() => this.context.refuse(this.stream, error, this.requestId));
   }
 
   /** Resets the stream soon, unless it closes by then. */
