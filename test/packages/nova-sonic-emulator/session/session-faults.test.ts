@@ -330,6 +330,7 @@ it('every kind is tested here', () => {
       'reset',
       'silent',
       'slow-reader',
+      'stall',
       'text-before-speech-end',
       'throttle',
       'unknown-event',
