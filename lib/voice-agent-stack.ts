@@ -28,6 +28,12 @@ import { CHANGES, type Settings } from './settings/settings.js';
 export interface VoiceAgentStackProps extends StackProps {
   /** The configuration, as `readSettings` returns it. */
   readonly settings: Settings;
+
+  /**
+   * The project's root folder, with agent/ and package-lock.json, from which the image is built.
+   * @default - the one that holds this file
+   */
+  readonly projectRoot?: string;
 }
 
 const INSIGHTS = {
@@ -71,6 +77,7 @@ export class VoiceAgentStack extends Stack {
       image: new AgentImage(this, 'Image', {
         architecture,
         baseImage: settings.baseImage,
+        projectRoot: props.projectRoot,
       }),
       cpu: settings.cpu,
       memory: settings.memory,

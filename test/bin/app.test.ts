@@ -5,7 +5,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createStack } from '../../bin/create-stack.js';
+import { SettingsError } from '../../lib/settings/read-settings.js';
+import { FAST_CONTEXT, newApp } from '../lib/synth.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const ACCOUNT = { CDK_DEFAULT_ACCOUNT: '111122223333', CDK_DEFAULT_REGION: 'eu-north-1' };
@@ -13,64 +16,68 @@ const ACCOUNT = { CDK_DEFAULT_ACCOUNT: '111122223333', CDK_DEFAULT_REGION: 'eu-n
 /** A synth starts Node, compiles TypeScript and runs cdk-nag; a busy machine needs long. */
 const SLOW_MS = 180_000;
 
-let out: string;
-beforeEach(() => {
-  out = mkdtempSync(join(tmpdir(), 'app-'));
-});
-afterEach(() => rmSync(out, { recursive: true }));
+/** The names of the environment without an account, as in a shell that is not signed in. */
+const { CDK_DEFAULT_ACCOUNT: _, CDK_DEFAULT_REGION: __, ...signedOut } = process.env;
 
-/** Runs the app as `cdk synth` does, which hands over the context and where to write. */
-function synth(
-  context: Record<string, unknown>,
-  env: Record<string, string> = {},
-): Promise<{ code: number; stdout: string; stderr: string }> {
-  const { CDK_DEFAULT_ACCOUNT: _, CDK_DEFAULT_REGION: __, ...inherited } = process.env;
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ['--import', 'tsx', join(ROOT, 'bin', 'app.ts')],
-      {
-        cwd: ROOT,
-        env: { ...inherited, CDK_OUTDIR: out, CDK_CONTEXT_JSON: JSON.stringify(context), ...env },
-      },
-      (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
+describe('bin/app.ts', () => {
+  let out: string;
+  beforeAll(() => {
+    out = mkdtempSync(join(tmpdir(), 'app-'));
   });
-}
+  afterAll(() => rmSync(out, { recursive: true }));
 
-const manifest = () => JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'));
+  /** Runs the app as `cdk synth` does, which hands over the context and where to write. */
+  const run = (context: Record<string, unknown>, options: string[] = []) =>
+    new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+      execFile(
+        process.execPath,
+        ['--import', 'tsx', ...options, join(ROOT, 'bin', 'app.ts')],
+        {
+          cwd: ROOT,
+          env: {
+            ...signedOut,
+            CDK_OUTDIR: out,
+            CDK_CONTEXT_JSON: JSON.stringify({ ...context, ...FAST_CONTEXT }),
+            // .ci/cfn-lint runs the CDK's own validation, which takes seconds.
+            CDK_VALIDATION: 'false',
+          },
+        },
+        (error, stdout, stderr) =>
+          resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+      );
+    });
 
-describe('the app', () => {
   test(
-    'creates one stack with the configured name, for any account',
-    async () => {
-      const { code, stderr } = await synth({ name: 'support' });
-      expect([code, stderr]).toEqual([0, '']);
-      expect(manifest().artifacts.support).toMatchObject({
-        type: 'aws:cloudformation:stack',
-        environment: 'aws://unknown-account/unknown-region',
-      });
-    },
-    SLOW_MS,
-  );
-
-  test(
-    'is checked by cdk-nag',
+    'synthesizes the stack for any account, checked by cdk-nag, with a warning about an old name',
     async () => {
       const spy = join(out, 'spy.mjs');
       writeFileSync(
         spy,
         `import { createRequire } from 'node:module';
-       const { AwsSolutionsChecks } = createRequire(${JSON.stringify(join(ROOT, 'package.json'))})('cdk-nag');
-       const { validate } = AwsSolutionsChecks.prototype;
-       AwsSolutionsChecks.prototype.validate = function (context) {
-         const report = validate.call(this, context);
-         process.stderr.write('cdk-nag: ' + report.violations.length);
-         return report;
-       };`,
+         const { AwsSolutionsChecks } = createRequire(${JSON.stringify(join(ROOT, 'package.json'))})('cdk-nag');
+         const { validate } = AwsSolutionsChecks.prototype;
+         AwsSolutionsChecks.prototype.validate = function (context) {
+           const report = validate.call(this, context);
+           process.stderr.write('cdk-nag: ' + report.violations.length);
+           return report;
+         };`,
       );
-      const { code, stderr } = await synth({}, { NODE_OPTIONS: `--import ${spy}` });
-      expect([code, stderr]).toEqual([0, 'cdk-nag: 0']);
+      const context = { name: 'support', secret: 'team/livekit' };
+      const { code, stdout, stderr } = await run(context, ['--import', spy]);
+      expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '', stderr: 'cdk-nag: 0' });
+
+      const read = (name: string) => JSON.parse(readFileSync(join(out, name), 'utf8'));
+      expect(read('manifest.json').artifacts.support).toMatchObject({
+        type: 'aws:cloudformation:stack',
+        environment: 'aws://unknown-account/unknown-region',
+      });
+      // The CLI prints the warnings that it finds here.
+      const entries: { type: string; data: string }[] = read('support.metadata.json')['/support'];
+      expect(entries.filter(({ type }) => type === 'aws:cdk:warning')).toEqual([
+        expect.objectContaining({
+          data: '"secret" is deprecated and will be removed: use "liveKitSecret". [ack: nova-sonic-livekit:renamed-setting]',
+        }),
+      ]);
     },
     SLOW_MS,
   );
@@ -78,7 +85,7 @@ describe('the app', () => {
   test(
     'prints only the sentences about invalid settings',
     async () => {
-      const { code, stdout, stderr } = await synth({ maxTask: 4, spot: 'maybe' });
+      const { code, stdout, stderr } = await run({ maxTask: 4, spot: 'maybe' });
       expect({ code, stdout, lines: stderr.trimEnd().split('\n').sort() }).toEqual({
         code: 1,
         stdout: '',
@@ -90,63 +97,38 @@ describe('the app', () => {
     },
     SLOW_MS,
   );
+});
 
-  test(
-    'warns once about a deprecated setting, naming the new one',
-    async () => {
-      expect((await synth({ secret: 'team/livekit' })).code).toBe(0);
-      // The CLI prints the warnings that it finds here.
-      const metadata = JSON.parse(readFileSync(join(out, 'voice-agent.metadata.json'), 'utf8'));
-      const entries: { type: string; data: string }[] = metadata['/voice-agent'];
-      expect(entries.filter(({ type }) => type === 'aws:cdk:warning')).toEqual([
-        expect.objectContaining({
-          data: '"secret" is deprecated and will be removed: use "liveKitSecret". [ack: nova-sonic-livekit:renamed-setting]',
+describe('a VPC without its subnets', () => {
+  const synth = (context: Record<string, unknown>, account = {}) => {
+    const app = newApp(context);
+    const stack = createStack(app, account);
+    return { app, stack };
+  };
+
+  test('needs the account of the credentials to look them up', () => {
+    expect(() => synth({ vpcId: 'vpc-01234567' })).toThrow(
+      new SettingsError(
+        '"vpcId" without "subnetIds" looks the subnets up in the account, which needs AWS credentials and a Region: set "subnetIds", or sign in.',
+      ),
+    );
+    const { app } = synth({ vpcId: 'vpc-01234567' }, ACCOUNT);
+    expect(app.synth().manifest.missing).toEqual([
+      expect.objectContaining({
+        provider: 'vpc-provider',
+        props: expect.objectContaining({
+          account: '111122223333',
+          region: 'eu-north-1',
+          filter: { 'vpc-id': 'vpc-01234567' },
         }),
-      ]);
-    },
-    SLOW_MS,
-  );
+      }),
+    ]);
+  });
 
-  test(
-    'without credentials, reports what a lookup of subnets needs',
-    async () => {
-      const { code, stderr } = await synth({ vpcId: 'vpc-01234567' });
-      expect([code, stderr]).toEqual([
-        1,
-        '"vpcId" without "subnetIds" looks the subnets up in the account, which needs AWS credentials and a Region: set "subnetIds", or sign in.\n',
-      ]);
-    },
-    SLOW_MS,
-  );
-
-  test(
-    'looks up the subnets of a VPC in the account of the credentials',
-    async () => {
-      expect((await synth({ vpcId: 'vpc-01234567' }, ACCOUNT)).code).toBe(0);
-      expect(manifest().missing).toEqual([
-        expect.objectContaining({
-          provider: 'vpc-provider',
-          props: expect.objectContaining({
-            account: '111122223333',
-            region: 'eu-north-1',
-            filter: { 'vpc-id': 'vpc-01234567' },
-          }),
-        }),
-      ]);
-    },
-    SLOW_MS,
-  );
-
-  test(
-    'looks up nothing when the subnets are named',
-    async () => {
-      const named = { vpcId: 'vpc-01234567', subnetIds: 'subnet-01234567' };
-      expect((await synth(named, ACCOUNT)).code).toBe(0);
-      expect(manifest().missing ?? []).toEqual([]);
-      expect(manifest().artifacts['voice-agent'].environment).toBe(
-        'aws://unknown-account/unknown-region',
-      );
-    },
-    SLOW_MS,
-  );
+  test('is not looked up when they are named', () => {
+    const named = { vpcId: 'vpc-01234567', subnetIds: 'subnet-01234567' };
+    const { app, stack } = synth(named, ACCOUNT);
+    expect(app.synth().manifest.missing ?? []).toEqual([]);
+    expect(stack.environment).toBe('aws://unknown-account/unknown-region');
+  });
 });

@@ -10,10 +10,10 @@ import {
   FargateTaskDefinition,
 } from 'aws-cdk-lib/aws-ecs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { App, Stack } from 'aws-cdk-lib/core';
+import { Stack } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import * as lib from '../../lib/index.js';
-import { outdir, quietly } from './synth.js';
+import { foreignApp, quietly } from './synth.js';
 
 /** A service that is not ours. */
 function theirService(scope: Construct): FargateService {
@@ -108,9 +108,9 @@ const OLD_NAMES = {
   SessionScaling: 'CallScaling',
 };
 
-/** Without the feature flags of our cdk.json, as in an app that has others or none. */
+/** The template of a stack in an app with other feature flags than ours. */
 const foreign = (build: (scope: Construct) => void, props = {}) => {
-  const stack = new Stack(new App({ outdir: outdir() }), 'theirs', props);
+  const stack = new Stack(foreignApp(), 'theirs', props);
   build(stack);
   return quietly(() => Template.fromStack(stack));
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, jest } from '@jest/globals';
@@ -22,24 +22,42 @@ const folder = mkdtempSync(join(tmpdir(), 'synth-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Where an app of a test writes; gone after the test file. */
-export const outdir = () => mkdtempSync(join(folder, 'app-'));
+const outdir = () => mkdtempSync(join(folder, 'app-'));
 
-/**
- * An app as `cdk synth` makes it, without what takes most of its time: copies of the assets, traces of where each
- * construct was made, and the CDK's own validation of the template, which the tests of bin/ and examples/ run.
- */
-export const newApp = () =>
+/** Turns off copies of the assets and traces of where each construct was made. */
+export const FAST_CONTEXT = {
+  'aws:cdk:disable-asset-staging': true,
+  'aws:cdk:disable-stack-trace': true,
+  'aws:cdk:disable-creation-stack-traces': true,
+};
+
+/** An app without the feature flags of our cdk.json, as somebody else's may be, and without what takes most of a synth's time. */
+export const foreignApp = (context: Record<string, unknown> = {}) =>
   new App({
-    context: {
-      ...flags,
-      'aws:cdk:disable-asset-staging': true,
-      'aws:cdk:disable-stack-trace': true,
-      'aws:cdk:disable-creation-stack-traces': true,
-    },
+    context: { ...FAST_CONTEXT, ...context },
     outdir: outdir(),
+    // .ci/cfn-lint runs it, on every template.
     builtinCloudFormationValidation: false,
     treeMetadata: false,
   });
+
+/** An app as `cdk synth` makes it, with these settings. */
+export const newApp = (settings: Record<string, unknown> = {}) =>
+  foreignApp({ ...flags, ...settings });
+
+/** A project with as little as an image needs: reading and hashing ours takes half of a synth. */
+export const PROJECT = join(folder, 'project');
+for (const [path, content] of Object.entries({
+  'agent/Dockerfile': 'FROM scratch',
+  'agent/package.json': '{}',
+  'packages/livekit-plugin-nova-sonic/package.json': '{}',
+  'package.json': '{ "name": "project", "type": "module", "devDependencies": {} }',
+  'package-lock.json': '{ "packages": {} }',
+  'tsconfig.json': '{}',
+})) {
+  mkdirSync(join(PROJECT, path, '..'), { recursive: true });
+  writeFileSync(join(PROJECT, path), content);
+}
 
 const made = new Map<string, VoiceAgentStack>();
 
@@ -48,7 +66,10 @@ export function stackWith(context: Record<string, unknown> = {}): VoiceAgentStac
   const key = JSON.stringify(context);
   const stack =
     made.get(key) ??
-    new VoiceAgentStack(newApp(), 'voice-agent', { settings: readSettings(context) });
+    new VoiceAgentStack(newApp(), 'voice-agent', {
+      settings: readSettings(context),
+      projectRoot: PROJECT,
+    });
   made.set(key, stack);
   return stack;
 }

@@ -6,7 +6,7 @@ import { type Stack, Validations } from 'aws-cdk-lib/core';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { readSettings } from '../../lib/settings/read-settings.js';
 import { VoiceAgentStack } from '../../lib/voice-agent-stack.js';
-import { environmentOf, flat, newApp, only, templateOf, templateWith } from './synth.js';
+import { environmentOf, flat, newApp, only, PROJECT, templateOf, templateWith } from './synth.js';
 
 describe('outputs', () => {
   const OUTPUTS: [name: string, value: RegExp, description: string][] = [
@@ -96,7 +96,11 @@ describe('a VPC without its subnets', () => {
       answer,
     );
     return templateOf(
-      new VoiceAgentStack(app, 'voice-agent', { env, settings: readSettings(context) }),
+      new VoiceAgentStack(app, 'voice-agent', {
+        env,
+        settings: readSettings(context),
+        projectRoot: PROJECT,
+      }),
     );
   };
   const placement = (template: ReturnType<typeof lookedUp>) =>
@@ -155,7 +159,10 @@ test('keeps the logical IDs of resources that a deployment must not replace', ()
 
 describe('synth', () => {
   const synth = (context = {}) =>
-    new VoiceAgentStack(newApp(), 'voice-agent', { settings: readSettings(context) });
+    new VoiceAgentStack(newApp(), 'voice-agent', {
+      settings: readSettings(context),
+      projectRoot: PROJECT,
+    });
 
   test('gives the same template twice', () => {
     const json = () => JSON.stringify(newTemplate());
@@ -175,7 +182,7 @@ describe('synth', () => {
     const app = newApp();
     const settings = (name: string) => readSettings({ name });
     for (const name of ['support', 'sales'])
-      new VoiceAgentStack(app, name, { settings: settings(name) });
+      new VoiceAgentStack(app, name, { settings: settings(name), projectRoot: PROJECT });
     const services = app
       .synth()
       .stacks.map(
@@ -188,7 +195,10 @@ describe('synth', () => {
 describe('cdk-nag', () => {
   const findings = (context: Record<string, unknown>, change?: (stack: Stack) => void) => {
     const app = newApp();
-    const stack = new VoiceAgentStack(app, 'voice-agent', { settings: readSettings(context) });
+    const stack = new VoiceAgentStack(app, 'voice-agent', {
+      settings: readSettings(context),
+      projectRoot: PROJECT,
+    });
     change?.(stack);
     const report = new AwsSolutionsChecks().validateScope(app);
     return report.violations.map(({ ruleName }) => ruleName);
@@ -196,10 +206,11 @@ describe('cdk-nag', () => {
 
   test.each([
     {},
-    { alarmEmail: 'ops@example.com', spot: true, containerInsights: 'enhanced' },
-    { natGateways: 1, vpcEndpoints: true },
+    {
+      ...{ alarmEmail: 'ops@example.com', spot: true, containerInsights: 'enhanced' },
+      ...{ natGateways: 1, vpcEndpoints: true, model: 'global.amazon.nova-2-sonic-v1:0' },
+    },
     { vpcId: 'vpc-01234567', subnetIds: 'subnet-01234567', vpcEndpoints: true },
-    { model: 'global.amazon.nova-2-sonic-v1:0' },
   ])('finds nothing with %j', (context) => {
     expect(findings(context)).toEqual([]);
   });
@@ -224,7 +235,7 @@ describe('cdk-nag', () => {
     (containerInsights) => {
       const app = newApp();
       const settings = readSettings({ containerInsights });
-      const stack = new VoiceAgentStack(app, 'voice-agent', { settings });
+      const stack = new VoiceAgentStack(app, 'voice-agent', { settings, projectRoot: PROJECT });
       const acknowledged = stack.node
         .findAll()
         .flatMap(({ node }) => node.metadata)

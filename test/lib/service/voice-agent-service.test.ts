@@ -187,22 +187,37 @@ describe('the environment of the container', () => {
     });
   });
 
-  test.each([
-    [{ bedrockRegions: 'us-west-2,us-east-1' }, { BEDROCK_REGIONS: 'us-west-2,us-east-1' }],
-    [{ model: 'amazon.nova-2-5-sonic' }, { NOVA_SONIC_MODEL: 'amazon.nova-2-5-sonic' }],
-    [{ voice: 'tiffany' }, { NOVA_SONIC_VOICE: 'tiffany' }],
-    [{ renewAfterSeconds: 300 }, { NOVA_SONIC_RENEW_AFTER_S: '300' }],
-    [{ agentName: 'support' }, { LIVEKIT_AGENT_NAME: 'support' }],
-    [{ maxCallSeconds: 600 }, { MAX_CALL_S: '600' }],
-    [{ logLevel: 'debug' }, { LOG_LEVEL: 'debug' }],
-    [{ metricsNamespace: 'Calls' }, { METRICS_NAMESPACE: 'Calls' }],
-    [{ name: 'support' }, { SERVICE_NAME: 'support' }],
-    [{ priceAudioOutPerM: '13.6' }, { PRICE_AUDIO_OUT_PER_M: '13.6' }],
-    [{ environment: '{"END_CALL_TIMEOUT_S": 20}' }, { END_CALL_TIMEOUT_S: '20' }],
-  ])('%j sets %j and nothing else', (context, expected) => {
-    expect(environmentOf(templateWith(context))).toEqual({
+  // test/lib/settings/settings-effects.test.ts shows that each of them alone changes the environment.
+  test('has a variable for each of these settings, and nothing else', () => {
+    const template = templateWith({
+      ...{ bedrockRegions: 'us-west-2,us-east-1', model: 'amazon.nova-2-5-sonic' },
+      ...{ voice: 'tiffany', renewAfterSeconds: 300, agentName: 'support', maxCallSeconds: 600 },
+      ...{ logLevel: 'debug', metricsNamespace: 'Calls', name: 'desk', stopTimeoutSeconds: 60 },
+      ...{
+        priceAudioInPerM: 1,
+        priceAudioOutPerM: '13.6',
+        priceTextInPerM: 4,
+        priceTextOutPerM: 5,
+      },
+      environment: '{"END_CALL_TIMEOUT_S": 20}',
+    });
+    expect(environmentOf(template)).toEqual({
       ...environmentOf(templateWith()),
-      ...expected,
+      BEDROCK_REGIONS: 'us-west-2,us-east-1',
+      NOVA_SONIC_MODEL: 'amazon.nova-2-5-sonic',
+      NOVA_SONIC_VOICE: 'tiffany',
+      NOVA_SONIC_RENEW_AFTER_S: '300',
+      LIVEKIT_AGENT_NAME: 'support',
+      MAX_CALL_S: '600',
+      DRAIN_TIMEOUT_S: '50',
+      LOG_LEVEL: 'debug',
+      METRICS_NAMESPACE: 'Calls',
+      SERVICE_NAME: 'desk',
+      PRICE_AUDIO_IN_PER_M: '1',
+      PRICE_AUDIO_OUT_PER_M: '13.6',
+      PRICE_TEXT_IN_PER_M: '4',
+      PRICE_TEXT_OUT_PER_M: '5',
+      END_CALL_TIMEOUT_S: '20',
     });
   });
 });
