@@ -28,6 +28,8 @@ export class ConversationState {
   readonly pending: PendingResponse;
   /** Counts what a model on another stream would have to know: unchanged means that nothing happened. */
   version = 0;
+  /** A text was sent and no reply has begun since: what ends a reply now is that text. */
+  textUnanswered = false;
   #effects: Effect[] = [];
 
   constructor({ newId, outputSampleRate, patienceMs = 12_000 }: ConversationOptions) {
@@ -49,11 +51,13 @@ export class ConversationState {
     return effects;
   }
 
-  /** The open generation; a new one begins when there is none. */
-  openGeneration(now: number): Generation {
+  /** The open generation; a new one begins when there is none. `requested`: it may be the reply to a request. */
+  openGeneration(now: number, requested = true): Generation {
     if (this.agent.open) return this.agent.open;
     this.user.responseStarted();
-    const request = this.requests.begin();
+    const request = requested ? this.requests.begin() : undefined;
+    // With a request still out, this reply answers what was said before it.
+    if (!this.requests.sentWaiting) this.textUnanswered = false;
     const generation = this.agent.begin(now, this.pending.responseStarted(now), request);
     this.version += 1;
     return generation;

@@ -79,6 +79,7 @@ export class Conversation {
   /** A question was sent again on a new stream. */
   requested(now: number): void {
     this.#state.pending.requested(now);
+    this.#state.textUnanswered = true;
   }
 
   /** A reply is requested by text. */
@@ -90,10 +91,11 @@ export class Conversation {
 
   /** The text of a request was sent on the current stream. */
   requestSent(id: string, now: number): void {
-    const { requests, pending, discarded } = this.#state;
-    requests.sent(id);
+    const { requests, pending, user } = this.#state;
+    const behind = pending.answerComes(now) || user.textDue(now);
+    requests.sent(id, behind && !requests.sentWaiting);
     pending.requestedByText(now);
-    discarded.end();
+    this.#state.textUnanswered = true;
   }
 
   /** The request is abandoned; with `drop` its reply must not be played either. */
@@ -110,6 +112,7 @@ export class Conversation {
   /** A tool's result is sent to the model. Returns false when the call is not pending. */
   toolAnswered(callId: string, now: number): boolean {
     if (!this.#state.pending.toolAnswered(callId, now)) return false;
+    this.#state.discarded.resultSent();
     this.#state.version += 1;
     return true;
   }
@@ -122,7 +125,8 @@ export class Conversation {
 
   /** Closes a reply that stalled, and gives up questions and speech of which nothing more is heard. */
   tick(now: number): Effect[] {
-    const { agent, pending, user } = this.#state;
+    const { agent, pending, user, discarded } = this.#state;
+    discarded.tick(now);
     if (agent.stalled(now)) this.#state.closeGeneration('stalled', now);
     pending.tick(now);
     user.tick(now);
@@ -195,10 +199,11 @@ export class Conversation {
     const { user, pending, discarded } = this.#state;
     const at = sampleTime(event.offsetMs, timing);
     const detectedAt = event.detectedMs === undefined ? at : sampleTime(event.detectedMs, timing);
-    discarded.end();
+    // Speech that began before the reply was interrupted says nothing about what follows.
+    if (user.speaking) discarded.end();
     pending.speechEnded(at, timing.now, !user.retried);
     this.#state.version += 1;
-    user.speechEnded(at, Math.max(at, detectedAt));
+    user.speechEnded(at, Math.max(at, detectedAt), timing.now);
   }
 
   #contentStart(event: Extract<ServerEvent, { type: 'contentStart' }>, now: number): void {
@@ -210,7 +215,9 @@ export class Conversation {
       user.finish();
       return;
     }
-    if (discarded.arriving || discardAbandonedReply(this.#state)) {
+    discarded.tick(now);
+    if (discarded.arriving || discardAbandonedReply(this.#state, now)) {
+      discarded.received(now);
       block.discarded = true;
       return;
     }
@@ -245,22 +252,27 @@ export class Conversation {
 
   #userText(text: string, { now, lastLoudAt }: EventTiming): void {
     const { discarded, requests, user, pending } = this.#state;
-    discarded.end();
-    requests.clearAbandoned();
-    const late = this.replying && user.awaitsLateText;
+    const late = user.awaitsLateText && (this.replying || (discarded.arriving && user.passed));
+    if (!late) {
+      discarded.end();
+      requests.clearAbandoned();
+    }
     if (this.replying && !late) bargeIn(this.#state, 'user_text', now);
     user.text(text, now, late);
     pending.assumeSpeechEnd(lastLoudAt);
     this.#state.version += 1;
     if (late) return;
-    pending.requested(now);
+    pending.transcribed(now);
     user.stop();
   }
 
   #audio(event: Extract<ServerEvent, { type: 'audio' }>, now: number): void {
     const { blocks, discarded, user, agent } = this.#state;
     const block = blocks.get(event.contentId);
-    if (discarded.discardsAudio(block)) return;
+    if (discarded.discardsAudio(block)) {
+      discarded.received(now);
+      return;
+    }
     const owner = block?.generation;
     // An interrupted reply is not played; one that was closed for a tool call continues in a new generation.
     if (owner && !owner.open && owner.interrupted) return;
@@ -271,14 +283,15 @@ export class Conversation {
   }
 
   #toolUse(event: Extract<ServerEvent, { type: 'toolUse' }>, now: number): void {
-    const { user, pending, history } = this.#state;
+    const { user, pending, history, discarded } = this.#state;
     const { toolUseId: callId, name, args } = event;
     if (this.pendingTools.has(callId)) return;
     user.finish();
     user.stop();
     this.#state.version += 1;
     pending.toolCalled(callId, name, now);
-    const { id } = this.#state.openGeneration(now);
+    // A call in a reply that is discarded is answered all the same, and is no answer to a request.
+    const { id } = this.#state.openGeneration(now, !discarded.arriving);
     const itemId = this.#state.newId('item_');
     history.add({ kind: 'tool_call', id: itemId, at: now, callId, name, args });
     this.#state.emit({ type: 'tool_call', id, itemId, callId, name, args });
@@ -291,6 +304,9 @@ export class Conversation {
     const block = blocks.get(event.contentId);
     if (event.stopReason === 'INTERRUPTED') {
       discarded.end();
+      // The end of a reply that is over for us already is no sign about the one that follows it.
+      if (block?.discarded) return;
+      if (block?.generation && block.generation !== agent.audibleGeneration(now)) return;
       bargeIn(this.#state, 'stop_reason', now);
       return;
     }

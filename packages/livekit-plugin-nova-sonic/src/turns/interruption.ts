@@ -5,21 +5,26 @@ import type { ConversationState } from './conversation-state.js';
 
 /** A sign that the caller speaks over the agent. Signs may repeat; each reply is interrupted once, and at once. */
 export function bargeIn(state: ConversationState, sign: BargeInSign, now: number): void {
-  const { agent, user, requests, history } = state;
+  const { agent, user, history } = state;
   const reply = agent.audibleGeneration(now);
   if (!reply) return;
   const wasOpen = reply.open;
-  // Text that we send while the last sentences are still reported looks like a caller who speaks up.
-  const injected =
-    sign !== 'user_speech_start' && sign !== 'user_text' && !wasOpen && requests.waiting;
-  if (injected) return;
+  // A text that we send over a reply ends it with the same signs as a caller who speaks up: nobody barged in.
+  if (state.textUnanswered && sign !== 'user_speech_start' && sign !== 'user_text') {
+    if (!wasOpen) return;
+    reply.interrupted = true;
+    state.closeGeneration('stopped', now);
+    history.markInterrupted(reply.messageId, false);
+    agent.stopPlayback(now);
+    return;
+  }
   reply.interrupted = true;
   state.closeGeneration('interrupted', now);
   history.markInterrupted(reply.messageId, false);
   state.version += 1;
   agent.stopPlayback(now);
   // After the service's own signal nothing of that reply follows; before it, more of it may still arrive.
-  if (wasOpen && sign === 'user_speech_start') state.discarded.begin();
+  if (wasOpen && sign === 'user_speech_start') state.discarded.begin(now);
   state.emit({ type: 'barge_in', sign, at: now, id: reply.id });
   if (sign === 'user_text') return;
   if (user.speaking) state.emit({ type: 'speech_started' });
@@ -31,7 +36,7 @@ export function stopReply(state: ConversationState, now: number): void {
   const { agent, history } = state;
   const reply = agent.silent(now) ? undefined : agent.audibleGeneration(now);
   if (reply) {
-    if (reply.open) state.discarded.begin();
+    if (reply.open) state.discarded.begin(now);
     state.closeGeneration('stopped', now);
     reply.interrupted = true;
     history.markInterrupted(reply.messageId, true);
@@ -40,8 +45,11 @@ export function stopReply(state: ConversationState, now: number): void {
 }
 
 /** True when the reply that begins now was requested and then abandoned; it is discarded. */
-export function discardAbandonedReply({ agent, requests, discarded }: ConversationState): boolean {
+export function discardAbandonedReply(
+  { agent, requests, discarded }: ConversationState,
+  now: number,
+): boolean {
   if (agent.open || !requests.takeAbandoned()) return false;
-  discarded.begin();
+  discarded.begin(now);
   return true;
 }

@@ -11,6 +11,8 @@ export class PendingResponse {
   #since?: number;
   /** It certainly got the question. */
   #certain = false;
+  /** The service has shown that it understood a question: it certainly answers. */
+  #understood = false;
   #speechEndedAt?: number;
   #toolWaitMs = 0;
   readonly #tools = new Map<string, { name: string; since: number }>();
@@ -41,6 +43,17 @@ export class PendingResponse {
     this.#certain = true;
   }
 
+  /** The model owes an answer that certainly comes, to something that was said or returned before. */
+  answerComes(now: number): boolean {
+    return this.#understood && this.pending(now);
+  }
+
+  /** The caller's words were transcribed. */
+  transcribed(now: number): void {
+    this.requested(now);
+    this.#understood = true;
+  }
+
   /** The question is a text, not speech. */
   requestedByText(now: number): void {
     this.#speechEndedAt = undefined;
@@ -64,6 +77,7 @@ export class PendingResponse {
   speechReplayed(now: number, over: boolean): void {
     if (over) this.#since = now;
     this.#certain = false;
+    this.#understood = false;
   }
 
   toolCalled(callId: string, name: string, now: number): void {
@@ -77,6 +91,7 @@ export class PendingResponse {
     this.#tools.delete(callId);
     this.#toolWaitMs += now - call.since;
     this.requested(now);
+    this.#understood = this.#tools.size === 0;
     return true;
   }
 
@@ -87,6 +102,7 @@ export class PendingResponse {
     const requestedAt = this.#since ?? now;
     this.#since = undefined;
     this.#certain = false;
+    this.#understood = false;
     return {
       requestedAt,
       userSpeechEndedAt: this.#speechEndedAt,
@@ -105,5 +121,6 @@ export class PendingResponse {
     if (this.#since === undefined || now - this.#since <= this.#patienceMs) return;
     this.#since = undefined;
     this.#certain = false;
+    this.#understood = false;
   }
 }

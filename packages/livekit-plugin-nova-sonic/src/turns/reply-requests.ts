@@ -11,9 +11,16 @@ export class ReplyRequestQueue {
   #requests: ReplyRequest[] = [];
   /** Replies whose asker has gone away: the next one is theirs and is dropped. */
   #abandoned = 0;
+  /** An earlier question is answered before the first request. */
+  #behind = false;
 
   get waiting(): boolean {
     return this.#requests.length > 0;
+  }
+
+  /** A text was sent whose reply has not begun, or was abandoned before it had. */
+  get sentWaiting(): boolean {
+    return this.#abandoned > 0 || this.#requests.some((r) => r.sent);
   }
 
   /** Those whose text was not sent on the current stream. */
@@ -25,7 +32,9 @@ export class ReplyRequestQueue {
     this.#requests.push({ id, text, sent: false });
   }
 
-  sent(id: string): void {
+  /** The text of a request was sent; `behind`: the model owes the answer to an earlier question. */
+  sent(id: string, behind: boolean): void {
+    if (behind) this.#behind = true;
     const request = this.#requests.find((r) => r.id === id);
     if (request) request.sent = true;
   }
@@ -40,6 +49,10 @@ export class ReplyRequestQueue {
 
   /** A reply begins: the id of the request that it answers, if any. */
   begin(): string | undefined {
+    if (this.#behind) {
+      this.#behind = false;
+      return undefined;
+    }
     const index = this.#requests.findIndex((r) => r.sent);
     return index < 0 ? undefined : this.#requests.splice(index, 1)[0]?.id;
   }
@@ -59,6 +72,7 @@ export class ReplyRequestQueue {
   /** The stream is gone, and with it what was sent on it. */
   restart(): void {
     this.#abandoned = 0;
+    this.#behind = false;
     for (const request of this.#requests) request.sent = false;
   }
 }

@@ -10,6 +10,7 @@ export function leaveStream(state: ConversationState, now: number, cause: Resume
   const cut = state.closeGeneration('lost', now);
   state.blocks.clear();
   state.discarded.end();
+  state.textUnanswered = false;
   const { audioFrom, untranscribed } = user.replayFrom(now, cause, pending.pending(now));
   if (untranscribed) pending.speechReplayed(now, !user.speaking);
   user.finish();

@@ -7,6 +7,8 @@ interface UserTurn {
   readonly startedAt: number;
   endedAt?: number;
   detectedAt?: number;
+  /** When the service reported that it ended. */
+  endReportedAt?: number;
   texts: string[];
   /** The model has answered: the transcript is final. */
   answered: boolean;
@@ -20,6 +22,8 @@ interface UserTurn {
 const SPEECH_LEAD_MS = 1_000;
 /** The same for a service that does not report when speech begins. */
 const UNREPORTED_LEAD_MS = 10_000;
+/** The text of speech comes right after its end (capture: 1 ms); later there was nothing to be understood. */
+const TEXT_LAG_MS = 1_000;
 /** Longest speech of a caller: ends speech whose userSpeechEnd was lost. */
 const SPEECH_PATIENCE_MS = 120_000;
 
@@ -68,6 +72,18 @@ export class UserTurnTracker {
     return this.#turn !== undefined && !this.#turn.answered && this.#turn.texts.length === 0;
   }
 
+  /** The text of what the caller says or has just said is to come. */
+  textDue(now: number): boolean {
+    const turn = this.#turn;
+    if (!turn || !this.awaitsLateText || turn.passed) return false;
+    return this.#speaking || now - (turn.endReportedAt ?? Number.NEGATIVE_INFINITY) < TEXT_LAG_MS;
+  }
+
+  /** The model went on without the text of this turn. */
+  get passed(): boolean {
+    return this.#turn?.passed ?? false;
+  }
+
   /** The service reported the beginning of speech. */
   speechStarted(at: number, now: number): void {
     this.#serviceReportsSpeech = true;
@@ -77,11 +93,12 @@ export class UserTurnTracker {
   }
 
   /** The service reported that speech ended at a time, and detected it at a later one. */
-  speechEnded(at: number, detectedAt: number): void {
+  speechEnded(at: number, detectedAt: number, now: number): void {
     const turn = this.#turn;
     if (turn && !turn.answered) {
       turn.endedAt = at;
       turn.detectedAt = detectedAt;
+      turn.endReportedAt = now;
       if (turn.texts.length > 0)
         this.#understoodUntil = Math.max(this.#understoodUntil, detectedAt);
     }

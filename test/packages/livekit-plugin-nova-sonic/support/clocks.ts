@@ -42,6 +42,14 @@ export class SteppedClock implements Clock {
     this.#now = end;
   }
 
+  /** When the next timer is due (ms). */
+  get nextAt(): number | undefined {
+    return this.#timers.reduce<number | undefined>(
+      (first, { at }) => (first === undefined || at < first ? at : first),
+      undefined,
+    );
+  }
+
   get pending(): number {
     return this.#timers.length;
   }

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nova Sonic in virtual time, behind a network with delay and jitter: a Bedrock client that hears, answers, calls tools
+// and is spoken or typed over, by a clock that a test moves.
+import type { Clock } from 'livekit-plugin-nova-sonic';
+import * as serverEvents from './server-events.js';
+
+type Json = Record<string, unknown>;
+
+/** The network between client and service, each way. */
+export interface Network {
+  readonly delayMs: number;
+  readonly jitterMs: number;
+}
+
+/**
+ * How the service shows that a reply was ended by what the caller said or typed; `runs-on`: typed text does not end it,
+ * and speech ends it without a sign.
+ */
+export type InterruptSigns = 'text' | 'stop-reason' | 'both' | 'runs-on';
+
+interface Reply {
+  /** Numbers of the questions that it answers. */
+  readonly answers: readonly number[];
+  /** Sentences that are still to be said. */
+  sentences: number;
+  /** A tool to be called first. */
+  tool?: string;
+  speaking: boolean;
+  contentId?: string;
+  cancel?: () => void;
+}
+
+/** Milliseconds of the service's work, roughly those of the capture. */
+const THINK_MS = [300, 900] as const;
+const SENTENCE_MS = 1_200;
+/** The service generates five times as fast as it is played, in pieces. */
+const PIECE_MS = 240;
+const PIECE_EVERY_MS = 48;
+const END_OF_SPEECH_MS = 700;
+
+/** One direction of a connection: what goes in comes out later and in order. */
+class Pipe<T> {
+  #last = 0;
+
+  constructor(
+    readonly clock: Clock,
+    readonly network: Network,
+    readonly random: () => number,
+    readonly deliver: (value: T) => void,
+  ) {}
+
+  send(value: T): void {
+    const { delayMs, jitterMs } = this.network;
+    const at = Math.max(
+      this.#last,
+      this.clock.now() + delayMs + Math.round(this.random() * jitterMs),
+    );
+    this.#last = at;
+    this.clock.after(at - this.clock.now(), () => this.deliver(value));
+  }
+}
+
+/** Questions are numbered: `q7` in a text, samples of the value 2000 + 7 in speech. */
+export const questionText = (n: number, tool = false): string => `q${n}${tool ? ' tool' : ''}?`;
+const questionsIn = (text: string): number[] => [
+  ...new Set([...text.matchAll(/q(\d+)/g)].map((m) => Number(m[1]))),
+];
+export const SPEECH_BASE = 2_000;
+/** Speech of a question that needs a tool has the value 4000 + its number. */
+export const TOOL_SPEECH_BASE = 4_000;
+
+/** One stream, as the service sees it. */
+export class SimulatedStream {
+  readonly texts: string[] = [];
+  readonly toolResults: string[] = [];
+  #over = false;
+  #queue: Reply[] = [];
+  #active?: Reply;
+  #playingUntil = 0;
+  #block?: { interactive: boolean; text: string };
+  #toolUse?: string;
+  readonly #waiting = new Map<string, Reply>();
+  #heard: number[] = [];
+  #speech?: { value: number; silentMs: number };
+  #uses = 0;
+  readonly #toClient: Pipe<Json | Error | undefined>;
+
+  constructor(
+    readonly index: number,
+    readonly service: SimulatedSonic,
+    deliver: (event: Json | Error | undefined) => void,
+  ) {
+    const { clock, network, random } = service;
+    this.#toClient = new Pipe(clock, network, random, deliver);
+  }
+
+  get open(): boolean {
+    return !this.#over;
+  }
+
+  /** The connection breaks. */
+  fail(error: Error): void {
+    if (this.#over) return;
+    this.#end();
+    this.#toClient.send(error);
+  }
+
+  received(name: string, body: Json): void {
+    if (this.#over) return;
+    if (name === 'promptStart') this.#say({ usageEvent: { details: {} } });
+    else if (name === 'contentStart' && body.type === 'TEXT')
+      this.#block = { interactive: body.interactive === true, text: '' };
+    else if (name === 'contentStart' && body.type === 'TOOL')
+      this.#toolUse = (body.toolResultInputConfiguration as { toolUseId: string }).toolUseId;
+    else if (name === 'textInput' && this.#block) this.#block.text += String(body.content);
+    else if (name === 'contentEnd' && this.#block) this.#textEnd();
+    else if (name === 'audioInput') this.#audio(Buffer.from(String(body.content), 'base64'));
+    else if (name === 'toolResult') this.#toolResult(String(body.content));
+    else if (name === 'sessionEnd') {
+      this.#end();
+      this.#toClient.send(undefined);
+    }
+  }
+
+  #textEnd(): void {
+    const block = this.#block as { interactive: boolean; text: string };
+    this.#block = undefined;
+    this.texts.push(block.text);
+    if (!block.interactive) return;
+    this.#interrupt('text');
+    this.#answer(questionsIn(block.text), / tool/.test(block.text) && !/returned/.test(block.text));
+  }
+
+  /** Speech is detected after a while and ends after a pause. */
+  #audio(pcm: Buffer): void {
+    const value = pcm.length >= 2 ? pcm.readInt16LE(0) : 0;
+    const ms = pcm.length / 32;
+    if (value >= SPEECH_BASE) {
+      if (!this.#speech) {
+        this.#speech = { value, silentMs: 0 };
+        this.#say(serverEvents.speechStart());
+        // Speech before the answer has begun is one question with what was said before.
+        if (this.#active && !this.#active.speaking) {
+          this.#active.cancel?.();
+          this.#heard.push(...this.#active.answers);
+          this.#active = undefined;
+        }
+        this.#interrupt('speech');
+      }
+      this.#speech.silentMs = 0;
+    } else if (this.#speech) {
+      this.#speech.silentMs += ms;
+      if (this.#speech.silentMs < END_OF_SPEECH_MS) return;
+      const { value: heard } = this.#speech;
+      this.#speech = undefined;
+      const tool = heard >= TOOL_SPEECH_BASE;
+      const n = heard - (tool ? TOOL_SPEECH_BASE : SPEECH_BASE);
+      this.#say(serverEvents.speechEnd(), ...serverEvents.userText(questionText(n, tool)));
+      this.#answer([...this.#heard.splice(0), n], tool);
+    }
+  }
+
+  #toolResult(content: string): void {
+    this.toolResults.push(content);
+    const reply = this.#waiting.get(this.#toolUse ?? '');
+    this.#waiting.delete(this.#toolUse ?? '');
+    if (reply) this.#enqueue(reply);
+  }
+
+  #answer(answers: number[], tool: boolean): void {
+    if (answers.length === 0) return;
+    const sentences = 1 + Math.floor(this.service.random() * 3);
+    this.#enqueue({ answers, sentences, speaking: false, ...(tool && { tool: 'look_up' }) });
+  }
+
+  #enqueue(reply: Reply): void {
+    this.#queue.push(reply);
+    this.#next();
+  }
+
+  #next(): void {
+    if (this.#active || this.#speech || this.#over) return;
+    const reply = this.#queue.shift();
+    if (!reply) return;
+    this.#active = reply;
+    const [low, high] = THINK_MS;
+    this.#after(low + this.service.random() * (high - low), () => this.#begin(reply));
+  }
+
+  #begin(reply: Reply): void {
+    if (reply.tool) {
+      this.#uses += 1;
+      const id = `use-${this.index}-${this.#uses}`;
+      this.#say(
+        ...serverEvents.toolUse(reply.tool, { questions: reply.answers.map((n) => `q${n}`) }, id),
+      );
+      this.#waiting.set(id, { ...reply, tool: undefined });
+      this.#finish();
+      return;
+    }
+    reply.speaking = true;
+    this.#sentence(reply);
+  }
+
+  #sentence(reply: Reply): void {
+    const names = reply.answers.map((n) => `q${n}`).join(' and ');
+    this.#say(...serverEvents.plan(`Answer to ${names}, ${reply.sentences} to go.`));
+    const contentId = serverEvents.newContentId();
+    reply.contentId = contentId;
+    reply.sentences -= 1;
+    this.#say(serverEvents.audioContentStart(contentId));
+    this.#pieces(reply, contentId, SENTENCE_MS);
+  }
+
+  #pieces(reply: Reply, contentId: string, left: number): void {
+    const samples = new Int16Array(24 * PIECE_MS).fill(reply.answers.at(-1) as number);
+    const content = Buffer.from(samples.buffer).toString('base64');
+    this.#say({ audioOutput: { contentId, role: 'ASSISTANT', content } });
+    const now = this.service.clock.now();
+    this.#playingUntil = Math.max(now, this.#playingUntil) + PIECE_MS;
+    this.#after(PIECE_EVERY_MS, () => {
+      if (left > PIECE_MS) {
+        this.#pieces(reply, contentId, left - PIECE_MS);
+        return;
+      }
+      const last = reply.sentences === 0;
+      this.#say(serverEvents.audioEnd(contentId, last ? 'END_TURN' : 'PARTIAL_TURN'));
+      if (last) this.#finish();
+      else this.#after(20, () => this.#sentence(reply));
+    });
+  }
+
+  #finish(): void {
+    this.#active = undefined;
+    this.#next();
+  }
+
+  /** The caller spoke or typed while the service believes that a reply is being heard. */
+  #interrupt(cause: 'text' | 'speech'): void {
+    const { clock, signs } = this.service;
+    const reply = this.#active?.speaking ? this.#active : undefined;
+    if (!reply && clock.now() >= this.#playingUntil) return;
+    const bare = signs === 'runs-on';
+    if (bare && cause === 'text') return;
+    if (reply) {
+      reply.cancel?.();
+      this.#active = undefined;
+      if (signs !== 'text' && !bare && reply.contentId)
+        this.#say(serverEvents.audioEnd(reply.contentId, 'INTERRUPTED'));
+    }
+    if (!bare && (signs !== 'stop-reason' || !reply)) this.#say(...serverEvents.interruptedText());
+    this.#playingUntil = clock.now();
+    this.#next();
+  }
+
+  #after(ms: number, run: () => void): void {
+    const reply = this.#active;
+    const cancel = this.service.clock.after(ms, () => {
+      if (!this.#over) run();
+    });
+    if (reply) reply.cancel = cancel;
+  }
+
+  #say(...events: Json[]): void {
+    for (const event of events) this.#toClient.send(event);
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#active?.cancel?.();
+    this.#queue = [];
+  }
+}
+
+/** The service, as a client of the AWS SDK. */
+export class SimulatedSonic {
+  readonly streams: SimulatedStream[] = [];
+  /** The next connections that are refused. */
+  refuse = 0;
+
+  constructor(
+    readonly clock: Clock,
+    readonly network: Network,
+    readonly random: () => number,
+    readonly signs: InterruptSigns = 'both',
+  ) {}
+
+  get current(): SimulatedStream | undefined {
+    return this.streams.findLast((stream) => stream.open);
+  }
+
+  async send(command: {
+    input: { body?: AsyncIterable<{ chunk?: { bytes?: Uint8Array } }> };
+  }): Promise<{ body: AsyncIterable<{ chunk: { bytes: Uint8Array } }> }> {
+    if (this.refuse > 0) {
+      this.refuse -= 1;
+      throw Object.assign(new Error('Too many requests'), { name: 'ThrottlingException' });
+    }
+    const arrived: Array<Json | Error | undefined> = [];
+    let wake = () => {};
+    const stream = new SimulatedStream(this.streams.length, this, (event) => {
+      arrived.push(event);
+      wake();
+    });
+    this.streams.push(stream);
+    const toService = new Pipe<[string, Json]>(
+      this.clock,
+      this.network,
+      this.random,
+      ([name, body]) => stream.received(name, body),
+    );
+    void (async () => {
+      for await (const { chunk } of command.input.body ?? []) {
+        const { event } = JSON.parse(new TextDecoder().decode(chunk?.bytes)) as { event: Json };
+        toService.send(Object.entries(event)[0] as [string, Json]);
+      }
+    })();
+    const next = async (): Promise<Json | undefined> => {
+      while (arrived.length === 0) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      const event = arrived.shift();
+      if (event instanceof Error) throw event;
+      return event;
+    };
+    const encode = (event: Json) => ({
+      chunk: { bytes: new TextEncoder().encode(JSON.stringify({ event })) },
+    });
+    const first = await next();
+    return {
+      body: (async function* () {
+        for (let event = first; event; event = await next()) yield encode(event);
+      })(),
+    };
+  }
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+// A call in virtual time: the real session of the plugin, a simulated service, and what LiveKit's AgentSession does with
+// a session: it plays generations one after the other, interrupts, runs tools and hands their results back.
+import { llm } from '@livekit/agents';
+import { AudioFrame } from '@livekit/rtc-node';
+import {
+  RealtimeModel,
+  type RealtimeModelOptions,
+  type RealtimeSession,
+} from 'livekit-plugin-nova-sonic';
+import { z } from 'zod';
+import { SteppedClock } from './clocks.js';
+import {
+  type InterruptSigns,
+  type Network,
+  questionText,
+  SimulatedSonic,
+  SPEECH_BASE,
+  TOOL_SPEECH_BASE,
+} from './simulated-sonic.js';
+
+/** One generation as the caller experienced it. */
+export interface Heard {
+  /** The typed question whose `generateReply` it resolved. */
+  readonly asked?: number;
+  text: string;
+  /** The question that each piece of audio answers. */
+  readonly audio: number[];
+  interrupted: boolean;
+  done: boolean;
+  playingUntil: number;
+}
+
+/** Longest wait for anything in a conversation, in virtual ms. */
+const QUIET_MS = 60_000;
+
+const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+export class VirtualCall {
+  readonly clock = new SteppedClock();
+  readonly sonic: SimulatedSonic;
+  readonly model: RealtimeModel;
+  session!: RealtimeSession;
+  readonly heard: Heard[] = [];
+  readonly errors: string[] = [];
+  /** Typed questions whose request was given up before its reply began. */
+  readonly abandoned = new Set<number>();
+  /** Typed questions that ended in an exception other than an abort. */
+  readonly refused = new Map<number, string>();
+  /** How often each tool ran, by the question that it was for. */
+  readonly toolRuns = new Map<string, number>();
+  bargeIns = 0;
+  speechStarts = 0;
+  #playing: Promise<void> = Promise.resolve();
+  #pending = new Map<number, AbortController>();
+  /** One loudspeaker plays all generations, one after the other. */
+  #playedUntil = 0;
+  readonly #random: () => number;
+
+  constructor(options: {
+    network: Network;
+    random: () => number;
+    signs?: InterruptSigns;
+    model?: RealtimeModelOptions;
+  }) {
+    this.#random = options.random;
+    this.sonic = new SimulatedSonic(this.clock, options.network, options.random, options.signs);
+    this.model = new RealtimeModel({
+      region: 'us-east-1',
+      clock: this.clock,
+      client: this.sonic as never,
+      inputChunkMs: 100,
+      ...options.model,
+    });
+  }
+
+  /** A new session, as at the start of a call or at a handoff. */
+  async open(chatCtx = new llm.ChatContext()): Promise<void> {
+    const session = this.model.session();
+    this.session = session;
+    session.on('generation_created', (event: llm.GenerationCreatedEvent) => {
+      if (!event.userInitiated) this.#play(event, session);
+    });
+    session.on('input_speech_started', () => {
+      this.speechStarts += 1;
+      void this.interrupt();
+    });
+    session.on('barge_in', () => {
+      this.bargeIns += 1;
+    });
+    session.on('error', ({ error }: llm.RealtimeModelError) => this.errors.push(error.message));
+    await session._updateSession('Be brief.', chatCtx, this.#tools());
+    await this.run(300);
+  }
+
+  #tools(): llm.ToolContext {
+    const look_up = llm.tool({
+      name: 'look_up',
+      description: 'Looks something up',
+      parameters: z.object({ questions: z.array(z.string()) }),
+      execute: async ({ questions }) => {
+        for (const q of questions) this.toolRuns.set(q, (this.toolRuns.get(q) ?? 0) + 1);
+        await new Promise<void>((resolve) =>
+          this.clock.after(100 + this.#random() * 1_500, () => resolve()),
+        );
+        return { found: questions.join(' ') };
+      },
+    });
+    return new llm.ToolContext([look_up]);
+  }
+
+  /** Moves the clock, and lets everything react to each timer in its order. */
+  async run(ms: number): Promise<void> {
+    const end = this.clock.now() + ms;
+    await settle();
+    for (
+      let next = this.clock.nextAt;
+      next !== undefined && next <= end;
+      next = this.clock.nextAt
+    ) {
+      this.clock.advance(next - this.clock.now());
+      await settle();
+    }
+    this.clock.advance(end - this.clock.now());
+    await settle();
+  }
+
+  /** Runs until something holds. Returns false when it does not in a minute of virtual time. */
+  async until(holds: () => boolean, stepMs = 50): Promise<boolean> {
+    const end = this.clock.now() + QUIET_MS;
+    while (!holds()) {
+      if (this.clock.now() >= end) return false;
+      await this.run(stepMs);
+    }
+    return true;
+  }
+
+  /** What the caller hears now. */
+  get speaking(): Heard | undefined {
+    return this.heard.find((h) => !h.done && h.audio.length > 0);
+  }
+
+  /** LiveKit's `AgentSession.interrupt()`. */
+  async interrupt(): Promise<void> {
+    this.#silence();
+    await this.session.interrupt();
+  }
+
+  /** LiveKit's text input: `interrupt()`, then `generateReply({ userInput })`. */
+  async type(question: number, tool = false): Promise<void> {
+    void this.interrupt();
+    const { session } = this;
+    const chatCtx = session.chatCtx.copy();
+    chatCtx.addMessage({ role: 'user', content: questionText(question, tool) });
+    await session.updateChatCtx(chatCtx);
+    const abort = new AbortController();
+    this.#pending.set(question, abort);
+    void session
+      .generateReply(undefined, { signal: abort.signal })
+      .then((event) => this.#play(event, session, question))
+      .catch((error: Error) => {
+        if (abort.signal.aborted) this.abandoned.add(question);
+        else this.refused.set(question, error.message);
+      })
+      .finally(() => this.#pending.delete(question));
+    await settle();
+  }
+
+  /** The caller speaks for a while. */
+  async speak(question: number, { tool = false, ms = 600 } = {}): Promise<void> {
+    const value = (tool ? TOOL_SPEECH_BASE : SPEECH_BASE) + question;
+    for (let left = ms; left > 0; left -= 100) {
+      this.session.pushAudio(new AudioFrame(new Int16Array(1_600).fill(value), 16_000, 1, 1_600));
+      await this.run(100);
+    }
+  }
+
+  /** Another agent takes over with the conversation so far. */
+  async handoff(): Promise<void> {
+    const chatCtx = this.session.chatCtx.copy();
+    this.#silence();
+    void this.session.close();
+    await this.open(chatCtx);
+  }
+
+  #silence(): void {
+    for (const heard of this.heard) if (!heard.done) heard.interrupted = true;
+    for (const abort of this.#pending.values()) abort.abort();
+    this.#playedUntil = 0;
+  }
+
+  #play(event: llm.GenerationCreatedEvent, session: RealtimeSession, asked?: number): void {
+    const heard: Heard = {
+      asked,
+      text: '',
+      audio: [],
+      interrupted: false,
+      done: false,
+      playingUntil: 0,
+    };
+    this.heard.push(heard);
+    const calls: llm.FunctionCall[] = [];
+    const read = Promise.all([
+      this.#readMessages(event, heard),
+      (async () => {
+        for await (const call of event.functionStream) calls.push(call);
+      })(),
+    ]);
+    const before = this.#playing;
+    this.#playing = (async () => {
+      await before;
+      await read;
+      while (!heard.interrupted && this.clock.now() < heard.playingUntil)
+        await new Promise<void>((resolve) => this.clock.after(40, () => resolve()));
+      heard.done = true;
+    })();
+    // A tool runs at once; its result waits for the words before it.
+    void (async () => {
+      await read;
+      for (const call of calls) void this.#call(call, session, heard, this.#playing);
+    })();
+  }
+
+  async #readMessages(event: llm.GenerationCreatedEvent, heard: Heard): Promise<void> {
+    for await (const message of event.messageStream) {
+      await Promise.all([
+        (async () => {
+          for await (const text of message.textStream) heard.text += String(text);
+        })(),
+        (async () => {
+          for await (const frame of message.audioStream) {
+            if (heard.interrupted) continue;
+            heard.audio.push(frame.data[0] as number);
+            const ms = (frame.samplesPerChannel * 1_000) / frame.sampleRate;
+            this.#playedUntil = Math.max(this.clock.now(), this.#playedUntil) + ms;
+            heard.playingUntil = this.#playedUntil;
+          }
+        })(),
+      ]);
+    }
+  }
+
+  async #call(
+    call: llm.FunctionCall,
+    session: RealtimeSession,
+    heard: Heard,
+    played: Promise<void>,
+  ): Promise<void> {
+    const tool = session.tools.getFunctionTool(call.name);
+    const value = await tool?.execute(JSON.parse(call.args), { toolCallId: call.callId } as never);
+    await played;
+    if (heard.interrupted && heard.audio.length > 0) return;
+    const chatCtx = session.chatCtx.copy();
+    chatCtx.items.push(
+      llm.FunctionCallOutput.create({
+        callId: call.callId,
+        name: call.name,
+        output: JSON.stringify(value),
+        isError: false,
+      }),
+    );
+    await session.updateChatCtx(chatCtx);
+  }
+
+  async close(): Promise<void> {
+    const closed = this.model.close();
+    await this.run(3_000);
+    await closed;
+  }
+}
