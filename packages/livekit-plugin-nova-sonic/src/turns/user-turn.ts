@@ -72,11 +72,11 @@ export class UserTurnTracker {
     return this.#turn !== undefined && !this.#turn.answered && this.#turn.texts.length === 0;
   }
 
-  /** The text of what the caller says or has just said is to come. */
+  /** The text of what the caller has just said is to come. */
   textDue(now: number): boolean {
     const turn = this.#turn;
-    if (!turn || !this.awaitsLateText || turn.passed) return false;
-    return this.#speaking || now - (turn.endReportedAt ?? Number.NEGATIVE_INFINITY) < TEXT_LAG_MS;
+    if (!turn || this.#speaking || !this.awaitsLateText || turn.passed) return false;
+    return now - (turn.endReportedAt ?? Number.NEGATIVE_INFINITY) < TEXT_LAG_MS;
   }
 
   /** The model went on without the text of this turn. */

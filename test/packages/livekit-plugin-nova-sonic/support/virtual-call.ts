@@ -55,6 +55,7 @@ export class VirtualCall {
   #pending = new Map<number, AbortController>();
   /** One loudspeaker plays all generations, one after the other. */
   #playedUntil = 0;
+  #callerSpeaks = false;
   readonly #random: () => number;
 
   constructor(options: {
@@ -83,7 +84,11 @@ export class VirtualCall {
     });
     session.on('input_speech_started', () => {
       this.speechStarts += 1;
+      this.#callerSpeaks = true;
       void this.interrupt();
+    });
+    session.on('input_speech_stopped', () => {
+      this.#callerSpeaks = false;
     });
     session.on('barge_in', () => {
       this.bargeIns += 1;
@@ -149,6 +154,8 @@ export class VirtualCall {
   /** LiveKit's text input: `interrupt()`, then `generateReply({ userInput })`. */
   async type(question: number, tool = false): Promise<void> {
     void this.interrupt();
+    // LiveKit asks only once the caller is silent.
+    await this.until(() => !this.#callerSpeaks, 10);
     const { session } = this;
     const chatCtx = session.chatCtx.copy();
     chatCtx.addMessage({ role: 'user', content: questionText(question, tool) });
