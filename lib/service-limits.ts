@@ -17,6 +17,7 @@ export const RANGES = {
   minTasks: [1, 500],
   maxTasks: [1, 500],
   callsPerTask: [1, 100],
+  callsPerProcess: [1, 100],
   targetSlotUtilization: [10, 80],
   natGateways: [0, ZONES],
   // The worker's limits: it does not start with another value.

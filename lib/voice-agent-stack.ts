@@ -82,6 +82,7 @@ export class VoiceAgentStack extends Stack {
       cpu: settings.cpu,
       memory: settings.memory,
       callsPerTask: parameters.callsPerTask.valueAsNumber,
+      callsPerProcess: settings.callsPerProcess,
       agentName: settings.agentName,
       voice: settings.voice,
       ...(settings.renewAfterSeconds && {

@@ -106,11 +106,11 @@ const environment = z.object({
     allowed: 'a whole number from 1 to 100',
     setBy: 'stack',
   }),
-  CALLS_PER_PROCESS: integer(1, 100).default(1).register(docs, {
+  CALLS_PER_PROCESS: integer(1, 100).default(10).register(docs, {
     description:
-      'Most calls of one process. 1 gives each call a process; with more, a few warm processes carry all calls, with less memory and CPU for each.',
+      'Most calls of one process. A few warm processes carry all calls, at least one for each core. 1 gives each call a process of its own, for tools that block or crash, at several times the memory and twice the CPU.',
     allowed: 'a whole number from 1 to 100',
-    setBy: 'operator',
+    setBy: 'stack',
   }),
   EXTRA_IDLE_PROCESSES: integer(0, 100).default(2).register(docs, {
     description: 'Warm job processes beyond one for each free slot, with CALLS_PER_PROCESS=1.',

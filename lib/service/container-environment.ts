@@ -9,7 +9,7 @@ import { HEALTH_PORT } from './health-check.js';
 
 /** Variables of the container that come from the secret, from ECS or from another setting. */
 const RESERVED =
-  /^(LIVEKIT_|BEDROCK_|AWS_|ECS_|PRICE_|NOVA_SONIC_|METRICS_|(CALLS_PER_TASK|DRAIN_TIMEOUT_S|MAX_CALL_S|HEALTH_PORT|LOG_LEVEL|SERVICE_NAME)$)/;
+  /^(LIVEKIT_|BEDROCK_|AWS_|ECS_|PRICE_|NOVA_SONIC_|METRICS_|(CALLS_PER_TASK|CALLS_PER_PROCESS|DRAIN_TIMEOUT_S|MAX_CALL_S|HEALTH_PORT|LOG_LEVEL|SERVICE_NAME)$)/;
 
 /** Checks variables that are added to the container's. @returns one sentence for each that is reserved */
 export function validateEnvironment(environment: Readonly<Record<string, string>>): string[] {
@@ -25,6 +25,7 @@ export function validateEnvironment(environment: Readonly<Record<string, string>
 export interface ContainerEnvironmentProps {
   readonly environment?: Readonly<Record<string, string>>;
   readonly agentName?: string;
+  readonly callsPerProcess?: number;
   readonly voice?: string;
   readonly renewAfter?: Duration;
   readonly stopTimeout: Duration;
@@ -45,6 +46,7 @@ export function containerEnvironment(
     ...(props.agentName && { LIVEKIT_AGENT_NAME: props.agentName }),
     ...(props.voice && { NOVA_SONIC_VOICE: props.voice }),
     ...(props.renewAfter && { NOVA_SONIC_RENEW_AFTER_S: String(props.renewAfter.toSeconds()) }),
+    ...(props.callsPerProcess && { CALLS_PER_PROCESS: String(props.callsPerProcess) }),
     BEDROCK_REGIONS: novaSonic.regions.join(','),
     NOVA_SONIC_MODEL: novaSonic.model,
     CALLS_PER_TASK: String(callsPerTask),

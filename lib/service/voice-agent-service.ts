@@ -113,6 +113,14 @@ export interface VoiceAgentServiceProps {
   readonly callsPerTask?: number;
 
   /**
+   * Most calls of one process. A task runs a few processes, at least one for each virtual CPU, and each carries
+   * several calls. 1 gives each call a process of its own, for tools that block or crash, at several times the memory
+   * and twice the CPU.
+   * @default 10
+   */
+  readonly callsPerProcess?: number;
+
+  /**
    * LiveKit agent name. With a name, the agent joins only rooms that dispatch to it explicitly; without one, it joins
    * every new room.
    * @default - none
@@ -211,6 +219,9 @@ function validateProps(props: VoiceAgentServiceProps, resolved: ResolvedProps): 
   return (
     validateTaskSize(cpu, memory) ??
     (Token.isUnresolved(callsPerTask) ? undefined : validateCallsPerTask(callsPerTask, memory)) ??
+    (props.callsPerProcess === undefined
+      ? undefined
+      : validateRange('callsPerProcess', props.callsPerProcess, RANGES.callsPerProcess)) ??
     validateStopTimeout(stopTimeout.toSeconds(), 'stopTimeout') ??
     validateRange('maxCallLength', maxCallLength.toSeconds(), RANGES.maxCallSeconds, ' seconds') ??
     (renewAfter &&

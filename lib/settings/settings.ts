@@ -220,6 +220,11 @@ export const settingsSchema = z.strictObject({
     meaning: 'Call slots per task: default of the parameter `CallsPerTask`.',
     change: 'firstDeploy',
   }),
+  callsPerProcess: whole(RANGES.callsPerProcess).default(10).register(details, {
+    meaning:
+      'Most calls of one process of a task. 1 gives each call a process of its own, for tools that block or crash, at several times the memory and twice the CPU.',
+    change: 'replacesTasks',
+  }),
   targetSlotUtilization: whole(RANGES.targetSlotUtilization, ' percent')
     .default(60)
     .register(details, {

@@ -90,9 +90,6 @@ export async function startWorkerProcess(
     {
       // A developer's machine is busy with other things, and there is no second task that could take the call.
       CPU_LOAD_THRESHOLD_PERCENT: '0',
-      // Each idle process takes most of a second of a core to start, while the first call wants that core.
-      CALLS_PER_TASK: '4',
-      EXTRA_IDLE_PROCESSES: '0',
       // Ctrl-C should not wait for calls to end.
       DRAIN_TIMEOUT_S: '1',
       END_CALL_INSTRUCTIONS: 'off',

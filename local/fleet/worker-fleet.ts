@@ -79,6 +79,11 @@ export class Fleet {
     return new Fleet(options, livekit, emulator, question);
   }
 
+  /** Whether a process of a worker carries several calls; CALLS_PER_PROCESS=1 makes it one for each call. */
+  get sharedProcesses(): boolean {
+    return process.env.CALLS_PER_PROCESS !== '1';
+  }
+
   get livekit(): LiveKitConnection {
     const { url, apiKey, apiSecret } = this.#livekit;
     return { url, apiKey, apiSecret };

@@ -83,7 +83,8 @@ export class WorkerProcess {
 
   /** Pid of the process that runs a call, by the id of its job. */
   pidOf(jobId: string): number | undefined {
-    return this.log.find((line) => line.jobID === jobId && line.pid !== this.#pid)?.pid;
+    const ids = (line: LogLine) => [line.jobID, line.call_id];
+    return this.log.find((line) => ids(line).includes(jobId) && line.pid !== this.#pid)?.pid;
   }
 
   /** All lines so far with this message. */

@@ -19,8 +19,8 @@ jest.setTimeout(60_000);
 const HANG_S = 5;
 const REGISTER_S = 10;
 
-/** Makes a process of the worker take 400 MB more when it gets SIGUSR2. */
-const HUNGRY = `process.on('SIGUSR2', () => { globalThis.eaten = Buffer.alloc(400 * 2 ** 20, 1); });`;
+/** Makes a process of the worker take 500 MB more each time it gets SIGUSR2. */
+const HUNGRY = `process.on('SIGUSR2', () => { (globalThis.eaten ??= []).push(Buffer.alloc(500 * 2 ** 20, 1)); });`;
 
 describe('after a failure', () => {
   let fleet: Fleet;
@@ -193,7 +193,7 @@ describe('after a failure', () => {
     expectGoodCitizens([worker], 4);
   }, 60_000);
 
-  it('only the job process over the memory limit is ended, and it is counted', async () => {
+  it('only the process over the memory limit is ended, and its call counted', async () => {
     const env = {
       MAX_CALL_S: '20',
       END_CALL_TIMEOUT_S: '10',
@@ -203,6 +203,16 @@ describe('after a failure', () => {
     [worker] = (await fleet.startWorkers(1, {}, env)) as [WorkerProcess];
     const [hungry, other] = (await calls(2)) as [RemoteCaller, RemoteCaller];
     process.kill(pid(hungry), 'SIGUSR2');
+    if (fleet.sharedProcesses) {
+      // Its calls may go on, but it gets no more; at twice the limit it is killed.
+      const grown = (line: LogLine) => line.msg === 'call host gets no more calls';
+      expect(await worker.waitForLine(grown, FLEET_PATIENCE_MS)).toMatchObject({
+        host_pid: pid(hungry),
+        reason: 'memory_limit',
+      });
+      expect(hungry.agentPresent).toBe(true);
+      process.kill(pid(hungry), 'SIGUSR2');
+    }
     expect(await hungry.waitForAgentToLeave(FLEET_PATIENCE_MS)).toBe(true);
     const line = await end(hungry);
     expect(line.end_reason).toBe('memory_limit');

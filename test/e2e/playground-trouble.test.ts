@@ -26,8 +26,7 @@ const quiet = () => {};
 let start: Command;
 beforeAll(() => {
   const args = ['--scenario', SCENARIO, '--verbose', '--port', '0'];
-  // The tests below call at the same time.
-  if (chromium) start = new Command('start', args, { CALLS_PER_TASK: '8' });
+  if (chromium) start = new Command('start', args);
 });
 afterAll(async () => {
   start?.interrupt();
@@ -152,7 +151,7 @@ onlyWithChromium('in the middle of a call', () => {
     await page.locator('.words.agent').waitFor();
     await stateIs(page, 'Listening');
     // The process of this call is the one that has just logged its greeting.
-    const greeted = /"pid":(\d+)[^\n]*"jobID"[^\n]*"msg":"reply"/;
+    const greeted = /"pid":(\d+)[^\n]*"call_id"[^\n]*"msg":"reply"/;
     const pid = await until(() => greeted.exec(start.stderr.slice(before))?.[1]);
     process.kill(Number(pid), 'SIGKILL');
     await problem(page, 'The agent left the call');

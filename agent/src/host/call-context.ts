@@ -3,6 +3,7 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { llm, type log } from '@livekit/agents';
 import { Room } from '@livekit/rtc-node';
+import { memoryByCall } from './memory-by-call.js';
 
 type Logger = ReturnType<typeof log>;
 
@@ -33,7 +34,8 @@ export function runInCall<T>(call: CallContext, fn: () => T): T {
 /** Runs a tool for the current call; outside of a call it just runs. */
 export function runTool<T>(tool: string, fn: () => T): T {
   const call = calls.getStore();
-  return call ? calls.run({ ...call, tool }, fn) : fn();
+  if (!call) return fn();
+  return calls.run({ ...call, tool }, () => memoryByCall.measure(call.callId, fn));
 }
 
 /** The same tools, each of which runs under its name. With a toolset, which may change, they run under none. */

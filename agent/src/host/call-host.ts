@@ -10,6 +10,7 @@ import { currentCall, installCallLogging } from './call-context.js';
 import type { HostCommand, HostReport } from './host-messages.js';
 import { HostedCall } from './hosted-call.js';
 import { LoopWatchdog } from './loop-watchdog.js';
+import { memoryByCall } from './memory-by-call.js';
 
 const calls = new Map<string, HostedCall>();
 let leaving = false;
@@ -31,6 +32,7 @@ function start(agent: AgentDefinition, jobProcess: JobProcess, command: HostComm
       calls.set(call.id, call);
       void call.run().then(() => {
         calls.delete(call.id);
+        memoryByCall.ended(call.id);
         // Before the worker gives the slot to the next call.
         SupervisorClient.ofProcess().callClosed(call.id);
         report({ type: 'closed', callId: call.id });
@@ -84,6 +86,7 @@ async function main(): Promise<void> {
   const agent = await loadAgent(file);
   const jobProcess = new JobProcess();
   await agent.prewarm?.(jobProcess);
+  SupervisorClient.ofProcess().largestCall = () => memoryByCall.largest;
   new LoopWatchdog({
     onBlocked: ({ ms, callId, tool, frames }) =>
       log().warn({ ms, call_id: callId, tool, frames }, 'event loop blocked'),

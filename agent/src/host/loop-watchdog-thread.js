@@ -1,33 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plain JavaScript: a worker thread starts outside the loaders (tsx, Jest) that run the TypeScript.
 // @ts-check
+import { writeSync } from 'node:fs';
 import { Session } from 'node:inspector';
+import { hostname } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 
-/** @type {{ heartbeat: BigInt64Array, blockedMs: number, everyMs: number }} */
-const { heartbeat, blockedMs, everyMs } = workerData;
+/** @type {{ cells: BigInt64Array, blockedMs: number, inspectEveryMs: number, everyMs: number }} */
+const { cells, blockedMs, inspectEveryMs, everyMs } = workerData;
+const HEARTBEAT = 0;
+const INSPECTED = 1;
+const INSPECTIONS = 2;
 
 /** Set by installCallLogging, see call-context.ts. */
 const RUNNING_CALL = "globalThis[Symbol.for('nova-sonic-agent:running-call')]?.()";
+/** A block of this length is logged while it lasts: it may last until the process is killed. */
+const LASTING_MS = 2_000;
+const WARN = 40;
 
-/** The stall that was looked into, so that each is looked into once. */
-let seen = 0n;
+/**
+ * The stall that is looked into, by its last heartbeat, so that each is looked into once.
+ * @type {{ beat: bigint, found?: { call?: { callId: string, tool?: string }, frames: string[] }, logged: boolean }}
+ */
+let stall = { beat: 0n, logged: false };
+let inspectedAt = 0;
 
 setInterval(() => {
-  const beat = Atomics.load(heartbeat, 0);
-  if (beat === 0n || beat === seen || Date.now() - Number(beat) < blockedMs) return;
-  seen = beat;
-  inspect();
+  const beat = Atomics.load(cells, HEARTBEAT);
+  const ms = Date.now() - Number(beat);
+  // The other thread counts from when the next heartbeat was due.
+  if (ms < blockedMs + everyMs) return;
+  if (beat !== stall.beat) {
+    stall = { beat, logged: false };
+    if (Date.now() - inspectedAt < inspectEveryMs) return;
+    inspectedAt = Date.now();
+    Atomics.store(cells, INSPECTED, beat);
+    inspect(beat);
+  } else if (ms > LASTING_MS && stall.found && !stall.logged) {
+    stall.logged = true;
+    logLasting(ms, stall.found);
+  }
 }, everyMs);
 
-/** Pauses the blocked thread for a moment and reads which call it runs code for, and where that code is. */
-function inspect() {
+/**
+ * Straight to the log: the streams of a thread go through the thread that is blocked.
+ * @param {number} ms
+ * @param {{ call?: { callId: string, tool?: string }, frames: string[] }} found
+ */
+function logLasting(ms, { call, frames }) {
+  const line = {
+    level: WARN,
+    time: Date.now(),
+    pid: process.pid,
+    hostname: hostname(),
+    ms,
+    call_id: call?.callId,
+    tool: call?.tool,
+    frames,
+    msg: 'event loop is blocked',
+  };
+  writeSync(1, `${JSON.stringify(line)}\n`);
+}
+
+/**
+ * Pauses the blocked thread for a moment and reads which call it runs code for, and where that code is.
+ * @param {bigint} beat
+ */
+function inspect(beat) {
   const session = new Session();
   session.connectToMainThread();
-  const end = () => {
-    session.post('Debugger.disable');
-    session.disconnect();
-  };
   /** @type {Map<string, string>} */
   const urls = new Map();
   session.on('Debugger.scriptParsed', ({ params }) => urls.set(params.scriptId, params.url));
@@ -40,19 +81,22 @@ function inspect() {
       'Debugger.evaluateOnCallFrame',
       { callFrameId: frames[0]?.callFrameId ?? '', expression: RUNNING_CALL, returnByValue: true },
       (error, answer) => {
-        parentPort?.postMessage({
+        const found = {
           call: error ? undefined : answer.result.value,
           frames: frames.slice(0, 5).map(({ functionName, url, location }) => {
             return `${functionName || '(anonymous)'} ${url.split('/').at(-1)}:${location.lineNumber + 1}`;
           }),
-        });
+        };
+        parentPort?.postMessage({ beat, ...found });
+        if (stall.beat === beat) stall.found = found;
+        Atomics.add(cells, INSPECTIONS, 1n);
         session.post('Debugger.resume');
-        end();
+        session.post('Debugger.disable');
+        session.disconnect();
       },
     );
   });
   session.post('Debugger.enable');
+  // When the thread runs again before it could be paused, it pauses at its next statement: a finding always comes.
   session.post('Debugger.pause');
-  // The thread came back before it could be paused: nothing to see.
-  setTimeout(end, 5_000).unref();
 }

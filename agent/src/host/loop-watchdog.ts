@@ -7,7 +7,7 @@ import { log } from '@livekit/agents';
 export interface BlockedLoop {
   /** Milliseconds for which nothing else could run. */
   readonly ms: number;
-  /** The call that the code ran for, and its tool; undefined when it ran for no call, or ended too soon to be seen. */
+  /** The call that the code ran for, and its tool; undefined when it ran for no call, or was not looked into. */
   readonly callId?: string;
   readonly tool?: string;
   /** The innermost five functions, as `name file:line`. */
@@ -15,51 +15,68 @@ export interface BlockedLoop {
 }
 
 export interface LoopWatchdogOptions {
-  /** A pause of the event loop that counts, in milliseconds.  @default 250 */
+  /** A pause of the event loop that counts, in milliseconds.  @default 500 */
   readonly blockedMs?: number;
+  /**
+   * Milliseconds between two looks into the blocked thread, each of which costs it some more; a block that comes
+   * sooner is reported without a name.  @default 10 000
+   */
+  readonly inspectEveryMs?: number;
   /** Called when the loop runs again. */
   readonly onBlocked: (blocked: BlockedLoop) => void;
 }
 
 const BEAT_MS = 50;
-/** For how long the thread's finding is waited for once the loop runs again. */
-const FINDING_MS = 500;
+/** The cells that both threads read and write. */
+const HEARTBEAT = 0;
+const INSPECTED = 1;
+const INSPECTIONS = 2;
 
-/** What the watching thread found, while this one could do nothing. */
+/** What the watching thread found while this one could do nothing. */
 interface Finding {
+  /** The last heartbeat before the stall. */
+  readonly beat: bigint;
   readonly call?: { callId: string; tool?: string };
   readonly frames: readonly string[];
 }
 
 /**
  * Notices code that blocks the event loop of a process that carries several calls, and names it: another thread
- * sees that this one's heart has stopped, pauses it through the inspector, and asks which call's code it is in.
- * An orderly look costs nothing; only a stall is inspected.
+ * sees that this one's heart has stopped, pauses it through the inspector, and asks which call's code it is in. That
+ * thread logs a block that lasts, since this one may never run again. An orderly look costs nothing; only a stall is
+ * inspected.
  */
 export class LoopWatchdog {
-  readonly #heartbeat = new BigInt64Array(new SharedArrayBuffer(8));
+  readonly #cells = new BigInt64Array(new SharedArrayBuffer(3 * 8));
   readonly #thread: Worker;
   readonly #timer: NodeJS.Timeout;
   readonly #options: Required<LoopWatchdogOptions>;
   #beatAt = Date.now();
+  /** The block that just ended, whose finding is on its way. */
+  #block: { beat: bigint; ms: number } | undefined;
   #finding: Finding | undefined;
-  #waiting: { ms: number; timer: NodeJS.Timeout } | undefined;
 
   constructor(options: LoopWatchdogOptions) {
-    this.#options = { blockedMs: 250, ...options };
-    const { blockedMs } = this.#options;
+    this.#options = { blockedMs: 500, inspectEveryMs: 10_000, ...options };
+    const { blockedMs, inspectEveryMs } = this.#options;
+    Atomics.store(this.#cells, HEARTBEAT, BigInt(this.#beatAt));
     this.#thread = new Worker(new URL('./loop-watchdog-thread.js', import.meta.url), {
-      workerData: { heartbeat: this.#heartbeat, blockedMs, everyMs: BEAT_MS },
+      workerData: { cells: this.#cells, blockedMs, inspectEveryMs, everyMs: BEAT_MS },
     });
     this.#thread.unref();
     // Without it a call goes on as well; only what blocks it has no name.
     this.#thread.on('error', (error) => log().warn({ error }, 'event loop watchdog failed'));
     this.#thread.on('message', (finding: Finding) => {
-      if (this.#waiting) this.#report(this.#waiting.ms, finding);
-      else this.#finding = finding;
+      this.#finding = finding;
+      this.#report();
     });
     this.#timer = setInterval(() => this.#beat(), BEAT_MS);
     this.#timer.unref();
+  }
+
+  /** Stalls that the watching thread has looked into; also readable while the event loop is blocked. */
+  get inspections(): number {
+    return Number(Atomics.load(this.#cells, INSPECTIONS));
   }
 
   async close(): Promise<void> {
@@ -70,24 +87,27 @@ export class LoopWatchdog {
   #beat(): void {
     const now = Date.now();
     const late = now - this.#beatAt - BEAT_MS;
+    const beat = BigInt(this.#beatAt);
     this.#beatAt = now;
-    Atomics.store(this.#heartbeat, 0, BigInt(now));
+    Atomics.store(this.#cells, HEARTBEAT, BigInt(now));
     if (late < this.#options.blockedMs) return;
-    if (this.#finding) {
-      this.#report(late, this.#finding);
+    if (Atomics.load(this.#cells, INSPECTED) !== beat) {
+      // Too short, or too soon after the last look.
+      this.#options.onBlocked({ ms: late, frames: [] });
       return;
     }
-    // What the thread found is on its way, unless the block was too short for a look.
-    const timer = setTimeout(() => this.#report(late), FINDING_MS).unref();
-    this.#waiting = { ms: late, timer };
+    this.#block = { beat, ms: late };
+    this.#report();
   }
 
-  #report(ms: number, { call, frames }: Finding = { frames: [] }): void {
-    clearTimeout(this.#waiting?.timer);
-    this.#waiting = undefined;
-    this.#finding = undefined;
+  /** The end of the block and the finding come in either order. */
+  #report(): void {
+    const [block, finding] = [this.#block, this.#finding];
+    if (!block || finding?.beat !== block.beat) return;
+    this.#block = undefined;
+    const { call, frames } = finding;
     this.#options.onBlocked({
-      ms,
+      ms: block.ms,
       frames,
       ...(call && { callId: call.callId }),
       ...(call?.tool && { tool: call.tool }),

@@ -45,7 +45,18 @@ export interface SupervisorEvents {
   /** For each Region in cooldown the milliseconds left. */
   onCooldownsChanged?: (regions: Record<string, number>) => void;
   /** A shared process uses more than its limit, or does not end a call: it should get no more calls. */
-  onRetire?: (pid: number, reason: 'memory_limit' | 'did_not_end') => void;
+  onRetire?: (retired: RetiredProcess) => void;
+}
+
+/** A process with several calls that should get no more. */
+export interface RetiredProcess {
+  pid: number;
+  reason: 'memory_limit' | 'did_not_end';
+  memoryMB: number;
+  /** The call that does not end, or the one that the process grew most by, as far as that is known. */
+  job?: string;
+  /** Megabytes by which the process grew while that call's tools ran. */
+  grownMB?: number;
 }
 
 interface TrackedCall {
@@ -61,6 +72,8 @@ interface TrackedProcess {
   /** Time of the last report. */
   seenAt: number;
   memoryMB: number;
+  /** The call that the process grew most by. */
+  largest?: { job: string; grownMB: number } | undefined;
   calls: Map<string, TrackedCall>;
   /** It had a call: a process for a single call is then not warm any more. */
   used: boolean;
@@ -179,7 +192,7 @@ export class CallSupervisor {
     } else if (now - process.seenAt > unresponsiveTimeoutMs) {
       this.#kill(process, 'unresponsive');
     } else if (grown) {
-      this.#retire(process, 'memory_limit');
+      this.#retire(process, 'memory_limit', process.largest);
     }
   }
 
@@ -200,7 +213,7 @@ export class CallSupervisor {
   /** A call does not end: its process is killed, unless others depend on it. */
   #giveUp(process: TrackedProcess, call: TrackedCall, reason: string): void {
     if (this.#options.sharedProcesses()) {
-      this.#retire(process, 'did_not_end');
+      this.#retire(process, 'did_not_end', { job: call.record.job });
       return;
     }
     call.record.endReason = reason;
@@ -236,10 +249,15 @@ export class CallSupervisor {
     process.connection.kill(process.pid);
   }
 
-  #retire(process: TrackedProcess, reason: 'memory_limit' | 'did_not_end'): void {
+  #retire(
+    process: TrackedProcess,
+    reason: RetiredProcess['reason'],
+    cause: { job?: string; grownMB?: number } = {},
+  ): void {
     if (process.retired) return;
     process.retired = true;
-    this.#events.onRetire?.(process.pid, reason);
+    const { pid, memoryMB } = process;
+    this.#events.onRetire?.({ pid, reason, memoryMB: Math.round(memoryMB), ...cause });
   }
 
   #receive(process: TrackedProcess, report: JobReport): void {
@@ -254,6 +272,7 @@ export class CallSupervisor {
         return;
       case 'alive':
         process.memoryMB = report.rssMB;
+        process.largest = report.largest;
         for (const { record } of process.calls.values())
           record.memoryMB = Math.max(record.memoryMB, report.rssMB);
         return;

@@ -45,6 +45,8 @@ export class SupervisorClient {
   #heartbeat: NodeJS.Timeout | undefined;
   #cooldownUntil: Record<string, number> = {};
   #closed = false;
+  /** In a process with several calls: the one that it grew most by. */
+  largestCall: (() => { callId: string; grownMB: number } | undefined) | undefined;
 
   /** The connection of this process, made when it is first asked for: from then on the process counts as warm. */
   static ofProcess(): SupervisorClient {
@@ -61,7 +63,12 @@ export class SupervisorClient {
     this.#socket.on('close', () => this.#lost());
     this.#send({ type: 'hello', pid: process.pid });
     this.#heartbeat = setInterval(() => {
-      this.#send({ type: 'alive', rssMB: process.memoryUsage.rss() / MEGABYTE });
+      const largest = this.largestCall?.();
+      this.#send({
+        type: 'alive',
+        rssMB: process.memoryUsage.rss() / MEGABYTE,
+        ...(largest && { largest: { job: largest.callId, grownMB: largest.grownMB } }),
+      });
     }, HEARTBEAT_MS);
   }
 

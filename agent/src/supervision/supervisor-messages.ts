@@ -14,8 +14,8 @@ export type ProcessReport =
   | { type: 'hello'; pid: number }
   /** The outcome of a request for a Bedrock stream. */
   | ({ type: 'connect' } & ConnectOutcome)
-  /** A heartbeat, with the memory of the process. */
-  | { type: 'alive'; rssMB: number };
+  /** A heartbeat, with the memory of the process, and the call that it grew most by if it carries several. */
+  | { type: 'alive'; rssMB: number; largest?: { job: string; grownMB: number } };
 
 export type CallReport =
   /** The process was given a call. */

@@ -82,7 +82,9 @@ export class AgentWorker {
     process.env[SUPERVISOR_SOCKET] = supervisorServer.path;
     await this.#serveHealth();
     if (!(await this.#processes.install())) {
-      log().warn('warm pool disabled: unsupported @livekit/agents version');
+      log().warn(
+        'unsupported @livekit/agents version: one process per call, started by the framework',
+      );
     }
     const server = this.#startServer();
     const timers = [
@@ -157,8 +159,12 @@ export class AgentWorker {
           this.#admission.start(record.job);
         },
         onCallEnded: (record, now) => this.#callEnded(record, now),
-        onRetire: (pid, reason) => {
-          log().warn({ pid, reason }, 'job process gets no more calls');
+        onRetire: ({ pid, reason, memoryMB, job, grownMB }) => {
+          const cause = { ...(job && { call_id: job }), ...(grownMB && { grown_mb: grownMB }) };
+          log().warn(
+            { pid, reason, memory_mb: memoryMB, ...cause },
+            'call host gets no more calls',
+          );
           this.#processes.retire(pid);
         },
         onCooldownsChanged: (regions) =>

@@ -23,14 +23,13 @@ export function createJobProcesses(
   const onInitializeFailure = (inARow: number) =>
     log().error({ in_a_row: inARow }, 'job process failed to start');
   const { slots } = admission;
-  if (config.callsPerProcess === 1) {
-    return new WarmPool({
-      targetSize: () => (admission.draining ? 0 : slots.free + config.extraIdleProcesses),
-      warm: () => supervisor().warmProcesses,
-      concurrency: Math.max(1, Math.floor(availableCores() / 2)),
-      onInitializeFailure,
-    });
-  }
+  const onePerCall = new WarmPool({
+    targetSize: () => (admission.draining ? 0 : slots.free + config.extraIdleProcesses),
+    warm: () => supervisor().warmProcesses,
+    concurrency: Math.max(1, Math.floor(availableCores() / 2)),
+    onInitializeFailure,
+  });
+  if (config.callsPerProcess === 1) return onePerCall;
   const callHost = new URL('../host/call-host.js', import.meta.url);
   return new HostPool({
     hosts: hostsFor(config, availableCores()),
@@ -39,6 +38,7 @@ export function createJobProcesses(
     responsive: (pid) => supervisor().responsive(pid, RESPONSIVE_MS),
     onRetired: (pid) => supervisor().expectExit(pid),
     onInitializeFailure,
+    fallback: onePerCall,
   });
 }
 

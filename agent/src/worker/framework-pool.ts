@@ -48,8 +48,9 @@ export interface FrameworkPoolReplacement {
  */
 export async function replaceFrameworkPool(
   replacement: FrameworkPoolReplacement,
+  loadPool = loadFrameworkPool,
 ): Promise<boolean> {
-  const prototype = await poolPrototype();
+  const prototype = await poolPrototype(loadPool);
   if (!prototype) return false;
   const { run, launchJob, close } = replacement;
   if (run) {
@@ -76,13 +77,18 @@ export async function replaceFrameworkPool(
   return true;
 }
 
-async function poolPrototype(): Promise<FrameworkPoolPrototype | undefined> {
+/** The module that holds the framework's pool, which is not among its exports. */
+async function loadFrameworkPool(): Promise<{ ProcPool?: { prototype: unknown } }> {
+  const url = new URL('./ipc/proc_pool.js', import.meta.resolve('@livekit/agents'));
+  return import(url.href);
+}
+
+async function poolPrototype(
+  loadPool: typeof loadFrameworkPool,
+): Promise<FrameworkPoolPrototype | undefined> {
   try {
-    const url = new URL('./ipc/proc_pool.js', import.meta.resolve('@livekit/agents'));
-    const { ProcPool } = (await import(url.href)) as {
-      ProcPool?: { prototype: FrameworkPoolPrototype };
-    };
-    const prototype = ProcPool?.prototype;
+    const { ProcPool } = await loadPool();
+    const prototype = ProcPool?.prototype as FrameworkPoolPrototype | undefined;
     const known = (['run', 'procWatchTask', 'launchJob', 'close'] as const).every(
       (name) => typeof prototype?.[name] === 'function',
     );

@@ -27,6 +27,8 @@ export interface HostPoolOptions {
   readonly onRetired?: (pid: number) => void;
   /** Called when a host ended before it was ready, with how many in a row did. */
   readonly onInitializeFailure: (inARow: number) => void;
+  /** Counts the processes when the framework has another pool than expected, and runs one for each call. */
+  readonly fallback?: Pick<JobProcesses, 'room' | 'failures'>;
   /** Called when the number of calls that could be started at once may have changed. */
   readonly onChange?: () => void;
 }
@@ -105,11 +107,14 @@ export class HostPool implements JobProcesses {
 
   /** Hosts that ended before they were ready, since the last one that got ready. */
   get failures(): number {
-    return this.#failures;
+    const { fallback } = this.#options;
+    return fallback && !this.#installed ? fallback.failures : this.#failures;
   }
 
   /** Calls that could start at once, on hosts that are ready. */
   get room(): number {
+    const { fallback } = this.#options;
+    if (fallback && !this.#installed) return fallback.room;
     return this.#ready().reduce((sum, { jobs }) => sum + this.#options.callsPerHost - jobs.size, 0);
   }
 
@@ -117,8 +122,8 @@ export class HostPool implements JobProcesses {
     return this.#installed;
   }
 
-  async install(): Promise<boolean> {
-    this.#installed = await replaceFrameworkPool({
+  async install(replace = replaceFrameworkPool): Promise<boolean> {
+    this.#installed = await replace({
       run: async () => this.resize(),
       launchJob: (info) => this.launch(info),
       close: () => this.close(),
@@ -128,6 +133,7 @@ export class HostPool implements JobProcesses {
 
   /** Starts the hosts that are missing. */
   resize(): void {
+    if (!this.#installed) return;
     while (!this.#closed && this.#serving().length < this.#options.hosts) this.#add();
   }
 

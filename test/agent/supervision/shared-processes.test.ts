@@ -62,18 +62,20 @@ describe('CallSupervisor with several calls in a process', () => {
       { type: 'end_now', job: 'a', reason: 'max_call_length' },
     ]);
     expect(host.killed).toEqual([]);
-    expect(retired).toEqual([[100, 'did_not_end']]);
+    expect(retired).toEqual([{ pid: 100, reason: 'did_not_end', memoryMB: 150, job: 'a' }]);
   });
 
   it('retires a process above its limit of memory, once, and kills it at twice the limit', async () => {
     const { clock, ended, host, start, supervisor, retired } = setUpShared({ memoryLimitMB: 500 });
     start('a');
     for (const rssMB of [499, 501, 900]) {
-      host.report({ type: 'alive', rssMB });
+      host.report({ type: 'alive', rssMB, largest: { job: 'a', grownMB: rssMB - 200 } });
       await clock.pass(1_000);
       supervisor.check();
     }
-    expect(retired).toEqual([[100, 'memory_limit']]);
+    expect(retired).toEqual([
+      { pid: 100, reason: 'memory_limit', memoryMB: 501, job: 'a', grownMB: 301 },
+    ]);
     expect(host.killed).toEqual([]);
     host.report({ type: 'alive', rssMB: 1_001 });
     supervisor.check();

@@ -3,6 +3,7 @@
 import type { CallRecord } from '../../../agent/src/supervision/call-record.js';
 import {
   CallSupervisor,
+  type RetiredProcess,
   type SupervisorOptions,
 } from '../../../agent/src/supervision/call-supervisor.js';
 import type {
@@ -30,7 +31,7 @@ export function superviseCalls(options: Partial<SupervisorOptions> = {}) {
   const ended: CallRecord[] = [];
   const started: string[] = [];
   const cooldowns: Record<string, number>[] = [];
-  const retired: [pid: number, reason: string][] = [];
+  const retired: RetiredProcess[] = [];
   const supervisor = new CallSupervisor(
     clock,
     metrics,
@@ -39,7 +40,7 @@ export function superviseCalls(options: Partial<SupervisorOptions> = {}) {
       onCallStarted: ({ job }) => started.push(job),
       onCallEnded: (record) => ended.push(record),
       onCooldownsChanged: (regions) => cooldowns.push(regions),
-      onRetire: (pid, reason) => retired.push([pid, reason]),
+      onRetire: (process) => retired.push(process),
     },
   );
   let pids = 100;

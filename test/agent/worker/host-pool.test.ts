@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { RunningJobInfo } from '@livekit/agents';
 import type { HostCommand, HostReport } from '../../../agent/src/host/host-messages.js';
+import { replaceFrameworkPool } from '../../../agent/src/worker/framework-pool.js';
 import { type HostedJob, HostPool } from '../../../agent/src/worker/host-pool.js';
 import { until } from '../../support/wait.js';
 
@@ -50,7 +51,7 @@ let spawned: FakeHost[];
 let failures: number[];
 let pool: HostPool;
 
-function newPool(hosts: number, callsPerHost: number): void {
+async function newPool(hosts: number, callsPerHost: number): Promise<void> {
   spawned = [];
   failures = [];
   pool = new HostPool({
@@ -63,6 +64,7 @@ function newPool(hosts: number, callsPerHost: number): void {
     },
     onInitializeFailure: (inARow) => failures.push(inARow),
   });
+  await pool.install(async () => true);
   pool.resize();
 }
 
@@ -163,6 +165,30 @@ describe('a host', () => {
     host(2).report({ type: 'ready' });
     expect(pool.failures).toBe(0);
   });
+});
+
+test('with a framework that has another pool no host starts, and the fall-back is counted', async () => {
+  const fallback = { room: 3, failures: 2 };
+  const spawn = () => {
+    throw new Error('no host should start');
+  };
+  const pool = new HostPool({
+    hosts: 2,
+    callsPerHost: 3,
+    spawn,
+    fallback,
+    onInitializeFailure: () => {},
+  });
+  const changed = async () => ({ ProcPool: class {} });
+  const replace: typeof replaceFrameworkPool = (replacement) =>
+    replaceFrameworkPool(replacement, changed);
+  expect(await pool.install(replace)).toBe(false);
+  pool.resize();
+  expect([pool.shared, pool.room, pool.failures]).toEqual([false, 3, 2]);
+});
+
+test('the installed version of the framework has the pool that we replace', async () => {
+  expect(await replaceFrameworkPool({})).toBe(true);
 });
 
 test('close() kills hosts that are starting, ends the calls of the others, and starts none', async () => {

@@ -107,6 +107,11 @@ describe('alone in another stack', () => {
       `"callsPerTask" cannot be ${callsPerTask}: it must be a whole number from 1 to 100.`,
     ]),
     [
+      'processes without a call',
+      { callsPerProcess: 0 },
+      '"callsPerProcess" cannot be 0: it must be a whole number from 1 to 100.',
+    ],
+    [
       'calls of two days, with which the worker would not start',
       { maxCallLength: Duration.days(2) },
       '"maxCallLength" cannot be 172800: it must be a whole number from 60 to 86400 seconds.',

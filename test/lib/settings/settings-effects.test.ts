@@ -86,6 +86,7 @@ const TABLE: [setting: string, change: Context, moves: string[], from?: Context]
   ['minTasks', { minTasks: 2 }, ['Parameters.MinTasks.Default']],
   ['maxTasks', { maxTasks: 1 }, ['Parameters.MaxTasks.Default']],
   ['callsPerTask', { callsPerTask: 5 }, ['Parameters.CallsPerTask.Default']],
+  ['callsPerProcess', { callsPerProcess: 1 }, [ENVIRONMENT]],
   [
     'targetSlotUtilization',
     { targetSlotUtilization: 50 },

@@ -60,6 +60,7 @@ describe('an invalid setting', () => {
     ['minTasks', 0, 'a whole number from 1 to 500'],
     ['maxTasks', 'many', 'a whole number from 1 to 500'],
     ['callsPerTask', 0, 'a whole number from 1 to 100'],
+    ['callsPerProcess', 0, 'a whole number from 1 to 100'],
     ['targetSlotUtilization', 95, 'a whole number from 10 to 80 percent'],
     ['alarmEmail', 'me', 'an e-mail address'],
     [

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { expect, test } from '@jest/globals';
+import { MemoryByCall } from '../../../agent/src/host/memory-by-call.js';
+
+const MB = 1024 * 1024;
+
+function setUp() {
+  let rss = 200 * MB;
+  const memory = new MemoryByCall(() => rss);
+  const grow = (mb: number) => {
+    rss += mb * MB;
+  };
+  return { memory, grow };
+}
+
+test('names the call during whose tools the process grew most, also after an await', async () => {
+  const { memory, grow } = setUp();
+  memory.measure('a', () => grow(20));
+  await memory.measure('b', async () => {
+    await Promise.resolve();
+    grow(30);
+  });
+  expect(memory.largest).toEqual({ callId: 'b', grownMB: 30 });
+  memory.measure('a', () => grow(15));
+  expect(memory.largest).toEqual({ callId: 'a', grownMB: 35 });
+});
+
+test('a tool that fails is counted, and its error goes on', async () => {
+  const { memory, grow } = setUp();
+  const fail = () => {
+    grow(5);
+    throw new Error('no');
+  };
+  expect(() => memory.measure('a', fail)).toThrow('no');
+  await expect(memory.measure('a', async () => fail())).rejects.toThrow('no');
+  expect(memory.largest).toEqual({ callId: 'a', grownMB: 10 });
+});
+
+test('names nobody while nothing has grown, and no call that has ended', () => {
+  const { memory, grow } = setUp();
+  memory.measure('a', () => {});
+  expect(memory.largest).toBeUndefined();
+  memory.measure('b', () => grow(50));
+  memory.ended('b');
+  expect(memory.largest).toBeUndefined();
+});
