@@ -77,16 +77,22 @@ export async function runProtectionChaos(
       const [caller] = live.splice(Math.floor(random() * live.length), 1) as [RemoteCaller];
       const pid = worker.pidOf(caller.jobId);
       if (pid && random() < 0.15) {
+        // A process may carry other calls, too.
+        const lost = [caller, ...live.filter(({ jobId }) => worker.pidOf(jobId) === pid)];
         process.kill(pid, 'SIGKILL');
-        await worker.waitForLine(
-          ({ msg, call_id }) => msg === 'call ended' && call_id === caller.jobId,
-          TIMEOUT_MS,
-        );
-        counts.killed += 1;
+        for (const { jobId } of lost) {
+          await worker.waitForLine(
+            ({ msg, call_id }) => msg === 'call ended' && call_id === jobId,
+            TIMEOUT_MS,
+          );
+          counts.killed += 1;
+        }
+        for (const other of lost.slice(1)) live.splice(live.indexOf(other), 1);
+        await fleet.hangUp(lost);
       } else {
         counts.hungUp += 1;
+        await fleet.hangUp([caller]);
       }
-      await fleet.hangUp([caller]);
     } else {
       const caller = await startCall(fleet, worker);
       if (caller) live.push(caller);

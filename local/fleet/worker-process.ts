@@ -83,8 +83,8 @@ export class WorkerProcess {
 
   /** Pid of the process that runs a call, by the id of its job. */
   pidOf(jobId: string): number | undefined {
-    const ids = (line: LogLine) => [line.jobID, line.call_id];
-    return this.log.find((line) => ids(line).includes(jobId) && line.pid !== this.#pid)?.pid;
+    const started = this.lines('call started').find((line) => line.call_id === jobId);
+    return started?.host_pid as number | undefined;
   }
 
   /** All lines so far with this message. */

@@ -22,6 +22,8 @@ export interface CallRecord {
   job: string;
   room: string;
   roomSid: string;
+  /** The process that carries it. */
+  pid: number;
   /** Milliseconds of the worker's clock. */
   startedAt: number;
   sums: Partial<Record<CallCounter, number>>;
@@ -40,13 +42,14 @@ export interface CallRecord {
 }
 
 export function newCallRecord(
-  call: { job: string; room: string; roomSid: string },
+  call: { job: string; room: string; roomSid: string; pid: number },
   now: number,
 ): CallRecord {
   return {
     job: call.job,
     room: call.room,
     roomSid: call.roomSid,
+    pid: call.pid,
     startedAt: now,
     sums: {},
     firstAudioMs: [],

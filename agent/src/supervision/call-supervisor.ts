@@ -277,7 +277,7 @@ export class CallSupervisor {
           record.memoryMB = Math.max(record.memoryMB, report.rssMB);
         return;
       case 'call': {
-        const record = newCallRecord(report, this.#clock.now());
+        const record = newCallRecord({ ...report, pid: process.pid }, this.#clock.now());
         process.used = true;
         process.calls.set(report.job, { record });
         this.#events.onCallStarted?.(record);

@@ -155,7 +155,7 @@ export class AgentWorker {
       },
       {
         onCallStarted: (record) => {
-          log().info(callFields(record), 'call started');
+          log().info({ ...callFields(record), host_pid: record.pid }, 'call started');
           this.#admission.start(record.job);
         },
         onCallEnded: (record, now) => this.#callEnded(record, now),

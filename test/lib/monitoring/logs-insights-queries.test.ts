@@ -82,7 +82,7 @@ describe('saved queries', () => {
   });
 
   test('of ended calls name fields that the line has: of an object only its members are fields', () => {
-    const call = newCallRecord({ job: 'AJ_1', room: 'r', roomSid: 'RM_1' }, 0);
+    const call = newCallRecord({ job: 'AJ_1', room: 'r', roomSid: 'RM_1', pid: 100 }, 0);
     applyReport(call, { type: 'add', job: 'AJ_1', metric: 'TimeToFirstAudio', value: 900 }, PRICES);
     const fields = fieldsOf(callSummary(call, 60_000));
     const ofCalls = queries().filter(({ QueryString }) =>
