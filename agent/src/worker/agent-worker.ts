@@ -162,7 +162,7 @@ export class AgentWorker {
         onRetire: ({ pid, reason, memoryMB, job, grownMB }) => {
           const cause = { ...(job && { call_id: job }), ...(grownMB && { grown_mb: grownMB }) };
           log().warn(
-            { pid, reason, memory_mb: memoryMB, ...cause },
+            { host_pid: pid, reason, memory_mb: memoryMB, ...cause },
             'call host gets no more calls',
           );
           this.#processes.retire(pid);

@@ -10,7 +10,8 @@ import {
 } from '../../../agent/src/supervision/call-record.js';
 
 const prices = { audioIn: 3, audioOut: 12, textIn: 0.33, textOut: 2.75 };
-const record = () => newCallRecord({ job: 'AJ_1', room: 'call-_+15551234567', roomSid: 'RM_1', pid: 100 }, 0);
+const record = () =>
+  newCallRecord({ job: 'AJ_1', room: 'call-_+15551234567', roomSid: 'RM_1', pid: 100 }, 0);
 
 describe('costUsd', () => {
   it.each([
