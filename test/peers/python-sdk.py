@@ -77,6 +77,19 @@ async def main(endpoint: str) -> None:
             "audioOutputConfiguration": {**LPCM, "sampleRateHertz": 24000, "voiceId": "tiffany"},
         },
     )
+    system = {**prompt, "contentName": "system"}
+    await send(
+        "contentStart",
+        {
+            **system,
+            "type": "TEXT",
+            "interactive": False,
+            "role": "SYSTEM",
+            "textInputConfiguration": plain,
+        },
+    )
+    await send("textInput", {**system, "content": "Be brief."})
+    await send("contentEnd", system)
     await send(
         "contentStart",
         {

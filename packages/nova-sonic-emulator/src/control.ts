@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { TimerLag } from './clock.js';
-import type { EventLog } from './event-log.js';
+import type { EmulatorEvent, EventLog } from './event-log.js';
 import type { ActiveFault, Fault } from './faults.js';
 import type { NetworkConditions } from './network/network-conditions.js';
 import type { SessionInfo } from './session/session.js';
@@ -40,6 +40,11 @@ export interface EmulatorStats {
 }
 
 const MAX_BODY = 64 * 1024;
+
+/** Notes of what a client did wrong: refused, or only warned of. */
+const MISTAKES = ['refused', 'violation', 'warning'];
+const isMistake = ({ direction, name }: EmulatorEvent) =>
+  direction === 'note' && MISTAKES.includes(name);
 
 /** Serves the control API: plain HTTP and JSON, on 127.0.0.1 only. */
 export function controlServer(emulator: ControlTarget): Server {
@@ -80,6 +85,8 @@ async function handle(
       return emulator.clearFaults(Number(id))
         ? reply(response, 200, emulator.faults())
         : reply(response, 404, { message: `there is no fault ${id}` });
+    case 'GET /mistakes':
+      return reply(response, 200, emulator.events.seen(isMistake));
     case 'GET /network':
       return reply(response, 200, emulator.network());
     case 'PATCH /network':
@@ -99,7 +106,7 @@ async function handle(
     default:
       return reply(response, 404, {
         message:
-          'GET /sessions, DELETE /sessions/:id, GET|POST|DELETE /faults, DELETE /faults/:id, GET|PATCH /network, POST /stalls, GET|DELETE /stats, GET /events',
+          'GET /sessions, DELETE /sessions/:id, GET|POST|DELETE /faults, DELETE /faults/:id, GET /mistakes, GET|PATCH /network, POST /stalls, GET|DELETE /stats, GET /events',
       });
   }
 }

@@ -18,6 +18,8 @@ import type { EmulatorCredentials } from './http2/signature.js';
 import { Network } from './network/network.js';
 import type { NetworkConditions } from './network/network-conditions.js';
 import { type EmulatorOptions, resolveConfig } from './options.js';
+import { explanation } from './protocol/errors.js';
+import { protocolRule } from './protocol/rules.js';
 import { checkScenario, loadScenario } from './scenario/scenario-file.js';
 import type { SessionInfo } from './session/session.js';
 import { createSileroVad } from './speech/speech-detector.js';
@@ -95,9 +97,10 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     killSocket: (stream) => sockets.get(stream.session?.socket.remotePort)?.destroy(),
     refuse: (stream, error, requestId) => {
       refused++;
-      const { status, type, message, why } = error;
-      config.log(`refused: ${status} ${type}: ${message} (${why})`);
-      eventLog.add(requestId, 0, 'note', 'refused', { status, type, message, why });
+      const { status, type, message, why, rule } = error;
+      config.log(`refused: ${status} ${type}: ${message} (${explanation(error)})`);
+      const known = rule && { rule, evidence: protocolRule(rule).evidence };
+      eventLog.add(requestId, 0, 'note', 'refused', { status, type, message, why, ...known });
       sendHttpError(stream, error, requestId);
     },
   };

@@ -90,7 +90,13 @@ export class Endpoint {
     const id = PATH.exec(path)?.[1];
     if (headers[':method'] !== 'POST' || !id) {
       const what = `${headers[':method']} ${path}`;
-      throw new HttpError(404, 'UnknownOperationException', `Unknown operation: ${what}`, what);
+      throw new HttpError(
+        404,
+        'UnknownOperationException',
+        `Unknown operation: ${what}`,
+        what,
+        'operation',
+      );
     }
     const { config, faults } = this.context;
     let authorization: Authorization | undefined;
@@ -116,6 +122,7 @@ export class Endpoint {
         'ThrottlingException',
         TEXT.throttled,
         `${live} streams are open for ${account}`,
+        'concurrent-streams',
       );
     }
     return { account, model, verifier };

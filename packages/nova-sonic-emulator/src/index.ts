@@ -10,6 +10,13 @@ export type { NetworkConditions } from './network/network-conditions.js';
 export { type EmulatorOptions, LIMIT_DEFAULTS, type Limits } from './options.js';
 export type { RuleSettings } from './protocol/input-validator.js';
 export { EMULATED_MODELS, type EmulatedModel, type Voice } from './protocol/models.js';
+export {
+  EVIDENCE,
+  type Evidence,
+  PROTOCOL_RULES,
+  type ProtocolRule,
+  type RuleName,
+} from './protocol/rules.js';
 export type { ErrorStep, Scenario, ScenarioTurn } from './scenario/scenario.js';
 export type { SessionInfo } from './session/session.js';
 export type { VoiceActivity } from './speech/speech-detector.js';

@@ -5,6 +5,7 @@ import { startEmulator } from './emulator.js';
 import { FAULT_KINDS, type Fault, parseFault } from './faults.js';
 import { LIMIT_DEFAULTS } from './options.js';
 import { RULE_DEFAULTS } from './protocol/input-validator.js';
+import { citation } from './protocol/rules.js';
 import { validateRecording } from './validate.js';
 
 const whole = (text: string): number => {
@@ -64,6 +65,12 @@ export function createProgram(): Command {
     .option('--seed <number>', 'seed of jitter, ids and default replies', whole, 1)
     .option('--no-verify-signatures', 'accept requests with any signature, or none')
     .option('--allow-end-of-life', 'serve amazon.nova-sonic-v1:0, which ended on 2026-09-14', false)
+    .optionsGroup('Rules:')
+    .option(
+      '--strict',
+      'refuse also what is only inferred or guessed, or what clients that work do otherwise; without it, that warns',
+      false,
+    )
     .optionsGroup('Network:')
     .option('--latency <ms>', 'one-way delay between client and emulator', amount, 0)
     .option('--jitter <ms>', 'how much the delay varies, up and down; the order stays', amount, 0)
@@ -130,6 +137,7 @@ export function createProgram(): Command {
     .command('validate')
     .description("Checks a client's side of a recording against the protocol.")
     .argument('<file>', 'JSON lines, as --record writes them')
+    .option('--strict', 'report as errors what is only inferred or guessed, too', false)
     .action(validate);
   return program;
 }
@@ -163,6 +171,7 @@ async function run(flags: Record<string, never>): Promise<void> {
       bandwidthKbps: flags.bandwidth,
     },
     rules: {
+      strict: flags.strict,
       historyTextBytes: flags.historyText,
       historyTotalBytes: flags.historyTotal,
       objectSchemas: flags.objectSchemas,
@@ -181,12 +190,13 @@ async function run(flags: Record<string, never>): Promise<void> {
   process.once('SIGINT', stop).once('SIGTERM', stop);
 }
 
-async function validate(file: string): Promise<void> {
-  const { sessions, events, findings } = await validateRecording(file);
-  for (const { line, severity, event, why, text } of findings) {
+async function validate(file: string, flags: { strict: boolean }): Promise<void> {
+  const { sessions, events, findings } = await validateRecording(file, { strict: flags.strict });
+  for (const { line, severity, event, why, text, rule } of findings) {
     const mark = severity === 'error' ? pc.red('error') : pc.yellow('warning');
     const says = text ? ` Bedrock says: ${text}` : '';
-    console.log(`${file}:${line}: ${mark}: ${event}: ${why}.${says}`);
+    const known = rule ? ` (${citation(rule)})` : '';
+    console.log(`${file}:${line}: ${mark}: ${event}: ${why}.${says}${known}`);
   }
   const errors = findings.filter(({ severity }) => severity === 'error').length;
   const warnings = findings.length - errors;

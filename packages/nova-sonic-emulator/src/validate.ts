@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { StreamError } from './protocol/errors.js';
 import { InputValidator, RULE_DEFAULTS, type RuleSettings } from './protocol/input-validator.js';
 import { findModel } from './protocol/models.js';
+import { type Evidence, protocolRule, type RuleName } from './protocol/rules.js';
 
 /** A mistake of a client, found in a recording. */
 export interface Finding {
@@ -16,8 +17,12 @@ export interface Finding {
   event: string;
   /** The service's message; warnings have none. */
   text?: string;
-  /** Which rule is broken. */
+  /** What is wrong. */
   why: string;
+  /** The rule that is broken, of those in docs/emulator.md. */
+  rule?: RuleName;
+  /** How the rule is known. */
+  evidence?: Evidence;
 }
 
 /** The result of a validation. */
@@ -108,7 +113,7 @@ class SessionChecker {
     if (refused && !this.dead) {
       // The rejected event is not in the recording: only the emulator saw it.
       this.dead = true;
-      this.finding('error', String(event.why), String(event.message));
+      this.finding('error', String(event.why), event.rule as RuleName, String(event.message));
     }
     if (direction !== 'in' || this.dead) return;
     this.seen.add(name);
@@ -122,7 +127,8 @@ class SessionChecker {
     this.event = 'end';
     for (const closer of ['promptEnd', 'sessionEnd']) {
       if (this.seen.has('promptStart') && !this.seen.has(closer)) {
-        this.finding('warning', `${closer} was never sent: the session is left to time out`);
+        const why = `${closer} was never sent: the session is left to time out`;
+        this.finding('warning', why, 'prompt-closed');
       }
     }
     for (const id of this.calls) {
@@ -135,7 +141,7 @@ class SessionChecker {
       findModel(model, true),
       this.settings,
       (id) => this.calls.delete(id),
-      (why) => this.finding('warning', why),
+      ({ why, rule }) => this.finding('warning', why, rule),
     );
   }
 
@@ -155,11 +161,17 @@ class SessionChecker {
     } catch (error) {
       if (!(error instanceof StreamError)) throw error;
       this.dead = true;
-      this.finding('error', error.why, error.message);
+      this.finding('error', error.why, error.rule, error.message);
     }
   }
 
-  private finding(severity: Finding['severity'], why: string, text?: string): void {
-    this.report({ line: this.line, severity, event: this.event, why, text });
+  private finding(
+    severity: Finding['severity'],
+    why: string,
+    rule?: RuleName,
+    text?: string,
+  ): void {
+    const evidence = rule && protocolRule(rule).evidence;
+    this.report({ line: this.line, severity, event: this.event, why, text, rule, evidence });
   }
 }

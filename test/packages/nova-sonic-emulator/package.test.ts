@@ -112,6 +112,9 @@ async function* input() {
   const event = (name, body) => ({ chunk: { bytes: Buffer.from(JSON.stringify({ event: { [name]: body } })) } });
   yield event('sessionStart', { inferenceConfiguration: { maxTokens: 1024, topP: 0.9, temperature: 0.7 } });
   yield event('promptStart', { promptName: 'p', audioOutputConfiguration: { ...lpcm, sampleRateHertz: 8000, voiceId: 'amy' } });
+  yield event('contentStart', { ...at('s'), type: 'TEXT', role: 'SYSTEM', interactive: false, textInputConfiguration: text });
+  yield event('textInput', { ...at('s'), content: 'Be brief.' });
+  yield event('contentEnd', at('s'));
   yield event('contentStart', { ...at('a'), type: 'AUDIO', role: 'USER', interactive: true, audioInputConfiguration: { ...lpcm, sampleRateHertz: 16000 } });
   yield event('audioInput', { ...at('a'), content: Buffer.alloc(3200).toString('base64') });
   yield event('contentStart', { ...at('t'), type: 'TEXT', role: 'USER', interactive: true, textInputConfiguration: text });

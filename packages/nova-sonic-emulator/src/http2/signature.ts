@@ -28,7 +28,7 @@ const hmac = (key: string | Buffer, data: string) =>
   createHmac('sha256', key).update(data).digest();
 
 const refuse = (type: string, message: string, why: string) =>
-  new HttpError(403, type, message, why);
+  new HttpError(403, type, message, why, 'signature');
 
 /** A day's credential scope and signing key. */
 type Scope = (day: string) => { name: string; key: Buffer };

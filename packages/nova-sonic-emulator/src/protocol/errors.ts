@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { citation, type RuleName } from './rules.js';
 
 /** Exceptions of the response stream, as its `:exception-type` header spells them. */
 export const STREAM_EXCEPTIONS = [
@@ -16,12 +17,14 @@ export class StreamError extends Error {
   /**
    * @param type `:exception-type` of the frame
    * @param message the service's text, without `RequestId=… : `
-   * @param why what a developer should know: which rule, what was sent. Recorded and logged, never sent.
+   * @param why what a developer should know: what was sent. Recorded and logged, never sent.
+   * @param rule the rule that a client broke
    */
   constructor(
     readonly type: StreamException,
     message: string,
     readonly why: string,
+    readonly rule?: RuleName,
   ) {
     super(message);
     this.name = 'StreamError';
@@ -35,12 +38,14 @@ export class HttpError extends Error {
    * @param type name in `x-amzn-errortype`
    * @param message the service's text
    * @param why what a developer should know; recorded and logged, never sent
+   * @param rule the rule that a client broke
    */
   constructor(
     readonly status: number,
     readonly type: string,
     message: string,
     readonly why: string,
+    readonly rule?: RuleName,
   ) {
     super(message);
     this.name = 'HttpError';
@@ -60,6 +65,10 @@ export const TEXT = {
   historyLimit: 'Chat history is over max limit. Trim chat history and try again.',
   historyFirst: 'First message in chat history should not be Assistant',
   historyLate: 'Chat history should be sent completely before streaming audio',
+  systemFirst: 'First content must have SYSTEM role',
+  noPrompts: 'No prompts were received in the sequence',
+  promptsOpen: (ids: string[]) =>
+    `Error(s):\nError 1 : The following prompts were not closed: [${ids.join(', ')}]`,
   idle: (seconds: number) =>
     'Timed out waiting for audio bytes or interactive content. Please ensure gaps between audio ' +
     `bytes and interactive content are less than ${seconds} seconds`,
@@ -80,8 +89,12 @@ export const TEXT = {
 } as const;
 
 /** A ValidationException inside the stream. */
-export const invalid = (message: string, why: string): StreamError =>
-  new StreamError('validationException', message, why);
+export const invalid = (message: string, why: string, rule: RuleName): StreamError =>
+  new StreamError('validationException', message, why, rule);
+
+/** What went wrong, and the rule with its evidence. */
+export const explanation = ({ why, rule }: Pick<StreamError, 'why' | 'rule'>): string =>
+  rule ? `${why}; ${citation(rule)}` : why;
 
 /** What each exception says when a scenario or a fault does not. */
 export const DEFAULT_MESSAGE: Record<StreamException, string> = {

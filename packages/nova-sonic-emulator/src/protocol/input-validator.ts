@@ -1,18 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
+// Long because it is one state machine: what may follow what in a session's input.
+import { checkForm, type Violation } from './check-form.js';
+import { checkPrompt } from './check-prompt.js';
 import { invalid, TEXT } from './errors.js';
 import {
-  type ContentStart,
-  checkForm,
-  type InputEvent,
+  type InputName,
+  type InputSchemas,
   inputSchemas,
-  type PromptStart,
+  isObject,
   parseObject,
   type Sensitivity,
 } from './events.js';
 import type { Model } from './models.js';
+import {
+  type ReadContentStart,
+  type ReadPrompt,
+  readContentStart,
+  readPrompt,
+  readSensitivity,
+  type TextRole,
+  text,
+  textRole,
+} from './read-events.js';
+import { isRefused, type RuleName } from './rules.js';
 
-/** Rules whose value may change between the service's versions. */
+/** How rules are applied, and rules whose value may change between the service's versions. */
 export interface RuleSettings {
+  /** Refuse also what is only inferred or guessed, or what clients that work do otherwise.  @default false: it warns */
+  strict: boolean;
   /** UTF-8 bytes of one textInput of the history.  @default 51,200 (docs since 2026-06-22; 1,024 before) */
   historyTextBytes: number;
   /** UTF-8 bytes of the whole history.  @default 204,800 (docs since 2026-06-22; 40,960 before) */
@@ -22,15 +37,25 @@ export interface RuleSettings {
 }
 
 export const RULE_DEFAULTS: RuleSettings = {
+  strict: false,
   historyTextBytes: 51_200,
   historyTotalBytes: 204_800,
   objectSchemas: false,
 };
 
+/** A rule that a client broke and that was not refused. */
+export interface RuleWarning {
+  rule: RuleName;
+  /** What a developer should know. */
+  why: string;
+  /** The event's name. */
+  event: string;
+}
+
 /** What a valid event means to the session. */
 export type Action =
   | { do: 'session'; sensitivity: Sensitivity }
-  | { do: 'prompt'; prompt: PromptStart }
+  | { do: 'prompt'; prompt: ReadPrompt }
   | { do: 'audioStart'; sampleRate: number }
   | { do: 'audio'; pcm: Buffer }
   | { do: 'typed'; text: string }
@@ -40,24 +65,31 @@ export type Action =
   | { do: 'nothing' };
 
 interface Block {
-  start: ContentStart;
+  start: ReadContentStart;
+  /** Of a TEXT content, once it is known. */
+  role?: TextRole;
   text: string;
   received: boolean;
 }
 
 const NOTHING: Action = { do: 'nothing' };
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+const MAX_EVENT_BYTES = 1_000_000;
+const KIND = { textInput: 'TEXT', audioInput: 'AUDIO', toolResult: 'TOOL' } as const;
 
 /**
- * The order and state of a session's input: pure, no clock and no socket. Each violation is the service's own
- * text, with an explanation for the developer beside it.
+ * The order and state of a session's input: pure, no clock and no socket. What breaks a rule is refused with the
+ * service's own text or warned of, by the rule's evidence; after a warning it goes on as a lenient service would.
  */
 export class InputValidator {
-  private readonly schemas;
+  private readonly schemas: InputSchemas;
   private phase: 'new' | 'session' | 'prompt' | 'promptEnded' | 'ended' = 'new';
+  private event = '';
   private promptName = '';
   private readonly used = new Set<string>();
   private readonly open = new Map<string, Block>();
+  private readonly warned = new Set<string>();
+  private contentSeen = false;
   private system = false;
   private systemSpeech = false;
   private historyBytes = 0;
@@ -66,211 +98,331 @@ export class InputValidator {
 
   /**
    * @param awaits returns whether a toolUseId waits for its result
-   * @param warn receives what is doubtful but accepted
+   * @param warn receives what is not refused; each rule once for each kind of event
    */
   constructor(
     private readonly model: Model,
     private readonly settings: RuleSettings,
     private readonly awaits: (toolUseId: string) => boolean,
-    private readonly warn: (text: string) => void = () => {},
+    private readonly warn: (warning: RuleWarning) => void = () => {},
   ) {
-    this.schemas = inputSchemas(model, settings.objectSchemas);
+    this.schemas = inputSchemas(model);
   }
 
   /** @throws StreamError */
-  accept(chunk: unknown): { event: InputEvent; action: Action } {
-    const event = checkForm(this.schemas, chunk);
-    return { event, action: this.apply(event) };
+  accept(chunk: unknown): { name: string; body: Record<string, unknown>; action: Action } {
+    this.event = 'event';
+    const { name, body } = this.unwrap(chunk);
+    this.event = name;
+    if (!Object.hasOwn(this.schemas, name)) {
+      this.broken('event-name', TEXT.invalid, `no input event is named ${name}`);
+      return { name, body, action: NOTHING };
+    }
+    const known = name as InputName;
+    for (const violation of checkForm(this.schemas, this.model, known, body)) this.judge(violation);
+    return { name, body, action: this.apply(known, body) };
   }
 
-  private apply(event: InputEvent): Action {
-    if (event.name === 'sessionStart') {
-      this.expect(this.phase === 'new', 'sessionStart comes once, as the first event');
-      this.phase = 'session';
-      const body = event.body as {
-        turnDetectionConfiguration?: { endpointingSensitivity: Sensitivity };
-        endpointingSensitivity?: Sensitivity;
-      };
-      const sensitivity =
-        body.turnDetectionConfiguration?.endpointingSensitivity ?? body.endpointingSensitivity;
-      return { do: 'session', sensitivity: sensitivity ?? 'MEDIUM' };
+  /** The input is over. @throws StreamError */
+  end(): void {
+    this.event = 'end of input';
+    if (this.phase === 'prompt') this.promptOpen();
+  }
+
+  private unwrap(chunk: unknown): { name: string; body: Record<string, unknown> } {
+    const events = isObject(chunk) && isObject(chunk.event) ? Object.entries(chunk.event) : [];
+    const [name, body] =
+      events.find(([known]) => Object.hasOwn(this.schemas, known)) ?? events[0] ?? [];
+    if (name === undefined || !isObject(body)) {
+      throw invalid(TEXT.parse, 'an event is {"event":{"<name>":{…}}}', 'event-shape');
     }
-    this.expect(this.phase !== 'new', `${event.name} before sessionStart`);
-    this.expect(this.phase !== 'ended', `${event.name} after sessionEnd`);
-    if (event.name === 'sessionEnd') {
-      if (this.phase === 'prompt') this.warn('sessionEnd without promptEnd');
+    if (events.length > 1) {
+      const others = events.map(([other]) => other).filter((other) => other !== name);
+      this.broken('one-name', TEXT.parse, `${others.join(', ')} beside ${name} in one event`);
+    }
+    const outer = Object.keys(chunk as object).find((key) => key !== 'event');
+    if (outer) this.broken('beside-event', TEXT.invalid, `unknown field ${outer} beside "event"`);
+    return { name, body };
+  }
+
+  private apply(name: InputName, body: Record<string, unknown>): Action {
+    if (name === 'sessionStart') return this.sessionStart(body);
+    if (this.phase === 'new') {
+      this.broken('session-start-first', TEXT.invalid, `${name} before sessionStart`);
+    }
+    if (this.phase === 'ended') {
+      this.broken('after-session-end', TEXT.invalid, `${name} after sessionEnd`);
+      return NOTHING;
+    }
+    if (name === 'sessionEnd') {
+      if (this.phase === 'prompt') this.promptOpen();
       this.phase = 'ended';
       return { do: 'sessionEnd' };
     }
-    if (event.name === 'promptStart') return this.promptStart(event.body);
-    this.expect(this.phase !== 'session', `${event.name} before promptStart`);
-    this.expect(this.phase === 'prompt', `${event.name} after promptEnd`);
-    this.expect(
-      event.body.promptName === this.promptName,
-      `${event.name} names the prompt ${event.body.promptName}, not ${this.promptName}`,
-    );
-    switch (event.name) {
+    if (name === 'promptStart') return this.promptStart(body);
+    if (this.phase === 'session' || this.phase === 'new') {
+      this.broken('prompt-start-first', TEXT.noPrompts, `${name} before promptStart`);
+      return NOTHING;
+    }
+    if (this.phase === 'promptEnded') {
+      this.broken('after-prompt-end', TEXT.invalid, `${name} after promptEnd`);
+      return NOTHING;
+    }
+    if (body.promptName !== undefined && body.promptName !== this.promptName) {
+      const why = `${name} names the prompt ${body.promptName}, not ${this.promptName}`;
+      this.broken('prompt-name', TEXT.invalid, why);
+    }
+    switch (name) {
       case 'contentStart':
-        return this.contentStart(event.body);
+        return this.contentStart(readContentStart(body));
       case 'textInput':
       case 'audioInput':
       case 'toolResult':
-        return this.content(event.name, event.body.contentName, event.body.content);
+        return this.content(name, body);
       case 'contentEnd':
-        return this.contentEnd(event.body.contentName);
+        return this.contentEnd(text(body.contentName));
       case 'promptEnd':
         return this.promptEnd();
     }
   }
 
-  private promptStart(prompt: PromptStart): Action {
-    this.expect(this.phase === 'session', 'promptStart comes once, after sessionStart');
-    const { voiceId } = prompt.audioOutputConfiguration;
-    if (!this.model.voices.has(voiceId)) {
-      throw invalid(
-        TEXT.invalidId(voiceId),
-        `${this.model.id} has no such voice; they are lower case`,
-      );
+  private sessionStart(body: Record<string, unknown>): Action {
+    if (this.phase !== 'new') {
+      this.broken('session-start-once', TEXT.invalid, 'a second sessionStart');
+      return NOTHING;
     }
-    const tools = prompt.toolConfiguration?.tools.map(({ toolSpec }) => toolSpec.name) ?? [];
-    const choice = prompt.toolConfiguration?.toolChoice as { tool?: { name: string } } | undefined;
-    const chosen = choice?.tool?.name;
-    if (chosen) this.expect(tools.includes(chosen), `toolChoice names ${chosen}, which is no tool`);
+    this.phase = 'session';
+    return { do: 'session', sensitivity: readSensitivity(body) };
+  }
+
+  private promptStart(body: Record<string, unknown>): Action {
+    if (this.phase === 'prompt' || this.phase === 'promptEnded') {
+      this.broken('prompt-start-once', TEXT.invalid, 'a second promptStart');
+      return NOTHING;
+    }
+    const prompt = readPrompt(body);
+    for (const violation of checkPrompt(this.model, prompt, this.settings.objectSchemas)) {
+      this.judge(violation);
+    }
     this.phase = 'prompt';
     this.promptName = prompt.promptName;
     return { do: 'prompt', prompt };
   }
 
-  private contentStart(start: ContentStart): Action {
-    this.expect(
-      !this.used.has(start.contentName),
-      `contentName ${start.contentName} was used before`,
-    );
-    if (start.type === 'TEXT') this.textStart(start);
-    if (start.type === 'AUDIO') {
-      const audio = [...this.open.values()].some((block) => block.start.type === 'AUDIO');
-      this.expect(!audio, 'an AUDIO content is open already: one serves the whole session');
+  private contentStart(start: ReadContentStart): Action {
+    const { contentName, type, toolUseId } = start;
+    if (this.used.has(contentName)) {
+      this.broken('content-name-once', TEXT.invalid, `contentName ${contentName} was used before`);
+    }
+    const block: Block = { start, text: '', received: false };
+    const others = [...this.open.values()];
+    // A text without a role has it in its textInput, where AWS's own sample puts it.
+    if (type === 'TEXT' && start.role) this.textRoleKnown(block, start.role);
+    if (type === 'AUDIO') {
+      this.firstContent('AUDIO');
+      if (others.some((other) => other.start.type === 'AUDIO')) {
+        this.broken('audio-once', TEXT.invalid, 'an AUDIO content is open already');
+      }
       if (this.historyOpen) {
-        throw invalid(TEXT.historyLate, 'AUDIO contentStart inside a block of the history');
+        const why = 'AUDIO contentStart inside a block of the history';
+        this.broken('history-before-audio', TEXT.historyLate, why);
       }
     }
-    if (start.type === 'TOOL') {
-      const { toolUseId } = start.toolResultInputConfiguration;
-      const twice = [...this.open.values()].some(
-        ({ start: other }) =>
-          other.type === 'TOOL' && other.toolResultInputConfiguration.toolUseId === toolUseId,
+    if (type === 'TOOL') {
+      const twice = others.some(
+        (other) => other.start.type === 'TOOL' && other.start.toolUseId === toolUseId,
       );
-      this.expect(this.awaits(toolUseId) && !twice, `no tool call ${toolUseId} waits for a result`);
+      if (twice || !this.awaits(toolUseId)) {
+        const why = `no tool call ${toolUseId} waits for a result`;
+        this.broken('result-pending', TEXT.invalid, why);
+      }
     }
-    this.used.add(start.contentName);
-    this.open.set(start.contentName, { start, text: '', received: false });
-    if (start.type !== 'AUDIO') return NOTHING;
+    this.used.add(contentName);
+    this.open.set(contentName, block);
+    if (type !== 'AUDIO') return NOTHING;
     this.audioSeen = true;
-    return { do: 'audioStart', sampleRate: start.audioInputConfiguration.sampleRateHertz };
+    return { do: 'audioStart', sampleRate: start.sampleRate };
   }
 
-  private textStart(start: ContentStart & { type: 'TEXT' }): void {
-    const { role } = start;
+  private firstContent(what: string): void {
+    if (this.contentSeen) return;
+    this.contentSeen = true;
+    if (what === 'SYSTEM' || what === 'SYSTEM_SPEECH') return;
+    this.broken('system-first', TEXT.systemFirst, `the first content is ${what}, not SYSTEM text`);
+  }
+
+  private textRoleKnown(block: Block, role: TextRole): void {
+    block.role = role;
+    this.firstContent(role);
     if (role === 'SYSTEM') {
-      if (this.system) throw invalid(TEXT.duplicateSystem, 'a second SYSTEM block');
-      this.expect(!this.audioSeen, 'SYSTEM text after the AUDIO contentStart');
-      if (this.lastHistoryRole) this.warn('SYSTEM text after the history');
+      if (this.system) this.broken('system-once', TEXT.duplicateSystem, 'a second SYSTEM block');
+      else if (this.lastHistoryRole) {
+        this.broken('system-before-history', TEXT.invalid, 'SYSTEM text after the history');
+      }
       this.system = true;
     } else if (role === 'SYSTEM_SPEECH') {
-      this.expect(this.model.generation !== '1', 'SYSTEM_SPEECH belongs to Nova 2');
-      this.expect(
-        !this.systemSpeech && !this.audioSeen,
-        'SYSTEM_SPEECH comes once, before the audio',
-      );
+      if (this.model.generation === '1') {
+        const why = 'SYSTEM_SPEECH belongs to Nova 2';
+        this.broken('system-speech-model', TEXT.invalid, why);
+      } else if (this.systemSpeech || this.audioSeen) {
+        const why = 'SYSTEM_SPEECH comes once, before the audio';
+        this.broken('system-speech-once', TEXT.invalid, why);
+      }
       this.systemSpeech = true;
-    } else if (isHistory(start)) {
-      if (this.audioSeen) {
-        if (role === 'ASSISTANT') this.warn('ASSISTANT text in mid-session is ignored');
-        else
-          throw invalid(TEXT.historyLate, 'non-interactive USER text after the AUDIO contentStart');
-        return;
-      }
-      if (!this.lastHistoryRole && role === 'ASSISTANT') {
-        throw invalid(TEXT.historyFirst, 'the history begins with an ASSISTANT text');
-      }
-      if (this.lastHistoryRole === role) this.warn(`two ${role} texts in a row in the history`);
-      this.lastHistoryRole = role;
-    }
+    } else if (isHistory(block)) this.historyText(role);
   }
 
-  private content(name: string, contentName: string, content: string): Action {
+  private historyText(role: TextRole): void {
+    if (this.audioSeen) {
+      if (role === 'ASSISTANT') {
+        const why = 'ASSISTANT text in mid-session is ignored';
+        this.broken('assistant-in-conversation', TEXT.invalid, why);
+      } else {
+        const why = 'non-interactive USER text after the AUDIO contentStart';
+        this.broken('history-before-audio', TEXT.historyLate, why);
+      }
+      return;
+    }
+    if (!this.lastHistoryRole && role === 'ASSISTANT') {
+      const why = 'the history begins with an ASSISTANT text';
+      this.broken('history-first-user', TEXT.historyFirst, why);
+    }
+    if (this.lastHistoryRole === role) {
+      const why = `two ${role} texts in a row in the history`;
+      this.broken('history-alternates', TEXT.invalid, why);
+    }
+    this.lastHistoryRole = role;
+  }
+
+  private content(name: keyof typeof KIND, body: Record<string, unknown>): Action {
+    const contentName = text(body.contentName);
+    const content = text(body.content);
     const block = this.open.get(contentName);
     if (!block) {
       if (name === 'audioInput' && this.historyOpen) {
-        throw invalid(TEXT.historyLate, 'audioInput inside a block of the history');
+        const why = 'audioInput inside a block of the history';
+        this.broken('history-before-audio', TEXT.historyLate, why);
       }
-      throw invalid(TEXT.invalid, `${name} for ${contentName}, which is not open`);
+      const why = `${name} for ${contentName}, which is not open`;
+      this.broken('content-open', TEXT.invalid, why);
+      return NOTHING;
     }
     const { start } = block;
-    const type = { textInput: 'TEXT', audioInput: 'AUDIO', toolResult: 'TOOL' }[name];
-    this.expect(start.type === type, `${name} in a ${start.type} content`);
     block.received = true;
-    if (start.type === 'AUDIO') {
-      if (content.length % 4 || !BASE64.test(content)) {
-        throw invalid(TEXT.parse, 'audioInput.content is not base64');
-      }
-      const pcm = Buffer.from(content, 'base64');
-      if (pcm.length % 2) this.warn('audioInput with half a sample: 16-bit PCM has an even length');
-      return { do: 'audio', pcm };
+    if (start.type !== KIND[name]) {
+      this.broken('content-kind', TEXT.invalid, `${name} in a ${start.type} content`);
+      if (start.type === 'AUDIO' || name === 'audioInput') return NOTHING;
     }
-    if (start.type === 'TEXT' && isHistory(start) && !this.audioSeen) {
+    const bytes = content.length;
+    if (bytes > MAX_EVENT_BYTES) this.broken('event-size', TEXT.invalid, `${bytes} bytes`);
+    if (start.type === 'AUDIO') return this.audio(content);
+    if (start.type === 'TEXT') this.textContent(block, textRole(body), content);
+    else this.resultContent(block, content);
+    return NOTHING;
+  }
+
+  private audio(content: string): Action {
+    if (content.length % 4 || !BASE64.test(content)) {
+      this.broken('base64', TEXT.parse, 'audioInput.content is not base64');
+    }
+    const pcm = Buffer.from(content, 'base64');
+    if (pcm.length % 2) {
+      const why = 'audioInput with half a sample: 16-bit PCM has an even length';
+      this.broken('whole-samples', TEXT.invalid, why);
+    }
+    return { do: 'audio', pcm };
+  }
+
+  private textContent(block: Block, role: TextRole | undefined, content: string): void {
+    if (!block.role) this.textRoleKnown(block, role ?? 'USER');
+    if (isHistory(block) && !this.audioSeen) {
       const bytes = Buffer.byteLength(content);
       this.historyBytes += bytes;
       const { historyTextBytes, historyTotalBytes } = this.settings;
-      if (bytes > historyTextBytes || this.historyBytes > historyTotalBytes) {
-        const why = `${bytes} bytes in a textInput (at most ${historyTextBytes}), ${this.historyBytes} in all (at most ${historyTotalBytes})`;
-        throw invalid(TEXT.historyLimit, why);
+      if (bytes > historyTextBytes) {
+        const why = `${bytes} bytes in a textInput (at most ${historyTextBytes})`;
+        this.broken('history-text-size', TEXT.historyLimit, why);
+      }
+      if (this.historyBytes > historyTotalBytes) {
+        const why = `${this.historyBytes} bytes of history (at most ${historyTotalBytes})`;
+        this.broken('history-size', TEXT.historyLimit, why);
       }
     }
-    if (start.type === 'TOOL' && block.text) {
-      throw invalid(TEXT.toolResponse, 'a second toolResult in one content');
-    }
-    if (start.type === 'TOOL' && !parseObject(content)) {
-      throw invalid(TEXT.toolResponse, 'toolResult.content is not a JSON object');
-    }
     block.text += content;
-    return NOTHING;
+  }
+
+  private resultContent(block: Block, content: string): void {
+    if (block.text) {
+      this.broken('result-once', TEXT.toolResponse, 'a second toolResult in one content');
+    }
+    if (!parseObject(content)) {
+      const why = 'toolResult.content is not a JSON object';
+      this.broken('result-object', TEXT.toolResponse, why);
+    }
+    block.text = content;
   }
 
   private contentEnd(contentName: string): Action {
     const block = this.open.get(contentName);
-    if (!block) throw invalid(TEXT.invalid, `contentEnd for ${contentName}, which is not open`);
-    if (!block.received) throw invalid(TEXT.noContentData(contentName), 'nothing was sent in it');
+    if (!block) {
+      const why = `contentEnd for ${contentName}, which is not open`;
+      this.broken('content-open', TEXT.invalid, why);
+      return NOTHING;
+    }
+    if (!block.received) {
+      const message = TEXT.noContentData(contentName);
+      this.broken('content-not-empty', message, 'nothing was sent in it');
+    }
     this.open.delete(contentName);
-    const { start } = block;
-    if (start.type === 'TEXT' && start.role === 'USER' && start.interactive) {
+    const { start, role } = block;
+    if (start.type === 'TEXT' && role === 'USER' && start.interactive) {
       return { do: 'typed', text: block.text };
     }
     if (start.type !== 'TOOL') return NOTHING;
-    const { toolUseId } = start.toolResultInputConfiguration;
-    return { do: 'toolResult', toolUseId, result: parseObject(block.text) ?? {} };
+    return {
+      do: 'toolResult',
+      toolUseId: start.toolUseId,
+      result: parseObject(block.text) ?? {},
+    };
   }
 
   private get historyOpen(): boolean {
-    return !this.audioSeen && [...this.open.values()].some(({ start }) => isHistory(start));
+    return !this.audioSeen && [...this.open.values()].some(isHistory);
   }
 
   private promptEnd(): Action {
     if (this.open.size) {
-      throw invalid(TEXT.openContents, `open: ${[...this.open.keys()].join(', ')}`);
+      const why = `open: ${[...this.open.keys()].join(', ')}`;
+      this.broken('contents-closed', TEXT.openContents, why);
     }
-    if (!this.audioSeen) throw invalid(TEXT.noAudio(this.promptName), 'no AUDIO content was sent');
+    if (!this.audioSeen) {
+      const why = 'no AUDIO content was sent';
+      this.broken('prompt-has-audio', TEXT.noAudio(this.promptName), why);
+    }
     this.phase = 'promptEnded';
     return { do: 'promptEnd' };
   }
 
-  private expect(condition: boolean, why: string): void {
-    if (!condition) throw invalid(TEXT.invalid, why);
+  private promptOpen(): void {
+    const message = TEXT.promptsOpen([this.promptName]);
+    this.broken('prompt-closed', message, `${this.event} before promptEnd`);
+  }
+
+  private judge({ rule, message, why }: Violation): void {
+    this.broken(rule, message, why);
+  }
+
+  private broken(rule: RuleName, message: string, why: string): void {
+    if (isRefused(rule, this.settings.strict)) throw invalid(message, why, rule);
+    const key = `${rule} ${this.event}`;
+    if (this.warned.has(key)) return;
+    this.warned.add(key);
+    this.warn({ rule, why, event: this.event });
   }
 }
 
 /** USER and ASSISTANT texts that are no live message. */
-function isHistory(start: ContentStart): boolean {
+function isHistory({ start, role }: Block): boolean {
   if (start.type !== 'TEXT') return false;
-  return start.role === 'ASSISTANT' || (start.role === 'USER' && !start.interactive);
+  return role === 'ASSISTANT' || (role === 'USER' && !start.interactive);
 }

@@ -90,12 +90,12 @@ export function findModel(id: string, allowEndOfLife: boolean): Model {
   );
   if (!known) {
     const why = `no Nova Sonic model has the id ${JSON.stringify(id)}`;
-    throw new HttpError(400, 'ValidationException', TEXT.modelId, why);
+    throw new HttpError(400, 'ValidationException', TEXT.modelId, why, 'model-id');
   }
   const [modelId, { endOfLife, generation, voices }] = known;
   if (endOfLife && !allowEndOfLife) {
     const why = `${modelId} reached its end of life on ${endOfLife}; --allow-end-of-life serves it here`;
-    throw new HttpError(404, 'ResourceNotFoundException', TEXT.endOfLife, why);
+    throw new HttpError(404, 'ResourceNotFoundException', TEXT.endOfLife, why, 'model-end-of-life');
   }
   return { id, generation, voices };
 }

@@ -29,14 +29,15 @@ export class SessionLimits {
           'modelTimeoutException',
           TEXT.connection,
           `the connection is ${limits.connectionSeconds} s old`,
+          'connection-length',
         ),
       );
     this.stops = [
       clock.after(limits.connectionSeconds * 1000, timeout),
       clock.after(limits.headersSeconds * 1000, headers),
     ];
-    this.watch(limits.audioIdleSeconds, () => this.lastInput, 'no audio or interactive content');
-    this.watch(limits.speechIdleSeconds, () => this.lastInteraction, 'no speech or interaction');
+    this.watch(limits.audioIdleSeconds, () => this.lastInput, 'audio-idle');
+    this.watch(limits.speechIdleSeconds, () => this.lastInteraction, 'speech-idle');
   }
 
   /** Audio arrived. */
@@ -56,12 +57,15 @@ export class SessionLimits {
   }
 
   /** One timer that is rearmed when it fires: cheaper than restarting one at every frame of audio. */
-  private watch(seconds: number, last: () => number, why: string): void {
+  private watch(seconds: number, last: () => number, rule: 'audio-idle' | 'speech-idle'): void {
+    const missing = rule === 'audio-idle' ? 'audio' : 'speech';
     const slot = this.stops.length;
     const arm = () => {
       const left = last() + seconds * 1000 - this.clock.now();
-      if (left <= 0) this.expire(invalid(TEXT.idle(seconds), `${why} for ${seconds} s`));
-      else if (!this.closed) this.stops[slot] = this.clock.after(left, arm);
+      if (left <= 0) {
+        const why = `no ${missing} or interactive content for ${seconds} s`;
+        this.expire(invalid(TEXT.idle(seconds), why, rule));
+      } else if (!this.closed) this.stops[slot] = this.clock.after(left, arm);
     };
     this.stops.push(() => {});
     arm();

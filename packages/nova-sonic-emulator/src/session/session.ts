@@ -5,9 +5,11 @@ import type { Admission, EmulatorContext } from '../context.js';
 import { Dialogue } from '../dialogue/dialogue.js';
 import type { Script } from '../dialogue/script.js';
 import { encodeChunk, encodeException, FrameError } from '../http2/frames.js';
-import { HttpError, invalid, StreamError, TEXT } from '../protocol/errors.js';
-import type { PromptStart, Sensitivity } from '../protocol/events.js';
-import { type Action, InputValidator } from '../protocol/input-validator.js';
+import { explanation, HttpError, invalid, StreamError, TEXT } from '../protocol/errors.js';
+import type { Sensitivity } from '../protocol/events.js';
+import { type Action, InputValidator, type RuleWarning } from '../protocol/input-validator.js';
+import type { ReadPrompt } from '../protocol/read-events.js';
+import { citation, protocolRule } from '../protocol/rules.js';
 import { SeededRandom } from '../random.js';
 import { SpeechDetector } from '../speech/speech-detector.js';
 import { type FaultTarget, SessionFaults } from './session-faults.js';
@@ -75,7 +77,7 @@ export class Session implements FaultTarget, TransportHandler {
       admission.model,
       config.rules,
       (toolUseId) => this.dialogue.awaits(toolUseId),
-      (text) => this.note('warning', { text }),
+      (warning) => this.ruleWarning(warning),
     );
     this.limits = new SessionLimits(
       scaledClock(clock, config.timeScale),
@@ -108,12 +110,12 @@ export class Session implements FaultTarget, TransportHandler {
   // ------------------------------------------------------------------ input
 
   onChunk(chunk: unknown): void {
-    const { event, action } = this.validate(chunk);
+    const { name, body, action } = this.validate(chunk);
     this.received++;
-    this.log('in', event.name, event.body as Record<string, unknown>);
+    this.log('in', name, body);
     this.sendHeaders();
     this.act(action);
-    this.faults.onEvent('in', event.name);
+    this.faults.onEvent('in', name);
   }
 
   /** Applies the rules of the protocol; an event that they reject is logged too. */
@@ -175,14 +177,13 @@ export class Session implements FaultTarget, TransportHandler {
     }
   }
 
-  private startPrompt(prompt: PromptStart): void {
-    this.promptName = prompt.promptName;
-    const { voiceId, sampleRateHertz } = prompt.audioOutputConfiguration;
+  private startPrompt({ promptName, voiceId, sampleRate, tools }: ReadPrompt): void {
+    this.promptName = promptName;
     const { voices } = this.admission.model;
     void this.dialogue.start({
       voice: voices.get(voiceId) ?? { locale: 'en-US', register: 'feminine' },
-      sampleRate: sampleRateHertz,
-      toolNames: new Set(prompt.toolConfiguration?.tools.map(({ toolSpec }) => toolSpec.name)),
+      sampleRate,
+      toolNames: new Set(tools.map(({ name }) => name)),
     });
   }
 
@@ -196,14 +197,19 @@ export class Session implements FaultTarget, TransportHandler {
     if (this.completed) {
       void this.completed.then(() => this.end('end of input'));
     } else {
-      this.note('warning', { text: 'the input ended without promptEnd and sessionEnd' });
-      this.end('end of input');
+      try {
+        this.validator.end();
+        this.end('end of input');
+      } catch (error) {
+        this.onInputError(error);
+      }
     }
   }
 
   onInputError(error: unknown): void {
     if (error instanceof StreamError) this.fail(error);
-    else if (error instanceof FrameError) this.fail(invalid(TEXT.parse, error.message));
+    else if (error instanceof FrameError)
+      this.fail(invalid(TEXT.parse, error.message, 'event-shape'));
     else {
       this.context.config.log(`session ${this.id}: ${(error as Error).stack}`);
       this.fail(new StreamError('internalServerException', TEXT.internal, String(error)));
@@ -212,14 +218,20 @@ export class Session implements FaultTarget, TransportHandler {
 
   onInvalidSignature(why: string): void {
     if (this.transport.headersSent) {
-      this.fail(invalid(TEXT.signature, why));
+      this.fail(invalid(TEXT.signature, why, 'chunk-signature'));
       return;
     }
     this.over = true;
     this.dialogue.close();
     this.limits.close();
-    const error = new HttpError(403, 'InvalidSignatureException', TEXT.signature, why);
-    this.note('violation', { type: error.type, message: error.message, why });
+    const error = new HttpError(
+      403,
+      'InvalidSignatureException',
+      TEXT.signature,
+      why,
+      'chunk-signature',
+    );
+    this.noteViolation(error);
     this.transport.refuse(error);
   }
 
@@ -279,8 +291,10 @@ export class Session implements FaultTarget, TransportHandler {
       error.type === 'modelStreamErrorException'
         ? { originalStatusCode: 424, originalMessage: error.message }
         : {};
-    this.note('violation', { type: error.type, message: error.message, why: error.why });
-    this.context.config.log(`session ${this.id}: ${error.type}: ${error.message} (${error.why})`);
+    this.noteViolation(error);
+    this.context.config.log(
+      `session ${this.id}: ${error.type}: ${error.message} (${explanation(error)})`,
+    );
     this.sendHeaders();
     this.log('out', 'exception', { type: error.type, message });
     this.write(encodeException(error.type, { message, ...extra }));
@@ -312,8 +326,18 @@ export class Session implements FaultTarget, TransportHandler {
 
   // ------------------------------------------------------------------ event log
 
+  private noteViolation({ type, message, why, rule }: StreamError | HttpError): void {
+    const known = rule && { rule, evidence: protocolRule(rule).evidence };
+    this.note('violation', { type, message, why, ...known });
+  }
+
+  private ruleWarning({ rule, why, event }: RuleWarning): void {
+    const text = `${event}: ${why}; ${citation(rule)}`;
+    this.note('warning', { text, rule, evidence: protocolRule(rule).evidence });
+  }
+
   note(name: string, detail: Record<string, unknown> = {}): void {
-    if (name === 'warning') this.context.config.log(`session ${this.id}: ${detail.text}`);
+    if (name === 'warning') this.context.config.log(`session ${this.id}: warning: ${detail.text}`);
     this.log('note', name, detail);
   }
 

@@ -8,50 +8,178 @@ import { StreamError } from '../../../../packages/nova-sonic-emulator/src/protoc
 import {
   InputValidator,
   RULE_DEFAULTS,
+  type RuleSettings,
+  type RuleWarning,
 } from '../../../../packages/nova-sonic-emulator/src/protocol/input-validator.js';
 import { findModel } from '../../../../packages/nova-sonic-emulator/src/protocol/models.js';
+import {
+  isRefused,
+  PROTOCOL_RULES,
+  protocolRule,
+  REFUSED_BY_DEFAULT,
+  type RuleName,
+} from '../../../../packages/nova-sonic-emulator/src/protocol/rules.js';
 import { sdkClient, TestClient } from '../support/client.js';
 import { toneSpeech } from '../support/tone-speech.js';
-import type { Input } from './inputs.js';
+import {
+  audioInputs,
+  audioStartInput,
+  block,
+  chunkOf,
+  type Input,
+  live,
+  open,
+  textStart,
+} from './inputs.js';
 import { INVALID, PARSE, RULES, type Rule } from './rule-table.js';
 
 const NOVA_2 = 'amazon.nova-2-sonic-v1:0';
 
-/** The first rejection, and at which event. */
-function rejection(rule: Pick<Rule, 'model' | 'pendingCall'>, inputs: Input[], settings = {}) {
-  const model = findModel(rule.model ?? NOVA_2, true);
-  const awaits = (id: string) => rule.pendingCall === true && id === 'call-1';
-  const validator = new InputValidator(model, { ...RULE_DEFAULTS, ...settings }, awaits);
-  for (const [i, [name, body]] of inputs.entries()) {
+/** What a sequence leads to: the first rejection and at which event, and the warnings. */
+function outcome(
+  { model, pendingCall }: Pick<Rule, 'model' | 'pendingCall'>,
+  inputs: readonly Input[],
+  settings: Partial<RuleSettings> = {},
+) {
+  const warnings: RuleWarning[] = [];
+  const validator = new InputValidator(
+    findModel(model ?? NOVA_2, true),
+    { ...RULE_DEFAULTS, ...settings },
+    (id) => pendingCall === true && id === 'call-1',
+    (warning) => warnings.push(warning),
+  );
+  for (const [at, input] of inputs.entries()) {
     try {
-      validator.accept({ event: { [name]: body } });
+      validator.accept(chunkOf(input));
     } catch (error) {
       if (!(error instanceof StreamError)) throw error;
-      return { type: error.type, message: error.message, why: error.why, at: i };
+      const { type, message, why, rule } = error;
+      return { warnings, rejected: { type, message, why, rule, at } };
     }
   }
-  return undefined;
+  return { warnings, rejected: undefined };
 }
 
-describe.each(RULES)('$rule', (rule) => {
-  it('is reported when broken, at the event that breaks it', () => {
-    const rejected = rejection(rule, rule.breaks);
-    expect(rejected).toMatchObject({
-      type: 'validationException',
-      message: rule.says,
-      at: rule.breaks.length - 1,
-    });
-    expect(rejected?.why).toMatch(/\w/);
+const rejection = (...args: Parameters<typeof outcome>) => outcome(...args).rejected;
+
+describe.each(RULES)('$name: $rule', (rule) => {
+  const { name, breaks, passes, says, alsoBreaks = [] } = rule;
+
+  it('is refused in strict mode, at the event that breaks it, with its name', () => {
+    const rejected = rejection(rule, breaks, { strict: true });
+    if (alsoBreaks.length) expect(alsoBreaks).toContain(rejected?.rule);
+    else {
+      expect(rejected).toMatchObject({
+        type: 'validationException',
+        message: says,
+        rule: name,
+        at: breaks.length - 1,
+      });
+      expect(rejected?.why).toMatch(/\w/);
+    }
   });
 
-  it('accepts its valid neighbour', () => {
-    expect(rejection(rule, rule.passes)).toBeUndefined();
+  it('is refused by default only if it is documented or was seen, else warned of', () => {
+    const { rejected, warnings } = outcome(rule, breaks);
+    const evidence = protocolRule(name).evidence;
+    if (REFUSED_BY_DEFAULT.includes(evidence)) {
+      expect(rejected).toMatchObject({ message: says, rule: name, at: breaks.length - 1 });
+    } else {
+      expect(rejected).toBeUndefined();
+      expect(warnings.map((warning) => warning.rule)).toContain(name);
+    }
+  });
+
+  it('accepts its valid neighbour, without a warning', () => {
+    expect(outcome(rule, passes, { strict: true })).toEqual({ warnings: [], rejected: undefined });
+  });
+});
+
+describe('the rules', () => {
+  /** Rules that a sequence of events cannot break, or that the tests below or elsewhere show. */
+  const ELSEWHERE: RuleName[] = [
+    ...(['signature', 'chunk-signature', 'operation', 'model-id', 'model-end-of-life'] as const),
+    ...(['concurrent-streams', 'connection-length', 'audio-idle', 'speech-idle'] as const),
+    ...(['event-shape', 'beside-event', 'system-before-history', 'whole-samples'] as const),
+    'assistant-in-conversation',
+  ];
+
+  it('are all shown, and have a source unless they are guesses', () => {
+    const shown = new Set<string>([...RULES.map(({ name }) => name), ...ELSEWHERE]);
+    expect(Object.keys(PROTOCOL_RULES).filter((name) => !shown.has(name))).toEqual([]);
+    for (const name of Object.keys(PROTOCOL_RULES) as RuleName[]) {
+      const { rule, evidence, source } = protocolRule(name);
+      expect(rule).toMatch(/^[A-Za-z].*[^.]$/);
+      if (evidence !== 'guessed') expect(source).toMatch(/\w/);
+    }
+  });
+
+  it('never refuse what is known to be accepted, even in strict mode', () => {
+    const strict = { strict: true };
+    const cases: [RuleName, Input[]][] = [
+      ['assistant-in-conversation', [...live, ...block('x', 'ASSISTANT')]],
+      ['whole-samples', [...live, audioInputs(Buffer.alloc(3).toString('base64'))]],
+      [
+        'system-before-history',
+        [
+          ...open.slice(0, 2),
+          ...block('x', 'SYSTEM_SPEECH'),
+          ...block('y', 'USER'),
+          textStart('z', 'SYSTEM'),
+        ],
+      ],
+    ];
+    for (const [name, inputs] of cases) {
+      const { rejected, warnings } = outcome({}, inputs, strict);
+      expect(rejected).toBeUndefined();
+      expect(warnings.map(({ rule }) => rule)).toContain(name);
+      expect(isRefused(name, true)).toBe(false);
+    }
+  });
+
+  it('warn once for each kind of event', () => {
+    const odd = audioInputs(Buffer.alloc(3).toString('base64'));
+    expect(outcome({}, [...live, odd, odd, odd]).warnings).toHaveLength(1);
+  });
+
+  it('go on after a warning as a lenient service would', () => {
+    const validator = new InputValidator(findModel(NOVA_2, true), RULE_DEFAULTS, () => true);
+    const take = (name: string, body: object) => validator.accept({ event: { [name]: body } });
+    const at = (contentName: string) => ({ promptName: 'p', contentName });
+    expect(take('sessionStart', {}).action).toEqual({ do: 'session', sensitivity: 'MEDIUM' });
+    expect(take('connectionEnd', {}).action).toEqual({ do: 'nothing' });
+    expect(take('promptStart', { promptName: 'p' }).action).toMatchObject({
+      prompt: { voiceId: 'matthew', sampleRate: 24_000, tools: [] },
+    });
+    take('contentStart', { ...at('s'), type: 'TEXT', interactive: true });
+    take('textInput', { ...at('s'), content: 'Be brief.', role: 'SYSTEM' });
+    expect(take('contentEnd', at('s')).action).toEqual({ do: 'nothing' });
+    const audio = { sampleRateHertz: 8000 };
+    expect(take('contentStart', { ...at('a'), audioInputConfiguration: audio }).action).toEqual({
+      do: 'audioStart',
+      sampleRate: 8000,
+    });
+    expect(take('audioInput', { ...at('a'), content: 'AAAA', role: 'USER' }).action.do).toBe(
+      'audio',
+    );
+    take('contentStart', { ...at('u'), type: 'TEXT', interactive: true });
+    take('textInput', { ...at('u'), content: 'Hello', role: 'USER' });
+    expect(take('contentEnd', at('u')).action).toEqual({ do: 'typed', text: 'Hello' });
+    take('contentStart', { ...at('t'), toolResultInputConfiguration: { toolUseId: 'c' } });
+    take('textInput', { ...at('t'), content: '{"a":1}' });
+    expect(take('contentEnd', at('t')).action).toEqual({
+      do: 'toolResult',
+      toolUseId: 'c',
+      result: { a: 1 },
+    });
   });
 });
 
 describe('the form of an event', () => {
-  const take = (chunk: unknown) => () =>
-    new InputValidator(findModel(NOVA_2, true), RULE_DEFAULTS, () => false).accept(chunk);
+  const take = (chunk: unknown, settings = {}) => {
+    const all = { ...RULE_DEFAULTS, ...settings };
+    return () => new InputValidator(findModel(NOVA_2, true), all, () => false).accept(chunk);
+  };
 
   it.each([
     ['nothing', undefined],
@@ -59,16 +187,18 @@ describe('the form of an event', () => {
     ['no event', {}],
     ['an empty event', { event: {} }],
     ['an event that is a list', { event: [] }],
-    ['two events in one', { event: { sessionEnd: {}, promptEnd: { promptName: 'p' } } }],
+    ['an event whose body is a text', { event: { sessionEnd: 'now' } }],
   ])('%s cannot be parsed', (_, chunk) => {
     expect(take(chunk)).toThrow(PARSE);
   });
 
   it.each([
-    ['a field beside the event', { event: { sessionStart: start() }, id: 1 }],
-    ['a name of the prototype', { event: { constructor: {} } }],
-  ])('%s is an invalid request', (_, chunk) => {
-    expect(take(chunk)).toThrow(INVALID);
+    ['two events in one', { event: { sessionStart: start(), promptEnd: {} } }, PARSE],
+    ['a field beside the event', { event: { sessionStart: start() }, id: 1 }, INVALID],
+    ['a name of the prototype', { event: { constructor: {} } }, INVALID],
+  ])('%s is refused in strict mode only', (_, chunk, message) => {
+    expect(take(chunk, { strict: true })).toThrow(message);
+    expect(take(chunk)).not.toThrow();
   });
 
   function start() {
@@ -77,16 +207,11 @@ describe('the form of an event', () => {
 });
 
 describe('settings of the rules', () => {
-  const history = (bytes: number): Input[] => {
-    const rule = RULES.find(({ rule }) => rule.startsWith('the history is at most')) as Rule;
-    const [first, second] = rule.passes as [Input, Input];
-    const [, , start, , end] = rule.passes as Input[];
-    const text: Input = [
-      'textInput',
-      { promptName: 'p', contentName: 'x0', content: 'w'.repeat(bytes) },
-    ];
-    return [first, second, start as Input, text, end as Input];
-  };
+  const history = (bytes: number): Input[] => [
+    ...open,
+    textStart('x', 'USER'),
+    ['textInput', { promptName: 'p', contentName: 'x', content: 'w'.repeat(bytes) }],
+  ];
 
   it('the limits of December 2025 reject what passes today', () => {
     const old = { historyTextBytes: 1024, historyTotalBytes: 40_960 };
@@ -96,80 +221,66 @@ describe('settings of the rules', () => {
   });
 
   it('objectSchemas accepts an object as inputSchema.json', () => {
-    const rule = RULES.find(({ rule }) => rule === 'inputSchema.json is a string') as Rule;
+    const rule = RULES.find(({ name }) => name === 'schema-string') as Rule;
     expect(rejection({}, rule.breaks, { objectSchemas: true })).toBeUndefined();
   });
 });
 
 describe('over HTTP/2, with the real SDK', () => {
-  let emulator: Emulator;
+  let lenient: Emulator;
+  let strict: Emulator;
   beforeAll(async () => {
-    emulator = await startEmulator({
+    const options = {
       profile: 'fast',
       textToSpeech: toneSpeech,
       allowEndOfLife: true,
       limits: { concurrentStreams: 1000 },
-      // A turn that calls a tool, for the rules about results.
-      scenario: { turns: [{ on: 'text', repeat: true, tools: [{ name: 'clock' }], reply: 'So.' }] },
+    } as const;
+    lenient = await startEmulator(options);
+    strict = await startEmulator({ ...options, rules: { strict: true } });
+  });
+  afterAll(() => Promise.all([lenient.close(), strict.close()]));
+
+  const rule = RULES.find(({ name }) => name === 'tool-name') as Rule;
+
+  it('what is refused is a ValidationException with the request id, and names the rule in the log', async () => {
+    const client = new TestClient(sdkClient(strict));
+    for (const [name, body] of rule.breaks) client.send(name, body);
+    const error = await client.ended;
+    expect(error?.name).toBe('ValidationException');
+    expect(error?.message).toMatch(/^RequestId=[0-9a-f-]{36} : Invalid input request$/);
+    expect(strict.events.seen('violation')[0]?.event).toMatchObject({
+      rule: 'tool-name',
+      evidence: 'inferred',
     });
   });
-  afterAll(() => emulator.close());
 
-  it.each(RULES.filter(({ pendingCall }) => !pendingCall))(
-    '$rule: a ValidationException with the request id',
-    async ({ breaks, says, model }) => {
-      const client = new TestClient(sdkClient(emulator), model);
-      for (const [name, body] of breaks) client.send(name, body);
-      const error = await client.ended;
-      expect(error?.name).toBe('ValidationException');
-      expect(error?.message).toMatch(/^RequestId=[0-9a-f-]{36} : /);
-      expect(error?.message.replace(/^RequestId=\S+ : /, '')).toBe(says);
-    },
-  );
-
-  it.each(RULES.filter(({ pendingCall }) => !pendingCall))(
-    '$rule: the neighbour is accepted',
-    async ({ passes, model }) => {
-      const client = new TestClient(sdkClient(emulator), model);
-      const opened = await openedBy(client, passes);
-      await emulator.until(
-        ({ session, direction, name }) =>
-          session === opened && direction === 'in' && name === passes.at(-1)?.[0] && taken(opened),
-      );
-      expect(emulator.events.seen({ session: opened, name: 'violation' })).toEqual([]);
-      emulator.endSession(opened);
-      await client.ended;
-
-      function taken(id: string) {
-        return emulator.events.seen({ session: id, direction: 'in' }).length === passes.length;
-      }
-    },
-  );
-
-  it.each(RULES.filter(({ pendingCall }) => pendingCall))(
-    '$rule: with a real tool call',
-    async ({ breaks, says }) => {
-      const client = new TestClient(sdkClient(emulator));
-      client.start({ tools: ['clock'] });
-      client.openAudio();
-      client.text('USER', 'What time is it?', true);
-      const call = await client.output(({ name }) => name === 'toolUse');
-      for (const [name, body] of breaks.slice(4)) client.send(name, rename(body, call.body));
-      expect((await client.ended)?.message.replace(/^RequestId=\S+ : /, '')).toBe(says);
-    },
-  );
-
-  /** Sends the inputs and returns the session's id. */
-  async function openedBy(client: TestClient, inputs: Input[]): Promise<string> {
-    const opened = emulator.next({ name: 'open' });
-    for (const [name, body] of inputs) client.send(name, body);
-    return (await opened).session;
-  }
-
-  const rename = (body: object, { toolUseId }: { toolUseId: string }) =>
-    JSON.parse(
-      JSON.stringify(body)
-        .replace('"call-1"', JSON.stringify(toolUseId))
-        .replace('"p"', '"prompt"'),
+  it('what is only warned of goes on, and the warning names the rule, its evidence and its source', async () => {
+    const client = new TestClient(sdkClient(lenient));
+    for (const [name, body] of rule.breaks) client.send(name, body);
+    await client.output(({ name }) => name === 'usageEvent');
+    const { event } = lenient.events.seen('warning')[0] ?? {};
+    expect(event).toMatchObject({ rule: 'tool-name', evidence: 'inferred' });
+    expect(event?.text).toMatch(
+      /^promptStart: tool "clock\.now": .*; rule tool-name, inferred: Bedrock API reference/,
     );
+    const mistakes = await (await fetch(`${lenient.controlUrl}/mistakes`)).json();
+    expect(mistakes).toMatchObject([{ name: 'warning', event: { rule: 'tool-name' } }]);
+    client.endInput();
+    // The prompt was never closed.
+    expect((await client.ended)?.message).toMatch(
+      /: Error\(s\):\nError 1 : The following prompts were not closed: \[p\]$/,
+    );
+  });
+
+  it('the same sequence with the neighbour is accepted', async () => {
+    const client = new TestClient(sdkClient(strict));
+    for (const [name, body] of [...rule.passes, ...block('s', 'SYSTEM'), audioStartInput()]) {
+      client.send(name, body);
+    }
+    const { session } = await strict.next({ name: 'contentStart' });
+    expect(strict.events.seen({ session, name: 'violation' })).toEqual([]);
+    strict.endSession(session);
+    await client.ended;
+  });
 });

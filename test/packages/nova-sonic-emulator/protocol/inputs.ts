@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a client may send, in the smallest legal form of each event.
 
-/** An input event: name and body. */
-export type Input = readonly [name: string, body: object];
+/** An input event: name and body, and what stands beside it in the same event. */
+export type Input = readonly [name: string, body: object, beside?: object];
+
+/** The event as it is sent. */
+export const chunkOf = ([name, body, beside]: Input) => ({ event: { [name]: body, ...beside } });
 
 export const inference = { maxTokens: 1024, topP: 0.9, temperature: 0.7 };
 const plain = { mediaType: 'text/plain' };
@@ -14,9 +17,13 @@ const lpcm = {
   audioType: 'SPEECH',
 };
 const voice = { ...lpcm, sampleRateHertz: 24_000, voiceId: 'tiffany' };
-export const tool = (json: unknown = '{"type":"object"}') => ({
-  toolSpec: { name: 'clock', description: 'Tells the time', inputSchema: { json } },
+export const tool = (json: unknown = '{"type":"object"}', name = 'clock') => ({
+  toolSpec: { name, description: 'Tells the time', inputSchema: { json } },
 });
+export const withField = (event: Input, extra: object): Input => [
+  event[0],
+  { ...event[1], ...extra },
+];
 
 export const session = (extra: object = {}, configuration: object = inference): Input => [
   'sessionStart',
@@ -79,7 +86,10 @@ export const result = (content: string, name = 't'): Input => [
 export const promptEndInput: Input = ['promptEnd', { promptName: 'p' }];
 export const sessionEndInput: Input = ['sessionEnd', {}];
 
-export const open = [session(), prompt()];
+/** A prompt without any content. */
+export const bare = [session(), prompt()];
+/** A prompt with its SYSTEM text. */
+export const open = [...bare, ...block('sys', 'SYSTEM')];
 export const live = [...open, audioStartInput(), audioInputs()];
 export const without = (event: Input, field: string): Input => {
   const { [field]: _, ...rest } = event[1] as Record<string, unknown>;

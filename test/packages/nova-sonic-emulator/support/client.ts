@@ -92,6 +92,7 @@ export class TestClient {
 
   /** A whole TEXT block. */
   text(role: string, content: string, interactive = false): void {
+    this.systemSent = true;
     const contentName = `text-${this.counter++}`;
     this.send('contentStart', {
       promptName: this.promptName,
@@ -105,8 +106,9 @@ export class TestClient {
     this.send('contentEnd', { promptName: this.promptName, contentName });
   }
 
-  /** Opens the AUDIO content and primes it with silence, by default 100 ms. */
+  /** Opens the AUDIO content, after SYSTEM text, and primes it with silence, by default 100 ms. */
   openAudio({ rate = 16_000, primeMs = 100 } = {}): void {
+    if (!this.systemSent) this.text('SYSTEM', 'Be brief.');
     this.rate = rate;
     this.send('contentStart', {
       promptName: this.promptName,
@@ -126,6 +128,7 @@ export class TestClient {
     if (primeMs > 0) this.silence(primeMs);
   }
   rate = 16_000;
+  private systemSent = false;
 
   /** Sends PCM at once, in frames of 32 ms. */
   audio(pcm: Int16Array): void {
