@@ -30,7 +30,8 @@ describe('models', () => {
       const client = new TestClient(sdkClient(emulator), id);
       client.start();
       await client.output(({ name }) => name === 'usageEvent');
-      client.endInput();
+      client.openAudio();
+      client.close();
       expect(await client.ended).toBeUndefined();
     },
   );

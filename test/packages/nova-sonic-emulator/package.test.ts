@@ -121,6 +121,9 @@ async function* input() {
   yield event('textInput', { ...at('t'), content: 'Hello.' });
   yield event('contentEnd', at('t'));
   await finished;
+  yield event('contentEnd', at('a'));
+  yield event('promptEnd', { promptName: 'p' });
+  yield event('sessionEnd', {});
 }
 const { body } = await client.send(
   new InvokeModelWithBidirectionalStreamCommand({ modelId: 'amazon.nova-2-sonic-v1:0', body: input() }),

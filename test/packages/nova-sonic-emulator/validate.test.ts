@@ -7,8 +7,10 @@ import {
   type EmulatorEvent,
   startEmulator,
 } from '../../../packages/nova-sonic-emulator/src/index.js';
+import type { RuleName } from '../../../packages/nova-sonic-emulator/src/protocol/rules.js';
 import { validateRecording } from '../../../packages/nova-sonic-emulator/src/validate.js';
-import { RULES } from './protocol/rule-table.js';
+import type { Input } from './protocol/inputs.js';
+import { RULES, type Rule } from './protocol/rule-table.js';
 import { sdkClient, TestClient } from './support/client.js';
 import { toneSpeech } from './support/tone-speech.js';
 
@@ -40,6 +42,13 @@ const lines = (file: string) =>
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as EmulatorEvent);
+
+/** A recording of these lines. */
+function write(recorded: readonly object[]): string {
+  const file = join(folder, 'written.jsonl');
+  writeFileSync(file, recorded.map((line) => JSON.stringify(line)).join('\n'));
+  return file;
+}
 
 async function dialogue(client: TestClient, answer = true): Promise<void> {
   client.start({ tools: ['clock'] });
@@ -86,12 +95,21 @@ describe('the validation of a recording', () => {
     expect(verdict.events).toBeGreaterThan(15);
   });
 
-  it('warns about a tool call without a result and about what was not closed', async () => {
+  it('finds what was not closed', async () => {
     const file = await record(async (client) => {
       await dialogue(client, false);
       client.endInput();
     });
     const { findings } = await validateRecording(file);
+    expect(findings).toMatchObject([
+      { severity: 'error', why: 'end of input before promptEnd', rule: 'prompt-closed' },
+    ]);
+  });
+
+  it('warns of a recording that breaks off, and of a tool call without a result', async () => {
+    const recorded = lines(await record((client) => dialogue(client)));
+    const end = recorded.findIndex(({ name }) => name === 'toolUse');
+    const { findings } = await validateRecording(write(recorded.slice(0, end + 1)));
     expect(findings.map(({ severity, why }) => [severity, why])).toEqual([
       ['warning', 'promptEnd was never sent: the session is left to time out'],
       ['warning', 'sessionEnd was never sent: the session is left to time out'],
@@ -99,31 +117,35 @@ describe('the validation of a recording', () => {
     ]);
   });
 
-  const rules = RULES.filter(({ pendingCall, model }) => !pendingCall && !model);
-  it.each(rules)('finds: $rule', async ({ breaks, passes, says }) => {
-    const write = (events: typeof breaks) => {
-      const file = join(folder, 'rule.jsonl');
-      const recorded = events.map(([name, event]) => ({ direction: 'in', name, event }));
-      writeFileSync(file, recorded.map((line) => JSON.stringify(line)).join('\n'));
-      return file;
-    };
-    const { findings } = await validateRecording(write(breaks));
-    const [error] = findings.filter(({ severity }) => severity === 'error');
-    expect(error).toMatchObject({ line: breaks.length, text: says, event: breaks.at(-1)?.[0] });
-    expect(error?.why).toMatch(/\w/);
+  const events = (inputs: readonly Input[]) =>
+    inputs.map(([name, event]) => ({ direction: 'in', name, event }));
 
-    const fine = await validateRecording(write(passes));
-    expect(fine.findings.filter(({ severity }) => severity === 'error')).toEqual([]);
+  it.each<[RuleName, 'error' | 'warning', boolean]>([
+    ['voice', 'error', false],
+    ['history-first-user', 'error', false],
+    ['tool-name', 'warning', false],
+    ['tool-name', 'error', true],
+  ])('finds what breaks the rule %s: %s (strict: %s)', async (name, severity, strict) => {
+    const { breaks, passes } = RULES.find((rule) => rule.name === name) as Rule;
+    const { findings } = await validateRecording(write(events(breaks)), { strict });
+    expect(findings[0]).toMatchObject({
+      line: breaks.length,
+      severity,
+      event: breaks.at(-1)?.[0],
+      rule: name,
+    });
+    const fine = await validateRecording(write(events(passes)), { strict });
+    expect(fine.findings.filter(({ rule }) => rule === name)).toEqual([]);
   });
 
   it('names the event that the emulator rejected', async () => {
     const file = await record(async (client) => {
       client.start();
-      client.send('contentEnd', { promptName: 'prompt', contentName: 'nothing' });
+      client.send('contentStart', { promptName: 'other', contentName: 'a', type: 'TEXT' });
     });
     const { findings } = await validateRecording(file);
-    expect(findings).toMatchObject([
-      { severity: 'error', event: 'contentEnd', text: 'Invalid input request' },
+    expect(findings.filter(({ severity }) => severity === 'error')).toMatchObject([
+      { event: 'contentStart', text: 'Invalid input request', rule: 'prompt-name' },
     ]);
   });
 

@@ -151,6 +151,7 @@ export const RULES: Rule[] = [
     passes: [
       session(),
       prompt({}, { sampleRateHertz: 16_000 }),
+      ...block('x', 'SYSTEM'),
       audioStartInput({ sampleRateHertz: 8000 }),
       audioInputs(),
     ],
