@@ -2,9 +2,16 @@
 
 import { NOVA_SONIC_MODEL_DETAILS } from 'livekit-plugin-nova-sonic/models';
 import { NOVA_SONIC_ERROR_KINDS } from '../../packages/livekit-plugin-nova-sonic/src/protocol/errors.js';
+import {
+  EVIDENCE,
+  isRefused,
+  PROTOCOL_RULES,
+  protocolRule,
+  type RuleName,
+} from '../../packages/nova-sonic-emulator/src/protocol/rules.js';
 import type { Tables } from './fill.js';
 import { interfaceFields } from './interface-fields.js';
-import { cell, code, table } from './markdown.js';
+import { capitalized, cell, code, table } from './markdown.js';
 
 const PLUGIN_OPTIONS = 'livekit-plugin-nova-sonic/src/options.ts';
 const SESSION_EVENTS = new URL(
@@ -50,6 +57,28 @@ function errorKinds(): string {
   );
 }
 
+function emulatorRules(): string {
+  const names = Object.keys(PROTOCOL_RULES) as RuleName[];
+  const answer = (name: RuleName) => {
+    if (isRefused(name, false)) return 'refused';
+    return isRefused(name, true) ? 'warning' : 'accepted, with a warning';
+  };
+  return table(
+    ['rule', 'a client must', 'by default', 'evidence', 'source'],
+    names.map((name) => {
+      const { rule, evidence, source } = protocolRule(name);
+      return [code(name), rule, answer(name), evidence, source];
+    }),
+  );
+}
+
+function emulatorEvidence(): string {
+  return table(
+    ['evidence', 'meaning'],
+    Object.entries(EVIDENCE).map(([name, meaning]) => [name, capitalized(meaning)]),
+  );
+}
+
 /** The events of a session that carry an interface of the plugin's. */
 const EVENTS: ReadonlyArray<readonly [events: string, ...interfaces: string[]]> = [
   ['`stream_lifecycle`', 'StreamLifecycle'],
@@ -81,5 +110,7 @@ export const PACKAGE_TABLES: Tables = {
   'plugin-timeout-options': options(PLUGIN_OPTIONS, 'TimeoutOptions'),
   'plugin-events': pluginEvents,
   'plugin-error-kinds': errorKinds,
+  'emulator-rules': emulatorRules,
+  'emulator-evidence': emulatorEvidence,
   'emulator-options': options('nova-sonic-emulator/src/options.ts', 'EmulatorOptions'),
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server as HttpServer } from 'node:http';
 import http2 from 'node:http2';
 import type { AddressInfo, Server, Socket } from 'node:net';
@@ -121,7 +121,6 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   }
   const temporary = options.certFile ? undefined : mkdtempSync(join(tmpdir(), 'nova-sonic-'));
   const certFile = options.certFile ?? join(temporary as string, 'certificate.pem');
-  writeFileSync(certFile, certificate.cert);
   const stop = async (...servers: (Server | HttpServer)[]) => {
     endpoint.close();
     for (const socket of sockets.values()) socket.destroy();
@@ -173,6 +172,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       listen(tls, config.tlsPort),
       listen(control, config.controlPort),
     ]);
+    // Only now: an emulator that cannot start must not replace the certificate of the one that runs.
+    replaceFile(certFile, certificate.cert);
   } catch (error) {
     await stop(...[plain, tls, control].filter(({ listening }) => listening));
     throw error;
@@ -197,6 +198,13 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       await stop(plain, tls, control);
     },
   };
+}
+
+/** Writes a file as a whole: who reads it meanwhile gets the old one. */
+function replaceFile(path: string, content: string): void {
+  const part = `${path}.${process.pid}.part`;
+  writeFileSync(part, content);
+  renameSync(part, path);
 }
 
 function listen(

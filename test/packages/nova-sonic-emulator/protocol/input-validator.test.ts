@@ -21,6 +21,7 @@ import {
 } from '../../../../packages/nova-sonic-emulator/src/protocol/rules.js';
 import { sdkClient, TestClient } from '../support/client.js';
 import { toneSpeech } from '../support/tone-speech.js';
+import { CLIENTS } from './clients.js';
 import {
   audioInputs,
   audioStartInput,
@@ -92,6 +93,19 @@ describe.each(RULES)('$name: $rule', (rule) => {
 
   it('accepts its valid neighbour, without a warning', () => {
     expect(outcome(rule, passes, { strict: true })).toEqual({ warnings: [], rejected: undefined });
+  });
+});
+
+describe('what real clients send', () => {
+  it.each(CLIENTS)('$client ($language): $sends', ({ inputs, warns, model }) => {
+    const { rejected, warnings } = outcome({ model, pendingCall: true }, inputs);
+    expect(rejected).toBeUndefined();
+    expect([...new Set(warnings.map(({ rule }) => rule))].sort()).toEqual([...warns].sort());
+    // Strict mode refuses what is warned of, but for what is known to be accepted.
+    const refused = warns.filter((rule) => isRefused(rule, true));
+    const strict = rejection({ model, pendingCall: true }, inputs, { strict: true });
+    expect(strict !== undefined).toBe(refused.length > 0);
+    if (strict) expect(refused).toContain(strict.rule);
   });
 });
 
