@@ -71,6 +71,20 @@ const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('bare-barge-in'), ...common }),
   /** The assistant's FINAL texts never come. */
   z.strictObject({ kind: z.literal('no-final-text'), ...common }),
+  /** Typed text is followed by an empty USER text. */
+  z.strictObject({ kind: z.literal('empty-user-text'), ...common }),
+  /** Typed text interrupts and is not answered. */
+  z.strictObject({ kind: z.literal('typed-text-ignored'), ...common }),
+  /** Audio while a tool call waits for its result is refused. */
+  z.strictObject({ kind: z.literal('deaf-during-tool'), ...common }),
+  /** userSpeechStart and userSpeechEnd without a transcript, as in noise. */
+  z.strictObject({
+    kind: z.literal('false-speech'),
+    ...during,
+    durationMs: z.number().min(1).optional(),
+  }),
+  /** The stream ends because of what was said. */
+  z.strictObject({ kind: z.literal('content-filter'), ...during }),
 ]);
 
 /** A fault to inject: what happens, when, and how often. */
@@ -84,6 +98,9 @@ export const FAULT_KINDS = faultSchema.options.map(
 
 /** Default of `slow-reader`: about a ninth of what a microphone at 32 ms a frame sends. */
 export const SLOW_BYTES_PER_SECOND = 8_000;
+
+/** Default of `false-speech`. */
+export const FALSE_SPEECH_MS = 500;
 
 /** @throws Error of one sentence that names the field */
 export function checkFault(value: unknown): Fault {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Clock } from './clock.js';
-import { PROFILES, type Profile } from './dialogue/profile.js';
+import { NOVA_2_5, PROFILES, type Profile } from './dialogue/profile.js';
 import type { Fault } from './faults.js';
 import type { EmulatorCredentials } from './http2/signature.js';
 import { type NetworkConditions, networkConditions } from './network/network-conditions.js';
 import { RULE_DEFAULTS, type RuleSettings } from './protocol/input-validator.js';
+import type { Model } from './protocol/models.js';
 import type { Scenario } from './scenario/scenario.js';
 import type { VoiceActivity } from './speech/speech-detector.js';
 import type { TextToSpeech } from './speech/speech-synthesizer.js';
@@ -48,6 +49,8 @@ export interface EmulatorOptions {
   scenario?: Scenario | string;
   /** Timing: the real service's, or as fast as possible.  @default 'capture' */
   profile?: 'capture' | 'fast';
+  /** What noise leads to: nothing, or userSpeechStart and userSpeechEnd without a transcript.  @default 'silent' */
+  noise?: 'silent' | 'false-speech';
   /** Timings that differ from the profile's.  @default none */
   timings?: Partial<Profile>;
   /** Speeds up the limits, not the dialogue: seconds of the limits per real second.  @default 1 */
@@ -101,9 +104,20 @@ export interface EmulatorConfig
     >
   > {
   profile: Profile;
+  timings: Partial<Profile>;
+  /** The profile is the real service's. */
+  measured: boolean;
   limits: Limits;
   network: NetworkConditions;
   rules: RuleSettings;
+}
+
+/** The timings of a model: those of Nova 2.5 differ where it was measured. */
+export function profileFor(
+  { profile, timings, measured }: Pick<EmulatorConfig, 'profile' | 'timings' | 'measured'>,
+  generation: Model['generation'],
+): Profile {
+  return measured && generation === '2.5' ? { ...profile, ...NOVA_2_5, ...timings } : profile;
 }
 
 /** @throws Error of one sentence for a value that makes no sense */
@@ -118,6 +132,9 @@ export function resolveConfig(options: EmulatorOptions): EmulatorConfig {
     tlsPort: options.tlsPort ?? 0,
     controlPort: options.controlPort ?? 0,
     profile: { ...PROFILES[profile], ...timings },
+    timings: timings ?? {},
+    measured: profile === 'capture',
+    noise: options.noise ?? 'silent',
     timeScale,
     seed: options.seed ?? 1,
     limits: { ...LIMIT_DEFAULTS, ...options.limits },

@@ -56,6 +56,14 @@ export function createProgram(): Command {
         .choices(['capture', 'fast'])
         .default('capture'),
     )
+    .addOption(
+      new Option(
+        '--noise <what>',
+        'what noise leads to: nothing, or speech events without a transcript',
+      )
+        .choices(['silent', 'false-speech'])
+        .default('silent'),
+    )
     .option(
       '--time-scale <factor>',
       'speeds up the limits, not the dialogue: with 60, the 8-minute connection ends after 8 s',
@@ -151,6 +159,7 @@ async function run(flags: Record<string, never>): Promise<void> {
     certFile: flags.cert,
     scenario: flags.scenario,
     profile: flags.profile,
+    noise: flags.noise,
     timeScale: flags.timeScale,
     seed: flags.seed,
     record: flags.record,

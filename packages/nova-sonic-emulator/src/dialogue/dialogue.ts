@@ -8,7 +8,13 @@ import type { TextToSpeech } from '../speech/speech-synthesizer.js';
 import { type EventSink, OutputEvents } from './output-events.js';
 import { Playback } from './playback.js';
 import { type Delay, draw, type Profile, type Quirks } from './profile.js';
-import { type PromptSettings, Reply, type ReplyHost, ReplyPlayer } from './reply.js';
+import {
+  type PromptSettings,
+  Reply,
+  type ReplyHost,
+  ReplyPlayer,
+  type ToolCalls,
+} from './reply.js';
 import type { Script, ScriptTurn } from './script.js';
 import { SPEECH_TOKENS_PER_SECOND, textTokens } from './usage.js';
 
@@ -20,12 +26,6 @@ export interface DialogueOptions {
   script: Script;
   sink: EventSink;
   quirks: () => Quirks;
-}
-
-interface ToolGroup {
-  /** toolUseId -> name of the tool, for the calls without a result. */
-  open: Map<string, string>;
-  reply: Reply;
 }
 
 /** The dialogue of one session: receives what the user does and sends what the model would send, when it would. */
@@ -43,8 +43,8 @@ export class Dialogue implements ReplyHost {
   private queue: Reply[] = [];
   private userEvents: Promise<void> = Promise.resolve();
   private readonly timers = new Set<() => void>();
-  /** Tool calls that wait for results: the group each belongs to. */
-  private readonly pendingCalls = new Map<string, ToolGroup>();
+  /** Tool calls that wait for results: the calls of the turn that each belongs to. */
+  private readonly pendingCalls = new Map<string, ToolCalls>();
 
   constructor(private readonly options: DialogueOptions) {
     const { clock, profile, quirks, random, sink } = options;
@@ -75,26 +75,49 @@ export class Dialogue implements ReplyHost {
     };
   }
 
+  /**
+   * Noise that was taken for speech: userSpeechStart and userSpeechEnd without a transcript and without a reply. It
+   * interrupts like speech; a reply that had not begun comes later.
+   */
+  falseSpeech(offsetMs: number, durationMs: number): void {
+    this.userEvents = this.userEvents
+      .then(async () => {
+        await this.userSpeechStarted(offsetMs, false);
+        await this.sleep(durationMs);
+        if (this.closed) return;
+        this.output.emit('userSpeechEnd', {
+          inputAudioOffsetMs: offsetMs + durationMs,
+          inputAudioDetectionOffsetMs: offsetMs + durationMs,
+        });
+        this.userSpeaking = false;
+        this.bargedIn = false;
+        this.startNext();
+      })
+      .catch((error) => this.internalError(error));
+  }
+
   /** Speech began or ended; events keep their order however fast the audio came. */
   speechEvent(event: SpeechEvent): void {
     this.userEvents = this.userEvents
       .then(() =>
-        event.kind === 'start' ? this.userSpeechStarted(event) : this.userSpeechEnded(event),
+        event.kind === 'start'
+          ? this.userSpeechStarted(event.offsetMs)
+          : this.userSpeechEnded(event),
       )
       .catch((error) => this.internalError(error));
   }
 
-  private async userSpeechStarted(event: SpeechEvent & { kind: 'start' }): Promise<void> {
+  private async userSpeechStarted(offsetMs: number, real = true): Promise<void> {
     await this.sleep(this.options.profile.speechStartLag);
     if (this.closed) return;
-    this.output.emit('userSpeechStart', { inputAudioOffsetMs: event.offsetMs });
+    this.output.emit('userSpeechStart', { inputAudioOffsetMs: offsetMs });
     this.output.startCompletion();
     this.userSpeaking = true;
     this.bargedIn = false;
     if (this.active && !this.active.speaking) this.postpone(this.active);
     // A spoken turn is answered once the user has really finished; other replies keep their place.
     const open = this.turn?.turn;
-    this.queue = this.queue.filter((reply) => reply.turn !== open);
+    if (real) this.queue = this.queue.filter((reply) => reply.turn !== open);
     this.bargedIn = this.interrupt('speech');
     if (!this.bargedIn) this.playback.sendFinalTexts();
   }
@@ -137,10 +160,18 @@ export class Dialogue implements ReplyHost {
   typedText(text: string): void {
     if (this.closed) return;
     this.interrupt('text');
+    const { emptyUserText, typedTextIgnored } = this.options.quirks();
+    if (emptyUserText) this.output.sendText('USER', 'FINAL', '', 'PARTIAL_TURN');
+    if (typedTextIgnored) return;
     const turn = this.takeTurn('text', text);
     const reply = new Reply(turn, turn.steps, this.options.profile.thinkTyped);
     reply.inputTokens = textTokens(text);
     this.enqueue(reply);
+  }
+
+  /** True while a tool call waits for its result. */
+  get toolPending(): boolean {
+    return this.pendingCalls.size > 0;
   }
 
   /** True for a call that waits for its result. */
@@ -150,14 +181,16 @@ export class Dialogue implements ReplyHost {
 
   /** A tool's result; the last one of a group starts the spoken answer. */
   toolResult(toolUseId: string, result: Record<string, unknown>): void {
-    const group = this.pendingCalls.get(toolUseId);
-    if (!group || this.closed) return;
+    const calls = this.pendingCalls.get(toolUseId);
+    if (!calls || this.closed) return;
     this.pendingCalls.delete(toolUseId);
-    const name = group.open.get(toolUseId) as string;
-    group.open.delete(toolUseId);
-    group.reply.results.set(name, result).set('tool', result);
+    calls.results.set(calls.open.get(toolUseId) as string, result).set('tool', result);
+    calls.open.delete(toolUseId);
     this.output.sendUsage({ input: { textTokens: textTokens(JSON.stringify(result)) } });
-    if (group.open.size === 0) this.enqueue(group.reply);
+    const { waiting } = calls;
+    if (calls.open.size > 0 || !waiting) return;
+    calls.waiting = undefined;
+    this.enqueue(waiting);
   }
 
   /** The client ended the prompt: the reply stops; completionEnd follows. */
@@ -185,9 +218,8 @@ export class Dialogue implements ReplyHost {
     if (this.turn?.turn === reply.turn) this.turn = undefined;
   }
 
-  expect(calls: Map<string, string>, continuation: Reply): void {
-    const group: ToolGroup = { open: calls, reply: continuation };
-    for (const id of calls.keys()) this.pendingCalls.set(id, group);
+  expect(toolUseId: string, calls: ToolCalls): void {
+    this.pendingCalls.set(toolUseId, calls);
   }
 
   interrupt(cause: 'speech' | 'text' | 'scenario'): boolean {

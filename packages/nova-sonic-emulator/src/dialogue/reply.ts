@@ -23,12 +23,20 @@ const USAGE_TOKENS = 20;
 /** The usageEvent of a text comes some 13 ms before the text (capture). */
 const USAGE_LEAD_MS = 13;
 
+/** The tool calls of one turn. */
+export class ToolCalls {
+  /** toolUseId -> name of the tool, for the calls without a result. */
+  readonly open = new Map<string, string>();
+  /** Results so far, by name; `tool` is the last one. */
+  readonly results = new Map<string, unknown>();
+  /** The rest of the reply, which waits for the results. */
+  waiting?: Reply;
+}
+
 /** A reply, or the rest of one that waited for tools. */
 export class Reply {
   /** The first text or tool call was sent. */
   speaking = false;
-  /** Results of tools so far, by name. */
-  readonly results = new Map<string, unknown>();
   /** Tokens of typed text, sent with the reply's first usageEvent. */
   inputTokens = 0;
   /** Milliseconds of audio sent that no usageEvent has counted yet. */
@@ -44,6 +52,7 @@ export class Reply {
     readonly turn: ScriptTurn,
     readonly steps: readonly ScriptStep[],
     readonly delay: Delay,
+    readonly calls = new ToolCalls(),
   ) {}
 
   get cancelled(): boolean {
@@ -51,13 +60,12 @@ export class Reply {
   }
 
   get placeholders(): PlaceholderValues {
-    return { user: this.turn.user, results: this.results };
+    return { user: this.turn.user, results: this.calls.results };
   }
 
   /** A copy that starts from the beginning. */
   restarted(): Reply {
-    const reply = new Reply(this.turn, this.steps, this.delay);
-    for (const [name, result] of this.results) reply.results.set(name, result);
+    const reply = new Reply(this.turn, this.steps, this.delay, this.calls);
     reply.inputTokens = this.inputTokens;
     return reply;
   }
@@ -88,8 +96,8 @@ export class Reply {
 export interface ReplyHost {
   /** The reply starts: further speech no longer extends its turn. */
   commit(reply: Reply): void;
-  /** Registers calls (toolUseId -> name) whose results `continuation` waits for. */
-  expect(calls: Map<string, string>, continuation: Reply): void;
+  /** Registers a call whose result belongs to `calls`. */
+  expect(toolUseId: string, calls: ToolCalls): void;
   /** Acts as though the user had interrupted; false when nothing was being said. */
   interrupt(cause: 'scenario'): boolean;
 }
@@ -141,13 +149,27 @@ export class ReplyPlayer {
         output.startCompletion();
         this.host.commit(reply);
         const undeclared = step.tools.find(({ name }) => !this.prompt.toolNames.has(name));
-        if (undeclared) await this.sayUndeclared(reply, undeclared.name);
-        else this.callTools(reply, step.tools, reply.steps.slice(i + 1));
+        if (undeclared) {
+          await this.sayUndeclared(reply, undeclared.name);
+          return;
+        }
+        this.callTools(reply, step.tools);
+        delay = 0;
+        if (step.wait === false) continue;
+        this.waitForResults(reply, i + 1);
+        return;
+      } else if ('results' in step) {
+        if (reply.calls.open.size === 0) continue;
+        this.waitForResults(reply, i + 1);
         return;
       } else {
         const text = fill(step.say, reply.placeholders, this.unknownPlaceholder);
-        const last = !reply.steps.slice(i + 1).some((later) => 'say' in later || 'tools' in later);
-        if (!(await this.say(reply, text, delay, last))) return;
+        const next = reply.steps.slice(i + 1).find((later) => !('pauseMs' in later));
+        const last = !next || 'results' in next || !reply.steps.slice(i + 1).some(isSpoken);
+        if (!(await this.say(reply, text, delay, last))) {
+          this.keepAnswer(reply, i + 1);
+          return;
+        }
         delay = 0;
       }
     }
@@ -265,17 +287,13 @@ export class ReplyPlayer {
     return true;
   }
 
-  private callTools(
-    reply: Reply,
-    calls: readonly ScriptedCall[],
-    rest: readonly ScriptStep[],
-  ): void {
-    const { output, profile, random } = this.context;
-    const ids = new Map<string, string>();
+  private callTools(reply: Reply, calls: readonly ScriptedCall[]): void {
+    const { output, random } = this.context;
     for (const { name, args } of calls) {
       const contentId = random.uuid();
       const toolUseId = random.uuid();
-      ids.set(toolUseId, name);
+      reply.calls.open.set(toolUseId, name);
+      this.host.expect(toolUseId, reply.calls);
       const content = JSON.stringify(fillAll(args, reply.placeholders, this.unknownPlaceholder));
       output.emit('contentStart', {
         contentId,
@@ -286,11 +304,21 @@ export class ReplyPlayer {
       output.emit('toolUse', { content, contentId, role: 'TOOL', toolName: name, toolUseId });
       output.emit('contentEnd', { contentId, stopReason: 'TOOL_USE', type: 'TOOL' });
     }
-    const continuation = new Reply(reply.turn, rest, profile.thinkTyped);
-    for (const [name, result] of reply.results) continuation.results.set(name, result);
-    this.host.expect(ids, continuation);
+  }
+
+  /** The steps from `next` on follow the last result. */
+  private waitForResults({ turn, steps, calls }: Reply, next: number): void {
+    calls.waiting = new Reply(turn, steps.slice(next), this.context.profile.thinkTool, calls);
+  }
+
+  /** What is said while tools run was interrupted: the answer still comes (sonic-async-tools). */
+  private keepAnswer(reply: Reply, from: number): void {
+    const results = reply.steps.findIndex((step, i) => i >= from && 'results' in step);
+    if (results >= 0 && reply.calls.open.size > 0) this.waitForResults(reply, results + 1);
   }
 }
+
+const isSpoken = (step: ScriptStep) => 'say' in step || 'tools' in step;
 
 /** Chunks of 80 ms, the last of up to 200 ms; at 16 kHz of irregular size (capture). */
 function* audioChunks(

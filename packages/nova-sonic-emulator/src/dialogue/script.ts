@@ -11,7 +11,10 @@ export interface ScriptedCall {
 export type ScriptStep =
   | { say: string }
   | { pauseMs: number }
-  | { tools: ScriptedCall[] }
+  /** Calls tools; the steps that follow wait for all results of the turn, unless `wait` is false. */
+  | { tools: ScriptedCall[]; wait?: boolean }
+  /** Waits for the results of all tools of the turn. */
+  | { results: 'all' }
   | { error: { type: StreamException; message: string } }
   /** Interrupts the reply this long after its first sound, as though the user had spoken. */
   | { interruptAfterMs: number };

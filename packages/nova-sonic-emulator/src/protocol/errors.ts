@@ -83,6 +83,8 @@ export const TEXT = {
     'The request signature we calculated does not match the signature you provided. Check your ' +
     'AWS Secret Access Key and signing method. Consult the service documentation for details.',
   token: 'The security token included in the request is invalid.',
+  contentFilter: 'This request has been blocked by our content filters.',
+  deaf: 'Invalid input request, please fix your input and try again',
   accessDenied: "You don't have access to the model with the specified model ID.",
   notReady: 'The model specified in the request is not ready to serve inference requests.',
   noToken: 'Missing Authentication Token',

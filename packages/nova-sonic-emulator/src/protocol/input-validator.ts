@@ -13,13 +13,13 @@ import {
 } from './events.js';
 import type { Model } from './models.js';
 import {
+  type InputRole,
   type ReadContentStart,
   type ReadPrompt,
   readContentStart,
   readPrompt,
   readSensitivity,
-  type TextRole,
-  text,
+  stringOf,
   textRole,
 } from './read-events.js';
 import { isRefused, type RuleName } from './rules.js';
@@ -67,7 +67,7 @@ export type Action =
 interface Block {
   start: ReadContentStart;
   /** Of a TEXT content, once it is known. */
-  role?: TextRole;
+  role?: InputRole;
   text: string;
   received: boolean;
 }
@@ -180,7 +180,7 @@ export class InputValidator {
       case 'toolResult':
         return this.content(name, body);
       case 'contentEnd':
-        return this.contentEnd(text(body.contentName));
+        return this.contentEnd(stringOf(body.contentName));
       case 'promptEnd':
         return this.promptEnd();
     }
@@ -251,7 +251,7 @@ export class InputValidator {
     this.broken('system-first', TEXT.systemFirst, `the first content is ${what}, not SYSTEM text`);
   }
 
-  private textRoleKnown(block: Block, role: TextRole): void {
+  private textRoleKnown(block: Block, role: InputRole): void {
     block.role = role;
     this.firstContent(role);
     if (role === 'SYSTEM') {
@@ -272,7 +272,7 @@ export class InputValidator {
     } else if (isHistory(block)) this.historyText(role);
   }
 
-  private historyText(role: TextRole): void {
+  private historyText(role: InputRole): void {
     if (this.audioSeen) {
       if (role === 'ASSISTANT') {
         const why = 'ASSISTANT text in mid-session is ignored';
@@ -295,8 +295,8 @@ export class InputValidator {
   }
 
   private content(name: keyof typeof KIND, body: Record<string, unknown>): Action {
-    const contentName = text(body.contentName);
-    const content = text(body.content);
+    const contentName = stringOf(body.contentName);
+    const content = stringOf(body.content);
     const block = this.open.get(contentName);
     if (!block) {
       if (name === 'audioInput' && this.historyOpen) {
@@ -333,7 +333,7 @@ export class InputValidator {
     return { do: 'audio', pcm };
   }
 
-  private textContent(block: Block, role: TextRole | undefined, content: string): void {
+  private textContent(block: Block, role: InputRole | undefined, content: string): void {
     if (!block.role) this.textRoleKnown(block, role ?? 'USER');
     if (isHistory(block) && !this.audioSeen) {
       const bytes = Buffer.byteLength(content);

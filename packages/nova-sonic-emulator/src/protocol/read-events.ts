@@ -6,13 +6,13 @@ import { isObject, parseObject, type Sensitivity } from './events.js';
  * Whether the spelling is right is the business of the rules.
  */
 
-export type ContentKind = 'TEXT' | 'AUDIO' | 'TOOL';
-export type TextRole = 'SYSTEM' | 'USER' | 'ASSISTANT' | 'SYSTEM_SPEECH';
+export type InputContentKind = 'TEXT' | 'AUDIO' | 'TOOL';
+export type InputRole = 'SYSTEM' | 'USER' | 'ASSISTANT' | 'SYSTEM_SPEECH';
 
 export interface ReadContentStart {
   contentName: string;
-  type: ContentKind;
-  role?: TextRole;
+  type: InputContentKind;
+  role?: InputRole;
   interactive: boolean;
   /** Of an AUDIO content, in Hz. */
   sampleRate: number;
@@ -43,23 +43,23 @@ export interface ReadTool {
 const field = (value: unknown, ...path: string[]): unknown =>
   path.reduce<unknown>((inner, key) => (isObject(inner) ? inner[key] : undefined), value);
 
-export const text = (value: unknown, fallback = ''): string =>
+export const stringOf = (value: unknown, fallback = ''): string =>
   typeof value === 'string' ? value : fallback;
 
 const RATES = [8000, 16_000, 24_000];
 const sampleRate = (value: unknown, fallback: number) =>
   RATES.includes(Number(value)) ? Number(value) : fallback;
 
-const ROLES: readonly TextRole[] = ['SYSTEM', 'USER', 'ASSISTANT', 'SYSTEM_SPEECH'];
+const ROLES: readonly InputRole[] = ['SYSTEM', 'USER', 'ASSISTANT', 'SYSTEM_SPEECH'];
 
 /** The role in contentStart or textInput, or undefined. */
-export function textRole(body: Record<string, unknown>): TextRole | undefined {
-  const role = text(body.role).toUpperCase();
+export function textRole(body: Record<string, unknown>): InputRole | undefined {
+  const role = stringOf(body.role).toUpperCase();
   return ROLES.find((known) => known === role);
 }
 
 /** The type of a content: as sent, else the one that its configuration belongs to. */
-export function contentKind(body: Record<string, unknown>): ContentKind {
+export function contentKind(body: Record<string, unknown>): InputContentKind {
   const { type } = body;
   if (type === 'TEXT' || type === 'AUDIO' || type === 'TOOL') return type;
   if ('audioInputConfiguration' in body) return 'AUDIO';
@@ -68,12 +68,12 @@ export function contentKind(body: Record<string, unknown>): ContentKind {
 
 export function readContentStart(body: Record<string, unknown>): ReadContentStart {
   return {
-    contentName: text(body.contentName),
+    contentName: stringOf(body.contentName),
     type: contentKind(body),
     role: textRole(body),
     interactive: body.interactive === true,
     sampleRate: sampleRate(field(body, 'audioInputConfiguration', 'sampleRateHertz'), 16_000),
-    toolUseId: text(field(body, 'toolResultInputConfiguration', 'toolUseId')),
+    toolUseId: stringOf(field(body, 'toolResultInputConfiguration', 'toolUseId')),
   };
 }
 
@@ -81,8 +81,8 @@ export function readPrompt(body: Record<string, unknown>): ReadPrompt {
   const tools = field(body, 'toolConfiguration', 'tools');
   const chosen = field(body, 'toolConfiguration', 'toolChoice', 'tool', 'name');
   return {
-    promptName: text(body.promptName),
-    voiceId: text(field(body, 'audioOutputConfiguration', 'voiceId'), 'matthew'),
+    promptName: stringOf(body.promptName),
+    voiceId: stringOf(field(body, 'audioOutputConfiguration', 'voiceId'), 'matthew'),
     sampleRate: sampleRate(field(body, 'audioOutputConfiguration', 'sampleRateHertz'), 24_000),
     tools: Array.isArray(tools) ? tools.map(readTool) : [],
     chosen: typeof chosen === 'string' ? chosen : undefined,
@@ -92,7 +92,7 @@ export function readPrompt(body: Record<string, unknown>): ReadPrompt {
 function readTool(tool: unknown): ReadTool {
   const json = field(tool, 'toolSpec', 'inputSchema', 'json');
   return {
-    name: text(field(tool, 'toolSpec', 'name')),
+    name: stringOf(field(tool, 'toolSpec', 'name')),
     description: field(tool, 'toolSpec', 'description'),
     json,
     schema: isObject(json) ? json : parseObject(json),

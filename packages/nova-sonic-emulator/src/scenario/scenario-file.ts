@@ -75,11 +75,14 @@ export function checkScenario(
 /** Checks what the schema cannot express. */
 function checkTurn(turn: ScenarioTurn, path: Path, complain: Complain): void {
   if (turn.steps) {
-    for (const name of ['tools', 'reply', 'interrupt', 'error'] as const) {
+    for (const name of ['tools', 'meanwhile', 'reply', 'interrupt', 'error'] as const) {
       if (turn[name] !== undefined) {
         complain([...path, name], 'cannot stand beside steps; move it into steps');
       }
     }
+  }
+  if (turn.meanwhile !== undefined && !turn.tools) {
+    complain([...path, 'meanwhile'], 'is said while tools run; the turn has no tools');
   }
   if (turn.on === 'text' && turn.user !== undefined) {
     complain([...path, 'user'], 'a text turn has no transcript; use match to choose the text');
@@ -106,6 +109,7 @@ function checkTurn(turn: ScenarioTurn, path: Path, complain: Complain): void {
   });
   turn.steps?.forEach((step, i) => {
     if ('tools' in step) call(step.tools, [...path, 'steps', i, 'tools']);
+    if ('asyncTools' in step) call(step.asyncTools, [...path, 'steps', i, 'asyncTools']);
     if ('say' in step) use(step.say, [...path, 'steps', i, 'say']);
   });
 }

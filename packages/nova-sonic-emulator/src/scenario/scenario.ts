@@ -36,6 +36,8 @@ export interface ScenarioTurn {
   delay?: number;
   /** Tools called before the reply, all at once; the reply waits for their results. */
   tools?: ScenarioCall[];
+  /** Said while the tools run, as asynchronous tools allow: after the calls, before their results. */
+  meanwhile?: string | string[];
   /** The reply; it is split into sentences. Placeholders: {{user}}, {{tool.field}}, {{name.field}}. */
   reply?: string | string[];
   /** Interrupts the reply so many milliseconds after its first sound. */
@@ -64,6 +66,10 @@ export type ScenarioStep =
   | { say: string }
   | { pause: number }
   | { tools: ScenarioCall[] }
+  /** Calls tools and goes on without their results. */
+  | { asyncTools: ScenarioCall[] }
+  /** Waits for the results of all tools that the turn has called. */
+  | { results: 'all' }
   | { interrupt: number }
   | { error: ErrorStep };
 
@@ -107,7 +113,12 @@ function compile(turn: ScenarioTurn): ScriptStep[] {
   const steps: ScriptStep[] = [];
   if (turn.delay) steps.push({ pauseMs: turn.delay });
   if (turn.steps) return [...steps, ...turn.steps.flatMap(compileStep)];
-  if (turn.tools?.length) steps.push({ tools: turn.tools.map(call) });
+  if (turn.tools?.length) {
+    const meanwhile = [turn.meanwhile ?? []].flat();
+    steps.push({ tools: turn.tools.map(call), ...(meanwhile.length && { wait: false }) });
+    for (const text of meanwhile) steps.push(...say(text));
+    if (meanwhile.length) steps.push({ results: 'all' });
+  }
   if (turn.interrupt !== undefined) steps.push({ interruptAfterMs: turn.interrupt });
   for (const text of [turn.reply ?? []].flat()) steps.push(...say(text));
   if (turn.error) steps.push(...compileStep({ error: turn.error }));
@@ -118,6 +129,8 @@ function compileStep(step: ScenarioStep): ScriptStep[] {
   if ('say' in step) return say(step.say);
   if ('pause' in step) return [{ pauseMs: step.pause }];
   if ('tools' in step) return [{ tools: step.tools.map(call) }];
+  if ('asyncTools' in step) return [{ tools: step.asyncTools.map(call), wait: false }];
+  if ('results' in step) return [{ results: 'all' }];
   if ('interrupt' in step) return [{ interruptAfterMs: step.interrupt }];
   const { exception, message } = step.error;
   return [{ error: { type: exception, message: message ?? DEFAULT_MESSAGE[exception] } }];

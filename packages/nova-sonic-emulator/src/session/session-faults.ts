@@ -5,13 +5,14 @@ import type { Quirks } from '../dialogue/profile.js';
 import {
   type ActiveFault,
   exceptionOf,
+  FALSE_SPEECH_MS,
   type Fault,
   type FaultKind,
   type FaultSet,
   SLOW_BYTES_PER_SECOND,
 } from '../faults.js';
 import { encodeChunk } from '../http2/frames.js';
-import { StreamError, type StreamException } from '../protocol/errors.js';
+import { StreamError, type StreamException, TEXT } from '../protocol/errors.js';
 import type { OutputGate } from './stream-transport.js';
 
 /** Kinds that hold for the rest of a session instead of striking once. */
@@ -21,6 +22,9 @@ const LASTING: readonly FaultKind[] = [
   'text-before-speech-end',
   'bare-barge-in',
   'no-final-text',
+  'empty-user-text',
+  'typed-text-ignored',
+  'deaf-during-tool',
 ];
 const AT_CONNECT: readonly FaultKind[] = ['throttle', 'access-denied', 'model-not-ready', 'http'];
 
@@ -39,6 +43,8 @@ export interface FaultTarget {
   sendHeaders(): void;
   /** Holds the network back, both ways, for so many milliseconds. */
   stall(ms: number): void;
+  /** Takes noise for speech, for so many milliseconds. */
+  falseSpeech(durationMs: number): void;
   /** Does something once the client has received what was written before. */
   afterDelivery(act: () => void): void;
 }
@@ -85,7 +91,14 @@ export class SessionFaults implements OutputGate {
       textBeforeSpeechEnd: this.lasting('text-before-speech-end') !== undefined,
       bareBargeIn: this.lasting('bare-barge-in') !== undefined,
       noFinalText: this.lasting('no-final-text') !== undefined,
+      emptyUserText: this.lasting('empty-user-text') !== undefined,
+      typedTextIgnored: this.lasting('typed-text-ignored') !== undefined,
     };
+  }
+
+  /** True when audio is refused while a tool call waits for its result (seen on 2.5). */
+  get deafDuringTool(): boolean {
+    return this.lasting('deaf-during-tool') !== undefined;
   }
 
   /** How many times an output event is sent. */
@@ -166,6 +179,14 @@ export class SessionFaults implements OutputGate {
       case 'goaway':
         stream.session?.goaway();
         break;
+      case 'false-speech':
+        this.target.falseSpeech(fault.durationMs ?? FALSE_SPEECH_MS);
+        break;
+      case 'content-filter': {
+        const why = 'fault content-filter';
+        this.target.fail(new StreamError('validationException', TEXT.contentFilter, why));
+        break;
+      }
       case 'silent':
         this.silent = true;
         break;

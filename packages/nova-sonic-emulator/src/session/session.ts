@@ -5,6 +5,7 @@ import type { Admission, EmulatorContext } from '../context.js';
 import { Dialogue } from '../dialogue/dialogue.js';
 import type { Script } from '../dialogue/script.js';
 import { encodeChunk, encodeException, FrameError } from '../http2/frames.js';
+import { profileFor } from '../options.js';
 import { explanation, HttpError, invalid, StreamError, TEXT } from '../protocol/errors.js';
 import type { Sensitivity } from '../protocol/events.js';
 import { type Action, InputValidator, type RuleWarning } from '../protocol/input-validator.js';
@@ -67,7 +68,7 @@ export class Session implements FaultTarget, TransportHandler {
     this.dialogue = new Dialogue({
       clock,
       random,
-      profile: config.profile,
+      profile: profileFor(config, admission.model.generation),
       textToSpeech,
       script,
       sink: this,
@@ -149,9 +150,17 @@ export class Session implements FaultTarget, TransportHandler {
           },
           (error) => this.onInputError(error),
           this.context.createVad(),
+          this.context.config.noise === 'false-speech'
+            ? (offsetMs, durationMs) => this.dialogue.falseSpeech(offsetMs, durationMs)
+            : undefined,
         );
         break;
       case 'audio':
+        if (this.dialogue.toolPending && this.faults.deafDuringTool) {
+          const why = 'fault deaf-during-tool: audio while a tool call waits for its result';
+          this.fail(new StreamError('validationException', TEXT.deaf, why));
+          break;
+        }
         this.limits.audio();
         this.audioMs += (action.pcm.length / 2 / this.inputRate) * 1000;
         this.detector?.push(action.pcm);
@@ -273,6 +282,10 @@ export class Session implements FaultTarget, TransportHandler {
 
   stall(ms: number): void {
     this.transport.stall(ms);
+  }
+
+  falseSpeech(durationMs: number): void {
+    if (this.detector) this.dialogue.falseSpeech(this.detector.offsetMs, durationMs);
   }
 
   afterDelivery(act: () => void): void {

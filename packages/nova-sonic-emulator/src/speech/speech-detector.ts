@@ -31,6 +31,11 @@ const STILL_VOICED = 0.35;
 /** A click or a cough is not speech: less voice than this in the first `startMs` is dropped. */
 const MIN_VOICED_MS = 128;
 
+/** Root mean square of a window that is loud enough to be taken for speech by mistake (about -36 dBFS). */
+const LOUD = 500;
+/** So much noise in a row is one false speech; quieter again for as long, and the next may follow. */
+const NOISE_MS = 480;
+
 /** Finds where speech starts and ends in one session's audio. */
 export class SpeechDetector {
   private readonly samples = new Int16Array(WINDOW);
@@ -45,10 +50,13 @@ export class SpeechDetector {
   private voicedTo = 0;
   private voicedMs = 0;
   private speaking = false;
+  private noiseMs = 0;
+  private quietMs = NOISE_MS;
 
   /**
    * @param sampleRate of the input, in Hz: 8,000, 16,000 or 24,000
    * @param timings read at every window: they may change with the dialogue
+   * @param onNoise receives loud audio that is no voice; without it, noise is ignored
    * @param onError receives the error when the detector itself fails
    */
   constructor(
@@ -57,6 +65,7 @@ export class SpeechDetector {
     private readonly onSpeech: (event: SpeechEvent) => void,
     private readonly onError: (error: unknown) => void,
     private readonly vad: VoiceActivity = createSileroVad(),
+    private readonly onNoise?: (offsetMs: number, durationMs: number) => void,
   ) {}
 
   /** Milliseconds of audio processed so far. */
@@ -93,11 +102,24 @@ export class SpeechDetector {
     this.busy = true;
     try {
       for (let window = this.queue.shift(); window; window = this.queue.shift()) {
-        this.step(await this.vad.predict(window));
+        const probability = await this.vad.predict(window);
+        if (this.onNoise) this.listenForNoise(window, probability);
+        this.step(probability);
       }
     } finally {
       this.busy = false;
     }
+  }
+
+  private listenForNoise(window: Int16Array, probability: number): void {
+    const power = window.reduce((sum, sample) => sum + sample * sample, 0) / window.length;
+    const noisy = Math.sqrt(power) > LOUD && probability < STILL_VOICED && !this.speaking;
+    this.quietMs = noisy ? this.quietMs : this.quietMs + WINDOW_MS;
+    this.noiseMs = noisy ? this.noiseMs + WINDOW_MS : 0;
+    if (this.noiseMs < NOISE_MS || this.quietMs < NOISE_MS) return;
+    this.onNoise?.(this.offsetMs + WINDOW_MS - this.noiseMs, this.noiseMs);
+    this.noiseMs = 0;
+    this.quietMs = 0;
   }
 
   private step(probability: number): void {

@@ -6,6 +6,7 @@ import {
   type DialogueOptions,
 } from '../../../../packages/nova-sonic-emulator/src/dialogue/dialogue.js';
 import {
+  NO_QUIRKS,
   PROFILES,
   type Quirks,
 } from '../../../../packages/nova-sonic-emulator/src/dialogue/profile.js';
@@ -34,11 +35,7 @@ export class DialogueHarness {
   readonly sent: SentEvent[] = [];
   readonly notes: SentEvent[] = [];
   readonly failures: StreamError[] = [];
-  readonly quirks: Quirks = {
-    textBeforeSpeechEnd: false,
-    bareBargeIn: false,
-    noFinalText: false,
-  };
+  readonly quirks: Quirks = { ...NO_QUIRKS };
   readonly dialogue: Dialogue;
   private offset = 0;
 

@@ -18,7 +18,12 @@ beforeAll(async () => {
     profile: 'fast',
     textToSpeech: toneSpeech,
     limits: { concurrentStreams: 1000 },
-    scenario: { turns: [{ on: 'text', repeat: true, reply: 'One. Two. Three.' }] },
+    scenario: {
+      turns: [
+        { on: 'text', match: 'clock', repeat: true, tools: [{ name: 'clock' }], reply: 'So.' },
+        { on: 'text', repeat: true, reply: 'One. Two. Three.' },
+      ],
+    },
   });
 });
 afterAll(() => emulator.close());
@@ -284,6 +289,51 @@ describe('unusual events', () => {
   });
 });
 
+describe('what others have seen at times', () => {
+  it('false-speech: a pair of speech events without a transcript, which interrupts', async () => {
+    const client = talk();
+    await client.output(isEnd);
+    emulator.setFault({ kind: 'false-speech', durationMs: 10 });
+    const from = client.outputs.length;
+    client.silence(64);
+    await client.output(({ name }) => name === 'userSpeechEnd', from);
+    const names = client.outputs.slice(from).map(({ name }) => name);
+    expect(names).toContain('userSpeechStart');
+    expect(client.outputs.slice(from).some(({ body }) => body.role === 'USER')).toBe(false);
+    await closesNormally(client);
+  });
+
+  it('content-filter: the stream ends with the text of the filters', async () => {
+    const { error } = await struck({ kind: 'content-filter', after: 'usageEvent' });
+    expect(error?.name).toBe('ValidationException');
+    expect(error?.message).toMatch(/ : This request has been blocked by our content filters\.$/);
+  });
+
+  it('deaf-during-tool: audio before the result of a tool ends the stream', async () => {
+    emulator.setFault({ kind: 'deaf-during-tool' });
+    const client = new TestClient(sdkClient(emulator));
+    client.start({ tools: ['clock'] });
+    client.openAudio();
+    client.text('USER', 'Use the clock.', true);
+    await client.output(({ name }) => name === 'toolUse');
+    client.silence(64);
+    expect((await client.ended)?.message).toMatch(
+      / : Invalid input request, please fix your input/,
+    );
+  });
+
+  it.each(['empty-user-text', 'typed-text-ignored'] as const)(
+    '%s is told in the log',
+    async (kind) => {
+      const noted = emulator.next('fault');
+      emulator.setFault({ kind });
+      const client = talk();
+      expect((await noted).event).toEqual({ kind });
+      await closesNormally(client);
+    },
+  );
+});
+
 describe('while running', () => {
   it('strikes a live session, and only the one that is named', async () => {
     const [one, two] = [talk(), talk()];
@@ -318,8 +368,12 @@ it('every kind is tested here', () => {
     [
       'access-denied',
       'bare-barge-in',
+      'content-filter',
+      'deaf-during-tool',
       'duplicate',
+      'empty-user-text',
       'exception',
+      'false-speech',
       'goaway',
       'http',
       'kill',
@@ -333,6 +387,7 @@ it('every kind is tested here', () => {
       'stall',
       'text-before-speech-end',
       'throttle',
+      'typed-text-ignored',
       'unknown-event',
     ].sort(),
   );

@@ -178,3 +178,36 @@ describe('with the real detector', () => {
     expect(events[0]?.offsetMs).toBeGreaterThan(2900);
   });
 });
+
+describe('noise', () => {
+  /** What is taken for speech among loud (or quiet) windows that are no voice. */
+  async function noises(levels: readonly number[], probability = 0) {
+    const found: [offsetMs: number, durationMs: number][] = [];
+    const detector = new SpeechDetector(
+      RATE,
+      () => TIMINGS,
+      () => {},
+      fail,
+      { predict: async () => probability },
+      (offsetMs, durationMs) => found.push([offsetMs, durationMs]),
+    );
+    for (const level of levels) {
+      const pcm = Int16Array.from({ length: 512 }, (_, i) => (i % 2 ? level : -level));
+      detector.push(Buffer.from(pcm.buffer));
+    }
+    for (let i = 0; i < 5; i++) await settle();
+    return found;
+  }
+
+  it('is reported once, and again only after as much quiet', async () => {
+    const loud = windows(30, 2000);
+    expect(await noises([...silence(5), ...loud])).toEqual([[160, 480]]);
+    expect(await noises([...loud, ...silence(5), ...loud])).toHaveLength(1);
+    expect(await noises([...loud, ...silence(15), ...loud])).toHaveLength(2);
+  });
+
+  it('is neither a voice nor a quiet hum', async () => {
+    expect(await noises(windows(30, 2000), 0.9)).toEqual([]);
+    expect(await noises(windows(30, 100))).toEqual([]);
+  });
+});
