@@ -46,10 +46,15 @@ const MISTAKES = ['refused', 'violation', 'warning'];
 const isMistake = ({ direction, name }: EmulatorEvent) =>
   direction === 'note' && MISTAKES.includes(name);
 
-/** Serves the control API: plain HTTP and JSON, on 127.0.0.1 only. */
-export function controlServer(emulator: ControlTarget): Server {
+/**
+ * Serves the control API: plain HTTP and JSON.
+ *
+ * @param hostNames names besides 127.0.0.1 and localhost that clients use
+ */
+export function controlServer(emulator: ControlTarget, hostNames: readonly string[] = []): Server {
+  const hosts = ['127.0.0.1', 'localhost', ...hostNames];
   return createServer((request, response) => {
-    handle(emulator, request, response).catch((error: Error) => {
+    handle(emulator, hosts, request, response).catch((error: Error) => {
       if (!response.headersSent) reply(response, 400, { message: error.message });
     });
   });
@@ -57,12 +62,13 @@ export function controlServer(emulator: ControlTarget): Server {
 
 async function handle(
   emulator: ControlTarget,
+  hosts: readonly string[],
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  // A web page can reach 127.0.0.1 under its own host name (DNS rebinding): serve only the address itself.
+  // A web page can reach 127.0.0.1 under its own host name (DNS rebinding): serve only known names.
   const host = (request.headers.host ?? '').replace(/:\d+$/, '');
-  if (!['127.0.0.1', 'localhost'].includes(host) || request.headers.origin) {
+  if (!hosts.includes(host) || request.headers.origin) {
     return reply(response, 403, { message: `not served under ${host}` });
   }
   const { pathname } = new URL(request.url ?? '/', 'http://localhost');

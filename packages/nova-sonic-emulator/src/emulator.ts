@@ -22,8 +22,9 @@ import { explanation } from './protocol/errors.js';
 import { protocolRule } from './protocol/rules.js';
 import { checkScenario, loadScenario } from './scenario/scenario-file.js';
 import type { SessionInfo } from './session/session.js';
+import { FormantVoice } from './speech/formant-voice.js';
 import { createSileroVad } from './speech/speech-detector.js';
-import { SpeechSynthesizer } from './speech/speech-synthesizer.js';
+import { canSynthesize, SpeechSynthesizer } from './speech/speech-synthesizer.js';
 
 /** A running emulator. */
 export interface Emulator {
@@ -76,9 +77,13 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     typeof options.scenario === 'string'
       ? loadScenario(options.scenario)
       : options.scenario && checkScenario(options.scenario);
-  const certificate = await makeCertificate();
+  const certificate = await makeCertificate(config.hostNames);
   const eventLog = new EventLog(options.record, config.recordAudio);
-  const ownSynthesizer = options.textToSpeech ? undefined : new SpeechSynthesizer();
+  const ownSynthesizer =
+    !options.textToSpeech && canSynthesize() ? new SpeechSynthesizer() : undefined;
+  if (!options.textToSpeech && !ownSynthesizer) {
+    config.log('replies are sounds without words: `npm install text2wav` (GPL) makes them speech');
+  }
   const realClock = new RealClock();
   const faults = new FaultSet();
   for (const fault of config.faults) faults.set(fault);
@@ -89,7 +94,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const context: EmulatorContext = {
     config,
     clock: options.clock ?? realClock,
-    textToSpeech: options.textToSpeech ?? (ownSynthesizer as SpeechSynthesizer),
+    textToSpeech: options.textToSpeech ?? ownSynthesizer ?? new FormantVoice(),
     createVad: options.createVad ?? createSileroVad,
     eventLog,
     faults,
@@ -164,13 +169,13 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     resetTimerLag: () => realClock.resetTimerLag(),
     events: eventLog,
   };
-  const control = controlServer(controlTarget);
+  const control = controlServer(controlTarget, config.hostNames);
   let ports: number[];
   try {
     ports = await Promise.all([
-      listen(plain, config.port),
-      listen(tls, config.tlsPort),
-      listen(control, config.controlPort),
+      listen(plain, config.port, config.host),
+      listen(tls, config.tlsPort, config.host),
+      listen(control, config.controlPort, config.host),
     ]);
     // Only now: an emulator that cannot start must not replace the certificate of the one that runs.
     replaceFile(certFile, certificate.cert);
@@ -210,9 +215,10 @@ function replaceFile(path: string, content: string): void {
 function listen(
   server: Pick<Server, 'listen' | 'once' | 'address'>,
   port: number,
+  host: string,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
   });
 }

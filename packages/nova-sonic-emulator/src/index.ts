@@ -19,6 +19,7 @@ export {
 } from './protocol/rules.js';
 export type { ErrorStep, Scenario, ScenarioTurn } from './scenario/scenario.js';
 export type { SessionInfo } from './session/session.js';
+export { FormantVoice } from './speech/formant-voice.js';
 export type { VoiceActivity } from './speech/speech-detector.js';
 export type { TextToSpeech } from './speech/speech-synthesizer.js';
 export { type Finding, type RecordingReport, validateRecording } from './validate.js';

@@ -43,6 +43,10 @@ export interface EmulatorOptions {
   tlsPort?: number;
   /** Port of the control API.  @default 0: any free one */
   controlPort?: number;
+  /** Address to listen on; 0.0.0.0 in a container.  @default '127.0.0.1' */
+  host?: string;
+  /** Further names that clients reach the emulator by: in its certificate, and for the control API.  @default none */
+  hostNames?: readonly string[];
   /** Where to write the certificate to trust (PEM).  @default a temporary file */
   certFile?: string;
   /** What is said: a scenario, or the path of its file.  @default replies that say what the emulator is */
@@ -79,7 +83,7 @@ export interface EmulatorOptions {
   log?: (line: string) => void;
   /** Time of the sessions. A test can pass a clock that it moves by hand.  @default the machine's */
   clock?: Clock;
-  /** Makes the replies' speech.  @default espeak-ng in a worker thread (text2wav) */
+  /** Makes the replies' speech.  @default espeak-ng in a worker thread if text2wav is installed, else FormantVoice */
   textToSpeech?: TextToSpeech;
   /** Makes the voice activity detector of a session.  @default Silero VAD (@livekit/local-inference) */
   createVad?: () => VoiceActivity;
@@ -128,6 +132,8 @@ export function resolveConfig(options: EmulatorOptions): EmulatorConfig {
   }
   if (!(timeScale > 0)) throw new Error(`timeScale is ${timeScale}; it must be above 0.`);
   return {
+    host: options.host ?? '127.0.0.1',
+    hostNames: options.hostNames ?? [],
     port: options.port ?? 0,
     tlsPort: options.tlsPort ?? 0,
     controlPort: options.controlPort ?? 0,

@@ -47,6 +47,12 @@ export function createProgram(): Command {
     .option('--port <port>', 'HTTP/2 in clear text; 0 takes any free port', port, 0)
     .option('--tls-port <port>', 'HTTP/2 over TLS; 0 takes any free port', port, 0)
     .option('--control-port <port>', 'control API; 0 takes any free port', port, 0)
+    .option('--host <address>', 'address to listen on; 0.0.0.0 in a container', '127.0.0.1')
+    .option(
+      '--host-name <name>',
+      'a further name that clients reach it by (repeatable): in the certificate, and for the control API',
+      (name: string, before: string[] = []) => [...before, name],
+    )
     .option('--cert <file>', 'where to write the certificate to trust (PEM), new at every start')
     .option('--scenario <file>', 'dialogue to play, YAML or JSON; without one, default replies')
     .option('--record <file>', "append every session's events to this file, as JSON lines")
@@ -156,6 +162,8 @@ async function run(flags: Record<string, never>): Promise<void> {
     port: flags.port,
     tlsPort: flags.tlsPort,
     controlPort: flags.controlPort,
+    host: flags.host,
+    hostNames: flags.hostName,
     certFile: flags.cert,
     scenario: flags.scenario,
     profile: flags.profile,

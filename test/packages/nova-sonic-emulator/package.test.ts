@@ -68,23 +68,19 @@ test('its command prints the flags', () => {
   expect(help).toContain('--scenario <file>');
 });
 
-test('without text2wav it names the missing package; with it, it holds a conversation', () => {
-  writeFileSync(
-    join(folder, 'missing.mjs'),
-    `import { startEmulator } from 'nova-sonic-emulator';
-     await startEmulator().catch((error) => console.log(error.message));`,
-  );
-  expect(run(process.execPath, ['missing.mjs'], folder).trim()).toBe(
-    'Speech needs the package text2wav, which is not installed: run `npm install text2wav`, or pass the option `textToSpeech`.',
-  );
+test('without text2wav it speaks without words; with it, in words', () => {
+  writeFileSync(join(folder, 'conversation.mjs'), CONVERSATION);
+  const [said, sound] = run(process.execPath, ['conversation.mjs'], folder).trim().split('\n');
+  expect(said).toBe('Good day.');
+  expect(Number(sound)).toBeGreaterThan(4000);
 
   const peer = join(folder, 'node_modules/text2wav');
   symlinkSync(join(ROOT, 'node_modules/text2wav'), peer);
-  writeFileSync(join(folder, 'conversation.mjs'), CONVERSATION);
   const [text, bytes] = run(process.execPath, ['conversation.mjs'], folder).trim().split('\n');
   expect(text).toBe('Good day.');
   // More than half a second of speech at 8 kHz.
   expect(Number(bytes)).toBeGreaterThan(8000);
+  expect(bytes).not.toBe(sound);
 }, 60_000);
 
 /** A client that types one text: prints the reply and its bytes of audio. */

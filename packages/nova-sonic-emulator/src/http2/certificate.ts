@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { generate } from 'selfsigned';
 
-/** A certificate for 127.0.0.1 and localhost, made at start; PEM. */
+/** A certificate for 127.0.0.1, localhost and further names, made at start; PEM. */
 export interface Certificate {
   cert: string;
   key: string;
 }
 
 /** Makes a self-signed certificate that can itself be put in a trust store; valid for a year. */
-export async function makeCertificate(): Promise<Certificate> {
+export async function makeCertificate(hostNames: readonly string[] = []): Promise<Certificate> {
   const pems = await generate([{ name: 'commonName', value: 'Nova Sonic emulator' }], {
     keyType: 'ec',
     algorithm: 'sha256',
@@ -24,6 +24,7 @@ export async function makeCertificate(): Promise<Certificate> {
         altNames: [
           { type: 7, ip: '127.0.0.1' },
           { type: 2, value: 'localhost' },
+          ...hostNames.map((value) => ({ type: 2 as const, value })),
         ],
       },
     ],

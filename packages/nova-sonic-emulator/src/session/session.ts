@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Long because a session joins everything: input, rules, limits, faults, dialogue and output.
 import type { ServerHttp2Stream } from 'node:http2';
 import { scaledClock } from '../clock.js';
 import type { Admission, EmulatorContext } from '../context.js';

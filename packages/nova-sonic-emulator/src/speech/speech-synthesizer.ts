@@ -29,6 +29,16 @@ const ESPEAK: Record<string, string> = {
 const espeakVoice = ({ locale, register }: Voice) =>
   `${ESPEAK[locale] ?? 'en-us'}+${register === 'feminine' ? 'f3' : 'm3'}`;
 
+/** Whether the optional package text2wav (GPL) is there. */
+export function canSynthesize(): boolean {
+  try {
+    createRequire(import.meta.url).resolve('text2wav');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * espeak-ng (as WebAssembly) in a worker thread, with a cache: synthesis takes about 50 ms a sentence and
  * must not hold up the audio of other sessions.
@@ -44,11 +54,9 @@ export class SpeechSynthesizer implements TextToSpeech {
 
   /** @throws Error when the optional package text2wav (GPL) is not installed */
   constructor() {
-    try {
-      createRequire(import.meta.url).resolve('text2wav');
-    } catch {
+    if (!canSynthesize()) {
       throw new Error(
-        'Speech needs the package text2wav, which is not installed: run `npm install text2wav`, or pass the option `textToSpeech`.',
+        'Speech needs the package text2wav, which is not installed: run `npm install text2wav`, or use FormantVoice, which has no words.',
       );
     }
   }

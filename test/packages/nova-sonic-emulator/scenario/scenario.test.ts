@@ -40,7 +40,7 @@ describe('an error in the file names line and field', () => {
     [
       'an unknown field',
       'turns:\n  - user: hi\n    replay: ho\n',
-      's.yaml:3: turns[0].replay: unknown; there are on, user, match, repeat, delay, tools, reply, interrupt, error, steps',
+      's.yaml:3: turns[0].replay: unknown; there are on, user, match, repeat, delay, tools, meanwhile, reply, interrupt, error, steps',
     ],
     ['no turns', 'name: x\n', 's.yaml:1: turns: is missing'],
     ['empty turns', 'name: x\nturns: []\n', 's.yaml:2: turns: must NOT have fewer than 1 items'],

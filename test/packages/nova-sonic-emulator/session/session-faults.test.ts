@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Long because it is one list: every kind of fault, as the real SDK shows it.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { FAULT_KINDS } from '../../../../packages/nova-sonic-emulator/src/faults.js';
 import {
