@@ -1,4 +1,7 @@
 // Jest in ESM mode: one copy of @livekit/agents (two copies, ESM and CommonJS, hang silently).
+
+import { bundleFramework } from './test/support/bundle-framework.js';
+
 const swc = (tsx) => ({
   jsc: { parser: { syntax: 'typescript', tsx, decorators: false }, target: 'es2022' },
   module: { type: 'es6' },
@@ -12,6 +15,7 @@ const common = {
     '^.+\\.tsx$': ['@swc/jest', swc(true)],
   },
   moduleNameMapper: {
+    '^@livekit/agents$': await bundleFramework(),
     '^livekit-plugin-nova-sonic$': '<rootDir>/packages/livekit-plugin-nova-sonic/src/index.ts',
     '^livekit-plugin-nova-sonic/models$':
       '<rootDir>/packages/livekit-plugin-nova-sonic/src/protocol/models.ts',

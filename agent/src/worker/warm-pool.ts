@@ -72,8 +72,8 @@ export class WarmPool implements JobProcesses {
    * Replaces the framework's loop in every pool created from now on.
    * @returns false for an unsupported version of the framework: then its own loop stays.
    */
-  install(): Promise<boolean> {
-    return replaceFrameworkPool({ run: (pool, signal) => this.run(pool, signal) });
+  install(replace = replaceFrameworkPool): Promise<boolean> {
+    return replace({ run: (pool, signal) => this.run(pool, signal) });
   }
 
   /** Keeps a pool warm until `signal` aborts; replaces the framework's loop. */

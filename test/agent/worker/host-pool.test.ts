@@ -7,6 +7,7 @@ import type { HostCommand, HostReport } from '../../../agent/src/host/host-messa
 import { replaceFrameworkPool } from '../../../agent/src/worker/framework-pool.js';
 import { type HostedJob, HostPool } from '../../../agent/src/worker/host-pool.js';
 import { until } from '../../support/wait.js';
+import { installedPool } from './installed-pool.js';
 
 /** A host's process without the process. */
 class FakeHost extends EventEmitter {
@@ -188,7 +189,7 @@ test('with a framework that has another pool no host starts, and the fall-back i
 });
 
 test('the installed version of the framework has the pool that we replace', async () => {
-  expect(await replaceFrameworkPool({})).toBe(true);
+  expect(await replaceFrameworkPool({}, installedPool)).toBe(true);
 });
 
 test('close() kills hosts that are starting, ends the calls of the others, and starts none', async () => {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { replaceFrameworkPool } from '../../../agent/src/worker/framework-pool.js';
 import { WarmPool } from '../../../agent/src/worker/warm-pool.js';
+import { installedPool } from './installed-pool.js';
 
 interface Executor {
   isAlive: boolean;
@@ -105,7 +107,9 @@ describe('WarmPool', () => {
       concurrency: 1,
       onInitializeFailure: () => {},
     });
-    expect(await warm.install()).toBe(true);
+    const replace: typeof replaceFrameworkPool = (replacement) =>
+      replaceFrameworkPool(replacement, installedPool);
+    expect(await warm.install(replace)).toBe(true);
   });
 
   it('initializes as many as needed, with limited concurrency', async () => {
