@@ -102,7 +102,8 @@ async function runChaos(fleet: Fleet, steps: number, seed: number): Promise<void
   worker.signal('SIGTERM');
   const { code } = await worker.exited;
   process.stdout.write(`\n${chaosTable(report)}\nExit code of the worker: ${code}.\n`);
-  if (report.unprotectedCalls > 0) throw new Error('A call was live without task protection.');
+  if (report.rejected > 0) throw new Error('A call was refused because of ECS.');
+  if (report.uncountedCalls > 0) throw new Error('An unprotected call was not counted.');
 }
 
 async function runCalls(

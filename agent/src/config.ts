@@ -45,7 +45,12 @@ export interface WorkerConfig {
   prices: TokenPrices;
   /** Undefined outside ECS: no task protection. */
   ecsAgentUri?: string;
-  protection: { expiresInMinutes: number; graceMs: number };
+  /** Undefined outside ECS: the task does not notice that it is superseded. */
+  ecsMetadataUri?: string;
+  /** Requests to the ECS API; see DeploymentWatchOptions. */
+  deployment: { intervalMs: number; settleMs: number };
+  /** `expiresInMinutes` undefined: the longest call and a margin. */
+  protection: { expiresInMinutes?: number; graceMs: number };
   logLevel: string;
   /** Whether the log may hold what people say (`lk.pii.*` fields). */
   logPii: boolean;
@@ -105,8 +110,13 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
       textOut: e.PRICE_TEXT_OUT_PER_M,
     },
     ...(e.ECS_AGENT_URI && { ecsAgentUri: e.ECS_AGENT_URI }),
+    ...(e.ECS_CONTAINER_METADATA_URI_V4 && { ecsMetadataUri: e.ECS_CONTAINER_METADATA_URI_V4 }),
+    deployment: {
+      intervalMs: e.DEPLOYMENT_CHECK_S * 1000,
+      settleMs: e.DEPLOYMENT_SETTLE_S * 1000,
+    },
     protection: {
-      expiresInMinutes: e.PROTECTION_EXPIRES_MIN,
+      ...(e.PROTECTION_EXPIRES_MIN && { expiresInMinutes: e.PROTECTION_EXPIRES_MIN }),
       graceMs: e.PROTECTION_GRACE_S * 1000,
     },
     logLevel: e.LOG_LEVEL,

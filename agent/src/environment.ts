@@ -209,13 +209,36 @@ const environment = z.object({
       allowed: 'the address that ECS gives (do not set it yourself)',
       setBy: 'ecs',
     }),
-  PROTECTION_EXPIRES_MIN: integer(1, 2880).default(5).register(docs, {
-    description: 'Minutes until the task protection of a crashed task expires.',
+  ECS_CONTAINER_METADATA_URI_V4: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .register(docs, {
+      description:
+        'Task metadata endpoint, to find out which deployment started the task. Not set: the task does not notice that it is superseded.',
+      allowed: 'the address that ECS gives (do not set it yourself)',
+      setBy: 'ecs',
+    }),
+  DEPLOYMENT_CHECK_S: integer(1, 3600).default(60).register(docs, {
+    description:
+      'Seconds between two requests of a task to the ECS API, to notice that it is superseded or surplus.',
+    allowed: 'whole seconds from 1 to 3600',
+    setBy: 'operator',
+  }),
+  DEPLOYMENT_SETTLE_S: integer(0, 86_400).default(120).register(docs, {
+    description:
+      'Seconds that the tasks of a newer deployment must have been running before this task leaves the calls to them, if ECS does not report the deployment as COMPLETED before. Longer than the health check lets an unhealthy task live.',
+    allowed: 'whole seconds from 0 to 86400',
+    setBy: 'operator',
+  }),
+  PROTECTION_EXPIRES_MIN: integer(1, 2880).optional().register(docs, {
+    description:
+      'Minutes until task protection that is not renewed expires. Default: MAX_CALL_S and 15 minutes, so that a refused renewal ends no call.',
     allowed: 'whole minutes from 1 to 2880',
     setBy: 'operator',
   }),
   PROTECTION_GRACE_S: integer(0, 3600).default(30).register(docs, {
-    description: 'Seconds after the last call until task protection is released.',
+    description:
+      'Seconds after the last call until task protection is released, while the ECS API does not answer. Otherwise a task that takes calls is always protected.',
     allowed: 'whole seconds from 0 to 3600',
     setBy: 'operator',
   }),

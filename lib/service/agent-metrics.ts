@@ -96,6 +96,31 @@ export class AgentMetrics {
     return this.metric('ProtectionFailures', options);
   }
 
+  /** Calls that were accepted while no confirmed protection lasted as long as the longest call. */
+  public callsUnprotected(options: MetricOptions = {}): Metric {
+    return this.metric('CallsUnprotected', options);
+  }
+
+  /** Requests to the ECS API about the deployments of the service that failed. */
+  public deploymentReadFailures(options: MetricOptions = {}): Metric {
+    return this.metric('DeploymentReadFailures', options);
+  }
+
+  /** Calls of a task whose protection ECS has not confirmed. */
+  public unprotectedCalls(options: MetricOptions = {}): Metric {
+    return this.metric('UnprotectedCalls', options);
+  }
+
+  /** Calls of a task that a newer deployment has superseded. */
+  public supersededCalls(options: MetricOptions = {}): Metric {
+    return this.metric('SupersededCalls', options);
+  }
+
+  /** Calls of a task that was superseded longer ago than the longest call may last. */
+  public overdueCalls(options: MetricOptions = {}): Metric {
+    return this.metric('OverdueCalls', options);
+  }
+
   /** Job processes that crashed or were killed; each ended one call. */
   public jobCrashes(options: MetricOptions = {}): Metric {
     return this.metric('JobCrashes', options);

@@ -39,6 +39,13 @@ export function unprotectedCalls(worker: WorkerProcess): number {
   return count;
 }
 
+/** Calls that were accepted while ECS did not hold their task protected, without the worker counting them as such. */
+export function uncountedCalls(worker: WorkerProcess): number {
+  return worker
+    .lines('call accepted')
+    .filter(({ time, unprotected }) => !unprotected && !worker.ecs.protectedAt(time ?? 0)).length;
+}
+
 /** Sums of the metrics that some workers published. */
 export function metricSums(workers: WorkerProcess[]): Record<string, number> {
   return emfSums(workers.flatMap((worker) => emfLines(worker.log)));

@@ -2,14 +2,21 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import seedrandom from 'seedrandom';
-import { unprotectedCalls } from './analysis.js';
-import type { EcsAgentOptions, EcsBehaviour } from './ecs-agent-stand-in.js';
+import { uncountedCalls, unprotectedCalls } from './analysis.js';
+import type { EcsBehaviour, EcsFaults } from './ecs-endpoint.js';
 import type { RemoteCaller } from './remote-caller.js';
 import type { Fleet } from './worker-fleet.js';
 import type { WorkerProcess } from './worker-process.js';
 
-/** Environment of the worker under test: short times, so that protection is switched often. */
-export const CHAOS_ENV = { PROTECTION_GRACE_S: '1', PROTECTION_EXPIRES_MIN: '1' };
+/**
+ * Environment of the worker under test: short times, and as if the ECS API did not answer, so that protection is
+ * switched often.
+ */
+export const CHAOS_ENV = {
+  PROTECTION_GRACE_S: '1',
+  PROTECTION_EXPIRES_MIN: '1',
+  ECS_CONTAINER_METADATA_URI_V4: '',
+};
 const GRACE_MS = 1_000;
 const MAX_LIVE_CALLS = 3;
 const TIMEOUT_MS = 60_000;
@@ -27,12 +34,14 @@ export interface ChaosReport {
   protectedTimes: number;
   /** Calls that were live while ECS did not hold the task protected. */
   unprotectedCalls: number;
+  /** Those of them that the worker did not count as unprotected when it accepted them. */
+  uncountedCalls: number;
   /** From the end of the last call to the end of protection, where ECS confirmed the first request; ms. */
   protectionOffDelaysMs: number[];
 }
 
 /** While `failing`, four requests in ten fail, in every possible way, and responses are delayed. */
-export class FlakyEcsAgent implements EcsAgentOptions {
+export class FlakyEcsAgent implements EcsFaults {
   failing = false;
   readonly #random: () => number;
 
@@ -111,6 +120,7 @@ export async function runProtectionChaos(
     ecsFailures: ecsRequests.filter(({ behaviour }) => behaviour !== 'ok').length,
     protectedTimes: worker.ecs.changes.slice(changes).filter((change) => change.protected).length,
     unprotectedCalls: unprotectedCalls(worker),
+    uncountedCalls: uncountedCalls(worker),
     protectionOffDelaysMs: protectionOffDelays(worker),
   };
 }

@@ -80,6 +80,7 @@ export function chaosTable(report: ChaosReport): string {
     ['requests to ECS: all, failed', `${report.ecsRequests}, ${report.ecsFailures}`],
     ['times protected', report.protectedTimes],
     ['calls live without protection', report.unprotectedCalls],
+    ['of these, accepted without being counted', report.uncountedCalls],
     [
       'last call → protection off (grace period 1 s): median, max.',
       `${formatMs(quantile(delays, 0.5))}, ${formatMs(quantile(delays, 1))} of ${delays.length}`,

@@ -13,7 +13,9 @@ import {
 } from '../dev/emulator-process.js';
 import type { LiveKitConnection } from '../livekit/connection.js';
 import { type LiveKitServer, startLiveKitServer } from '../livekit/server.js';
-import type { EcsAgentOptions } from './ecs-agent-stand-in.js';
+import { EcsEndpoint, type EcsFaults } from './ecs-endpoint.js';
+import type { ServiceSettings } from './ecs-scheduler.js';
+import { EcsService, type WorkerDefinition } from './ecs-service.js';
 import { CallerHosts, type RemoteCaller } from './remote-caller.js';
 import { WorkerProcess } from './worker-process.js';
 
@@ -45,13 +47,16 @@ export interface Offer {
   withdraw(): Promise<void>;
 }
 
-/** A fleet on one machine: LiveKit, the emulator, workers with a stand-in for ECS each, and callers. */
+/** A fleet on one machine: LiveKit, the emulator, a stand-in for ECS with services of workers, and callers. */
 export class Fleet {
   readonly workers: WorkerProcess[] = [];
   readonly callers: RemoteCaller[] = [];
   readonly #options: FleetOptions;
   #livekit: LiveKitServer;
   readonly #emulator: EmulatorProcess;
+  /** The stand-in for ECS. */
+  readonly ecs: EcsEndpoint;
+  readonly #services: EcsService[] = [];
   #lastName = 0;
   readonly #hosts = new CallerHosts();
 
@@ -59,24 +64,27 @@ export class Fleet {
     options: FleetOptions,
     livekit: LiveKitServer,
     emulator: EmulatorProcess,
+    ecs: EcsEndpoint,
     /** The question that every caller asks. */
     readonly question: Int16Array,
   ) {
     this.#options = options;
     this.#livekit = livekit;
     this.#emulator = emulator;
+    this.ecs = ecs;
   }
 
   static async start(options: FleetOptions = {}): Promise<Fleet> {
     const onStatus = options.onStatus ?? (() => {});
     await buildAgent(onStatus);
-    const [livekit, emulator, question] = await Promise.all([
+    const [livekit, emulator, ecs, question] = await Promise.all([
       // Below the range of outgoing connections (from 32768), so that the port is still free when the server restarts.
       startLiveKitServer({ port: randomInt(20_000, 30_000), onStatus }),
       startEmulatorProcess({ scenario: SCENARIO, maxStreams: options.streamsPerRegion ?? 20 }),
+      EcsEndpoint.start(),
       synthesize('What time is it in Tokyo?'),
     ]);
-    return new Fleet(options, livekit, emulator, question);
+    return new Fleet(options, livekit, emulator, ecs, question);
   }
 
   /** Whether a process of a worker carries several calls; CALLS_PER_PROCESS=1 makes it one for each call. */
@@ -89,23 +97,43 @@ export class Fleet {
     return { url, apiKey, apiSecret };
   }
 
-  /** Starts workers at the same time and waits until each has an idle process for every slot. */
+  /**
+   * Starts workers at the same time and waits until each has an idle process for every slot. They are the tasks of a
+   * service of their own, in which nothing is replaced.
+   */
   async startWorkers(
     count: number,
-    ecs: EcsAgentOptions = {},
+    ecs: EcsFaults = {},
     env: NodeJS.ProcessEnv = {},
   ): Promise<WorkerProcess[]> {
     const slots = this.#options.callsPerTask ?? 10;
-    const started = await Promise.all(
-      Array.from({ length: count }, () => {
-        this.#lastName += 1;
-        const name = `worker-${this.#lastName}`;
-        return WorkerProcess.start(name, WORKER_MAIN, { ...this.#environment(slots), ...env }, ecs);
-      }),
-    );
-    this.workers.push(...started);
+    const service = this.createService({ replaceTasks: false });
+    const definition: WorkerDefinition = { name: 'worker:1', env, ecs };
+    service.scheduler.update({ desired: count, definition });
+    const started = service.workers;
+    await Promise.all(started.map((worker) => worker.ready()));
     await Promise.all(started.map((worker) => worker.waitUntil((h) => h.warm >= slots, 120_000)));
-    return started;
+    return [...started];
+  }
+
+  /** A service without tasks; `update` of its scheduler starts them. */
+  createService(settings: ServiceSettings = {}): EcsService {
+    const slots = this.#options.callsPerTask ?? 10;
+    const service = new EcsService(
+      `service-${this.#services.length + 1}`,
+      this.ecs,
+      (definition, { env, handle }) => {
+        this.#lastName += 1;
+        const environment = { ...this.#environment(slots), ...env, ...definition.env };
+        const name = `worker-${this.#lastName}`;
+        const worker = new WorkerProcess(name, handle, WORKER_MAIN, environment);
+        this.workers.push(worker);
+        return worker;
+      },
+      settings,
+    );
+    this.#services.push(service);
+    return service;
   }
 
   /** Adds callers; each joins a room of its own, without an agent. */
@@ -170,8 +198,9 @@ export class Fleet {
   async stop(): Promise<void> {
     this.callers.length = 0;
     this.#hosts.stop();
-    await Promise.all(this.workers.splice(0).map((worker) => worker.kill()));
-    await Promise.all([this.#emulator.process.stop(), this.#livekit.stop()]);
+    this.workers.length = 0;
+    await Promise.all(this.#services.map((service) => service.stop()));
+    await Promise.all([this.#emulator.process.stop(), this.#livekit.stop(), this.ecs.stop()]);
   }
 
   #environment(slots: number): NodeJS.ProcessEnv {

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { ManagedProcess } from '../process/managed-process.js';
-import { type EcsAgentOptions, EcsAgentStandIn } from './ecs-agent-stand-in.js';
+import type { TaskHandle } from './task-handle.js';
 
 const READY_TIMEOUT_MS = 60_000;
 /** Longer than any drain in a test, which must not be cut short. */
@@ -25,10 +25,11 @@ export interface Health {
   warm: number;
   registered: boolean;
   draining: boolean;
+  accepting: boolean;
   protected: boolean;
 }
 
-/** One task of the fleet: a worker process and the stand-in for its ECS agent. */
+/** The worker process of one task. */
 export class WorkerProcess {
   readonly log: LogLine[] = [];
   readonly nonJsonLines: string[] = [];
@@ -39,35 +40,29 @@ export class WorkerProcess {
   /** Exit code, and when the worker ended (ms since the epoch). */
   readonly exited: Promise<{ code: number; at: number }>;
 
-  private constructor(
+  constructor(
     readonly name: string,
-    readonly ecs: EcsAgentStandIn,
+    /** What ECS knows about it. */
+    readonly ecs: TaskHandle,
     main: string,
     env: NodeJS.ProcessEnv,
   ) {
     this.#child = new ManagedProcess(name, process.execPath, [main], {
-      env: { ...env, ECS_AGENT_URI: ecs.uri, HEALTH_PORT: '0' },
+      env: { ...env, HEALTH_PORT: '0' },
       graceMs: GRACE_MS,
       onLine: (line, stream) => stream === 'stdout' && this.#handleLine(line),
     });
     this.exited = this.#child.exited.then((code) => ({ code, at: Date.now() }));
   }
 
-  /** Starts a worker and waits until it is registered with LiveKit. */
-  static async start(
-    name: string,
-    main: string,
-    env: NodeJS.ProcessEnv,
-    ecs: EcsAgentOptions = {},
-  ): Promise<WorkerProcess> {
-    const worker = new WorkerProcess(name, await EcsAgentStandIn.start(name, ecs), main, env);
+  /** Waits until it is registered with LiveKit; kills it when it does not. */
+  async ready(): Promise<void> {
     try {
-      await worker.#child.waitForLine((line) => line.includes('"msg":"ready"'), READY_TIMEOUT_MS);
+      await this.#child.waitForLine((line) => line.includes('"msg":"ready"'), READY_TIMEOUT_MS);
     } catch (error) {
-      await worker.kill();
+      await this.kill();
       throw error;
     }
-    return worker;
   }
 
   /** Pid of the worker's main process. */
@@ -131,6 +126,12 @@ export class WorkerProcess {
     process.kill(this.#pid, name);
   }
 
+  /** SIGTERM, also while it starts. */
+  terminate(): void {
+    if (this.#pid) this.signal('SIGTERM');
+    else void this.#child.stop();
+  }
+
   /** Kills the worker (SIGKILL), as when a task is lost. */
   async kill(): Promise<void> {
     if (this.#pid) {
@@ -141,7 +142,6 @@ export class WorkerProcess {
       }
     }
     await this.#child.stop();
-    await this.ecs.stop();
   }
 
   #handleLine(text: string): void {

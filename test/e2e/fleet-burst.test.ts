@@ -2,12 +2,13 @@
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { metricSums } from '../../local/fleet/analysis.js';
-import type { EcsBehaviour } from '../../local/fleet/ecs-agent-stand-in.js';
+import type { EcsBehaviour } from '../../local/fleet/ecs-endpoint.js';
 import {
   CHAOS_ENV,
   FlakyEcsAgent,
   runProtectionChaos,
 } from '../../local/fleet/protection-chaos.js';
+import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
 import { Fleet } from '../../local/fleet/worker-fleet.js';
 import type { Health, WorkerProcess } from '../../local/fleet/worker-process.js';
 import { askAll, connectAll, expectGoodCitizens, untilCalls } from './fleet-support.js';
@@ -15,8 +16,6 @@ import { askAll, connectAll, expectGoodCitizens, untilCalls } from './fleet-supp
 const SEED = 7;
 /** Steps of the trace; `npm run fleet -- --protection 500` makes one that is longer. */
 const STEPS = 50;
-/** For so long after a failure ECS is not asked again. */
-const ECS_REST_MS = 2_000;
 
 describe('one task', () => {
   let fleet: Fleet;
@@ -66,34 +65,25 @@ describe('one task', () => {
     expect(off - ended).toBeLessThan(5_000);
   }, 30_000);
 
-  it.each<EcsBehaviour>(['blocked', 'denied', 'broken', 'silent'])(
-    'refuses a call when ECS is %s, and asks once',
-    async (how) => {
-      // The time itself is what must pass since the last answer of ECS.
-      const refused = worker.lines('call rejected').at(-1)?.time ?? 0;
-      const rested = refused + ECS_REST_MS + 500 - Date.now();
-      await new Promise((resolve) => setTimeout(resolve, rested));
-      behaviour = how;
-      const [caller] = await fleet.joinCallers(1);
-      if (!caller) throw new Error('no caller');
-      const before = worker.ecs.requests.filter(({ enabled }) => enabled).length;
-      const refusals = worker.lines('call rejected').length;
-      const offer = await fleet.offer(caller);
-      await worker.waitForLine(() => worker.lines('call rejected').length > refusals, 20_000);
-      expect(await offer.taken()).toBe(false);
-      expect(caller.agentPresent).toBe(false);
-      expect(worker.ecs.requests.filter(({ enabled }) => enabled).length).toBe(before + 1);
-      expect((await worker.health()).calls).toBe(0);
-      behaviour = 'ok';
-      await fleet.hangUp();
-    },
-    60_000,
-  );
+  it('takes a call all the same when ECS blocks protection, and is protected when ECS allows it', async () => {
+    behaviour = 'blocked';
+    const [caller] = (await fleet.joinCallers(1)) as [RemoteCaller];
+    await connectAll(fleet, [caller]);
+    const accepted = worker.lines('call accepted').find((line) => line.call_id === caller.jobId);
+    expect(accepted?.unprotected).toBe(true);
+    expect(worker.ecs.protected).toBe(false);
+    behaviour = 'ok';
+    await worker.ecs.waitUntilProtected(true, 60_000);
+    await fleet.hangUp();
+    await untilCalls([worker], 0);
+    await worker.ecs.waitUntilProtected(false, 20_000);
+  }, 120_000);
 
-  it('never runs a call unprotected while ECS fails at random', async () => {
+  it('answers every call while ECS fails at random, and counts those without protection', async () => {
     const report = await runProtectionChaos(fleet, worker, flakyEcs, { steps: STEPS, seed: SEED });
     process.stderr.write(`${STEPS} starts and ends: ${JSON.stringify(report)}\n`);
-    expect(report.unprotectedCalls).toBe(0);
+    expect(report.rejected).toBe(0);
+    expect(report.uncountedCalls).toBe(0);
     expect(report.starts).toBeGreaterThan(STEPS / 5);
     expect(report.hungUp + report.killed).toBeGreaterThan(STEPS / 5);
     expect(report.protectedTimes).toBeGreaterThan(1);
@@ -113,6 +103,6 @@ describe('one task', () => {
     expect(exit.code).toBe(0);
     // The framework waits for a process that boots for up to a minute, and we for the framework 4 s.
     expect(exit.at - at).toBeLessThan(3_000);
-    expectGoodCitizens([worker], 10);
+    expectGoodCitizens([worker], 10, { unprotected: true });
   }, 30_000);
 });

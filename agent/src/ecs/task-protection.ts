@@ -1,64 +1,93 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { MonotonicClock } from '../clock.js';
-import type { EcsAgent, ProtectionResult } from './task-protection-endpoint.js';
+import type { EcsAgent } from './task-protection-endpoint.js';
+
+/**
+ * When a task without calls is protected. `ahead`: also then, so that no request stands in the way of a call.
+ * `on_demand`: for the grace period after its last call. `leaving`: not at all.
+ */
+export type ProtectionMode = 'ahead' | 'on_demand' | 'leaving';
 
 export interface ProtectionOptions {
-  /** Minutes until the protection of a task that no longer renews it expires. Default 5. */
+  /** Milliseconds that a call may last; 0: no limit. Default 0. */
+  longestCallMs?: number;
+  /** Minutes until protection that is not renewed expires. Default: the longest call and 15 minutes, at most 2 880. */
   expiresInMinutes?: number;
-  /** Milliseconds without a call until protection is released. Default 30 000. */
+  /** Milliseconds without a call until protection is released in the mode `on_demand`. Default 30 000. */
   graceMs?: number;
-  /** Milliseconds after which protection is renewed. Default 40 % of the expiry. */
-  renewAfterMs?: number;
-  /** Milliseconds from a failed renewal or removal to the next try. Default 10 000. */
+  /** Milliseconds from a failed request to the next, doubled with each failure up to six times as many. Default 10 000. */
   retryMs?: number;
-  /** Milliseconds after a failure in which jobs are rejected without another request. Default 2 000. */
-  backoffMs?: number;
+  /** Uniformly distributed in 0 to 1. Default Math.random. */
+  random?: () => number;
   /** Called for each request that ECS did not confirm. */
   onFailure?: (what: 'on' | 'off', reason: string) => void;
   /** Called when protection becomes confirmed, or is released. */
   onChange?: (confirmed: boolean) => void;
 }
 
-/** A job is accepted only if protection lasts longer than this, for the next few failed renewals. */
-const MARGIN_MS = 30_000;
+/** ECS takes 1 to 2 880 minutes (task-scale-in-protection-endpoint.html). */
+const MAX_EXPIRY_MIN = 2_880;
+/** Time in which a renewal that fails is repeated before protection no longer covers a new call. */
+const MARGIN_MIN = 15;
+/** Up to this share of a wait is added, so that the tasks of a service do not ask at once. */
+const JITTER = 0.2;
+const MAX_RETRY_FACTOR = 6;
 
-const OUTSIDE_ECS: ProtectionResult = { ok: true };
+/** The expiry that covers the longest call and the time to notice failed renewals. @returns minutes */
+export function defaultExpiryMinutes(longestCallMs: number): number {
+  if (longestCallMs === 0) return MAX_EXPIRY_MIN;
+  return Math.min(MAX_EXPIRY_MIN, Math.ceil(longestCallMs / 60_000) + MARGIN_MIN);
+}
 
 /**
- * ECS task scale-in protection: on before the first call is accepted, renewed while calls last, off after a
- * grace period. Scale-in and deployments skip a protected task; the short expiry frees a crashed one.
+ * ECS task scale-in protection: scale-in and deployments pass a protected task over. It is renewed so that it always
+ * lasts as long as the longest call: then it does not matter to the calls whether ECS refuses a renewal, which it may
+ * do with DEPLOYMENT_BLOCKED while more tasks are protected than the service wants. A long expiry keeps no dead task
+ * alive: ECS stops tasks that crash or are unhealthy all the same.
  *
- * Expiry is counted from the moment a request was sent, never from the date in ECS's answer, so a wrong clock
- * cannot make us rely on protection that has expired.
+ * No request is awaited unless a caller of `ensure` does. Expiry is counted from the moment a request was sent, never
+ * from the date in ECS's answer, so a wrong clock cannot make us rely on protection that has expired.
  */
 export class TaskProtection {
   readonly #agent: EcsAgent | undefined;
   readonly #clock: MonotonicClock;
-  readonly #options: Required<ProtectionOptions>;
+  readonly #options: Required<Omit<ProtectionOptions, 'longestCallMs'>>;
+  readonly #coverMs: number;
+  readonly #renewAfterMs: number;
+  #mode: ProtectionMode = 'on_demand';
   #holds = 0;
+  #idleSince = Number.NEGATIVE_INFINITY;
   #confirmedUntil = Number.NEGATIVE_INFINITY;
-  #backoffUntil = Number.NEGATIVE_INFINITY;
-  #renewAt = Number.NEGATIVE_INFINITY;
   /** Until when the task may be protected, confirmed or not. */
   #maybeProtectedUntil = Number.NEGATIVE_INFINITY;
-  #turningOn: Promise<boolean> | undefined;
-  #turningOff: Promise<void> | undefined;
+  #renewAt = Number.NEGATIVE_INFINITY;
+  #retryAt = Number.NEGATIVE_INFINITY;
+  #failures = 0;
+  /** There is at most one request at a time: two could reach ECS in either order. */
+  #request: { since: number } | undefined;
   #cancelTimer: (() => void) | undefined;
+  #stopped = false;
+  readonly #waiting = new Set<() => void>();
 
-  /** @param agent undefined outside ECS: then every job may be accepted */
+  /** @param agent undefined outside ECS: then a task counts as protected */
   constructor(agent: EcsAgent | undefined, clock: MonotonicClock, options: ProtectionOptions = {}) {
-    const expiresInMinutes = options.expiresInMinutes ?? 5;
+    const { longestCallMs = 0, ...rest } = options;
+    const expiresInMinutes = options.expiresInMinutes ?? defaultExpiryMinutes(longestCallMs);
+    const expiryMs = expiresInMinutes * 60_000;
+    const marginMs = Math.min(MARGIN_MIN * 60_000, expiryMs / 2);
     this.#agent = agent;
     this.#clock = clock;
+    this.#coverMs = Math.min(longestCallMs || Number.POSITIVE_INFINITY, expiryMs - marginMs);
+    this.#renewAfterMs = marginMs / 3;
     this.#options = {
+      graceMs: 30_000,
+      retryMs: 10_000,
+      random: Math.random,
+      onFailure: () => {},
+      onChange: () => {},
+      ...rest,
       expiresInMinutes,
-      graceMs: options.graceMs ?? 30_000,
-      renewAfterMs: options.renewAfterMs ?? expiresInMinutes * 60_000 * 0.4,
-      retryMs: options.retryMs ?? 10_000,
-      backoffMs: options.backoffMs ?? 2_000,
-      onFailure: options.onFailure ?? (() => {}),
-      onChange: options.onChange ?? (() => {}),
     };
   }
 
@@ -67,105 +96,133 @@ export class TaskProtection {
     return !this.#agent || this.#clock.now() < this.#confirmedUntil;
   }
 
-  /**
-   * Protects the task for one more call, until `release`. False when ECS does not confirm it: then nothing is held.
-   * Simultaneous calls share one request.
-   */
-  async hold(): Promise<boolean> {
-    this.#holds += 1;
-    if (!(await this.#ensure())) {
-      this.release();
-      return false;
-    }
-    // While idle the timer was set to release; from now on it must renew.
-    if (this.#holds === 1 && this.#agent) {
-      this.#schedule(Math.max(0, this.#renewAt - this.#clock.now()), () => this.#renew());
-    }
-    return true;
+  /** Whether confirmed protection lasts as long as the longest call that could start now. True outside ECS. */
+  get covers(): boolean {
+    return !this.#agent || this.#clock.now() + this.#coverMs <= this.#confirmedUntil;
   }
 
-  /** A call has ended. After the last one protection stays on for the grace period. */
+  /** Sets when a task without calls is protected. Default `on_demand`. */
+  set mode(mode: ProtectionMode) {
+    if (this.#mode === mode) return;
+    this.#mode = mode;
+    this.#plan();
+  }
+
+  /** Keeps the task protected for one more call, until `release`. */
+  hold(): void {
+    this.#holds += 1;
+    this.#plan();
+  }
+
+  /** A call has ended. */
   release(): void {
     this.#holds -= 1;
-    if (this.#holds > 0 || !this.#agent) return;
-    this.#schedule(this.#options.graceMs, () => this.#turnOff());
+    if (this.#holds > 0) return;
+    this.#idleSince = this.#clock.now();
+    this.#plan();
+  }
+
+  /**
+   * Waits for protection that covers a new call, but no longer than until a request is `ms` old. So a request that
+   * hangs delays only the calls that come in its first moments. @returns whether it covers a new call
+   */
+  async ensure(ms: number): Promise<boolean> {
+    if (this.covers || !this.#request) return this.covers;
+    const left = this.#request.since + ms - this.#clock.now();
+    if (left <= 0) return false;
+    return new Promise((resolve) => {
+      const done = () => {
+        cancel();
+        this.#waiting.delete(done);
+        resolve(this.covers);
+      };
+      const cancel = this.#clock.after(left, done);
+      this.#waiting.add(done);
+    });
   }
 
   /** Stops renewing: the process is about to exit. */
   stop(): void {
+    this.#stopped = true;
     this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
   }
 
-  async #ensure(): Promise<boolean> {
-    if (!this.#agent) return true;
-    if (this.#clock.now() < this.#confirmedUntil - MARGIN_MS) return true;
-    if (!this.#turningOn && this.#clock.now() < this.#backoffUntil) return false;
-    return this.#turnOn();
+  get #wanted(): boolean {
+    return this.#holds > 0 || this.#mode === 'ahead';
   }
 
-  #turnOn(): Promise<boolean> {
-    this.#turningOn ??= this.#requestOn().finally(() => {
-      this.#turningOn = undefined;
+  /** Sets the one timer for what has to be done next, or does it. */
+  #plan(): void {
+    this.#cancelTimer?.();
+    if (!this.#agent || this.#request || this.#stopped) return;
+    const now = this.#clock.now();
+    if (this.#wanted) {
+      this.#at(Math.max(this.#renewAt, this.#retryAt), () => this.#send(true));
+    } else if (now < this.#maybeProtectedUntil) {
+      const graceMs = this.#mode === 'leaving' ? 0 : this.#options.graceMs;
+      this.#at(Math.max(this.#idleSince + graceMs, this.#retryAt), () => this.#send(false));
+    }
+  }
+
+  #at(time: number, fn: () => void): void {
+    const ms = time - this.#clock.now();
+    if (ms <= 0) fn();
+    else this.#cancelTimer = this.#clock.after(ms, fn);
+  }
+
+  #send(enabled: boolean): void {
+    this.#request = { since: this.#clock.now() };
+    void (enabled ? this.#turnOn() : this.#turnOff()).then(() => {
+      this.#request = undefined;
+      if (enabled) for (const done of [...this.#waiting]) done();
+      this.#plan();
     });
-    return this.#turningOn;
   }
 
-  async #requestOn(): Promise<boolean> {
-    // Two concurrent requests could reach ECS in either order.
-    await this.#turningOff;
-    const { expiresInMinutes, renewAfterMs, retryMs, backoffMs, onFailure, onChange } =
-      this.#options;
+  async #turnOn(): Promise<void> {
+    const { expiresInMinutes, random, onFailure, onChange } = this.#options;
     const until = this.#clock.now() + expiresInMinutes * 60_000;
     const before = this.#maybeProtectedUntil;
     this.#maybeProtectedUntil = until;
-    const answer = (await this.#agent?.setProtection(true, expiresInMinutes)) ?? OUTSIDE_ECS;
-    if (answer.ok) {
-      const changed = !this.confirmed;
-      this.#confirmedUntil = until;
-      this.#renewAt = this.#clock.now() + renewAfterMs;
-      this.#backoffUntil = Number.NEGATIVE_INFINITY;
-      if (changed) onChange(true);
-    } else {
-      if (answer.rejected) this.#maybeProtectedUntil = before;
-      this.#backoffUntil = this.#clock.now() + backoffMs;
-      onFailure('on', answer.reason);
-    }
-    if (this.#holds > 0) this.#schedule(answer.ok ? renewAfterMs : retryMs, () => this.#renew());
-    return answer.ok;
-  }
-
-  #renew(): void {
-    if (this.#holds > 0) void this.#turnOn();
-  }
-
-  #turnOff(): void {
-    if (this.#holds > 0 || this.#turningOff || this.#clock.now() >= this.#maybeProtectedUntil)
+    const answer = await this.#agent?.setProtection(true, expiresInMinutes);
+    if (!answer?.ok) {
+      if (answer?.rejected) this.#maybeProtectedUntil = before;
+      this.#failed();
+      onFailure('on', answer?.reason ?? 'unknown');
       return;
-    this.#turningOff = this.#requestOff().finally(() => {
-      this.#turningOff = undefined;
-    });
+    }
+    const changed = !this.confirmed;
+    this.#confirmedUntil = until;
+    this.#renewAt = this.#clock.now() + this.#renewAfterMs * (1 - JITTER * random());
+    this.#succeeded();
+    if (changed) onChange(true);
   }
 
-  async #requestOff(): Promise<void> {
-    await this.#turningOn;
-    if (this.#holds > 0) return;
-    const { expiresInMinutes, retryMs, onFailure, onChange } = this.#options;
+  async #turnOff(): Promise<void> {
+    const { expiresInMinutes, onFailure, onChange } = this.#options;
     // From here on protection is not to be relied on, whatever the result.
     if (this.confirmed) onChange(false);
     this.#confirmedUntil = Number.NEGATIVE_INFINITY;
-    const answer = (await this.#agent?.setProtection(false, expiresInMinutes)) ?? OUTSIDE_ECS;
-    if (answer.ok) {
+    this.#renewAt = Number.NEGATIVE_INFINITY;
+    const answer = await this.#agent?.setProtection(false, expiresInMinutes);
+    if (answer?.ok) {
       this.#maybeProtectedUntil = Number.NEGATIVE_INFINITY;
+      this.#succeeded();
     } else {
-      onFailure('off', answer.reason);
-      if (this.#holds === 0) this.#schedule(retryMs, () => this.#turnOff());
+      this.#failed();
+      onFailure('off', answer?.reason ?? 'unknown');
     }
   }
 
-  /** There is one timer: it either renews or releases. */
-  #schedule(ms: number, fn: () => void): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = this.#clock.after(ms, fn);
+  #succeeded(): void {
+    this.#failures = 0;
+    this.#retryAt = Number.NEGATIVE_INFINITY;
+  }
+
+  #failed(): void {
+    const { retryMs, random } = this.#options;
+    const factor = Math.min(MAX_RETRY_FACTOR, 2 ** this.#failures);
+    this.#failures += 1;
+    this.#retryAt = this.#clock.now() + retryMs * factor * (1 + JITTER * random());
   }
 }

@@ -68,7 +68,20 @@ export const COUNTERS = {
   ProtectionFailures: {
     unit: 'Count',
     statistic: 'Sum',
-    description: 'Requests for task protection that ECS did not grant.',
+    description:
+      'Requests for task protection that ECS did not grant. Calls are accepted all the same.',
+  },
+  CallsUnprotected: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description:
+      'Calls that were accepted while no confirmed protection lasted as long as the longest call.',
+  },
+  DeploymentReadFailures: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description:
+      'Requests to the ECS API about the deployments of the service that failed. The task goes on taking calls.',
   },
   InputSpeechTokens: {
     unit: 'Count',
@@ -125,6 +138,21 @@ export const GAUGES = {
     unit: 'Count',
     statistic: 'Maximum',
     description: '1 while a task is registered with LiveKit, else 0.',
+  },
+  UnprotectedCalls: {
+    unit: 'Count',
+    statistic: 'Maximum',
+    description: 'Calls of a task whose protection ECS has not confirmed: a scale-in may end them.',
+  },
+  SupersededCalls: {
+    unit: 'Count',
+    statistic: 'Maximum',
+    description: 'Calls of a task that a newer deployment has superseded: it takes no new ones.',
+  },
+  OverdueCalls: {
+    unit: 'Count',
+    statistic: 'Maximum',
+    description: 'Calls of a task that was superseded longer ago than the longest call may last.',
   },
 } as const satisfies Record<string, MetricDefinition>;
 

@@ -11,6 +11,15 @@ export interface Gauges {
   registered: boolean;
   /** A draining task would lower the average while new tasks are needed, so it does not publish its utilization. */
   draining: boolean;
+  /** What ECS does not know about the calls of this task; undefined outside ECS. */
+  deployment?: {
+    /** See the metric UnprotectedCalls. */
+    unprotectedCalls: number;
+    /** See SupersededCalls. */
+    supersededCalls: number;
+    /** See OverdueCalls. */
+    overdueCalls: number;
+  };
 }
 
 /** EMF allows 100 values in one metric of one line, and Powertools publishes by itself when they are reached. */
@@ -79,6 +88,12 @@ export class WorkerMetrics {
     const line = this.#line();
     line.addMetric('ActiveCalls', GAUGES.ActiveCalls.unit, now.activeCalls);
     line.addMetric('WorkersRegistered', GAUGES.WorkersRegistered.unit, now.registered ? 1 : 0);
+    if (now.deployment) {
+      const { unprotectedCalls, supersededCalls, overdueCalls } = now.deployment;
+      line.addMetric('UnprotectedCalls', GAUGES.UnprotectedCalls.unit, unprotectedCalls);
+      line.addMetric('SupersededCalls', GAUGES.SupersededCalls.unit, supersededCalls);
+      line.addMetric('OverdueCalls', GAUGES.OverdueCalls.unit, overdueCalls);
+    }
     if (!now.draining) {
       line.addMetric(
         'SlotUtilization',

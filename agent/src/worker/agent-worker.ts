@@ -4,6 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { AgentServer, type JobRequest, log } from '@livekit/agents';
 import { systemMonotonicClock } from '../clock.js';
 import type { WorkerConfig } from '../config.js';
+import type { Standing } from '../ecs/deployment-standing.js';
+import { DeploymentWatch } from '../ecs/deployment-watch.js';
+import { serviceApi } from '../ecs/service-api.js';
 import { TaskProtection } from '../ecs/task-protection.js';
 import { ecsAgent } from '../ecs/task-protection-endpoint.js';
 import { type CallRecord, callFields, callSummary } from '../supervision/call-record.js';
@@ -44,6 +47,9 @@ export class AgentWorker {
   readonly #cpu = new CpuMonitor();
   readonly #metrics: WorkerMetrics;
   readonly #admission: JobAdmission;
+  /** Undefined outside ECS. */
+  readonly #deployment: DeploymentWatch | undefined;
+  #supersededAt: number | undefined;
   readonly #supervisor: CallSupervisor;
   readonly #processes: JobProcesses;
   readonly #drain: Drain;
@@ -61,6 +67,7 @@ export class AgentWorker {
     this.#agentFile = agentFile;
     this.#metrics = new WorkerMetrics(config.metrics);
     this.#admission = this.#createAdmission();
+    this.#deployment = this.#createDeploymentWatch();
     this.#processes = createJobProcesses(
       config,
       agentFile,
@@ -98,6 +105,7 @@ export class AgentWorker {
     for (const timer of timers) clearInterval(timer);
     this.#supervisor.closing();
     this.#admission.protection.stop();
+    this.#deployment?.stop();
     this.#processes.killInitializing();
     await Promise.race([server.close().catch(() => {}), delay(CLOSE_TIMEOUT_MS)]);
     supervisorServer.close();
@@ -116,9 +124,10 @@ export class AgentWorker {
     const slots = new CallSlots(this.#config.callsPerTask);
     return new JobAdmission(slots, this.#createProtection(), this.#clock, {
       onFullChanged: () => this.#reporter?.report(),
-      onAccepted: (job) => {
+      onAccepted: (job, unprotected) => {
         this.#metrics.add('CallsAccepted');
-        log().info({ call_id: job, slots_used: slots.used }, 'call accepted');
+        if (unprotected) this.#metrics.add('CallsUnprotected');
+        log().info({ call_id: job, slots_used: slots.used, unprotected }, 'call accepted');
       },
       onRejected: (job, reason) => {
         this.#metrics.add('CallsRejected', 1, reason);
@@ -128,16 +137,63 @@ export class AgentWorker {
   }
 
   #createProtection(): TaskProtection {
-    const { ecsAgentUri, protection } = this.#config;
+    const { ecsAgentUri, maxCallMs, protection } = this.#config;
     if (!ecsAgentUri) log().info('not on ECS: task protection is off');
+    let reported = '';
     return new TaskProtection(ecsAgentUri ? ecsAgent(ecsAgentUri) : undefined, this.#clock, {
       ...protection,
-      onChange: (confirmed) => log().info({ confirmed }, 'task protection changed'),
+      longestCallMs: maxCallMs,
+      onChange: (confirmed) => {
+        reported = '';
+        log().info({ confirmed }, 'task protection changed');
+      },
       onFailure: (what, reason) => {
         this.#metrics.add('ProtectionFailures');
-        log().error({ what, reason }, 'ECS did not confirm the task protection');
+        // Once: while a deployment is in progress ECS may refuse for as long as the longest call.
+        const level = reported === reason ? 'debug' : 'warn';
+        reported = reason;
+        log()[level]({ what, reason }, 'ECS did not confirm the task protection');
       },
     });
+  }
+
+  #createDeploymentWatch(): DeploymentWatch | undefined {
+    const { ecsAgentUri, ecsMetadataUri, deployment } = this.#config;
+    if (!ecsAgentUri || !ecsMetadataUri) return undefined;
+    return new DeploymentWatch(() => serviceApi(ecsMetadataUri), this.#clock, {
+      ...deployment,
+      onStanding: (standing) => this.#standingChanged(standing),
+      onInformed: (informed) => {
+        this.#updateProtectionMode();
+        log()[informed ? 'info' : 'warn'](
+          { informed },
+          informed
+            ? 'ECS reports the deployments of the service again'
+            : 'ECS does not report the deployments of the service: taking calls as if there were no newer one',
+        );
+      },
+      onFailure: (error) => {
+        this.#metrics.add('DeploymentReadFailures');
+        log().warn({ error }, 'the deployments of the service could not be read');
+      },
+    });
+  }
+
+  #standingChanged(standing: Standing): void {
+    const { slots } = this.#admission;
+    this.#admission.standing = standing;
+    this.#supersededAt = standing === 'superseded' ? this.#clock.now() : undefined;
+    log().info({ standing, calls: slots.used }, 'standing in the service changed');
+    this.#updateProtectionMode();
+    this.#reporter?.report();
+    this.#slotsChanged();
+  }
+
+  /** A task that may be given a call at any time is protected ahead, unless nobody could tell it to let go. */
+  #updateProtectionMode(): void {
+    const { protection, refusal } = this.#admission;
+    if (refusal) protection.mode = 'leaving';
+    else protection.mode = this.#deployment?.informed ? 'ahead' : 'on_demand';
   }
 
   #createSupervisor(): CallSupervisor {
@@ -203,6 +259,8 @@ export class AgentWorker {
     this.#reporter = new LoadReporter(server, load, {
       onFirstRegistered: () => {
         stopWaiting();
+        this.#updateProtectionMode();
+        this.#deployment?.start();
         const { livekit, regions } = this.#config;
         log().info({ worker: server.id, livekit: livekit.url, regions }, 'ready');
       },
@@ -242,6 +300,7 @@ export class AgentWorker {
 
   #stopAccepting(): void {
     this.#admission.drain();
+    this.#updateProtectionMode();
     this.#reporter?.report();
   }
 
@@ -261,10 +320,10 @@ export class AgentWorker {
   }
 
   #load(): number {
-    const { slots, draining } = this.#admission;
+    const { slots, refusal } = this.#admission;
     return workerLoad({
       slotUtilization: slots.utilization,
-      draining,
+      draining: refusal !== undefined,
       coldSlots: Math.max(0, slots.free - this.#processes.room) / slots.total,
       cpuUtilization: this.#cpu.utilization,
       cpuLoadThreshold: this.#config.cpuLoadThreshold,
@@ -282,14 +341,28 @@ export class AgentWorker {
   }
 
   #publishMetrics(): void {
-    const { slots, draining } = this.#admission;
+    const { slots, refusal } = this.#admission;
     this.#metrics.gauges({
       activeCalls: slots.used,
       slotUtilization: slots.utilization,
       registered: this.#reporter?.registered ?? false,
-      draining,
+      draining: refusal !== undefined,
+      ...(this.#deployment && { deployment: this.#deploymentGauges() }),
     });
     this.#metrics.flush();
+  }
+
+  #deploymentGauges() {
+    const { protection, slots } = this.#admission;
+    const { maxCallMs } = this.#config;
+    const superseded = this.#supersededAt;
+    const overdue =
+      superseded !== undefined && maxCallMs > 0 && this.#clock.now() - superseded > maxCallMs;
+    return {
+      unprotectedCalls: protection.confirmed ? 0 : slots.used,
+      supersededCalls: superseded === undefined ? 0 : slots.used,
+      overdueCalls: overdue ? slots.used : 0,
+    };
   }
 
   #callEnded(record: CallRecord, now: number): void {

@@ -1,27 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { MonotonicClock } from '../clock.js';
+import type { Standing } from '../ecs/deployment-standing.js';
 import type { TaskProtection } from '../ecs/task-protection.js';
 import type { CallSlots } from './call-slots.js';
 
 /** Why a job was rejected: the `reason` dimension of the metric. */
-export type RejectionReason = 'draining' | 'full' | 'protection';
+export type RejectionReason = 'draining' | 'full' | Exclude<Standing, 'current'>;
 
 export interface AdmissionEvents {
   /** The last slot was taken (true), or one became free again (false): LiveKit should know at once. */
   onFullChanged?: (full: boolean) => void;
-  onAccepted?: (job: string) => void;
+  /** @param unprotected ECS has not confirmed protection that lasts as long as the longest call */
+  onAccepted?: (job: string, unprotected: boolean) => void;
   onRejected?: (job: string, reason: RejectionReason) => void;
 }
 
 /**
- * Decides on each job that LiveKit offers: a slot first, because that step cannot be interrupted, then the
- * protection of the task, then whether the drain started in the meantime. A rejection is immediate, so that LiveKit
- * offers the job to another task.
+ * LiveKit gives up on a job request after 3 s, all workers that it tries included. A request for protection that takes
+ * longer than this is not worth losing the caller.
+ */
+const PROTECTION_WAIT_MS = 500;
+
+/**
+ * Decides on each job that LiveKit offers: a slot first, because that step cannot be interrupted, then a moment for the
+ * protection of the task, unless it is there already, then whether the task stopped accepting in the meantime. Without
+ * protection the call is taken all the same: a caller whom nobody answers is worse off than one whose task ECS might
+ * stop. A rejection is immediate, so that LiveKit offers the job to another task.
  */
 export class JobAdmission {
   #draining = false;
-  readonly #protected = new Set<string>();
+  #standing: Standing = 'current';
+  readonly #held = new Set<string>();
 
   constructor(
     readonly slots: CallSlots,
@@ -30,8 +40,15 @@ export class JobAdmission {
     private readonly events: AdmissionEvents = {},
   ) {}
 
+  /** Whether the process is going to exit. */
   get draining(): boolean {
     return this.#draining;
+  }
+
+  /** Why no job is accepted now, whatever slots are free; undefined: jobs are accepted. */
+  get refusal(): Exclude<RejectionReason, 'full'> | undefined {
+    if (this.#draining) return 'draining';
+    return this.#standing === 'current' ? undefined : this.#standing;
   }
 
   /** Rejects every job from now on; running calls are not affected. */
@@ -39,42 +56,36 @@ export class JobAdmission {
     this.#draining = true;
   }
 
-  /** True: the job has a slot on a protected task, until `release`. */
+  /** Rejects jobs until the standing is `current` again; running calls are not affected. */
+  set standing(standing: Standing) {
+    this.#standing = standing;
+  }
+
+  /** True: the job has a slot, until `release`. */
   async admit(job: string): Promise<boolean> {
-    if (this.#draining) return this.#reject(job, 'draining');
-    const known = this.#protected.has(job);
+    if (this.refusal) return this.#reject(job, this.refusal);
     if (!this.slots.take(job, this.clock.now())) return this.#reject(job, 'full');
     if (this.slots.free === 0) this.events.onFullChanged?.(true);
-    if (!known) {
-      if (!(await this.protection.hold())) {
-        this.#freeSlot(job);
-        return this.#reject(job, 'protection');
-      }
-      this.#protected.add(job);
-    }
-    if (this.#draining) {
+    this.#hold(job);
+    const covered = await this.protection.ensure(PROTECTION_WAIT_MS);
+    if (this.refusal) {
       this.release(job);
-      return this.#reject(job, 'draining');
+      return this.#reject(job, this.refusal);
     }
-    this.events.onAccepted?.(job);
+    this.events.onAccepted?.(job, !covered);
     return true;
   }
 
   /** The call of a job is running; CallSlots.start says what happens to one that had expired. */
   start(job: string): void {
     this.slots.start(job, this.clock.now());
-    if (this.#protected.has(job)) return;
-    this.#protected.add(job);
-    void this.protection.hold().then((held) => {
-      // The call runs all the same. Without a hold there is none to release.
-      if (!held) this.#protected.delete(job);
-    });
+    this.#hold(job);
   }
 
   /** The call has ended, or the job was never assigned to us. */
   release(job: string): void {
     this.#freeSlot(job);
-    if (this.#protected.delete(job)) this.protection.release();
+    if (this.#held.delete(job)) this.protection.release();
   }
 
   /** Releases and returns the jobs that were accepted more than `ms` ago and have not started. */
@@ -84,9 +95,15 @@ export class JobAdmission {
     return expired;
   }
 
+  #hold(job: string): void {
+    if (this.#held.has(job)) return;
+    this.#held.add(job);
+    this.protection.hold();
+  }
+
   #freeSlot(job: string): void {
     const wasFull = this.slots.free === 0;
-    if (this.slots.release(job) && wasFull && this.slots.free > 0 && !this.#draining) {
+    if (this.slots.release(job) && wasFull && this.slots.free > 0 && !this.refusal) {
       this.events.onFullChanged?.(false);
     }
   }

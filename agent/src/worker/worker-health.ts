@@ -44,7 +44,7 @@ export class WorkerHealth implements HealthState {
 
   readinessProblem(): string | undefined {
     const { admission, registered } = this.#sources;
-    if (admission.draining) return 'draining';
+    if (admission.refusal) return admission.refusal;
     if (!registered()) return 'not registered with LiveKit';
     return this.livenessProblem();
   }
@@ -57,6 +57,7 @@ export class WorkerHealth implements HealthState {
       warm: processes.room,
       registered: registered(),
       draining: admission.draining,
+      accepting: !admission.refusal,
       protected: admission.protection.confirmed,
     };
   }

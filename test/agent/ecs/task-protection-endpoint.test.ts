@@ -3,17 +3,24 @@
 import { createServer } from 'node:http';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { ecsAgent } from '../../../agent/src/ecs/task-protection-endpoint.js';
-import { EcsAgentStandIn, type EcsBehaviour } from '../../../local/fleet/ecs-agent-stand-in.js';
+import {
+  type EcsBehaviour,
+  EcsEndpoint,
+  type EcsFaults,
+} from '../../../local/fleet/ecs-endpoint.js';
+import { runningService } from '../../support/ecs-service.js';
 
 const running: { stop(): Promise<unknown> }[] = [];
 afterEach(async () => {
   for (const part of running.splice(0)) await part.stop();
 });
 
-async function standIn(options: Parameters<typeof EcsAgentStandIn.start>[1]) {
-  const agent = await EcsAgentStandIn.start('task', options);
-  running.push(agent);
-  return agent;
+async function standIn(faults: EcsFaults) {
+  const endpoint = await EcsEndpoint.start();
+  running.push(endpoint);
+  const { scheduler, task } = runningService();
+  const { env } = endpoint.addTask(scheduler, task, faults);
+  return { uri: env.ECS_AGENT_URI ?? '', task, scheduler };
 }
 
 /** An endpoint that answers every request in the same way. */
@@ -29,9 +36,9 @@ describe('ecsAgent', () => {
     const ecs = await standIn({});
     const agent = ecsAgent(ecs.uri);
     expect(await agent.setProtection(true, 5)).toEqual({ ok: true });
-    expect(ecs.protected).toBe(true);
+    expect(ecs.task.protected).toBe(true);
     expect(await agent.setProtection(false, 5)).toEqual({ ok: true });
-    expect(ecs.changes.map((change) => change.protected)).toEqual([true, false]);
+    expect(ecs.task.protectionChanges.map((change) => change.protected)).toEqual([true, false]);
   });
 
   it.each<[EcsBehaviour, object]>([
@@ -41,7 +48,18 @@ describe('ecsAgent', () => {
   ])('reports "%s" as a failure', async (behaviour, answer) => {
     const ecs = await standIn({ behaviour: () => behaviour });
     expect(await ecsAgent(ecs.uri).setProtection(true, 5)).toEqual(answer);
-    expect(ecs.protected).toBe(false);
+    expect(ecs.task.protected).toBe(false);
+  });
+
+  it('reports DEPLOYMENT_BLOCKED when the service wants fewer tasks than are protected', async () => {
+    const ecs = await standIn({});
+    ecs.scheduler.update({ desired: 0 });
+    ecs.task.status = 'RUNNING';
+    expect(await ecsAgent(ecs.uri).setProtection(true, 5)).toEqual({
+      ok: false,
+      reason: 'DEPLOYMENT_BLOCKED',
+      rejected: true,
+    });
   });
 
   it('times out', async () => {

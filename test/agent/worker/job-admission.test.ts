@@ -13,7 +13,7 @@ function setUp(total: number, answer?: () => Promise<ProtectionResult>) {
   const protection = new TaskProtection(answer && { setProtection: answer }, clock);
   const admission = new JobAdmission(new CallSlots(total), protection, clock, {
     onFullChanged: (full) => log.push(full ? 'full' : 'open'),
-    onAccepted: (job) => log.push(`+${job}`),
+    onAccepted: (job, unprotected) => log.push(`+${job}${unprotected ? ' unprotected' : ''}`),
     onRejected: (job, reason) => log.push(`-${job} ${reason}`),
   });
   return { clock, admission, log };
@@ -46,18 +46,43 @@ describe('JobAdmission', () => {
     expect(await admission.admit('c')).toBe(true);
   });
 
-  it('rejects without protection, and releases the slots', async () => {
-    const { admission, log } = setUp(2, async () => ({
-      ok: false,
-      reason: 'DEPLOYMENT_BLOCKED',
-      rejected: true,
-    }));
-    expect(await Promise.all(jobs(3).map((job) => admission.admit(job)))).toEqual([
-      false,
-      false,
-      false,
-    ]);
-    expect(log.filter((line) => line.includes('protection')).length).toBe(2);
+  it.each<[string, () => Promise<ProtectionResult>, number]>([
+    ['blocks it', async () => ({ ok: false, reason: 'DEPLOYMENT_BLOCKED', rejected: true }), 0],
+    ['fails', async () => ({ ok: false, reason: 'http_500', rejected: false }), 0],
+    ['does not answer', () => new Promise(() => {}), 500],
+  ])('takes a job without protection when ECS %s, soon, and says so', async (_, answer, ms) => {
+    const { admission, clock, log } = setUp(3, answer);
+    const answers = jobs(3).map(async (job) => {
+      const admitted = await admission.admit(job);
+      return [admitted, clock.now()];
+    });
+    await clock.pass(10_000);
+    expect(await Promise.all(answers)).toEqual(Array(3).fill([true, ms]));
+    expect(log.filter((line) => line.endsWith(' unprotected')).length).toBe(3);
+    expect(admission.slots.used).toBe(3);
+  });
+
+  it.each(['superseded', 'surplus'] as const)(
+    'rejects while %s, and takes jobs again after',
+    async (standing) => {
+      const { admission, log } = setUp(2);
+      await admission.admit('running');
+      admission.standing = standing;
+      expect(admission.refusal).toBe(standing);
+      expect(await admission.admit('late')).toBe(false);
+      expect(admission.draining).toBe(false);
+      admission.standing = 'current';
+      expect(await admission.admit('again')).toBe(true);
+      expect(log).toEqual(['+running', `-late ${standing}`, 'full', '+again']);
+    },
+  );
+
+  it('rejects a job that was waiting for ECS when the task was superseded', async () => {
+    const { admission, clock } = setUp(2, () => new Promise(() => {}));
+    const waiting = admission.admit('waiting');
+    admission.standing = 'superseded';
+    await clock.pass(500);
+    expect(await waiting).toBe(false);
     expect(admission.slots.used).toBe(0);
   });
 

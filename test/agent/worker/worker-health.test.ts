@@ -37,14 +37,17 @@ describe('WorkerHealth', () => {
       warm: 3,
       registered: true,
       draining: false,
+      accepting: true,
       protected: true,
     });
   });
 
-  it('is live but not ready without LiveKit, and while draining', () => {
+  it('is live but not ready without LiveKit, while superseded and while draining', () => {
     const { admission, health, state } = setUp();
     state.registered = false;
     expect(health.readinessProblem()).toBe('not registered with LiveKit');
+    admission.standing = 'superseded';
+    expect(health.readinessProblem()).toBe('superseded');
     admission.drain();
     expect(health.readinessProblem()).toBe('draining');
     expect(health.livenessProblem()).toBeUndefined();

@@ -25,6 +25,11 @@ const TABLE: [Metric, name: string, statistic: string][] = [
   [metrics.throttles(), 'Throttles', 'Sum'],
   [metrics.failovers(), 'Failovers', 'Sum'],
   [metrics.protectionFailures(), 'ProtectionFailures', 'Sum'],
+  [metrics.callsUnprotected(), 'CallsUnprotected', 'Sum'],
+  [metrics.deploymentReadFailures(), 'DeploymentReadFailures', 'Sum'],
+  [metrics.unprotectedCalls(), 'UnprotectedCalls', 'Maximum'],
+  [metrics.supersededCalls(), 'SupersededCalls', 'Maximum'],
+  [metrics.overdueCalls(), 'OverdueCalls', 'Maximum'],
   [metrics.jobCrashes(), 'JobCrashes', 'Sum'],
   [metrics.toolDuration('p99'), 'ToolDuration', 'p99'],
   [metrics.toolErrors(), 'ToolErrors', 'Sum'],
@@ -41,7 +46,13 @@ function published(): Set<string> {
     }
   };
   const worker = new WorkerMetrics({ namespace: 'n', service: 's', write });
-  worker.gauges({ activeCalls: 0, slotUtilization: 0, registered: true, draining: false });
+  worker.gauges({
+    activeCalls: 0,
+    slotUtilization: 0,
+    registered: true,
+    draining: false,
+    deployment: { unprotectedCalls: 0, supersededCalls: 0, overdueCalls: 0 },
+  });
   return names;
 }
 

@@ -27,15 +27,20 @@ const idOf = (type: string, prefix: string) =>
   resources(templateWith(), type).find(([id]) => id.startsWith(prefix))?.[0];
 
 describe('the code in the container', () => {
-  test('may call the model and protect tasks of this cluster, nothing else', () => {
+  test('may call the model, protect tasks of this cluster and read its deployments, nothing else', () => {
     const cluster = idOf('AWS::ECS::Cluster', 'Agent');
-    expect(ofRole('Task')).toEqual([
+    const ofCluster = (resource: string) =>
+      `arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:${resource}/<${cluster}>/*`;
+    const Condition = { ArnEquals: { 'ecs:cluster': { 'Fn::GetAtt': [cluster, 'Arn'] } } };
+    expect([...ofRole('Task'), ...ofRole('ListTasks')]).toEqual([
       { Action: ['bedrock:InvokeModel'], Resource: [expect.any(String)], Condition: undefined },
       {
-        Action: ['ecs:GetTaskProtection', 'ecs:UpdateTaskProtection'],
-        Resource: [`arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:task/<${cluster}>/*`],
-        Condition: { ArnEquals: { 'ecs:cluster': { 'Fn::GetAtt': [cluster, 'Arn'] } } },
+        Action: ['ecs:DescribeTasks', 'ecs:GetTaskProtection', 'ecs:UpdateTaskProtection'],
+        Resource: [ofCluster('task')],
+        Condition,
       },
+      { Action: ['ecs:DescribeServices'], Resource: [ofCluster('service')], Condition },
+      { Action: ['ecs:ListTasks'], Resource: ['*'], Condition },
     ]);
   });
 });
@@ -120,7 +125,7 @@ test('the task runs with these two roles, which have descriptions', () => {
     ]),
   );
   expect(described[flat(TaskRoleArn)]).toBe(
-    'Voice agent: call Nova Sonic, protect its own ECS tasks',
+    'Voice agent: call Nova Sonic, protect its own ECS tasks, see new deployments',
   );
   expect(described[flat(ExecutionRoleArn)]).toBe(
     'Starts the voice agent: pull its image, read its secret, write its log',

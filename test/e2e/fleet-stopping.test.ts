@@ -13,7 +13,7 @@ import {
   untilCalls,
 } from './fleet-support.js';
 
-describe('a deployment under load', () => {
+describe('tasks that are told to stop, as when Fargate retires them', () => {
   let fleet: Fleet;
   let old: WorkerProcess[];
   let fresh: WorkerProcess[];

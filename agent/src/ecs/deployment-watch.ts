@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { MonotonicClock } from '../clock.js';
+import { DeploymentStanding, type Standing } from './deployment-standing.js';
+import type { ServiceApi, ServiceReading, TaskListing, TaskOrigin } from './service-api.js';
+
+export interface DeploymentWatchOptions {
+  /** Milliseconds between two requests to the ECS API, at least. Default 60 000. */
+  intervalMs?: number;
+  /** See DeploymentStanding. Default 120 000. */
+  settleMs?: number;
+  /** Uniformly distributed in 0 to 1. Default Math.random. */
+  random?: () => number;
+  onStanding?: (standing: Standing) => void;
+  /** ECS has not answered for so long that the task goes by itself (false), or answers again (true). */
+  onInformed?: (informed: boolean) => void;
+  onFailure?: (error: unknown) => void;
+}
+
+/** Up to this share of the interval is added to it, so that the tasks of a service do not ask at once. */
+const JITTER = 0.2;
+/** The interval doubles with each failure in a row, up to this many times the interval. */
+const MAX_BACKOFF = 8;
+/** After so many intervals without an answer a reading says nothing any more. */
+const STALE_INTERVALS = 6;
+
+/**
+ * Finds out whether this task should take new calls: ECS tells a protected task nothing about a deployment or a
+ * scale-in, so it has to ask. One request a minute at most; they are DescribeTasks once, then DescribeServices, and
+ * every other time ListTasks while the service has too many tasks.
+ *
+ * Without an answer the task is `current`: it goes on serving.
+ * Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection.html
+ */
+export class DeploymentWatch {
+  readonly #connect: () => Promise<ServiceApi>;
+  readonly #clock: MonotonicClock;
+  readonly #options: Required<DeploymentWatchOptions>;
+  #api: ServiceApi | undefined;
+  #origin: TaskOrigin | undefined;
+  #history: DeploymentStanding | undefined;
+  #surplusOf: ServiceReading | undefined;
+  #listing: TaskListing | undefined;
+  #standing: Standing = 'current';
+  #informed = true;
+  #answeredAt: number;
+  #failures = 0;
+  #stopped = false;
+  #cancel: (() => void) | undefined;
+
+  /** @param connect finds out who this task is; called again until it succeeds */
+  constructor(
+    connect: () => Promise<ServiceApi>,
+    clock: MonotonicClock,
+    options: DeploymentWatchOptions = {},
+  ) {
+    this.#connect = connect;
+    this.#clock = clock;
+    this.#answeredAt = clock.now();
+    this.#options = {
+      intervalMs: 60_000,
+      settleMs: 120_000,
+      random: Math.random,
+      onStanding: () => {},
+      onInformed: () => {},
+      onFailure: () => {},
+      ...options,
+    };
+  }
+
+  get standing(): Standing {
+    return this.#standing;
+  }
+
+  /** Whether `standing` rests on an answer that is not too old. A new task is taken to be current. */
+  get informed(): boolean {
+    return this.#informed;
+  }
+
+  /** Starts asking; the first request comes at a random moment of the first interval. */
+  start(): void {
+    const { intervalMs, random } = this.#options;
+    this.#schedule(intervalMs * random());
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel?.();
+  }
+
+  #schedule(ms: number): void {
+    this.#cancel = this.#clock.after(ms, () => void this.#ask());
+  }
+
+  async #ask(): Promise<void> {
+    const { intervalMs, random, onFailure } = this.#options;
+    // Counted from the request, not the answer: that may be slow.
+    const from = this.#clock.now();
+    try {
+      await this.#read();
+      this.#failures = 0;
+      this.#answeredAt = this.#clock.now();
+      this.#setInformed(true);
+    } catch (error) {
+      this.#failures += 1;
+      if (this.#clock.now() - this.#answeredAt >= STALE_INTERVALS * intervalMs) {
+        this.#setInformed(false);
+        this.#setStanding('current');
+      }
+      onFailure(error);
+    }
+    if (this.#stopped) return;
+    const backoff = Math.min(MAX_BACKOFF, 2 ** this.#failures);
+    const wait = intervalMs * backoff * (1 + JITTER * random());
+    this.#schedule(Math.max(0, from + wait - this.#clock.now()));
+  }
+
+  /** One request to the API. */
+  async #read(): Promise<void> {
+    this.#api ??= await this.#connect();
+    const { taskArn } = this.#api;
+    if (!this.#origin || !this.#history) {
+      this.#origin = await this.#api.describeOwnTask();
+      this.#history = new DeploymentStanding(this.#origin.deployment, this.#options.settleMs);
+      return;
+    }
+    if (this.#surplusOf) {
+      const service = this.#surplusOf;
+      this.#surplusOf = undefined;
+      this.#listing = await this.#api.listTasks(this.#origin.deployment);
+      const surplus = { taskArn, listing: this.#listing };
+      this.#setStanding(this.#history.observe(service, this.#clock.now(), surplus));
+      return;
+    }
+    const service = await this.#api.describeService(this.#origin.service);
+    if (this.#history.hasSurplus(service)) this.#surplusOf = service;
+    else this.#listing = undefined;
+    const listing = this.#listing;
+    this.#setStanding(
+      this.#history.observe(service, this.#clock.now(), listing && { taskArn, listing }),
+    );
+  }
+
+  #setStanding(standing: Standing): void {
+    if (this.#standing === standing) return;
+    this.#standing = standing;
+    this.#options.onStanding(standing);
+  }
+
+  #setInformed(informed: boolean): void {
+    if (this.#informed === informed) return;
+    this.#informed = informed;
+    this.#options.onInformed(informed);
+  }
+}

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import seedrandom from 'seedrandom';
+import { DeploymentWatch } from '../../../agent/src/ecs/deployment-watch.js';
+import type { ServiceApi } from '../../../agent/src/ecs/service-api.js';
+import { TaskProtection } from '../../../agent/src/ecs/task-protection.js';
+import type { ProtectionResult } from '../../../agent/src/ecs/task-protection-endpoint.js';
+import { CallSlots } from '../../../agent/src/worker/call-slots.js';
+import { JobAdmission } from '../../../agent/src/worker/job-admission.js';
+import {
+  EcsScheduler,
+  type EcsTask,
+  type ServiceSettings,
+  type TaskDefinition,
+} from '../../../local/fleet/ecs-scheduler.js';
+import { ManualClock } from '../../support/manual-clock.js';
+
+const SLOTS = 10;
+const MAX_CALL_MS = 3_600_000;
+const BOOT_MS = 3_000;
+const DRAIN_MS = 110_000;
+/** A job request that takes longer is given up by LiveKit, and its caller hears nothing. */
+const LIVEKIT_PATIENCE_MS = 3_000;
+
+/** What the fate of a call was. */
+export interface SimulatedCall {
+  at: number;
+  /** The deployment that took it; undefined: nobody did. */
+  deployment?: string;
+  unprotected: boolean;
+  /** From the offer to the last answer, ms. */
+  answeredMs: number;
+  endsAt: number;
+  cut: boolean;
+}
+
+export interface SimulationOptions {
+  settings?: ServiceSettings;
+  /** Seconds between two reads of a task. Default 60. */
+  checkS?: number;
+  settleS?: number;
+  /** Length of a call in seconds. Default 20 to 60. */
+  callS?: [min: number, max: number];
+  /** Answers of the agent endpoint and of the ECS API, before the rules apply. */
+  faults?: { delayMs?: number; answer?: 'hang' | 'error' };
+  /** Without it a task does what it did before it could notice that it is superseded. Default true. */
+  watch?: boolean;
+}
+
+interface Worker {
+  task: EcsTask;
+  registered: boolean;
+  admission: JobAdmission;
+  watch: DeploymentWatch;
+  draining: boolean;
+  calls: Map<string, SimulatedCall>;
+  /** Requests to the ECS API. */
+  reads: number[];
+}
+
+export const GOOD: TaskDefinition = {
+  name: 'agent:1',
+  stopTimeoutMs: 120_000,
+  healthCheck: { intervalMs: 5_000, retries: 3, startPeriodMs: 60_000 },
+};
+
+/**
+ * A service in virtual time: the scheduler of the stand-in, the admission, protection and deployment watch of the worker
+ * as they are, and callers whom LiveKit's rules hand to a worker. A day takes seconds.
+ */
+export class SimulatedService {
+  readonly clock = new ManualClock();
+  readonly scheduler: EcsScheduler;
+  readonly calls: SimulatedCall[] = [];
+  readonly workers = new Map<EcsTask, Worker>();
+  /** Task definitions that never register with LiveKit. */
+  readonly broken = new Set<string>();
+  faults: NonNullable<SimulationOptions['faults']>;
+  readonly #options: SimulationOptions;
+  readonly #random = seedrandom('simulated-service');
+  #lastJob = 0;
+  #arriving = false;
+
+  constructor(options: SimulationOptions = {}) {
+    this.#options = options;
+    this.faults = options.faults ?? {};
+    this.scheduler = new EcsScheduler(
+      'agents',
+      this.clock,
+      {
+        start: (task) => this.#start(task),
+        stop: (task) => this.#terminate(task),
+        kill: (task) => this.#end(task, 137),
+        checkHealth: async (task) => this.workers.get(task)?.registered ?? false,
+      },
+      {
+        earlySuccessPercent: 100,
+        startMs: () => 20_000 + 20_000 * this.#random(),
+        ...options.settings,
+      },
+    );
+  }
+
+  /** Starts the service, and lets so many calls arrive that about this many are in progress. */
+  async begin(desired: number, calls: number): Promise<void> {
+    this.scheduler.update({ desired, definition: GOOD });
+    await this.clock.pass(120_000);
+    const [min, max] = this.#options.callS ?? [20, 60];
+    const everyMs = (((min + max) / 2) * 1_000) / calls;
+    this.#arriving = true;
+    const next = () => {
+      if (!this.#arriving) return;
+      void this.#offer();
+      // A random process with the given mean.
+      this.clock.after(-Math.log(1 - this.#random()) * everyMs, next);
+    };
+    next();
+    await this.clock.pass(2 * max * 1_000);
+  }
+
+  /** No more callers come. */
+  endArrivals(): void {
+    this.#arriving = false;
+  }
+
+  async pass(seconds: number): Promise<void> {
+    await this.clock.pass(seconds * 1_000);
+  }
+
+  get refused(): SimulatedCall[] {
+    return this.calls.filter(({ deployment }) => deployment === undefined);
+  }
+
+  get cut(): SimulatedCall[] {
+    return this.calls.filter((call) => call.cut);
+  }
+
+  #start(task: EcsTask): void {
+    const { checkS = 60, settleS = 120, watch: watches = true } = this.#options;
+    const protection = new TaskProtection(
+      {
+        setProtection: (enabled, minutes) => this.#protect(task, enabled, minutes),
+      },
+      this.clock,
+      { longestCallMs: MAX_CALL_MS, random: this.#random },
+    );
+    const answers = { unprotected: false };
+    const admission = new JobAdmission(new CallSlots(SLOTS), protection, this.clock, {
+      onAccepted: (job, unprotected) => {
+        const call = worker.calls.get(job);
+        if (call) call.unprotected = unprotected;
+        answers.unprotected = unprotected;
+      },
+    });
+    const setMode = () => {
+      if (admission.refusal) protection.mode = 'leaving';
+      else protection.mode = watches && watch.informed ? 'ahead' : 'on_demand';
+    };
+    const reads: number[] = [];
+    const watch = new DeploymentWatch(async () => this.#api(task, reads), this.clock, {
+      intervalMs: checkS * 1_000,
+      settleMs: settleS * 1_000,
+      random: this.#random,
+      onStanding: (standing) => {
+        admission.standing = standing;
+        setMode();
+      },
+      onInformed: setMode,
+    });
+    const worker: Worker = {
+      task,
+      registered: false,
+      admission,
+      watch,
+      draining: false,
+      calls: new Map(),
+      reads,
+    };
+    this.workers.set(task, worker);
+    if (this.broken.has(task.definition.name)) return;
+    this.clock.after(BOOT_MS, () => {
+      if (task.status !== 'RUNNING') return;
+      worker.registered = true;
+      setMode();
+      if (watches) watch.start();
+    });
+  }
+
+  /** SIGTERM. */
+  #terminate(task: EcsTask): void {
+    const worker = this.workers.get(task);
+    if (!worker) return;
+    worker.draining = true;
+    worker.admission.drain();
+    if (worker.calls.size === 0) this.#end(task, 0);
+    else this.clock.after(DRAIN_MS, () => this.#end(task, 0));
+  }
+
+  #end(task: EcsTask, code: number): void {
+    const worker = this.workers.get(task);
+    if (!worker || task.status === 'STOPPED') return;
+    worker.registered = false;
+    worker.watch.stop();
+    worker.admission.protection.stop();
+    for (const call of worker.calls.values()) call.cut = true;
+    worker.calls.clear();
+    this.scheduler.exited(task, code);
+  }
+
+  /**
+   * LiveKit offers a job to the workers in turn, by chance and weighed by their free load, until one takes it or its
+   * patience is over (livekit-server 1.13.5, pkg/service/agentservice.go).
+   */
+  async #offer(): Promise<void> {
+    const { callS: [min, max] = [20, 60] } = this.#options;
+    this.#lastJob += 1;
+    const job = `job-${this.#lastJob}`;
+    const at = this.clock.now();
+    const endsAt = at + (min + (max - min) * this.#random()) * 1_000;
+    const call: SimulatedCall = { at, unprotected: false, answeredMs: 0, endsAt, cut: false };
+    this.calls.push(call);
+    const tried = new Set<Worker>();
+    for (;;) {
+      const worker = this.#choose(tried);
+      if (!worker || this.clock.now() - at > LIVEKIT_PATIENCE_MS) return;
+      tried.add(worker);
+      worker.calls.set(job, call);
+      const admitted = await worker.admission.admit(job);
+      call.answeredMs = this.clock.now() - at;
+      if (admitted && call.answeredMs <= LIVEKIT_PATIENCE_MS) {
+        call.deployment = worker.task.deployment.id;
+        worker.admission.start(job);
+        this.clock.after(endsAt - this.clock.now(), () => this.#hangUp(worker, job));
+        return;
+      }
+      worker.calls.delete(job);
+      if (admitted) worker.admission.release(job);
+    }
+  }
+
+  #hangUp(worker: Worker, job: string): void {
+    if (!worker.calls.delete(job)) return;
+    worker.admission.release(job);
+    if (worker.draining && worker.calls.size === 0) this.#end(worker.task, 0);
+  }
+
+  #choose(tried: Set<Worker>): Worker | undefined {
+    const open = [...this.workers.values()].filter(
+      ({ registered, admission, ...worker }) =>
+        registered &&
+        !admission.refusal &&
+        admission.slots.free > 0 &&
+        ![...tried].some(({ task }) => task === worker.task),
+    );
+    const weights = open.map(({ admission }) => 1 - admission.slots.utilization * 0.65);
+    let at = this.#random() * weights.reduce((sum, weight) => sum + weight, 0);
+    return open.find((_, i) => {
+      at -= weights[i] ?? 0;
+      return at < 0;
+    });
+  }
+
+  async #protect(task: EcsTask, enabled: boolean, minutes: number): Promise<ProtectionResult> {
+    const fault = await this.#fault(4_000);
+    if (fault) return { ok: false, reason: fault, rejected: false };
+    const outcome = this.scheduler.protect(task, enabled, minutes);
+    return 'failure' in outcome
+      ? { ok: false, reason: outcome.failure, rejected: true }
+      : { ok: true };
+  }
+
+  async #fault(timeoutMs: number): Promise<string | undefined> {
+    const { answer, delayMs = 0 } = this.faults;
+    const ms = answer === 'hang' ? timeoutMs : delayMs;
+    if (ms > 0) await new Promise<void>((resolve) => this.clock.after(ms, resolve));
+    return answer;
+  }
+
+  #api(task: EcsTask, reads: number[]): ServiceApi {
+    const answer = async <T>(value: () => T): Promise<T> => {
+      reads.push(this.clock.now());
+      if (await this.#fault(10_000)) throw new Error('ECS does not answer');
+      return value();
+    };
+    const running = (tasks: EcsTask[]) => tasks.filter(({ status }) => status === 'RUNNING');
+    return {
+      taskArn: task.id,
+      describeOwnTask: () => answer(() => ({ service: 'agents', deployment: task.deployment.id })),
+      describeService: () =>
+        answer(() => ({
+          desired: this.scheduler.desired,
+          deployments: this.scheduler.deployments.map((deployment) => ({
+            id: deployment.id,
+            primary: deployment === this.scheduler.primary,
+            rolloutState: deployment.rolloutState,
+            desired: deployment === this.scheduler.primary ? this.scheduler.desired : 0,
+            running: running(this.scheduler.live(deployment)).length,
+            failed: deployment.failedTasks,
+            createdAt: deployment.createdAt,
+          })),
+        })),
+      listTasks: (id) =>
+        answer(() => ({
+          arns: running(this.scheduler.live())
+            .filter(({ deployment }) => deployment.id === id)
+            .map((other) => other.id),
+          complete: true,
+        })),
+    };
+  }
+}
