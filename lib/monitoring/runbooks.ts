@@ -113,7 +113,7 @@ export const RUNBOOKS = {
     condition: ({ callsRejected }) =>
       `${times(callsRejected, 'call', 'calls')} rejected within 5 minutes`,
     firstAction:
-      'see "Calls rejected by reason" on the dashboard; "full" needs more MinTasks or a lower TargetSlotUtilization, "protection" is an ECS problem, "draining" is normal during a deployment.',
+      'see "Calls rejected by reason" on the dashboard; "full" needs more MinTasks or a lower TargetSlotUtilization, "draining", "superseded" and "surplus" are normal during a deployment or a scale-in.',
   },
   SlotUtilizationHigh: {
     condition: ({ slotUtilizationPercent }) =>
@@ -149,7 +149,8 @@ export const RUNBOOKS = {
       'compare CPU on the dashboard (near 100 percent: fewer calls per task) with the saved query "slowest replies" (one Region only: put another first).',
   },
   ProtectionFailures: {
-    condition: () => 'ECS has not granted task protection for 10 minutes, so tasks reject calls',
+    condition: () =>
+      'ECS has not granted task protection for 10 minutes, so a scale-in may end calls',
     firstAction:
       'during a deployment, wait a few minutes; otherwise check the role for ecs:UpdateTaskProtection and the AWS Health Dashboard.',
   },

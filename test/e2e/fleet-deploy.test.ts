@@ -7,7 +7,7 @@ import type { Deployment, EcsScheduler } from '../../local/fleet/ecs-scheduler.j
 import type { EcsService, WorkerDefinition } from '../../local/fleet/ecs-service.js';
 import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
 import { Fleet } from '../../local/fleet/worker-fleet.js';
-import { askAll, expectGoodCitizens, FLEET_PATIENCE_MS } from './fleet-support.js';
+import { askAll, connectAll, expectGoodCitizens, FLEET_PATIENCE_MS } from './fleet-support.js';
 
 const SLOTS = 10;
 const CALLS = 16;
@@ -67,7 +67,8 @@ class Arrivals {
       arrival.answered = (await caller.waitForAgent(FLEET_PATIENCE_MS)) !== undefined;
       onAnswered();
       const [min, max] = CALL_MS;
-      const left = await caller.waitForAgentToLeave(min + (max - min) * this.#random());
+      const length = Math.round(min + (max - min) * this.#random());
+      const left = await caller.waitForAgentToLeave(length);
       arrival.cut = arrival.answered && left;
       await this.fleet.hangUp([caller]);
     }
@@ -178,12 +179,15 @@ describe('a service with calls that never stop', () => {
     );
     // Answered while DEPLOYMENT_BLOCKED stood against protection.
     expect(accepted(fresh).some(({ unprotected }) => unprotected)).toBe(true);
-    const [caller] = arrivals.all.slice(-1).map((arrival) => arrival.caller) as [RemoteCaller];
+    const [caller] = (await fleet.joinCallers(1)) as [RemoteCaller];
+    await connectAll(fleet, [caller]);
     await caller.waitForEvent('message', ({ role }) => role === 'assistant', FLEET_PATIENCE_MS);
     await askAll(fleet, [caller]);
+    await fleet.hangUp([caller]);
   }, 180_000);
 
   it('scales in under calls: the task too many empties itself, and no call is cut', async () => {
+    arrivals.close();
     service.scheduler.update({ desired: 1 });
     const surplus = (scheduler: EcsScheduler) =>
       scheduler

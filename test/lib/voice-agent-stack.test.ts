@@ -247,6 +247,8 @@ describe('cdk-nag', () => {
         ...(containerInsights === 'off' ? ['ECS4'] : []),
         'IAM5',
         'IAM5',
+        'IAM5',
+        'IAM5',
       ]);
       for (const text of acknowledged) {
         if (text.includes('IAM5')) expect(text).toContain('IAM5[Resource::');

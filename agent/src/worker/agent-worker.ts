@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// Long because it connects the parts of the worker, each of which decides in a file of its own.
 
 import type { AddressInfo } from 'node:net';
 import { AgentServer, type JobRequest, log } from '@livekit/agents';
 import { systemMonotonicClock } from '../clock.js';
 import type { WorkerConfig } from '../config.js';
-import type { Standing } from '../ecs/deployment-standing.js';
-import { DeploymentWatch } from '../ecs/deployment-watch.js';
-import { serviceApi } from '../ecs/service-api.js';
 import { TaskProtection } from '../ecs/task-protection.js';
 import { ecsAgent } from '../ecs/task-protection-endpoint.js';
 import { type CallRecord, callFields, callSummary } from '../supervision/call-record.js';
@@ -25,6 +23,7 @@ import { workerLoad } from './load.js';
 import { LoadReporter } from './load-reporter.js';
 import { removeDeadAgent } from './remove-dead-agent.js';
 import { serverOptions } from './server-options.js';
+import { ServiceStanding } from './service-standing.js';
 import { WorkerHealth } from './worker-health.js';
 
 const CHECK_INTERVAL_MS = 1_000;
@@ -47,9 +46,7 @@ export class AgentWorker {
   readonly #cpu = new CpuMonitor();
   readonly #metrics: WorkerMetrics;
   readonly #admission: JobAdmission;
-  /** Undefined outside ECS. */
-  readonly #deployment: DeploymentWatch | undefined;
-  #supersededAt: number | undefined;
+  readonly #standing: ServiceStanding;
   readonly #supervisor: CallSupervisor;
   readonly #processes: JobProcesses;
   readonly #drain: Drain;
@@ -67,7 +64,16 @@ export class AgentWorker {
     this.#agentFile = agentFile;
     this.#metrics = new WorkerMetrics(config.metrics);
     this.#admission = this.#createAdmission();
-    this.#deployment = this.#createDeploymentWatch();
+    this.#standing = new ServiceStanding(
+      config,
+      this.#admission,
+      this.#clock,
+      this.#metrics,
+      () => {
+        this.#reporter?.report();
+        this.#slotsChanged();
+      },
+    );
     this.#processes = createJobProcesses(
       config,
       agentFile,
@@ -105,7 +111,7 @@ export class AgentWorker {
     for (const timer of timers) clearInterval(timer);
     this.#supervisor.closing();
     this.#admission.protection.stop();
-    this.#deployment?.stop();
+    this.#standing.stop();
     this.#processes.killInitializing();
     await Promise.race([server.close().catch(() => {}), delay(CLOSE_TIMEOUT_MS)]);
     supervisorServer.close();
@@ -155,45 +161,6 @@ export class AgentWorker {
         log()[level]({ what, reason }, 'ECS did not confirm the task protection');
       },
     });
-  }
-
-  #createDeploymentWatch(): DeploymentWatch | undefined {
-    const { ecsAgentUri, ecsMetadataUri, deployment } = this.#config;
-    if (!ecsAgentUri || !ecsMetadataUri) return undefined;
-    return new DeploymentWatch(() => serviceApi(ecsMetadataUri), this.#clock, {
-      ...deployment,
-      onStanding: (standing) => this.#standingChanged(standing),
-      onInformed: (informed) => {
-        this.#updateProtectionMode();
-        log()[informed ? 'info' : 'warn'](
-          { informed },
-          informed
-            ? 'ECS reports the deployments of the service again'
-            : 'ECS does not report the deployments of the service: taking calls as if there were no newer one',
-        );
-      },
-      onFailure: (error) => {
-        this.#metrics.add('DeploymentReadFailures');
-        log().warn({ error }, 'the deployments of the service could not be read');
-      },
-    });
-  }
-
-  #standingChanged(standing: Standing): void {
-    const { slots } = this.#admission;
-    this.#admission.standing = standing;
-    this.#supersededAt = standing === 'superseded' ? this.#clock.now() : undefined;
-    log().info({ standing, calls: slots.used }, 'standing in the service changed');
-    this.#updateProtectionMode();
-    this.#reporter?.report();
-    this.#slotsChanged();
-  }
-
-  /** A task that may be given a call at any time is protected ahead, unless nobody could tell it to let go. */
-  #updateProtectionMode(): void {
-    const { protection, refusal } = this.#admission;
-    if (refusal) protection.mode = 'leaving';
-    else protection.mode = this.#deployment?.informed ? 'ahead' : 'on_demand';
   }
 
   #createSupervisor(): CallSupervisor {
@@ -259,8 +226,7 @@ export class AgentWorker {
     this.#reporter = new LoadReporter(server, load, {
       onFirstRegistered: () => {
         stopWaiting();
-        this.#updateProtectionMode();
-        this.#deployment?.start();
+        this.#standing.start();
         const { livekit, regions } = this.#config;
         log().info({ worker: server.id, livekit: livekit.url, regions }, 'ready');
       },
@@ -300,7 +266,7 @@ export class AgentWorker {
 
   #stopAccepting(): void {
     this.#admission.drain();
-    this.#updateProtectionMode();
+    this.#standing.updateProtection();
     this.#reporter?.report();
   }
 
@@ -342,27 +308,15 @@ export class AgentWorker {
 
   #publishMetrics(): void {
     const { slots, refusal } = this.#admission;
+    const deployment = this.#standing.gauges();
     this.#metrics.gauges({
       activeCalls: slots.used,
       slotUtilization: slots.utilization,
       registered: this.#reporter?.registered ?? false,
       draining: refusal !== undefined,
-      ...(this.#deployment && { deployment: this.#deploymentGauges() }),
+      ...(deployment && { deployment }),
     });
     this.#metrics.flush();
-  }
-
-  #deploymentGauges() {
-    const { protection, slots } = this.#admission;
-    const { maxCallMs } = this.#config;
-    const superseded = this.#supersededAt;
-    const overdue =
-      superseded !== undefined && maxCallMs > 0 && this.#clock.now() - superseded > maxCallMs;
-    return {
-      unprotectedCalls: protection.confirmed ? 0 : slots.used,
-      supersededCalls: superseded === undefined ? 0 : slots.used,
-      overdueCalls: overdue ? slots.used : 0,
-    };
   }
 
   #callEnded(record: CallRecord, now: number): void {

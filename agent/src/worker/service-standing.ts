@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { log } from '@livekit/agents';
+import type { MonotonicClock } from '../clock.js';
+import type { WorkerConfig } from '../config.js';
+import type { Standing } from '../ecs/deployment-standing.js';
+import { DeploymentWatch } from '../ecs/deployment-watch.js';
+import { serviceApi } from '../ecs/service-api.js';
+import type { Gauges, WorkerMetrics } from '../telemetry/metrics.js';
+import type { JobAdmission } from './job-admission.js';
+
+/**
+ * Applies the standing of the task in its service: a task that is superseded or surplus takes no new calls, and keeps
+ * its protection until its last one has ended. Outside ECS it does nothing.
+ */
+export class ServiceStanding {
+  readonly #admission: JobAdmission;
+  readonly #clock: MonotonicClock;
+  readonly #maxCallMs: number;
+  readonly #watch: DeploymentWatch | undefined;
+  readonly #onChanged: () => void;
+  #supersededAt: number | undefined;
+
+  /**
+   * @param onChanged called after the task began or ceased to accept calls
+   * @param connect finds out who this task is
+   */
+  constructor(
+    config: Pick<WorkerConfig, 'deployment' | 'ecsAgentUri' | 'ecsMetadataUri' | 'maxCallMs'>,
+    admission: JobAdmission,
+    clock: MonotonicClock,
+    metrics: Pick<WorkerMetrics, 'add'>,
+    onChanged: () => void,
+    connect: typeof serviceApi = serviceApi,
+  ) {
+    const { deployment, ecsAgentUri, ecsMetadataUri, maxCallMs } = config;
+    this.#admission = admission;
+    this.#clock = clock;
+    this.#maxCallMs = maxCallMs;
+    this.#onChanged = onChanged;
+    if (!ecsAgentUri || !ecsMetadataUri) return;
+    this.#watch = new DeploymentWatch(() => connect(ecsMetadataUri), clock, {
+      ...deployment,
+      onStanding: (standing) => this.#change(standing),
+      onInformed: (informed) => {
+        this.updateProtection();
+        if (informed) log().info('ECS reports the deployments of the service again');
+        else
+          log().warn('ECS does not report the deployments of the service: taking calls regardless');
+      },
+      onFailure: (error) => {
+        metrics.add('DeploymentReadFailures');
+        log().warn({ error }, 'the deployments of the service could not be read');
+      },
+    });
+  }
+
+  /** Call it when LiveKit has accepted the worker. */
+  start(): void {
+    this.updateProtection();
+    this.#watch?.start();
+  }
+
+  stop(): void {
+    this.#watch?.stop();
+  }
+
+  /** A task that may be given a call at any time is protected ahead, unless nobody could tell it to let go. */
+  updateProtection(): void {
+    const { protection, refusal } = this.#admission;
+    if (refusal) protection.mode = 'leaving';
+    else protection.mode = this.#watch?.informed ? 'ahead' : 'on_demand';
+  }
+
+  /** Undefined outside ECS. */
+  gauges(): Gauges['deployment'] {
+    if (!this.#watch) return undefined;
+    const { protection, slots } = this.#admission;
+    const superseded = this.#supersededAt;
+    const overdue =
+      superseded !== undefined &&
+      this.#maxCallMs > 0 &&
+      this.#clock.now() - superseded > this.#maxCallMs;
+    return {
+      unprotectedCalls: protection.confirmed ? 0 : slots.used,
+      supersededCalls: superseded === undefined ? 0 : slots.used,
+      overdueCalls: overdue ? slots.used : 0,
+    };
+  }
+
+  #change(standing: Standing): void {
+    this.#admission.standing = standing;
+    this.#supersededAt = standing === 'superseded' ? this.#clock.now() : undefined;
+    log().info({ standing, calls: this.#admission.slots.used }, 'standing in the service changed');
+    this.updateProtection();
+    this.#onChanged();
+  }
+}
