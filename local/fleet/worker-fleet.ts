@@ -34,6 +34,8 @@ export interface FleetOptions {
   streamsPerRegion?: number;
   /** Additional environment variables of the workers. */
   env?: NodeJS.ProcessEnv;
+  /** Called with each line of the LiveKit server's log. */
+  onLiveKitLine?: (line: string) => void;
   /** Reports progress. */
   onStatus?: (line: string) => void;
 }
@@ -79,7 +81,11 @@ export class Fleet {
     await buildAgent(onStatus);
     const [livekit, emulator, ecs, question] = await Promise.all([
       // Below the range of outgoing connections (from 32768), so that the port is still free when the server restarts.
-      startLiveKitServer({ port: randomInt(20_000, 30_000), onStatus }),
+      startLiveKitServer({
+        port: randomInt(20_000, 30_000),
+        onStatus,
+        ...(options.onLiveKitLine && { onLine: options.onLiveKitLine }),
+      }),
       startEmulatorProcess({ scenario: SCENARIO, maxStreams: options.streamsPerRegion ?? 20 }),
       EcsEndpoint.start(),
       synthesize('What time is it in Tokyo?'),

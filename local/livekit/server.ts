@@ -28,6 +28,8 @@ export interface LiveKitServerOptions {
   apiSecret?: string;
   /** Reports progress of slow steps. Default: standard error. */
   onStatus?: (line: string) => void;
+  /** Called with each line of its log, at level info. Default: level warn, and the lines are dropped. */
+  onLine?: (line: string) => void;
 }
 
 /** How to run a LiveKit server on this machine. */
@@ -83,10 +85,10 @@ export async function startLiveKitServer(
         use_external_ip: false,
       },
       keys: { [apiKey]: apiSecret },
-      logging: { level: 'warn' },
+      logging: { level: options.onLine ? 'info' : 'warn' },
       room: { empty_timeout: 30, departure_timeout: 5 },
     });
-    const server = launch(runner, config);
+    const server = launch(runner, config, options.onLine);
     try {
       await waitUntilReady(
         new RoomServiceClient(`http://127.0.0.1:${port}`, apiKey, apiSecret),
@@ -106,15 +108,19 @@ export async function startLiveKitServer(
   throw failure;
 }
 
-function launch(runner: Runner, config: string): ManagedProcess {
+function launch(
+  runner: Runner,
+  config: string,
+  onLine: ((line: string) => void) | undefined,
+): ManagedProcess {
   const flags = ['--node-ip', '127.0.0.1', '--bind', '127.0.0.1'];
   // The configuration holds the secret; `ps` does not show the environment.
   const env = { ...process.env, LIVEKIT_CONFIG: config };
   if (runner.kind === 'binary')
-    return new ManagedProcess('LiveKit server', runner.path, flags, { env });
+    return new ManagedProcess('LiveKit server', runner.path, flags, { env, onLine });
   const image = `livekit/livekit-server:${VERSION}`;
   const args = ['run', '--rm', '--network', 'host', '-e', 'LIVEKIT_CONFIG', image, ...flags];
-  return new ManagedProcess('LiveKit server', 'docker', args, { env });
+  return new ManagedProcess('LiveKit server', 'docker', args, { env, onLine });
 }
 
 /** Waits until the server accepts our key: another server may have taken the port in the meantime. */

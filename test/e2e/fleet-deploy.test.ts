@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { availableParallelism } from 'node:os';
 import { ECSClient, UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import seedrandom from 'seedrandom';
@@ -7,20 +8,24 @@ import type { Deployment, EcsScheduler } from '../../local/fleet/ecs-scheduler.j
 import type { EcsService, WorkerDefinition } from '../../local/fleet/ecs-service.js';
 import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
 import { Fleet } from '../../local/fleet/worker-fleet.js';
-import { askAll, connectAll, expectGoodCitizens, FLEET_PATIENCE_MS } from './fleet-support.js';
+import { expectGoodCitizens, FLEET_PATIENCE_MS } from './fleet-support.js';
 
 const SLOTS = 10;
-const CALLS = 16;
+/** Each takes up to a fifth of a core. The rules with more calls: test/local/fleet/deployments.test.ts, in virtual time. */
+const CALLS = availableParallelism() >= 4 ? 16 : 8;
 /** Length of a call. */
 const CALL_MS = [20_000, 40_000] as const;
 const CHECK_S = 2;
+/** After this a caller is offered again: on a busy machine LiveKit's 3 s for a job request may pass unused. */
+const OFFER_MS = 10_000;
+/** LiveKit found nobody to answer a caller: tasks were full, refused, or were not there yet. */
+const NOBODY = /no worker (is )?available|failed to assign job to worker/;
 
 /** One call of the arrivals that never stop. */
 interface Arrival {
-  caller: RemoteCaller;
-  /** Ms since the epoch. */
-  offeredAt: number;
-  answered: boolean;
+  room: string;
+  /** Undefined while the caller waits. */
+  answered?: boolean;
   /** The agent left before the caller hung up. */
   cut: boolean;
 }
@@ -61,10 +66,9 @@ class Arrivals {
   async #line(onAnswered: () => void): Promise<void> {
     while (this.#open) {
       const [caller] = (await this.fleet.joinCallers(1)) as [RemoteCaller];
-      const arrival: Arrival = { caller, offeredAt: Date.now(), answered: false, cut: false };
+      const arrival: Arrival = { room: caller.name, cut: false };
       this.all.push(arrival);
-      await this.fleet.offer(caller);
-      arrival.answered = (await caller.waitForAgent(FLEET_PATIENCE_MS)) !== undefined;
+      arrival.answered = await this.#offer(caller);
       onAnswered();
       const [min, max] = CALL_MS;
       const length = Math.round(min + (max - min) * this.#random());
@@ -72,6 +76,17 @@ class Arrivals {
       arrival.cut = arrival.answered && left;
       await this.fleet.hangUp([caller]);
     }
+  }
+
+  async #offer(caller: RemoteCaller): Promise<boolean> {
+    const end = Date.now() + FLEET_PATIENCE_MS;
+    while (Date.now() < end) {
+      const offer = await this.fleet.offer(caller);
+      if ((await caller.waitForAgent(OFFER_MS)) !== undefined) return true;
+      if (await offer.taken()) return (await caller.waitForAgent(FLEET_PATIENCE_MS)) !== undefined;
+      await offer.withdraw();
+    }
+    return false;
   }
 }
 
@@ -102,10 +117,19 @@ describe('a service with calls that never stop', () => {
     workersOf(deployment).flatMap((worker) =>
       worker.lines('call accepted').filter(({ time = 0 }) => time > after),
     );
-  const lost = () => arrivals.all.filter(({ answered, cut }) => cut || !answered);
+  const lost = () => arrivals.all.filter(({ answered, cut }) => cut || answered === false);
+  const nobody: string[] = [];
+  const expectNobodyLost = () => {
+    expect(lost()).toEqual([]);
+    expect(nobody).toEqual([]);
+  };
 
   beforeAll(async () => {
-    fleet = await Fleet.start({ callsPerTask: SLOTS, streamsPerRegion: 100 });
+    fleet = await Fleet.start({
+      callsPerTask: SLOTS,
+      streamsPerRegion: 100,
+      onLiveKitLine: (line) => NOBODY.test(line) && nobody.push(line),
+    });
     ecs = new ECSClient({
       endpoint: fleet.ecs.url,
       region: 'us-east-1',
@@ -140,7 +164,7 @@ describe('a service with calls that never stop', () => {
     expect(
       workersOf(good).flatMap((worker) => worker.lines('standing in the service changed')),
     ).toEqual([]);
-    expect(lost()).toEqual([]);
+    expectNobodyLost();
   }, 120_000);
 
   it('replaces busy tasks by a forced deployment: no call is cut and no caller lost', async () => {
@@ -167,7 +191,7 @@ describe('a service with calls that never stop', () => {
       expect(seen.length).toBeLessThan(8);
     }
     expect(accepted(fresh, healthyAt).length).toBeGreaterThan(0);
-    expect(lost()).toEqual([]);
+    expectNobodyLost();
   }, 180_000);
 
   it('takes calls on new tasks while old ones leave them no protection, and counts them', async () => {
@@ -179,11 +203,7 @@ describe('a service with calls that never stop', () => {
     );
     // Answered while DEPLOYMENT_BLOCKED stood against protection.
     expect(accepted(fresh).some(({ unprotected }) => unprotected)).toBe(true);
-    const [caller] = (await fleet.joinCallers(1)) as [RemoteCaller];
-    await connectAll(fleet, [caller]);
-    await caller.waitForEvent('message', ({ role }) => role === 'assistant', FLEET_PATIENCE_MS);
-    await askAll(fleet, [caller]);
-    await fleet.hangUp([caller]);
+    expectNobodyLost();
   }, 180_000);
 
   it('scales in under calls: the task too many empties itself, and no call is cut', async () => {
@@ -200,7 +220,7 @@ describe('a service with calls that never stop', () => {
     const [left] = service.scheduler.live();
     const worker = left && service.worker(left);
     expect((await worker?.health())?.accepting).toBe(true);
-    expect(arrivals.all.filter(({ cut }) => cut)).toEqual([]);
+    expectNobodyLost();
   }, 180_000);
 
   it('emits valid metrics, one JSON object a line, and no personal data', () => {

@@ -22,7 +22,7 @@ describe('EcsEndpoint', () => {
 
   const put = async (body: object) => {
     const response = await fetch(uri, { method: 'PUT', body: JSON.stringify(body) });
-    return [response.status, await response.json()];
+    return [response.status, (await response.json()) as { error?: { Code: string } }] as const;
   };
 
   // The bodies of task-scale-in-protection-endpoint.html.
@@ -43,7 +43,7 @@ describe('EcsEndpoint', () => {
     [{}],
   ])('rejects %j', async (body) => {
     const [status, answer] = await put(body);
-    expect([status, answer.error.Code]).toEqual([400, 'InvalidParameterException']);
+    expect([status, answer.error?.Code]).toEqual([400, 'InvalidParameterException']);
   });
 
   it('describes the task to its container', async () => {
@@ -61,7 +61,7 @@ describe('EcsEndpoint', () => {
     expect((await fetch(uri, { method: 'DELETE' })).status).toBe(405);
     const headers = { 'x-amz-target': 'AmazonEC2ContainerServiceV20141113.StopTask' };
     const response = await fetch(endpoint.url, { method: 'POST', headers, body: '{}' });
-    expect([response.status, (await response.json()).__type]).toEqual([
+    expect([response.status, ((await response.json()) as { __type: string }).__type]).toEqual([
       400,
       'InvalidParameterException',
     ]);
