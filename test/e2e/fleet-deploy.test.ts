@@ -19,7 +19,7 @@ const CHECK_S = 2;
 /** After this a caller is offered again: on a busy machine LiveKit's 3 s for a job request may pass unused. */
 const OFFER_MS = 10_000;
 /** LiveKit found nobody to answer a caller: tasks were full, refused, or were not there yet. */
-const NOBODY = /no worker (is )?available|failed to assign job to worker/;
+const NOBODY = /no worker (is )?available/;
 
 /** One call of the arrivals that never stop. */
 interface Arrival {
