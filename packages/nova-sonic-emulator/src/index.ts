@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 export type { Clock, TimerLag } from './clock.js';
+export type { StreamEndpoint } from './compare/bedrock-stream.js';
+export { type Comparison, compareEndpoints, type Difference } from './compare/compare.js';
 export type { EmulatorStats } from './control.js';
 export type { Profile } from './dialogue/profile.js';
 export { type Emulator, startEmulator } from './emulator.js';
@@ -17,6 +19,7 @@ export {
   type ProtocolRule,
   type RuleName,
 } from './protocol/rules.js';
+export { type RecordingProxy, startRecordingProxy } from './record/recording-proxy.js';
 export type { ErrorStep, Scenario, ScenarioTurn } from './scenario/scenario.js';
 export type { SessionInfo } from './session/session.js';
 export { FormantVoice } from './speech/formant-voice.js';

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Command, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
+import { type CompareFlags, compareCommand } from './compare/compare-command.js';
 import { startEmulator } from './emulator.js';
 import { FAULT_KINDS, type Fault, parseFault } from './faults.js';
 import { LIMIT_DEFAULTS } from './options.js';
 import { RULE_DEFAULTS } from './protocol/input-validator.js';
 import { citation } from './protocol/rules.js';
+import { recordCommand } from './record/record-command.js';
 import { validateRecording } from './validate.js';
 
 const whole = (text: string): number => {
@@ -153,6 +155,42 @@ export function createProgram(): Command {
     .argument('<file>', 'JSON lines, as --record writes them')
     .option('--strict', 'report as errors what is only inferred or guessed, too', false)
     .action(validate);
+  const region = process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? 'us-east-1';
+  program
+    .command('compare')
+    .description(
+      'Holds conversations with two endpoints and tells what differs: order, fields, timing and errors. An endpoint is ' +
+        "emulator, aws (Amazon Bedrock, with the machine's credentials; costs are told before) or a URL.",
+    )
+    .argument('[left]', 'first endpoint', 'emulator')
+    .argument('[right]', 'second endpoint', 'aws')
+    .option('--model <id>', 'model to talk to', 'amazon.nova-2-sonic-v1:0')
+    .option('--region <name>', 'Region to sign for, and of Bedrock', region)
+    .option('--only <text>', 'only conversations with this in their name')
+    .option(
+      '--out <file>',
+      'differences and observations as JSON lines; nothing of what was said, no ids',
+    )
+    .option('--yes', 'costs are fine', false)
+    .action(async (left: string, right: string, flags: Omit<CompareFlags, 'left' | 'right'>) => {
+      const { differences } = await compareCommand({ ...flags, left, right });
+      if (differences.length) process.exitCode = 1;
+    });
+  program
+    .command('record')
+    .description(
+      'A proxy that records what a client and Amazon Bedrock say. The client connects with any credentials; its streams ' +
+        "are signed anew with the machine's. Texts are recorded as their lengths unless asked for.",
+    )
+    .argument('<file>', 'JSON lines, as --record writes them')
+    .option('--target <endpoint>', 'aws, or a URL', 'aws')
+    .option('--region <name>', 'Region to sign for, and of Bedrock', region)
+    .option('--port <port>', 'HTTP/2 in clear text; 0 takes any free port', port, 0)
+    .option('--tls-port <port>', 'HTTP/2 over TLS; 0 takes any free port', port, 0)
+    .option('--cert <file>', 'where to write the certificate to trust (PEM)')
+    .option('--audio', 'keep the audio', false)
+    .option('--text', 'keep what is said, prompts, arguments and results', false)
+    .action(recordCommand);
   return program;
 }
 

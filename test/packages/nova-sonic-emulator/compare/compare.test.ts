@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  compareEndpoints,
+  differences,
+} from '../../../../packages/nova-sonic-emulator/src/compare/compare.js';
+import { CONVERSATIONS } from '../../../../packages/nova-sonic-emulator/src/compare/conversations.js';
+import {
+  type Emulator,
+  type EmulatorOptions,
+  startEmulator,
+} from '../../../../packages/nova-sonic-emulator/src/index.js';
+import {
+  type RecordingProxy,
+  startRecordingProxy,
+} from '../../../../packages/nova-sonic-emulator/src/record/recording-proxy.js';
+import { validateRecording } from '../../../../packages/nova-sonic-emulator/src/validate.js';
+import { sdkClient, TestClient } from '../support/client.js';
+import { toneSpeech } from '../support/tone-speech.js';
+
+const REGION = 'us-east-1';
+const OPTIONS = { modelId: 'amazon.nova-2-sonic-v1:0', patienceMs: 20_000, pace: 20 };
+
+const running: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const one of running.splice(0)) await one.close();
+});
+async function emulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  const started = await startEmulator({
+    profile: 'fast',
+    textToSpeech: toneSpeech,
+    scenario: {
+      turns: [
+        { user: 'Said', repeat: true, reply: 'Heard.' },
+        { on: 'text', match: 'time', tools: [{ name: 'clock' }], reply: 'Nine.' },
+        { on: 'text', repeat: true, reply: 'One, two, three, four, five, six, seven, eight.' },
+      ],
+    },
+    ...options,
+  });
+  running.push(started);
+  return started;
+}
+const endpoint = ({ url, credentials }: Emulator) => ({ url, credentials, region: REGION });
+const named = (...names: string[]) => CONVERSATIONS.filter(({ name }) => names.includes(name));
+
+describe('compare', () => {
+  it('finds nothing between the emulator and itself', async () => {
+    const one = endpoint(await emulator());
+    const { observations, differences } = await compareEndpoints(one, one, OPTIONS);
+    expect(differences.filter(({ what }) => what !== 'timing')).toEqual([]);
+    expect(observations).toHaveLength(CONVERSATIONS.length);
+    const speech = observations.find(({ left }) => left.conversation === 'speech')?.left;
+    expect(speech?.order).toEqual([
+      'userSpeechStart',
+      'completionStart',
+      'userSpeechEnd',
+      'contentStart TEXT USER FINAL',
+      'contentEnd TEXT PARTIAL_TURN',
+      'contentStart TEXT ASSISTANT SPECULATIVE',
+      'contentStart AUDIO ASSISTANT',
+      'contentEnd AUDIO END_TURN',
+      ...(speech?.order.slice(8) ?? []),
+    ]);
+    const bargeIn = observations.find(({ left }) => left.conversation === 'barge-in')?.left;
+    expect(bargeIn?.order).toContain('contentEnd TEXT INTERRUPTED');
+    // Nothing of what was said, no ids.
+    expect(JSON.stringify(observations)).not.toMatch(/Heard|Nine|[0-9a-f]{8}-[0-9a-f]{4}-/);
+  }, 90_000);
+
+  it('finds exactly what differs between two profiles', async () => {
+    const left = endpoint(await emulator());
+    const right = endpoint(await emulator({ timings: { thinkTyped: 3000 } }));
+    const found = await compareEndpoints(left, right, OPTIONS, named('typed text'));
+    expect(found.differences.map(({ what, subject }) => `${what} ${subject}`)).toEqual([
+      'timing first event to first audio',
+    ]);
+  }, 30_000);
+
+  it('finds the rule that a server breaks', async () => {
+    const left = endpoint(await emulator());
+    const right = endpoint(await emulator({ rules: { objectSchemas: true } }));
+    const probes = CONVERSATIONS.filter(({ rule }) => rule);
+    const found = await compareEndpoints(left, right, OPTIONS, probes);
+    expect(found.differences).toEqual([
+      {
+        conversation: 'rule schema-string',
+        what: 'rule',
+        subject: 'schema-string',
+        left: expect.stringMatching(/^ValidationException: Unable to parse input chunk/),
+        right: 'accepted',
+      },
+    ]);
+  }, 60_000);
+
+  it.each<[string, object, string[]]>([
+    ['order', { order: ['a', 'b'] }, ['order events']],
+    ['fields', { fields: { usageEvent: ['more'] } }, ['fields usageEvent']],
+    ['an error, and nothing after it', { error: 'E: no', order: [] }, ['error end']],
+    ['a longer time', { timing: { first: 1000 } }, ['timing first']],
+    ['a time that a busy machine takes', { timing: { first: 400 } }, []],
+  ])('tells %s', (_, change, expected) => {
+    const observation = {
+      conversation: 'speech',
+      order: ['a'],
+      fields: { usageEvent: ['x'] },
+      timing: { first: 100 },
+    };
+    const found = differences({ name: 'speech' }, observation, { ...observation, ...change });
+    expect(found.map(({ what, subject }) => `${what} ${subject}`)).toEqual(expected);
+  });
+});
+
+describe('record', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'record-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  async function proxyTo(
+    target: Emulator,
+    options = {},
+  ): Promise<RecordingProxy & { file: string }> {
+    const file = join(folder, `${Math.random()}.jsonl`);
+    const proxy = await startRecordingProxy({ target: endpoint(target), record: file, ...options });
+    running.unshift(proxy);
+    return Object.assign(proxy, { file });
+  }
+  const anybody = { accessKeyId: 'any', secretAccessKey: 'body' };
+
+  it('hands a whole conversation on, signed anew, and writes a recording that validates', async () => {
+    const target = await emulator();
+    const proxy = await proxyTo(target);
+    const client = new TestClient(sdkClient({ url: proxy.url, credentials: anybody }));
+    client.start({ tools: ['clock'] });
+    client.openAudio();
+    client.text('USER', 'What time is it?', true);
+    const call = await client.output(({ name }) => name === 'toolUse');
+    client.toolResult(call.body.toolUseId, '{"time":"nine"}');
+    await client.output(({ body }) => body.type === 'AUDIO' && body.stopReason === 'END_TURN');
+    client.close();
+    expect(await client.ended).toBeUndefined();
+    expect(client.outputs.at(-1)?.name).toBe('completionEnd');
+    expect(target.events.seen('violation')).toEqual([]);
+    await proxy.close();
+
+    const text = readFileSync(proxy.file, 'utf8');
+    expect(text).not.toMatch(/What time is it|Nine/);
+    expect(text).toContain('"content":"<16 characters>"');
+    const lines = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(new Set(lines.map(({ direction }) => direction))).toEqual(
+      new Set(['in', 'out', 'note']),
+    );
+    const { sessions, events } = await validateRecording(proxy.file);
+    expect(sessions).toBe(1);
+    expect(events).toBeGreaterThan(15);
+  });
+
+  it('hands errors on: in the stream and before it', async () => {
+    const target = await emulator();
+    const proxy = await proxyTo(target);
+    const talk = () => {
+      const client = new TestClient(sdkClient({ url: proxy.url, credentials: anybody }));
+      client.start();
+      client.openAudio();
+      return client.ended;
+    };
+    target.setFault({ kind: 'throttle' });
+    const throttled = await talk();
+    expect(throttled).toMatchObject({
+      name: 'ThrottlingException',
+      $metadata: { httpStatusCode: 429 },
+    });
+    target.setFault({ kind: 'exception', type: 'modelTimeoutException', after: 'usageEvent' });
+    expect(await talk()).toMatchObject({ name: 'ModelTimeoutException' });
+  });
+
+  it('keeps texts when it is asked to', async () => {
+    const proxy = await proxyTo(await emulator(), { recordText: true });
+    const client = new TestClient(sdkClient({ url: proxy.url, credentials: anybody }));
+    client.start();
+    client.openAudio();
+    client.close();
+    await client.ended;
+    await proxy.close();
+    expect(readFileSync(proxy.file, 'utf8')).toContain('Be brief.');
+  });
+});
