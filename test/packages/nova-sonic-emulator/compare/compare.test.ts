@@ -158,7 +158,8 @@ describe('record', () => {
     expect(new Set(lines.map(({ direction }) => direction))).toEqual(
       new Set(['in', 'out', 'note']),
     );
-    const { sessions, events } = await validateRecording(proxy.file);
+    const { sessions, events, findings } = await validateRecording(proxy.file);
+    expect(findings).toEqual([]);
     expect(sessions).toBe(1);
     expect(events).toBeGreaterThan(15);
   });
