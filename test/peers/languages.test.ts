@@ -117,7 +117,9 @@ describe('SDKs of other languages, unmodified, against the emulator', () => {
 
       const recorded = emulator.events.history.slice(before);
       expect(recorded.filter(({ name }) => name === 'violation' || name === 'warning')).toEqual([]);
-      expect(recorded.filter(({ name }) => name === 'bargeIn')).toHaveLength(1);
+      // The reply to the question is interrupted; the greeting may be, too.
+      const names = recorded.map(({ name }) => name);
+      expect(names.lastIndexOf('bargeIn')).toBeGreaterThan(names.indexOf('toolResult'));
       expect(recorded.find(({ name }) => name === 'close')?.event.reason).toBe('sessionEnd');
     },
     CALL_MS,

@@ -4,7 +4,7 @@ import type { Clock } from './clock.js';
 import type { EventLog } from './event-log.js';
 import type { FaultSet } from './faults.js';
 import type { ChunkVerifier } from './http2/signature.js';
-import type { Network } from './network/network.js';
+import type { EmulatedNetwork } from './network/network.js';
 import type { EmulatorConfig } from './options.js';
 import type { HttpError } from './protocol/errors.js';
 import type { Model } from './protocol/models.js';
@@ -20,7 +20,7 @@ export interface EmulatorContext {
   createVad(): VoiceActivity;
   eventLog: EventLog;
   faults: FaultSet;
-  network: Network;
+  network: EmulatedNetwork;
   /** Answers a request with an HTTP error. */
   refuse(stream: ServerHttp2Stream, error: HttpError, requestId: string): void;
   /** Closes the TCP connection under a stream, as a server that dies. */

@@ -15,7 +15,7 @@ import { type ActiveFault, type Fault, FaultSet } from './faults.js';
 import { makeCertificate } from './http2/certificate.js';
 import { sendHttpError } from './http2/error-response.js';
 import type { EmulatorCredentials } from './http2/signature.js';
-import { Network } from './network/network.js';
+import { EmulatedNetwork } from './network/network.js';
 import type { NetworkConditions } from './network/network-conditions.js';
 import { type EmulatorOptions, resolveConfig } from './options.js';
 import { explanation } from './protocol/errors.js';
@@ -87,7 +87,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const realClock = new RealClock();
   const faults = new FaultSet();
   for (const fault of config.faults) faults.set(fault);
-  const network = new Network(config.network);
+  const network = new EmulatedNetwork(config.network);
   const sockets = new Map<number | undefined, Socket>();
   const startedAt = performance.now();
   let refused = 0;

@@ -12,7 +12,7 @@ export interface StreamEndpoint {
 }
 
 /** An event of the service, with the milliseconds since the stream was opened. */
-export interface ReceivedEvent {
+export interface StreamedEvent {
   t: number;
   name: string;
   body: Record<string, unknown>;
@@ -52,7 +52,7 @@ export class BedrockStream {
     sdk: typeof Sdk,
     { url, region, credentials }: StreamEndpoint,
     modelId: string,
-    private readonly onEvent: (event: ReceivedEvent, bytes: Uint8Array) => void,
+    private readonly onEvent: (event: StreamedEvent, bytes: Uint8Array) => void,
   ) {
     const client = new sdk.BedrockRuntimeClient({
       region,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { StreamEndpoint } from './bedrock-stream.js';
 import { loadSdk } from './bedrock-stream.js';
-import { CONVERSATIONS, type Conversation } from './conversations.js';
-import { type Observation, type ObserveOptions, observe } from './observe.js';
+import { CONVERSATIONS, type ComparedConversation } from './conversations.js';
+import { type Observation, type ObserveOptions, observeConversation } from './observe.js';
 
 /** One thing that two endpoints do differently. */
 export interface Difference {
@@ -27,7 +27,7 @@ export async function compareEndpoints(
   left: StreamEndpoint,
   right: StreamEndpoint,
   options: ObserveOptions,
-  conversations: readonly Conversation[] = CONVERSATIONS,
+  conversations: readonly ComparedConversation[] = CONVERSATIONS,
   onProgress: (conversation: string) => void = () => {},
 ): Promise<Comparison> {
   const sdk = await loadSdk();
@@ -35,8 +35,8 @@ export async function compareEndpoints(
   for (const conversation of conversations) {
     onProgress(conversation.name);
     const observed = {
-      left: await observe(sdk, left, conversation, options),
-      right: await observe(sdk, right, conversation, options),
+      left: await observeConversation(sdk, left, conversation, options),
+      right: await observeConversation(sdk, right, conversation, options),
     };
     comparison.observations.push(observed);
     comparison.differences.push(...differences(conversation, observed.left, observed.right));
@@ -46,7 +46,7 @@ export async function compareEndpoints(
 
 /** What differs between two observations of a conversation. */
 export function differences(
-  { name, rule }: Pick<Conversation, 'name' | 'rule'>,
+  { name, rule }: Pick<ComparedConversation, 'name' | 'rule'>,
   left: Observation,
   right: Observation,
 ): Difference[] {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RuleName } from '../protocol/rules.js';
-import type { ReceivedEvent } from './bedrock-stream.js';
+import type { StreamedEvent } from './bedrock-stream.js';
 
 type Chunk = Record<string, unknown>;
 
@@ -10,11 +10,11 @@ export interface Talk {
   /** Speaks, in real time. */
   speak(text: string): Promise<void>;
   /** Waits for an event from now on; false when the stream ended or the time is over. */
-  wait(matches: (event: ReceivedEvent) => boolean): Promise<ReceivedEvent | undefined>;
+  wait(matches: (event: StreamedEvent) => boolean): Promise<StreamedEvent | undefined>;
 }
 
 /** A conversation to hold with both endpoints. */
-export interface Conversation {
+export interface ComparedConversation {
   name: string;
   /** The rule whose breach it tries; undefined for a real conversation. */
   rule?: RuleName;
@@ -87,12 +87,12 @@ function open(talk: Talk, options: { tools?: unknown[] } = {}): void {
   audio(talk);
 }
 
-const turnOver = ({ name, body }: ReceivedEvent) =>
+const turnOver = ({ name, body }: StreamedEvent) =>
   name === 'contentEnd' && body.type === 'AUDIO' && body.stopReason === 'END_TURN';
-const named = (wanted: string) => (event: ReceivedEvent) => event.name === wanted;
+const named = (wanted: string) => (event: StreamedEvent) => event.name === wanted;
 
 /** Real conversations: speech, typed text, a barge-in, a tool, a history. */
-const REAL: Conversation[] = [
+const REAL: ComparedConversation[] = [
   {
     name: 'speech',
     async hold(talk) {
@@ -167,7 +167,7 @@ const REAL: Conversation[] = [
 ];
 
 /** What is not known for sure: each costs a few tokens and tells whether it is refused. */
-const probe = (rule: RuleName, act: (talk: Talk) => void): Conversation => ({
+const probe = (rule: RuleName, act: (talk: Talk) => void): ComparedConversation => ({
   name: `rule ${rule}`,
   rule,
   async hold(talk) {
@@ -188,7 +188,7 @@ const roleless = (talk: Talk) => {
 };
 const withTool = (tool: unknown) => (talk: Talk) => open(talk, { tools: [tool] });
 
-const PROBES: Conversation[] = [
+const PROBES: ComparedConversation[] = [
   probe('inference-configuration', (talk) => {
     session(talk, {});
     prompt(talk);
@@ -235,4 +235,4 @@ const PROBES: Conversation[] = [
   }),
 ];
 
-export const CONVERSATIONS: readonly Conversation[] = [...REAL, ...PROBES];
+export const CONVERSATIONS: readonly ComparedConversation[] = [...REAL, ...PROBES];

@@ -4,11 +4,11 @@ import { FormantVoice } from '../speech/formant-voice.js';
 import { canSynthesize, SpeechSynthesizer } from '../speech/speech-synthesizer.js';
 import {
   BedrockStream,
-  type ReceivedEvent,
   type StreamEnd,
   type StreamEndpoint,
+  type StreamedEvent,
 } from './bedrock-stream.js';
-import { type Conversation, PROMPT } from './conversations.js';
+import { type ComparedConversation, PROMPT } from './conversations.js';
 
 /** What one endpoint did in one conversation: nothing of what was said, no ids. */
 export interface Observation {
@@ -37,14 +37,14 @@ const RATE = 16_000;
 const TRAILING_MS = 2600;
 
 /** Holds a conversation with an endpoint and tells what it did. */
-export async function observe(
+export async function observeConversation(
   sdk: typeof Sdk,
   endpoint: StreamEndpoint,
-  conversation: Conversation,
+  conversation: ComparedConversation,
   { modelId, patienceMs, pace }: ObserveOptions,
 ): Promise<Observation> {
-  const events: ReceivedEvent[] = [];
-  const listeners = new Set<(event: ReceivedEvent) => void>();
+  const events: StreamedEvent[] = [];
+  const listeners = new Set<(event: StreamedEvent) => void>();
   const stream = new BedrockStream(sdk, endpoint, modelId, (event) => {
     events.push(event);
     for (const listener of [...listeners]) listener(event);
@@ -59,8 +59,8 @@ export async function observe(
     send,
     wait: (matches) => {
       let cleanUp = () => {};
-      const seen = new Promise<ReceivedEvent | undefined>((resolve) => {
-        const listener = (event: ReceivedEvent) => matches(event) && resolve(event);
+      const seen = new Promise<StreamedEvent | undefined>((resolve) => {
+        const listener = (event: StreamedEvent) => matches(event) && resolve(event);
         const timer = setTimeout(resolve, patienceMs, undefined);
         listeners.add(listener);
         cleanUp = () => {
@@ -115,7 +115,7 @@ function* frames(samples: Int16Array): Generator<Buffer> {
 }
 
 /** `contentStart AUDIO ASSISTANT`, `contentEnd TEXT INTERRUPTED` …: no text, no ids. */
-function kindOf({ name, body }: ReceivedEvent): string {
+function kindOf({ name, body }: StreamedEvent): string {
   const stage = /"generationStage"\s*:\s*"(\w+)"/.exec(String(body.additionalModelFields))?.[1];
   const role = name === 'contentStart' || name === 'textOutput' ? body.role : undefined;
   return [name, body.type, role, stage, body.stopReason].filter(Boolean).join(' ');
@@ -124,7 +124,7 @@ function kindOf({ name, body }: ReceivedEvent): string {
 /** Kinds that come whenever they like, and so have no place in the order. */
 const UNORDERED = /^(usageEvent|contentStart TEXT ASSISTANT FINAL|textOutput|audioOutput)/;
 
-function summary(conversation: string, events: ReceivedEvent[], end: StreamEnd): Observation {
+function summary(conversation: string, events: StreamedEvent[], end: StreamEnd): Observation {
   const order: string[] = [];
   const fields: Record<string, string[]> = {};
   for (const event of events) {
@@ -150,8 +150,8 @@ function summary(conversation: string, events: ReceivedEvent[], end: StreamEnd):
 const anonymous = (message = '') =>
   message.replace(/^RequestId=\S+ : /, '').replace(/\[[^\]]*\]/g, '[…]');
 
-function timing(events: ReceivedEvent[]): Record<string, number> {
-  const first = (matches: (event: ReceivedEvent) => boolean) => events.find(matches)?.t;
+function timing(events: StreamedEvent[]): Record<string, number> {
+  const first = (matches: (event: StreamedEvent) => boolean) => events.find(matches)?.t;
   const named = (name: string) => first((event) => event.name === name);
   const audio = named('audioOutput');
   const marks: [string, number | undefined, number | undefined][] = [

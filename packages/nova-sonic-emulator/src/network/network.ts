@@ -7,7 +7,7 @@ interface Stallable {
 }
 
 /** The network of one emulator: its conditions, which may change at any time, and the connections that it holds back. */
-export class Network {
+export class EmulatedNetwork {
   private current: NetworkConditions;
   private readonly connections = new Set<Stallable>();
 
