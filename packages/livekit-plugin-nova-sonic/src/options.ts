@@ -31,9 +31,9 @@ export type Credentials = NonNullable<BedrockRuntimeClientConfig['credentials']>
 
 /** Limits for the history that opens a stream, in bytes of UTF-8. */
 export interface HistoryLimits {
-  /** All messages together; the newest are kept. @default 40000 */
+  /** All messages together: what people said comes first, the newest of it, then what tools returned. @default 200000 */
   readonly maxBytes: number;
-  /** One textInput; longer messages are split into several. @default 1000 */
+  /** One textInput; longer messages are split into several. @default 50000 */
   readonly maxTextBytes: number;
 }
 
@@ -105,9 +105,9 @@ export interface RealtimeModelOptions extends DeprecatedOptions {
   client?: BedrockRuntimeClient | ((region: string) => BedrockRuntimeClient);
   /** How soon the model takes a pause for the end of a turn. @default 'MEDIUM' */
   turnDetection?: TurnDetection;
-  /** Sampling temperature, 0 to 1. @default 0.7, and 1 when there are tools (as AWS recommends for tool use) */
+  /** Sampling temperature, 0 to 1. @default 0.7 */
   temperature?: number;
-  /** Nucleus sampling, 0 to 1. @default 0.9, and 1 when there are tools */
+  /** Nucleus sampling, 0 to 1. @default 0.9 */
   topP?: number;
   /** Longest reply in tokens, 1 to 10,000. @default 1024 */
   maxTokens?: number;
@@ -281,8 +281,8 @@ export function resolveOptions(
     inputChunkMs: options.inputChunkMs ?? 20,
     generateReplyTimeout: options.generateReplyTimeout ?? 10_000,
     history: {
-      maxBytes: history?.maxBytes ?? 40_000,
-      maxTextBytes: history?.maxTextBytes ?? 1_000,
+      maxBytes: history?.maxBytes ?? 200_000,
+      maxTextBytes: history?.maxTextBytes ?? 50_000,
     },
     retry: {
       maxAttempts: retry?.maxAttempts ?? 8,

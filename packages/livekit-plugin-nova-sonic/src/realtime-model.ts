@@ -3,6 +3,13 @@ import { llm } from '@livekit/agents';
 import { type RealtimeModelOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { NOVA_SONIC_1, NOVA_SONIC_2, NOVA_SONIC_2_5 } from './protocol/models.js';
 import { RealtimeSession } from './session/realtime-session.js';
+import { SessionFamily } from './session/session-family.js';
+
+/** Credentials, and a client that holds some, are used but never printed: JSON and `util.inspect` leave them out. */
+function withoutSecrets(options: ResolvedOptions): ResolvedOptions {
+  const hidden = { enumerable: false };
+  return Object.defineProperties(options, { credentials: hidden, client: hidden });
+}
 
 /**
  * Amazon Nova Sonic, speech to speech, for LiveKit Agents.
@@ -16,7 +23,7 @@ import { RealtimeSession } from './session/realtime-session.js';
 export class RealtimeModel extends llm.RealtimeModel {
   /** The options with every default in place. */
   readonly options: ResolvedOptions;
-  readonly #sessions = new Set<RealtimeSession>();
+  readonly #family = new SessionFamily<RealtimeSession>();
 
   constructor(options: RealtimeModelOptions = {}) {
     super({
@@ -31,7 +38,7 @@ export class RealtimeModel extends llm.RealtimeModel {
       midSessionToolsUpdate: false,
       perResponseToolChoice: false,
     });
-    this.options = resolveOptions(options);
+    this.options = withoutSecrets(resolveOptions(options));
   }
 
   /** Nova 2 Sonic (`amazon.nova-2-sonic-v1:0`). */
@@ -70,18 +77,16 @@ export class RealtimeModel extends llm.RealtimeModel {
 
   /** Creates the session of one agent; it connects once instructions, history and tools are known. */
   override session(): RealtimeSession {
-    const session = new RealtimeSession(this, this.options, () => this.#sessions.delete(session));
-    this.#sessions.add(session);
-    return session;
+    return new RealtimeSession(this, this.options, this.#family);
   }
 
   /** How many sessions of this model have not been closed. */
   get openSessions(): number {
-    return this.#sessions.size;
+    return this.#family.open.size;
   }
 
   /** Closes every session of this model. The framework never calls it: call it when your job ends. */
   override async close(): Promise<void> {
-    await Promise.all([...this.#sessions].map((session) => session.close()));
+    await Promise.all([...this.#family.open].map((session) => session.close()));
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { inspect } from 'node:util';
 import { describe, expect, jest, test } from '@jest/globals';
 import { initializeLogger } from '@livekit/agents';
 import { RealtimeModel, type RealtimeModelOptions, realtime } from 'livekit-plugin-nova-sonic';
@@ -98,7 +99,7 @@ describe('options', () => {
       outputSampleRate: 24_000,
       generateReplyTimeout: 10_000,
       renewAfterMs: 360_000,
-      history: { maxBytes: 40_000, maxTextBytes: 1_000 },
+      history: { maxBytes: 200_000, maxTextBytes: 50_000 },
     });
     expect(resolveOptions({}, { AWS_DEFAULT_REGION: 'eu-north-1' }).regions).toEqual([
       'eu-north-1',
@@ -110,6 +111,21 @@ describe('options', () => {
     expect(resolveOptions({ region: ['us-west-2', 'us-east-1', 'us-west-2'] }, {}).regions).toEqual(
       ['us-west-2', 'us-east-1'],
     );
+  });
+
+  test('neither JSON nor util.inspect prints credentials', () => {
+    const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'very-secret' };
+    const client = { send: () => {}, config: { credentials } };
+    for (const options of [{ credentials }, { client: client as never }]) {
+      const model = new RealtimeModel({ ...options, region: 'us-east-1' });
+      const printed = JSON.stringify(model) + inspect(model, { depth: 12 });
+      expect(printed).toContain('us-east-1');
+      expect(printed).not.toContain('very-secret');
+      const session = model.session();
+      expect(inspect(session, { depth: 12 })).not.toContain('very-secret');
+    }
+    const { options } = new RealtimeModel({ credentials });
+    expect(options.credentials).toBe(credentials);
   });
 
   test('force accepts what this version does not know; profiles and ARNs need no force', () => {

@@ -28,7 +28,11 @@ describe('history', () => {
     );
     chatCtx.addMessage({ role: 'assistant', content: 'It is sunny.' });
     // The framework leaves out calls of tools that the agent does not have.
-    await startAgent({ chatCtx, tools: { look_up: toolRunning(async () => 1) } });
+    await startAgent({
+      chatCtx,
+      tools: { look_up: toolRunning(async () => 1) },
+      model: { history: { maxBytes: 40_000, maxTextBytes: 1_000 } },
+    });
     const stream = await server.stream(0);
     await stream.received('audioInput');
     const parts = stream.said.filter((e) => e.name === 'textInput').slice(1);
@@ -38,7 +42,7 @@ describe('history', () => {
     const history = stream.texts.slice(1);
     expect(history.map((t) => t.role)).toEqual(['USER', 'ASSISTANT', 'USER', 'ASSISTANT']);
     expect(history.every((t) => !t.interactive)).toBe(true);
-    expect(history[0]?.text).toMatch(/^[Old ]+$/);
+    expect(history[0]?.text).toMatch(/^\[…\] [Old ]+$/);
     expect(history[1]?.text).toBe('Ä'.repeat(1_600));
     expect(history[2]?.text).toBe(
       'One.\nTwo.\n[The tool look_up was called with {"city":"Rome"} and returned "sunny".]',

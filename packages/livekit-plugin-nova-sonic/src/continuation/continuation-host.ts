@@ -11,6 +11,8 @@ import type { Effect } from '../turns/effects.js';
 /** The owner of the call: provides the settings of the next stream and receives what happens. */
 export interface ContinuationHost {
   settings(): StreamSettings;
+  /** The application's name of a tool that the service calls. */
+  toolName(wireName: string): string;
   effects(effects: readonly Effect[]): void;
   lifecycle(event: StreamLifecycle): void;
   /** A failure; when it is not recoverable the call is over. */

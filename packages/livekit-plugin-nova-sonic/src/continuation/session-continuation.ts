@@ -9,7 +9,7 @@
 import type { AudioChunk } from '../audio/chunker.js';
 import { RollingAudioBuffer } from '../audio/rolling-buffer.js';
 import type { HistoryEntry } from '../history/entries.js';
-import { toWireMessages } from '../history/wire-messages.js';
+import { systemText, toWireMessages } from '../history/wire-messages.js';
 import { ClientEventSequencer } from '../protocol/client-event-sequencer.js';
 import { asError, NovaSonicError } from '../protocol/errors.js';
 import { parseServerEvent } from '../protocol/server-events.js';
@@ -82,6 +82,11 @@ export class SessionContinuation {
   /** The fingerprint of the settings that the current stream was opened with. */
   get settings(): string | undefined {
     return this.#current?.settings;
+  }
+
+  /** The version of the conversation that the current stream's history has. */
+  get version(): number | undefined {
+    return this.#current?.version;
   }
 
   /** Opens the first stream. */
@@ -191,7 +196,7 @@ export class SessionContinuation {
       limits,
       now,
     });
-    session.open(instructions, toWireMessages(history, limits), now);
+    session.open(systemText(instructions, history), toWireMessages(history, limits), now);
     return session;
   }
 
@@ -244,7 +249,9 @@ export class SessionContinuation {
     this.#host.received(document, session.stream.id);
     if (session !== this.#current) return;
     const now = this.#now;
-    const event = parseServerEvent(document);
+    const parsed = parseServerEvent(document);
+    const event =
+      parsed.type === 'toolUse' ? { ...parsed, name: this.#host.toolName(parsed.name) } : parsed;
     if (event.type === 'toolUse') session.sequencer.toolUsed(event.toolUseId);
     const noticed = event.type === 'userSpeechStart' || event.type === 'text';
     if (noticed) session.lastActivityAt = now;

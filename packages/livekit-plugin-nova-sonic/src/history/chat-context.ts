@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The history as LiveKit's ChatContext, and what an edited ChatContext means for the history. */
 import { llm } from '@livekit/agents';
-import type { AssistantEntry, HistoryEntry, ToolResultEntry, UserEntry } from './entries.js';
+import type {
+  AssistantEntry,
+  HistoryEntry,
+  SystemEntry,
+  ToolResultEntry,
+  UserEntry,
+} from './entries.js';
 
 /** LiveKit's chat context as entries; empty messages, handoffs and configuration are no part of a history. */
 export function fromChatContext(chatCtx: llm.ChatContext): HistoryEntry[] {
@@ -14,7 +20,7 @@ export function fromChatContext(chatCtx: llm.ChatContext): HistoryEntry[] {
       if (item.role === 'user') entries.push({ ...base, kind: 'user', text });
       else if (item.role === 'assistant') {
         entries.push({ ...base, kind: 'assistant', text, interrupted: item.interrupted });
-      } else entries.push({ ...base, kind: 'instruction', text });
+      } else entries.push({ ...base, kind: 'system', role: item.role, text });
     } else if (item.type === 'function_call') {
       entries.push({
         ...base,
@@ -37,17 +43,30 @@ export function fromChatContext(chatCtx: llm.ChatContext): HistoryEntry[] {
   return entries;
 }
 
+/** What a context holds that Sonic cannot take, in words; the text beside it is taken. */
+export function unsupportedContent(chatCtx: llm.ChatContext): string[] {
+  const found = new Set<string>();
+  for (const item of chatCtx.items) {
+    if (item.type !== 'message') continue;
+    for (const content of item.content) {
+      if (typeof content === 'string' || content.type === 'audio_content') continue;
+      if (content.type === 'image_content') found.add('images');
+    }
+  }
+  return [...found];
+}
+
 /** The entries as LiveKit's chat context, with the ids that the framework was given. */
 export function toChatContext(entries: readonly HistoryEntry[]): llm.ChatContext {
   const items: llm.ChatItem[] = [];
   for (const entry of entries) {
     const base = { id: entry.id, createdAt: entry.at };
-    if (entry.kind === 'user' || entry.kind === 'assistant') {
+    if (entry.kind === 'user' || entry.kind === 'assistant' || entry.kind === 'system') {
       if (!entry.text.trim()) continue;
       items.push(
         llm.ChatMessage.create({
           ...base,
-          role: entry.kind,
+          role: entry.kind === 'system' ? entry.role : entry.kind,
           content: entry.text,
           interrupted: entry.kind === 'assistant' && entry.interrupted,
         }),
@@ -69,8 +88,8 @@ export interface ChatContextDiff {
   readonly entries: HistoryEntry[];
   /** The past differs from what the model got. */
   readonly changed: boolean;
-  /** New user messages at the very end: typed input, if a reply is requested. */
-  readonly typed: UserEntry[];
+  /** New messages of the user or the application at the very end: input, if a reply is requested. */
+  readonly typed: Array<UserEntry | SystemEntry>;
   /** Results that the model waits for. */
   readonly results: ToolResultEntry[];
 }
@@ -96,7 +115,7 @@ export function diffChatContext(
   const typed: ChatContextDiff['typed'] = [];
   for (let i = incoming.length - 1; i >= 0; i -= 1) {
     const entry = incoming[i];
-    if (entry?.kind !== 'user' || known.has(entry.id)) break;
+    if ((entry?.kind !== 'user' && entry?.kind !== 'system') || known.has(entry.id)) break;
     typed.unshift(entry);
   }
   const added = new Set<HistoryEntry>([...results, ...typed]);
@@ -111,6 +130,10 @@ export function diffChatContext(
   const entries: HistoryEntry[] = kept.map((entry) => {
     const own = known.get(entry.id);
     if (!own) {
+      changed = true;
+      return entry;
+    }
+    if (own.kind === 'system' && entry.kind === 'system' && own.text !== entry.text) {
       changed = true;
       return entry;
     }

@@ -4,8 +4,13 @@ import { llm, shortuuid } from '@livekit/agents';
 import type { AudioFrame } from '@livekit/rtc-node';
 import { AudioChunker } from '../audio/chunker.js';
 import { SessionContinuation } from '../continuation/session-continuation.js';
-import { diffChatContext, fromChatContext, toChatContext } from '../history/chat-context.js';
-import type { HistoryEntry, UserEntry } from '../history/entries.js';
+import {
+  diffChatContext,
+  fromChatContext,
+  toChatContext,
+  unsupportedContent,
+} from '../history/chat-context.js';
+import type { HistoryEntry, SystemEntry, ToolResultEntry, UserEntry } from '../history/entries.js';
 import type { ResolvedOptions } from '../options.js';
 import { asError } from '../protocol/errors.js';
 import { settingsFingerprint } from '../protocol/session-config.js';
@@ -17,9 +22,14 @@ import { EffectHandler } from './effect-handler.js';
 import { ReplyFutures } from './reply-futures.js';
 import { responseMetrics } from './response-metrics.js';
 import { SessionEmitter } from './session-emitter.js';
+import type { SessionFamily } from './session-family.js';
 import { SessionHost } from './session-host.js';
 import { type SessionOptions, SessionSettings } from './session-settings.js';
 
+/** Reason of a renewal that applies an edited past. */
+const CONTEXT_CHANGED = 'chat context updated';
+/** The same for a message that was added, unless a reply to it is requested first. */
+const MESSAGE_ADDED = 'message added';
 /** Reason of a renewal that applies new instructions or tools. */
 const SETTINGS_CHANGED = 'settings changed';
 
@@ -31,7 +41,7 @@ const SETTINGS_CHANGED = 'settings changed';
  */
 export class RealtimeSession extends llm.RealtimeSession {
   readonly #options: ResolvedOptions;
-  readonly #onClosed: () => void;
+  readonly #family: SessionFamily<RealtimeSession>;
   readonly #emitter: SessionEmitter;
   readonly #settings: SessionSettings;
   readonly #chunker: AudioChunker;
@@ -39,14 +49,20 @@ export class RealtimeSession extends llm.RealtimeSession {
   readonly #replies: ReplyFutures;
   readonly #tools: ToolResultRouter;
   readonly #continuation: SessionContinuation;
-  #typed: UserEntry[] = [];
+  /** What was added by `updateChatCtx` and not answered, with the version of the conversation that has it. */
+  #typed: Array<{ entry: UserEntry | SystemEntry; version: number }> = [];
   #closed?: Promise<void>;
 
   /** @internal use `RealtimeModel.session()` */
-  constructor(model: llm.RealtimeModel, options: ResolvedOptions, onClosed: () => void) {
+  constructor(
+    model: llm.RealtimeModel,
+    options: ResolvedOptions,
+    family: SessionFamily<RealtimeSession>,
+  ) {
     super(model);
     this.#options = options;
-    this.#onClosed = onClosed;
+    this.#family = family;
+    family.open.add(this);
     this.#emitter = new SessionEmitter(this, this.logger, model.label(), options);
     this.#settings = new SessionSettings(options, (error) => this.#toolSkipped(error));
     this.#chunker = new AudioChunker(options.inputSampleRate, options.inputChunkMs);
@@ -183,6 +199,8 @@ export class RealtimeSession extends llm.RealtimeSession {
    * current reply. Several changes in a row make one renewal.
    */
   override async updateTools(tools: llm.ToolContext): Promise<void> {
+    for (const { id } of tools.providerTools)
+      this.#emitter.warnOnce(`Sonic has no provider tools: ${id} is left out`);
     this.#settings.tools = tools;
     this.#settingsChanged();
   }
@@ -193,7 +211,12 @@ export class RealtimeSession extends llm.RealtimeSession {
    * @throws Error of one sentence that names the invalid option, its value and what is allowed
    */
   override updateOptions(options: SessionOptions): void {
-    if (this.#settings.update(options) && this.#continuation.started) {
+    const changed = this.#settings.update(options);
+    if (!this.#continuation.started) return;
+    // The choice of one reply ends with it, also on a stream that was opened meanwhile.
+    if ('toolChoice' in options && this.#settings.toolChoiceEnded)
+      this.#settingsChanged(() => this.#settings.toolChoiceEnded);
+    else if (changed) {
       this.#emitter.warnOnce(
         'Sonic reads options only at the start of a stream: the change takes effect on the next one',
       );
@@ -201,14 +224,24 @@ export class RealtimeSession extends llm.RealtimeSession {
   }
 
   /**
-   * Compares a context with the history by ids. Tool results go to the model; user messages at the end wait for
-   * `generateReply`; an edited past reaches the next stream (or a new one, see `chatCtxUpdates`). What was said already
-   * is never sent as new input.
+   * Compares a context with the history by ids. Tool results go to the model; messages at the end (of the user, system or
+   * developer) are told with the next `generateReply` or the next stream, whichever comes first; an edited past reaches
+   * the next stream (or a new one, see `chatCtxUpdates`). System and developer messages are part of a stream's system
+   * text. What was said already is never sent as new input. Images are left out, with one warning.
    */
   override async updateChatCtx(chatCtx: llm.ChatContext): Promise<void> {
     const { history } = this.#conversation;
+    if (this.#closed) {
+      for (const entry of fromChatContext(chatCtx))
+        if (entry.kind === 'tool_result') this.#family.deliver(entry);
+      return;
+    }
+    for (const what of unsupportedContent(chatCtx))
+      this.#emitter.warnOnce(`Sonic takes no ${what}: they are left out of the conversation`);
     if (!this.#continuation.started) {
-      history.replace(fromChatContext(chatCtx));
+      const entries = fromChatContext(chatCtx);
+      history.replace(entries);
+      for (const entry of entries) if (entry.kind === 'tool_call') this.#adopt(entry.callId);
       return;
     }
     const diff = diffChatContext(
@@ -218,17 +251,32 @@ export class RealtimeSession extends llm.RealtimeSession {
     );
     if (diff.changed) history.replace(diff.entries);
     for (const entry of diff.typed) {
-      this.#typed.push(entry);
-      history.add(entry);
+      this.#conversation.added(entry);
+      this.#typed.push({ entry, version: this.#conversation.version });
     }
     for (const result of diff.results) this.#tools.deliver(result);
-    if (!diff.changed) return;
-    if (this.#options.chatCtxUpdates === 'renew')
-      void this.#continuation.renew('chat context updated');
-    else
+    if (this.#options.chatCtxUpdates === 'renew') {
+      if (diff.changed || diff.typed.length > 0)
+        void this.#continuation.renew(diff.changed ? CONTEXT_CHANGED : MESSAGE_ADDED);
+    } else if (diff.changed)
       this.#emitter.warnOnce(
         'Sonic reads the history only at the start of a stream: the edit takes effect on the next one',
       );
+  }
+
+  /** A call that is in the history without a result, and whose tool still runs. */
+  #adopt(callId: string): void {
+    const call = this.#family.adopt(callId);
+    if (!call) return;
+    this.#tools.calls.adopt(call);
+    this.#conversation.toolAdopted(callId, call.name, call.since);
+  }
+
+  /** @internal Takes the result of a call that an earlier session made. */
+  takeResult(result: ToolResultEntry): boolean {
+    if (this.#closed || this.#tools.calls.nameOf(result.callId) === undefined) return false;
+    this.#tools.deliver(result);
+    return true;
   }
 
   // -- audio -------------------------------------------------------------------------------------------------------
@@ -274,8 +322,7 @@ export class RealtimeSession extends llm.RealtimeSession {
     instructions?: string,
     options: { signal?: AbortSignal } = {},
   ): Promise<llm.GenerationCreatedEvent> {
-    const typed = this.#typed;
-    this.#typed = [];
+    const typed = this.#takeTyped(Boolean(instructions?.trim()));
     const text = [instructions?.trim(), ...typed.map((entry) => entry.text)]
       .filter(Boolean)
       .join('\n');
@@ -291,6 +338,16 @@ export class RealtimeSession extends llm.RealtimeSession {
       this.#conversation.request(id, text, entry);
       this.#continuation.sendRequests();
     });
+  }
+
+  /** The messages that a reply is to answer. What the stream's history has already is sent again only as the question. */
+  #takeTyped(instructed: boolean): Array<UserEntry | SystemEntry> {
+    const typed = this.#typed;
+    this.#typed = [];
+    this.#continuation.cancelRenewal(MESSAGE_ADDED);
+    const known = this.#continuation.version ?? -1;
+    const untold = typed.filter(({ version }) => version > known);
+    return (untold.length > 0 || instructed ? untold : typed).map(({ entry }) => entry);
   }
 
   /** Stops the current reply and discards the rest of it; the next reply is played. A no-op while the agent is silent. */
@@ -317,7 +374,7 @@ export class RealtimeSession extends llm.RealtimeSession {
 
   async #close(): Promise<void> {
     this.#settings.close();
-    this.#tools.calls.close();
+    this.#family.leave(this.#tools.calls.close());
     this.#replies.rejectAll(new llm.RealtimeError('the session was closed'));
     const { effects, leftover } = this.#conversation.end(this.#options.clock.now());
     this.#continuation.dispatch(effects);
@@ -334,14 +391,15 @@ export class RealtimeSession extends llm.RealtimeSession {
       this.logger.warn({ error }, 'session did not close cleanly');
     }
     this.#chunker.close();
-    this.#onClosed();
+    this.#family.open.delete(this);
   }
 
   // -- changes and rejections ---------------------------------------------------------------------------------------
 
-  #settingsChanged(): void {
+  #settingsChanged(holds: () => boolean = () => true): void {
     if (!this.#continuation.started || this.#closed) return;
     this.#settings.debounce(() => {
+      if (!holds()) return;
       const current = this.#continuation.settings;
       if (current === undefined) return;
       const same = current === settingsFingerprint(this.#settings.stream);

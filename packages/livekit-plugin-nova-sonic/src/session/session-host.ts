@@ -31,6 +31,10 @@ export class SessionHost implements ContinuationHost {
     return this.#context.sessionSettings.stream;
   }
 
+  toolName(wireName: string): string {
+    return this.#context.sessionSettings.toolNames.fromWire(wireName);
+  }
+
   effects(effects: readonly Effect[]): void {
     this.#context.effectHandler.run(effects);
   }

@@ -8,17 +8,20 @@ import {
   settingsFingerprint,
   type ToolSpec,
 } from '../protocol/session-config.js';
+import { ToolNames } from '../tools/tool-names.js';
 import { toolChoiceConfig, toolSpecs } from '../tools/tool-schema.js';
 
 /** Options that may change during a session; they take effect on the next stream. */
 export interface SessionOptions
   extends Pick<RealtimeModelOptions, 'temperature' | 'topP' | 'maxTokens' | 'turnDetection'> {
-  /** `null` restores the model's own. */
+  /** `null` restores the model's own; so does `undefined` where it is named, as LiveKit does after one reply. */
   toolChoice?: llm.ToolChoice | null;
 }
 
 /** Several changes of tools or instructions in a row make one renewal (ms). */
 const DEBOUNCE_MS = 50;
+
+const sameChoice = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /** What Sonic reads only at the start of a stream, as the application set it last. */
 export class SessionSettings {
@@ -28,7 +31,11 @@ export class SessionSettings {
   readonly #onToolSkipped: (why: Error) => void;
   #tools: llm.ToolContext = llm.ToolContext.empty();
   #specs: ToolSpec[] = [];
+  /** The names of tools here and at the service. */
+  readonly toolNames = new ToolNames();
   #cancelDebounce?: () => void;
+  #choiceBefore?: llm.ToolChoice;
+  #choiceEnded = false;
 
   /** @param onToolSkipped called when a tool has no JSON schema and is left out */
   constructor(options: ResolvedOptions, onToolSkipped: (why: Error) => void) {
@@ -43,27 +50,38 @@ export class SessionSettings {
 
   set tools(tools: llm.ToolContext) {
     this.#tools = tools;
-    this.#specs = toolSpecs(tools, this.#onToolSkipped);
+    this.#specs = toolSpecs(tools, this.toolNames, this.#onToolSkipped);
   }
 
   get toolChoice(): llm.ToolChoice | undefined {
     return this.#options.toolChoice;
   }
 
+  /** The last update ended a tool choice that was given for one reply. */
+  get toolChoiceEnded(): boolean {
+    return this.#choiceEnded;
+  }
+
   /**
    * Sets options for the next stream. Returns true when the stream's settings change.
    * @throws Error of one sentence that names the invalid option, its value and what is allowed
    */
-  update({ toolChoice, ...others }: SessionOptions): boolean {
+  update(options: SessionOptions): boolean {
+    const { toolChoice, ...others } = options;
     const given = Object.fromEntries(Object.entries(others).filter(([, v]) => v !== undefined));
-    const choice = toolChoice === null ? this.#model.toolChoice : toolChoice;
-    checkOptions({ ...given, ...(choice !== undefined && { toolChoice: choice }) });
-    const before = settingsFingerprint(this.stream);
-    this.#options = {
-      ...this.#options,
+    const named = 'toolChoice' in options;
+    const choice = toolChoice ?? this.#model.toolChoice;
+    checkOptions({
       ...given,
-      ...(toolChoice !== undefined && { toolChoice: choice }),
-    };
+      ...(named && choice !== undefined && { toolChoice: choice }),
+    });
+    const before = settingsFingerprint(this.stream);
+    const earlier = this.#options.toolChoice;
+    this.#options = { ...this.#options, ...given, ...(named && { toolChoice: choice }) };
+    if (named) {
+      this.#choiceEnded = toolChoice == null || sameChoice(choice, this.#choiceBefore);
+      this.#choiceBefore = earlier;
+    }
     return settingsFingerprint(this.stream) !== before;
   }
 
@@ -75,14 +93,16 @@ export class SessionSettings {
       instructions: this.instructions,
       config: {
         maxTokens: options.maxTokens,
-        topP: options.topP ?? (tools.length > 0 ? 1 : 0.9),
-        temperature: options.temperature ?? (tools.length > 0 ? 1 : 0.7),
+        // The values of AWS's Nova 2 Sonic guide (sonic-input-events). Its advice for tools, temperature 0, is in the guide
+        // of the first generation (prompting-tool-troubleshooting); none was found for Nova 2 or 2.5 (2026-11-26).
+        topP: options.topP ?? 0.9,
+        temperature: options.temperature ?? 0.7,
         ...(!isFirstGeneration(options.model) && { endpointingSensitivity: options.turnDetection }),
         voiceId: options.voice,
         inputSampleRate: options.inputSampleRate,
         outputSampleRate: options.outputSampleRate,
         tools,
-        toolChoice: toolChoiceConfig(options.toolChoice),
+        toolChoice: toolChoiceConfig(options.toolChoice, this.toolNames),
       },
     };
   }

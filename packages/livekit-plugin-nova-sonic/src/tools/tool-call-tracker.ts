@@ -15,6 +15,15 @@ interface Call {
   cancel?: () => void;
 }
 
+/** A call that has no answer yet. */
+export interface OpenToolCall {
+  readonly callId: string;
+  readonly name: string;
+  readonly args: string;
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+}
+
 /** Receives the start and the end of each call. */
 export interface ToolCallListener {
   started(call: ToolCallStarted): void;
@@ -58,6 +67,11 @@ export class ToolCallTracker {
     const since = this.#clock.now();
     this.#calls.set(callId, { name, args, since, running: false, ended: false });
     this.#listener.started({ callId, name, args, at: since });
+  }
+
+  /** A call that an earlier session made and whose tool still runs. */
+  adopt({ callId, name, args, since }: OpenToolCall): void {
+    this.#calls.set(callId, { name, args, since, running: true, ended: false });
   }
 
   nameOf(callId: string): string | undefined {
@@ -119,9 +133,12 @@ export class ToolCallTracker {
     }
   }
 
-  close(): void {
+  /** Forgets all calls. Returns those whose tools still run. */
+  close(): OpenToolCall[] {
+    const open = [...this.#calls].filter(([, call]) => call.running && !call.ended);
     for (const call of this.#calls.values()) call.cancel?.();
     this.#calls.clear();
+    return open.map(([callId, { name, args, since }]) => ({ callId, name, args, since }));
   }
 
   #scheduleAnswer(callId: string, ms: number): void {

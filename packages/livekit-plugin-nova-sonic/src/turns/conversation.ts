@@ -82,6 +82,12 @@ export class Conversation {
     this.#state.textUnanswered = true;
   }
 
+  /** The application adds a message; a stream that is opened from now on has it in its history. */
+  added(entry: HistoryEntry): void {
+    this.#state.version += 1;
+    this.history.add(entry);
+  }
+
   /** A reply is requested by text. */
   request(id: string, text: string, entry?: HistoryEntry): void {
     this.#state.version += 1;
@@ -107,6 +113,11 @@ export class Conversation {
   /** Requests whose text the current stream does not have. */
   get unsentRequests(): ReadonlyArray<{ readonly id: string; readonly text: string }> {
     return this.#state.requests.unsent;
+  }
+
+  /** A tool runs that was called in an earlier session. */
+  toolAdopted(callId: string, name: string, since: number): void {
+    this.#state.pending.toolCalled(callId, name, since);
   }
 
   /** A tool's result is sent to the model. Returns false when the call is not pending. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { HistoryEntry } from '../../../../packages/livekit-plugin-nova-sonic/src/history/entries.js';
 import {
   splitText,
+  systemText,
   toWireMessages,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/history/wire-messages.js';
 
@@ -37,13 +38,81 @@ describe('toWireMessages', () => {
       user('c'.repeat(60)),
       assistant('d'.repeat(60)),
     ];
-    expect(wire(entries, { maxBytes: 150, maxTextBytes: 100 })).toEqual([
+    expect(wire(entries, { maxBytes: 280, maxTextBytes: 100 })).toEqual([
+      ['USER', `[…] ${'a'.repeat(50)}`],
+      ['ASSISTANT', 'b'.repeat(60)],
       ['USER', 'c'.repeat(60)],
       ['ASSISTANT', 'd'.repeat(60)],
     ]);
-    expect(wire([user('ü'.repeat(100))], { maxBytes: 51, maxTextBytes: 1_000 })).toEqual([
-      ['USER', 'ü'.repeat(25)],
+    expect(wire([user('ü'.repeat(100))], { maxBytes: 100, maxTextBytes: 1_000 })).toEqual([
+      ['USER', `[…] ${'ü'.repeat(26)}`],
     ]);
+  });
+
+  const call = (id: string, name: string, args = '{}'): HistoryEntry => ({
+    kind: 'tool_call',
+    id: `call-${id}`,
+    at: ++n,
+    callId: id,
+    name,
+    args,
+  });
+  const result = (id: string, output: string): HistoryEntry => ({
+    kind: 'tool_result',
+    id: `result-${id}`,
+    at: ++n,
+    callId: id,
+    name: 'x',
+    output,
+    isError: false,
+  });
+  const sizeOf = (messages: string[][]) =>
+    messages.reduce((sum, [, text]) => sum + Buffer.byteLength(text as string), 0);
+
+  test('results of tools never push out what people said, and keep the beginning of the call', () => {
+    const entries: HistoryEntry[] = [user('My name is Ann.'), assistant('Hello Ann.')];
+    for (let i = 0; i < 8; i += 1) {
+      entries.push(
+        call(`c${i}`, `search_${i}`, '{"q":"cake"}'),
+        result(`c${i}`, 'p '.repeat(40_000)),
+        assistant(`Answer ${i}.`),
+        user(`Question ${i + 1}?`),
+      );
+    }
+    const messages = wire(entries, { maxBytes: 10_000, maxTextBytes: 1_000 });
+    expect(sizeOf(messages)).toBeLessThanOrEqual(10_000);
+    const all = messages.map(([, text]) => text).join('\n');
+    expect(all).toContain('My name is Ann.');
+    for (let i = 3; i < 8; i += 1) {
+      expect(all).toContain(`[The tool search_${i} was called with {"q":"cake"} and returned p p`);
+      expect(all).toContain(`Answer ${i}.`);
+    }
+    expect(all).toContain(' […] (cut here; 80000 bytes in all).]');
+    // Where there is room, more of a result is told.
+    const whole = wire(entries.slice(0, 6), { maxBytes: 200_000, maxTextBytes: 50_000 });
+    expect(sizeOf(whole)).toBeGreaterThan(3_900);
+    expect(sizeOf(whole)).toBeLessThan(4_500);
+  });
+
+  test("an assistant's long last reply never empties the history; it is cut between words", () => {
+    const messages = wire([user('Read me the book.'), assistant('word '.repeat(100_000))], {
+      maxBytes: 40_000,
+      maxTextBytes: 1_000,
+    });
+    expect(messages.map(([role]) => role)).toEqual(['USER', 'ASSISTANT']);
+    expect(messages[0]?.[1]).toBe('Read me the book.');
+    expect(messages[1]?.[1]).toMatch(/^(word )+word \[…\]$/);
+    expect(sizeOf(messages)).toBeLessThanOrEqual(40_000);
+  });
+
+  test('what the application added to the instructions is part of the system text', () => {
+    const note: HistoryEntry = { kind: 'system', role: 'system', id: 's', at: 1, text: 'Gold.' };
+    expect(wire([user('A'), note, assistant('B')])).toEqual([
+      ['USER', 'A'],
+      ['ASSISTANT', 'B'],
+    ]);
+    expect(systemText('Be brief.', [user('A'), note])).toBe('Be brief.\n\nGold.');
+    expect(systemText('Be brief.', [])).toBe('Be brief.');
   });
 
   test('a tool is sent as text, also before its result has come', () => {

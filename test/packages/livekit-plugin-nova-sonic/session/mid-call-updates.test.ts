@@ -98,6 +98,23 @@ describe('what Sonic takes only at the start', () => {
     expect((await last.received('promptStart')).body.toolConfiguration).toBeUndefined();
   });
 
+  test('the tool choice of one reply ends with it, also on a stream that was opened meanwhile', async () => {
+    await startAgent({ tools: { x: llm.tool({ description: 'd', execute: async () => 1 }) } });
+    const stream = await server.stream(0);
+    const greeting = rig.session.generateReply({ instructions: 'Greet.', toolChoice: 'none' });
+    await stream.received((e) => e.body.content === 'Greet.');
+    rig.sonic.initializeStreams(true);
+    const without = await server.stream(1);
+    expect((await without.received('promptStart')).body.toolConfiguration).toBeUndefined();
+    await without.received((e) => e.body.content === 'Greet.');
+    without.send(...serverEvents.reply('Hello.', 80));
+    await greeting.waitForPlayout();
+    const next = await server.stream(2);
+    const { toolConfiguration } = (await next.received('promptStart')).body;
+    expect(toolConfiguration).toMatchObject({ tools: [{ toolSpec: { name: 'x' } }] });
+    expect(toolConfiguration).not.toHaveProperty('toolChoice');
+  });
+
   test('a temperature waits for the next stream and is logged; an invalid one throws', async () => {
     await startAgent();
     await server.stream(0);
@@ -152,7 +169,9 @@ describe('what Sonic takes only at the start', () => {
     const { tools } = body.toolConfiguration as {
       tools: Array<{ toolSpec: { inputSchema: { json: string } } }>;
     };
-    expect(JSON.parse(tools[0]?.toolSpec.inputSchema.json as string)).toEqual(parameters);
+    // Nova models refuse additionalProperties at the top.
+    const { additionalProperties: _, ...declared } = parameters;
+    expect(JSON.parse(tools[0]?.toolSpec.inputSchema.json as string)).toEqual(declared);
     stream.send(
       ...serverEvents.userText('Rome?'),
       ...serverEvents.toolUse('weather', { city: 'Rome' }, 'use-1'),

@@ -16,11 +16,11 @@ const tools = () =>
   new llm.ToolContext([llm.tool({ name: 'x', description: 'd', execute: async () => 1 })]);
 
 describe('SessionSettings', () => {
-  test('temperature and topP are 1 where there are tools, unless they were chosen', () => {
+  test('temperature and topP are the same with tools, unless they were chosen', () => {
     const mine = settings();
     expect(mine.stream.config).toMatchObject({ temperature: 0.7, topP: 0.9, tools: [] });
     mine.tools = tools();
-    expect(mine.stream.config).toMatchObject({ temperature: 1, topP: 1 });
+    expect(mine.stream.config).toMatchObject({ temperature: 0.7, topP: 0.9 });
     const chosen = settings({ temperature: 0.2, topP: 0.3 });
     chosen.tools = tools();
     expect(chosen.stream.config).toMatchObject({ temperature: 0.2, topP: 0.3 });
@@ -36,6 +36,23 @@ describe('SessionSettings', () => {
     expect(mine.stream.config.tools).toHaveLength(1);
     expect(mine.update({ toolChoice: 'required' })).toBe(false);
     expect(mine.update({ toolChoice: undefined })).toBe(false);
+  });
+
+  test('a choice that LiveKit gives for one reply ends with it', () => {
+    const mine = settings();
+    mine.tools = tools();
+    const before = settingsFingerprint(mine.stream);
+    for (const choice of ['none', 'required'] as const) {
+      mine.update({ toolChoice: choice });
+      expect(mine.toolChoiceEnded).toBe(false);
+      expect(settingsFingerprint(mine.stream)).not.toBe(before);
+      // The framework gives back the agent's own choice, which it may never have had.
+      mine.update({ toolChoice: undefined });
+      expect(mine.toolChoiceEnded).toBe(true);
+      expect(settingsFingerprint(mine.stream)).toBe(before);
+    }
+    mine.update({ temperature: 0.3 });
+    expect(mine.toolChoice).toBeUndefined();
   });
 
   test('other options are for the streams to come, and are checked as those of the model', () => {
@@ -66,7 +83,7 @@ describe('SessionSettings', () => {
     expect(mine.stream.config.tools.map((t) => t.name)).toEqual(['x']);
     expect(mine.stream.config.tools).toHaveLength(1);
     expect(skipped).toEqual([
-      'The tool dated is left out, since its parameters have no JSON schema (Date cannot be represented in JSON Schema): use types that JSON has.',
+      'The tool dated is left out, since its parameters have no JSON schema that Nova Sonic takes (Date cannot be represented in JSON Schema): use types that JSON has.',
     ]);
   });
 

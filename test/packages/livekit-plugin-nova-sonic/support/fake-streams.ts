@@ -123,6 +123,7 @@ export function rigContinuation(
   };
   const host: ContinuationHost = {
     settings: () => settings,
+    toolName: (name) => name,
     effects: (list) => effects.push(...list),
     lifecycle: (event) => lifecycle.push(event),
     failed: (error, recoverable) => failures.push({ kind: error.kind, recoverable }),
