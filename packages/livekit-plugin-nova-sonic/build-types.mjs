@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Types for both module systems: tsc writes the .d.ts files, each is copied as .d.cts for `require`.
+// Types for both module systems: tsc writes the .d.ts files, and each entry is copied as .d.cts for `require`. The copies
+// import the .d.ts files, as those of @livekit/agents do: otherwise its classes and ours would have the AudioFrame of two
+// module systems, which TypeScript takes for two types.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -12,9 +14,6 @@ const typescript = dirname(createRequire(import.meta.url).resolve('typescript/pa
 execFileSync(process.execPath, [join(typescript, 'bin', 'tsc'), '-p', here], { stdio: 'inherit' });
 const files = readdirSync(dist, { recursive: true, encoding: 'utf8' });
 for (const file of files.filter((name) => name.endsWith('.d.ts'))) {
-  const text = readFileSync(join(dist, file), 'utf8').replace(
-    /(['"]\.{1,2}\/[^'"]+)\.js(['"])/g,
-    '$1.cjs$2',
-  );
+  const text = readFileSync(join(dist, file), 'utf8');
   writeFileSync(join(dist, file.replace(/\.ts$/, '.cts')), text);
 }

@@ -17,6 +17,8 @@ import {
   NOVA_SONIC_MODEL_DETAILS,
   NOVA_SONIC_MODELS,
   NOVA_SONIC_REGIONS,
+  type NovaSonicModelId,
+  type NovaSonicVoice,
   voicesOf,
 } from './protocol/models.js';
 
@@ -85,10 +87,10 @@ export interface DeprecatedRetryOptions {
 
 /** The options of `RealtimeModel`. All are optional. */
 export interface RealtimeModelOptions extends DeprecatedOptions {
-  /** Model id, inference profile or ARN. @default 'amazon.nova-2-sonic-v1:0' */
-  model?: string;
-  /** Voice, in lower case, one of the model's. @default 'tiffany' */
-  voice?: string;
+  /** Model id, inference profile or ARN; one that this version does not know is used with a warning. @default 'amazon.nova-2-sonic-v1:0' */
+  model?: NovaSonicModelId | (string & {});
+  /** Voice, in lower case, one of the model's; one that this version does not know is sent with a warning. @default 'tiffany' */
+  voice?: NovaSonicVoice | (string & {});
   /**
    * AWS Region, or a list in order of preference: when a Region throttles, denies access or does not answer,
    * the next one is tried at once. @default AWS_REGION, AWS_DEFAULT_REGION, else 'us-east-1'
@@ -137,7 +139,7 @@ export interface RealtimeModelOptions extends DeprecatedOptions {
   timeouts?: Partial<TimeoutOptions>;
   /** Logs every event of the service at debug level, without audio. Speech and text are under `lk.pii.*`. @default false */
   logEvents?: boolean;
-  /** Skips the checks of model, voice and Region, for those that this version does not know. @default false */
+  /** No warning for a model, voice or Region that this version does not know; accepts a model past its end of life. @default false */
   force?: boolean;
   /** Another clock, for tests. @default the machine's */
   clock?: Clock;
@@ -175,7 +177,17 @@ const knownModel = (model: string): boolean =>
   NOVA_SONIC_MODELS.some((id) => model === id || model.endsWith(`.${id}`)) ||
   model.startsWith('arn:');
 
+const knownRegions: readonly string[] = NOVA_SONIC_REGIONS;
+
 const warned = new Set<string>();
+
+/** Warns once in the life of the process: AWS adds models, voices and Regions between two versions of this package. */
+export function warnUnknown(option: string, value: string, known: string): void {
+  const message = `RealtimeModel option ${option} is ${JSON.stringify(value)}, which this version does not know: ${known}. It is used as it is; force: true silences this warning.`;
+  if (warned.has(message)) return;
+  warned.add(message);
+  process.emitWarning(message, { type: 'NovaSonicWarning', code: 'NOVA_SONIC_UNKNOWN_OPTION' });
+}
 
 /** Warns once in the life of the process. */
 function warnRenamed(before: string, after: string): void {
@@ -229,37 +241,26 @@ export function resolveOptions(
   const region = options.region ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? DEFAULT_REGION;
   const regions = [...new Set(typeof region === 'string' ? [region] : region)];
   if (!options.force) {
-    const force = 'or set force: true';
-    if (!knownModel(model)) {
-      throw optionError(
-        'model',
-        model,
-        `it must be ${NOVA_SONIC_2}, ${NOVA_SONIC_2_5}, an inference profile or ARN of one, ${force}.`,
-      );
-    }
     if (isFirstGeneration(model)) {
       throw optionError(
         'model',
         model,
-        `${NOVA_SONIC_1} is past its end of life (${NOVA_SONIC_MODEL_DETAILS[NOVA_SONIC_1].endOfLife}): use ${NOVA_SONIC_2}, ${force}.`,
+        `${NOVA_SONIC_1} is past its end of life (${NOVA_SONIC_MODEL_DETAILS[NOVA_SONIC_1].endOfLife}): use ${NOVA_SONIC_2}, or set force: true.`,
       );
+    }
+    if (!knownModel(model)) {
+      const ids = `${NOVA_SONIC_2}, ${NOVA_SONIC_2_5}, an inference profile or ARN of one`;
+      warnUnknown('model', model, `it knows ${ids}`);
     }
     const voices = voicesOf(model);
-    if (!voices.includes(voice)) {
-      throw optionError(
-        'voice',
-        voice,
-        `${model} has ${voices.join(', ')} (${force.replace('or ', '')} for another).`,
-      );
-    }
-    const unknown = regions.find((r) => !(NOVA_SONIC_REGIONS as readonly string[]).includes(r));
-    if (unknown !== undefined) {
+    const lower = voice.toLowerCase();
+    if (voice !== lower && voices.includes(lower))
+      throw optionError('voice', voice, `voices are in lower case: ${lower}.`);
+    if (!voices.includes(voice)) warnUnknown('voice', voice, `${model} has ${voices.join(', ')}`);
+    for (const unknown of regions.filter((r) => !knownRegions.includes(r))) {
       const where = fromEnv ? ' (from AWS_REGION or AWS_DEFAULT_REGION)' : '';
-      throw optionError(
-        'region',
-        unknown,
-        `Nova Sonic is served in ${NOVA_SONIC_REGIONS.join(', ')}${where}; name one of them, ${force}.`,
-      );
+      const served = `Nova Sonic was served in ${knownRegions.join(', ')}`;
+      warnUnknown(`region${where}`, unknown, served);
     }
   }
   const { history, retry, timeouts } = options;

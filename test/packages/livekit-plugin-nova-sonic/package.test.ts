@@ -61,7 +61,13 @@ const CHECK = `
 
 test('the package has code, types, README and documents, and no sources', () => {
   const installed = join(folder, 'node_modules/livekit-plugin-nova-sonic');
-  expect(readdirSync(installed).sort()).toEqual(['README.md', 'dist', 'docs', 'package.json']);
+  expect(readdirSync(installed).sort()).toEqual([
+    'LICENSE',
+    'README.md',
+    'dist',
+    'docs',
+    'package.json',
+  ]);
   const dist = readdirSync(join(installed, 'dist'));
   for (const file of ['index.js', 'index.cjs', 'index.d.ts', 'index.d.cts'])
     expect(dist).toContain(file);
@@ -112,32 +118,55 @@ test('the models are imported without the framework, and are the same objects', 
     expect(run(process.execPath, [file], folder).trim()).toBe('amazon.nova-2-sonic-v1:0');
 }, 60_000);
 
-test('its types are found from both', () => {
-  const source = `import { RealtimeModel, type RealtimeModelOptions, type TurnTiming } from 'livekit-plugin-nova-sonic';
+/** What a stranger writes, in either module system. */
+const PROGRAM = `import { voice } from '@livekit/agents';
+import * as aws from 'livekit-plugin-nova-sonic';
+import { RealtimeModel, type RealtimeModelOptions, type TurnTiming } from 'livekit-plugin-nova-sonic';
 import { tokenCostUsd, type TokenPrices } from 'livekit-plugin-nova-sonic/models';
 const options: RealtimeModelOptions = { voice: 'amy' };
-const model: { readonly model: string } = new RealtimeModel(options);
+const model = new RealtimeModel(options);
+export const session = new voice.AgentSession({ llm: model, vad: null });
+export const other = new voice.AgentSession({ llm: new aws.realtime.RealtimeModel({ voice: 'a-new-one', force: true }) });
 export const duration = (timing: TurnTiming): number => timing.audioMs;
+model.session().on('turn_timing', (timing) => duration(timing));
 // @ts-expect-error a mistake is found
 new RealtimeModel({ voice: 5 });
+// @ts-expect-error so is one in a listener
+model.session().on('barge_in', ({ nothing }) => nothing);
 export const cost = (prices: TokenPrices): number => tokenCostUsd({ audioIn: 1 }, prices);
-export { model };
 `;
-  writeFileSync(join(folder, 'a.mts'), source);
-  writeFileSync(join(folder, 'b.cts'), source);
-  writeFileSync(
-    join(folder, 'tsconfig.json'),
-    JSON.stringify({
-      compilerOptions: {
-        module: 'NodeNext',
-        strict: true,
-        noEmit: true,
-        skipLibCheck: true,
-        target: 'ES2022',
-        types: ['node'],
-      },
-      files: ['a.mts', 'b.cts'],
-    }),
-  );
-  run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'], folder);
+
+test('its types are found by strangers: ESM, CommonJS and bundlers, and the first program of the README compiles', () => {
+  const readme = readFileSync(join(PACKAGE, 'README.md'), 'utf8');
+  const [, first] = /```ts\n([\s\S]*?)```/.exec(readme) ?? [];
+  writeFileSync(join(folder, 'readme.mts'), first as string);
+  writeFileSync(join(folder, 'a.mts'), PROGRAM);
+  writeFileSync(join(folder, 'b.cts'), PROGRAM);
+  const compile = (files: string[], compilerOptions: object) => {
+    writeFileSync(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({
+        compilerOptions: {
+          strict: true,
+          noEmit: true,
+          skipLibCheck: true,
+          target: 'ES2022',
+          types: ['node'],
+          ...compilerOptions,
+        },
+        files,
+      }),
+    );
+    run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'], folder);
+  };
+  compile(['a.mts', 'b.cts', 'readme.mts'], { module: 'NodeNext' });
+  compile(['a.mts', 'readme.mts'], { module: 'ESNext', moduleResolution: 'Bundler' });
+}, 120_000);
+
+test('the first program of the README runs', () => {
+  const readme = readFileSync(join(PACKAGE, 'README.md'), 'utf8');
+  const [, first] = /```ts\n([\s\S]*?)```/.exec(readme) ?? [];
+  // It has no types in it, so Node runs it as it is.
+  writeFileSync(join(folder, 'readme.mjs'), first as string);
+  expect(run(process.execPath, ['readme.mjs', '--help'], folder)).toContain('start');
 }, 60_000);

@@ -70,7 +70,7 @@ const MIN_RESULT_BYTES = 200;
 const MIN_ARGS_BYTES = 100;
 /** The part of all bytes that the shortest form of what tools returned may take. */
 const TOOLS_SHARE = 0.2;
-/** The part of all bytes that one message of the assistant may take. */
+/** The part of all bytes that one message of the assistant may take, and 1,000 at least. */
 const ASSISTANT_SHARE = 0.25;
 
 /** A tool's call and its result as text: the service takes neither in a history. */
@@ -180,7 +180,7 @@ export function toWireMessages(
     const message = asMessage(entry, results, calls);
     if (!message?.text) return [];
     if (message.role === 'ASSISTANT')
-      message.text = headOf(message.text, Math.floor(budget * ASSISTANT_SHARE));
+      message.text = headOf(message.text, Math.max(1_000, Math.floor(budget * ASSISTANT_SHARE)));
     return [message];
   });
   const notes = newest(

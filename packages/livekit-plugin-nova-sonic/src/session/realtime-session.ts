@@ -14,6 +14,7 @@ import type { HistoryEntry, SystemEntry, ToolResultEntry, UserEntry } from '../h
 import type { ResolvedOptions } from '../options.js';
 import { asError } from '../protocol/errors.js';
 import { settingsFingerprint } from '../protocol/session-config.js';
+import type { RealtimeSessionEvents } from '../session-events.js';
 import { createStreamFactory } from '../stream/stream-factory.js';
 import { TrackedToolContext } from '../tools/tool-call-tracker.js';
 import { ToolResultRouter } from '../tools/tool-result-router.js';
@@ -52,6 +53,16 @@ export class RealtimeSession extends llm.RealtimeSession {
   /** What was added by `updateChatCtx` and not answered, with the version of the conversation that has it. */
   #typed: Array<{ entry: UserEntry | SystemEntry; version: number }> = [];
   #closed?: Promise<void>;
+
+  /** Adds a listener for one of LiveKit's events or ours, see `RealtimeSessionEvents`. */
+  override on<K extends keyof RealtimeSessionEvents>(
+    event: K,
+    listener: (payload: RealtimeSessionEvents[K]) => void,
+  ): this;
+  override on(event: string | symbol, listener: (...args: never[]) => void): this;
+  override on(event: string | symbol, listener: (...args: never[]) => void): this {
+    return super.on(event, listener as (...args: unknown[]) => void);
+  }
 
   /** @internal use `RealtimeModel.session()` */
   constructor(
@@ -206,7 +217,7 @@ export class RealtimeSession extends llm.RealtimeSession {
   }
 
   /**
-   * Sets tool choice, temperature, topP, maxTokens or turn detection for the next stream: Sonic reads them only at the
+   * Sets voice, tool choice, temperature, topP, maxTokens or turn detection for the next stream: Sonic reads them only at the
    * start of a stream.
    * @throws Error of one sentence that names the invalid option, its value and what is allowed
    */

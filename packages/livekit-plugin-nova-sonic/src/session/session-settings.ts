@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { llm } from '@livekit/agents';
-import type { RealtimeModelOptions, ResolvedOptions } from '../options.js';
+import { type RealtimeModelOptions, type ResolvedOptions, warnUnknown } from '../options.js';
 import { checkOptions } from '../options-schema.js';
-import { isFirstGeneration } from '../protocol/models.js';
+import { isFirstGeneration, voicesOf } from '../protocol/models.js';
 import {
   type StreamSettings,
   settingsFingerprint,
@@ -13,7 +13,10 @@ import { toolChoiceConfig, toolSpecs } from '../tools/tool-schema.js';
 
 /** Options that may change during a session; they take effect on the next stream. */
 export interface SessionOptions
-  extends Pick<RealtimeModelOptions, 'temperature' | 'topP' | 'maxTokens' | 'turnDetection'> {
+  extends Pick<
+    RealtimeModelOptions,
+    'temperature' | 'topP' | 'maxTokens' | 'turnDetection' | 'voice'
+  > {
   /** `null` restores the model's own; so does `undefined` where it is named, as LiveKit does after one reply. */
   toolChoice?: llm.ToolChoice | null;
 }
@@ -75,6 +78,10 @@ export class SessionSettings {
       ...given,
       ...(named && choice !== undefined && { toolChoice: choice }),
     });
+    const { voice } = others;
+    const voices = voicesOf(this.#model.model);
+    if (voice !== undefined && !voices.includes(voice))
+      warnUnknown('voice', voice, `${this.#model.model} has ${voices.join(', ')}`);
     const before = settingsFingerprint(this.stream);
     const earlier = this.#options.toolChoice;
     this.#options = { ...this.#options, ...given, ...(named && { toolChoice: choice }) };

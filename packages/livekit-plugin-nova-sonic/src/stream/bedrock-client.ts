@@ -34,6 +34,7 @@ export async function createStreamClient(
     region,
     ...(endpoint && { endpoint: typeof endpoint === 'function' ? endpoint(region) : endpoint }),
     logger: sdkLogger(),
+    customUserAgent: [['x-client-framework', 'livekit-plugin-nova-sonic']] as [string, string][],
     maxAttempts: 1,
   };
   const identity = await resolveIdentity(options, base);

@@ -39,7 +39,7 @@ describe('toWireMessages', () => {
       assistant('d'.repeat(60)),
     ];
     expect(wire(entries, { maxBytes: 280, maxTextBytes: 100 })).toEqual([
-      ['USER', `[…] ${'a'.repeat(50)}`],
+      ['USER', `[…] ${'a'.repeat(49)}`],
       ['ASSISTANT', 'b'.repeat(60)],
       ['USER', 'c'.repeat(60)],
       ['ASSISTANT', 'd'.repeat(60)],

@@ -7,7 +7,7 @@ import * as serverEvents from './server-events.js';
 type Json = Record<string, unknown>;
 
 /** The network between client and service, each way. */
-export interface Network {
+export interface SimulatedNetwork {
   readonly delayMs: number;
   readonly jitterMs: number;
 }
@@ -44,7 +44,7 @@ class Pipe<T> {
 
   constructor(
     readonly clock: Clock,
-    readonly network: Network,
+    readonly network: SimulatedNetwork,
     readonly random: () => number,
     readonly deliver: (value: T) => void,
   ) {}
@@ -280,7 +280,7 @@ export class SimulatedSonic {
 
   constructor(
     readonly clock: Clock,
-    readonly network: Network,
+    readonly network: SimulatedNetwork,
     readonly random: () => number,
     readonly signs: InterruptSigns = 'both',
   ) {}

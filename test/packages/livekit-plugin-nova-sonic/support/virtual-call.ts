@@ -12,8 +12,8 @@ import { z } from 'zod';
 import { SteppedClock } from './clocks.js';
 import {
   type InterruptSigns,
-  type Network,
   questionText,
+  type SimulatedNetwork,
   SimulatedSonic,
   SPEECH_BASE,
   TOOL_SPEECH_BASE,
@@ -59,7 +59,7 @@ export class VirtualCall {
   readonly #random: () => number;
 
   constructor(options: {
-    network: Network;
+    network: SimulatedNetwork;
     random: () => number;
     signs?: InterruptSigns;
     model?: RealtimeModelOptions;
