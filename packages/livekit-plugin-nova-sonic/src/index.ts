@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { Plugin } from '@livekit/agents';
+import { PACKAGE_NAME, PACKAGE_VERSION } from './version.js';
 
 export type { Clock } from './clock.js';
 export type {
@@ -36,3 +38,11 @@ export type {
   TurnTiming,
 } from './session-events.js';
 export { prewarm } from './stream/prewarm.js';
+
+class NovaSonicPlugin extends Plugin {
+  constructor() {
+    super({ title: 'nova-sonic', version: PACKAGE_VERSION, package: PACKAGE_NAME });
+  }
+}
+
+Plugin.registerPlugin(new NovaSonicPlugin());

@@ -125,6 +125,11 @@ export interface RealtimeModelOptions extends DeprecatedOptions {
   inputChunkMs?: number;
   /** Longest time until a reply of `generateReply` begins, in ms. @default 10000 */
   generateReplyTimeout?: number;
+  /**
+   * What the model is told when `generateReply()` has no words, like `'[Go on.]'`: it needs some to answer.
+   * @default none: `generateReply()` without words is rejected
+   */
+  replyCue?: string;
   /** Limits of the history that opens a stream. @default see `HistoryLimits` */
   history?: Partial<HistoryLimits>;
   /** How often and how fast a call reconnects. @default see `RetryOptions` */
@@ -163,6 +168,7 @@ export interface ResolvedOptions {
   readonly outputSampleRate: number;
   readonly inputChunkMs: number;
   readonly generateReplyTimeout: number;
+  readonly replyCue?: string;
   readonly history: HistoryLimits;
   readonly retry: RetryOptions;
   readonly renewAfterMs: number;
@@ -281,6 +287,7 @@ export function resolveOptions(
     outputSampleRate: options.outputSampleRate ?? 24_000,
     inputChunkMs: options.inputChunkMs ?? 20,
     generateReplyTimeout: options.generateReplyTimeout ?? 10_000,
+    replyCue: options.replyCue,
     history: {
       maxBytes: history?.maxBytes ?? 200_000,
       maxTextBytes: history?.maxTextBytes ?? 50_000,

@@ -52,7 +52,10 @@ beforeAll(() => {
 }, 120_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const MANIFEST = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8'));
 const CHECK = `
+  const registered = Plugin.registeredPlugins.find((p) => p.package === '${MANIFEST.name}');
+  if (registered?.version !== '${MANIFEST.version}') throw new Error('not registered with its version');
   if (typeof RealtimeModel !== 'function' || realtime.RealtimeModel !== RealtimeModel) throw new Error('exports');
   if (!(new RealtimeModel() instanceof llm.RealtimeModel)) throw new Error('another copy of the framework');
   console.log(Object.keys(NOVA_SONIC_2_VOICES).length);
@@ -85,12 +88,12 @@ test('it is imported as ESM and required as CommonJS, with the framework of its 
   writeFileSync(
     join(folder, 'a.mjs'),
     `import { NOVA_SONIC_2_VOICES, RealtimeModel, realtime } from 'livekit-plugin-nova-sonic';
-     import { llm } from '@livekit/agents';${CHECK}`,
+     import { llm, Plugin } from '@livekit/agents';${CHECK}`,
   );
   writeFileSync(
     join(folder, 'b.cjs'),
     `const { NOVA_SONIC_2_VOICES, RealtimeModel, realtime } = require('livekit-plugin-nova-sonic');
-     const { llm } = require('@livekit/agents');${CHECK}`,
+     const { llm, Plugin } = require('@livekit/agents');${CHECK}`,
   );
   expect(run(process.execPath, ['a.mjs'], folder).trim()).toBe('16');
   expect(run(process.execPath, ['b.cjs'], folder).trim()).toBe('16');

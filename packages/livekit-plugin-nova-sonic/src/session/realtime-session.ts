@@ -325,7 +325,7 @@ export class RealtimeSession extends llm.RealtimeSession {
 
   /**
    * Requests a reply to the instructions and to the typed messages that `updateChatCtx` added. Resolves when the reply
-   * begins.
+   * begins. Without either, the option `replyCue` is what the model is told.
    * @throws RealtimeError when there is nothing to reply to, the model takes no text, the reply does not begin within
    * `generateReplyTimeout`, `signal` is aborted, or the session is closed
    */
@@ -334,9 +334,8 @@ export class RealtimeSession extends llm.RealtimeSession {
     options: { signal?: AbortSignal } = {},
   ): Promise<llm.GenerationCreatedEvent> {
     const typed = this.#takeTyped(Boolean(instructions?.trim()));
-    const text = [instructions?.trim(), ...typed.map((entry) => entry.text)]
-      .filter(Boolean)
-      .join('\n');
+    const words = [instructions?.trim(), ...typed.map((entry) => entry.text)].filter(Boolean);
+    const text = words.join('\n') || (this.#options.replyCue ?? '');
     const reason = this.#rejectionReason(text);
     if (reason) return this.#reject(reason);
 

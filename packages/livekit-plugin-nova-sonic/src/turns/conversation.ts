@@ -294,15 +294,16 @@ export class Conversation {
   }
 
   #toolUse(event: Extract<ServerEvent, { type: 'toolUse' }>, now: number): void {
-    const { user, pending, history, discarded } = this.#state;
+    const { user, pending, history, discarded, requests, agent } = this.#state;
     const { toolUseId: callId, name, args } = event;
     if (this.pendingTools.has(callId)) return;
     user.finish();
     user.stop();
     this.#state.version += 1;
     pending.toolCalled(callId, name, now);
-    // A call in a reply that is discarded is answered all the same, and is no answer to a request.
-    const { id } = this.#state.openGeneration(now, !discarded.arriving);
+    // A call in a reply that is not to be played is answered all the same, and is no answer to a request.
+    const unwanted = discarded.arriving || (!agent.open && requests.takeAbandoned());
+    const { id } = this.#state.openGeneration(now, !unwanted);
     const itemId = this.#state.newId('item_');
     history.add({ kind: 'tool_call', id: itemId, at: now, callId, name, args });
     this.#state.emit({ type: 'tool_call', id, itemId, callId, name, args });

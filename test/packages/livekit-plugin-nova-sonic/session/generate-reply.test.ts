@@ -19,6 +19,17 @@ describe('generateReply', () => {
     expect(rig.errors).toHaveLength(2);
   });
 
+  test('without text the cue is sent, where there is one', async () => {
+    await startAgent({ model: { replyCue: '[Go on.]' } });
+    const stream = await server.stream(0);
+    const handle = rig.session.generateReply();
+    await stream.received((e) => e.body.content === '[Go on.]');
+    stream.send(...serverEvents.reply('As I said.', 80));
+    await handle.waitForPlayout();
+    expect(rig.items.map((item) => item.textContent)).toEqual(['As I said.']);
+    expect(rig.errors).toEqual([]);
+  });
+
   test('a model that takes only audio rejects it', async () => {
     await startAgent({ model: { modalities: 'audio' } });
     expect(await reason(rig.sonic.generateReply('Hello'))).toMatch(

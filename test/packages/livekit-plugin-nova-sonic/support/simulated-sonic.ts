@@ -128,7 +128,13 @@ export class SimulatedStream {
     this.texts.push(block.text);
     if (!block.interactive) return;
     this.#interrupt('text');
-    this.#answer(questionsIn(block.text), / tool/.test(block.text) && !/returned/.test(block.text));
+    // A client that asks for the last question means the one in the history.
+    const asked = /last question/.test(block.text) ? this.#lastQuestion() : questionsIn(block.text);
+    this.#answer(asked, / tool/.test(block.text) && !/returned/.test(block.text));
+  }
+
+  #lastQuestion(): number[] {
+    return questionsIn(this.texts.join(' ')).slice(-1);
   }
 
   /** Speech is detected after a while and ends after a pause. */

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole conversations in virtual time: delay and jitter, typing, speech, interruptions, tools, handoffs and failures.
+import { expect, test } from '@jest/globals';
+import { initializeLogger } from '@livekit/agents';
+import { converse } from '../support/simulated-conversation.js';
+
+initializeLogger({ pretty: false, level: 'silent' });
+
+/** How many of them; the measure of the issue is 1000. */
+const CONVERSATIONS = Number(process.env.CONVERSATIONS ?? 60);
+
+test('each question has one answer and it is its own, nothing is told that did not happen', async () => {
+  const wrong: string[] = [];
+  for (let seed = 1; seed <= CONVERSATIONS; seed += 1) wrong.push(...(await converse(seed)));
+  expect(wrong).toEqual([]);
+}, 300_000);
