@@ -42,18 +42,54 @@ function decode(outer: Buffer): string | undefined {
   return inner.length === 0 ? undefined : payload(inner).toString('utf8');
 }
 
+/** The network between client and service: each way, in order. */
+export interface NetworkDelay {
+  readonly delayMs: number;
+  readonly jitterMs: number;
+}
+
+/** For whole test files: `SCRIPTED_DELAY_MS=60 npx jest …` puts every scripted service so far away. */
+const DEFAULT_DELAY: NetworkDelay = {
+  delayMs: Number(process.env.SCRIPTED_DELAY_MS ?? 0),
+  jitterMs: Number(process.env.SCRIPTED_DELAY_MS ?? 0) / 3,
+};
+
+/** One direction of the network. Without a delay things happen at once. */
+class DelayedLine {
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(readonly network: NetworkDelay) {}
+
+  send(run: () => void): void {
+    const { delayMs, jitterMs } = this.network;
+    if (delayMs + jitterMs === 0) {
+      run();
+      return;
+    }
+    const arrived = new Promise<void>((resolve) =>
+      setTimeout(resolve, delayMs + Math.random() * jitterMs),
+    );
+    this.#last = this.#last.then(() => arrived).then(run);
+  }
+}
+
 /** One stream of a client, as the test's hand on the service. */
 export class ScriptedStream extends EventEmitter {
   readonly said: ReceivedEvent[] = [];
   readonly region: string;
   ended = false;
   #buffer = Buffer.alloc(0);
+  readonly #toService: DelayedLine;
+  readonly #toClient: DelayedLine;
 
   constructor(
     readonly raw: http2.ServerHttp2Stream,
     readonly headers: http2.IncomingHttpHeaders,
+    network: NetworkDelay = DEFAULT_DELAY,
   ) {
     super();
+    this.#toService = new DelayedLine(network);
+    this.#toClient = new DelayedLine(network);
     this.setMaxListeners(0);
     this.region = /Credential=[^/]+\/\d+\/([^/]+)\//.exec(headers.authorization ?? '')?.[1] ?? '';
     raw.on('data', (data: Buffer) => this.#data(data));
@@ -78,8 +114,10 @@ export class ScriptedStream extends EventEmitter {
       };
       const [name, body] = Object.entries(event)[0] as [string, Json];
       const said = { name, body };
-      this.said.push(said);
-      this.emit('said', said);
+      this.#toService.send(() => {
+        this.said.push(said);
+        this.emit('said', said);
+      });
     }
   }
 
@@ -123,6 +161,10 @@ export class ScriptedStream extends EventEmitter {
 
   /** Sends events of the service, headers first where they are not out yet. */
   send(...events: Json[]): void {
+    this.#toClient.send(() => this.#send(events));
+  }
+
+  #send(events: readonly Json[]): void {
     if (this.raw.destroyed) return;
     if (!this.raw.headersSent) {
       this.raw.respond({ ':status': 200, 'content-type': 'application/vnd.amazon.eventstream' });
@@ -184,7 +226,7 @@ export class ScriptedStream extends EventEmitter {
   }
 
   end(): void {
-    this.raw.end();
+    this.#toClient.send(() => this.raw.end());
   }
 }
 
@@ -217,7 +259,10 @@ export class ScriptedServer extends EventEmitter {
   readonly #server = http2.createServer();
   readonly #sessions = new Set<http2.ServerHttp2Session>();
 
-  static async start(onStream: OnStream = welcome): Promise<ScriptedServer> {
+  static async start(
+    onStream: OnStream = welcome,
+    network?: NetworkDelay,
+  ): Promise<ScriptedServer> {
     const server = new ScriptedServer();
     server.onStream = onStream;
     server.setMaxListeners(0);
@@ -227,7 +272,7 @@ export class ScriptedServer extends EventEmitter {
       session.on('error', () => {});
     });
     server.#server.on('stream', (raw, headers) => {
-      const stream = new ScriptedStream(raw, headers);
+      const stream = new ScriptedStream(raw, headers, network);
       server.streams.push(stream);
       server.onStream(stream, server.streams.length - 1);
       server.emit('stream', stream);
