@@ -101,8 +101,16 @@ describe('options', () => {
   });
 
   test.each([
-    ['model', { model: 'gpt-4' }, /model is "gpt-4".*it knows amazon\.nova-2-sonic-v1:0/],
-    ['voice', { voice: 'greta' }, /voice is "greta".*amazon\.nova-2-sonic-v1:0 has tiffany/],
+    [
+      'model',
+      { model: 'gpt-4', region: ['us-east-1'] },
+      /model is "gpt-4".*it knows amazon\.nova-2-sonic-v1:0/,
+    ],
+    [
+      'voice',
+      { voice: 'greta', region: ['us-east-1'] },
+      /voice is "greta".*amazon\.nova-2-sonic-v1:0 has tiffany/,
+    ],
     ['Region', { region: ['us-east-1', 'mars-1'] }, /region is "mars-1".*served in us-east-1/],
     [
       'Region of the environment',
