@@ -128,15 +128,15 @@ import { RealtimeModel, type RealtimeModelOptions, type TurnTiming } from 'livek
 import { tokenCostUsd, type TokenPrices } from 'livekit-plugin-nova-sonic/models';
 const options: RealtimeModelOptions = { voice: 'amy' };
 const model = new RealtimeModel(options);
-export const session = new voice.AgentSession({ llm: model, vad: null });
-export const other = new voice.AgentSession({ llm: new aws.realtime.RealtimeModel({ voice: 'a-new-one', force: true }) });
-export const duration = (timing: TurnTiming): number => timing.audioMs;
+void new voice.AgentSession({ llm: model, vad: null });
+void new voice.AgentSession({ llm: new aws.realtime.RealtimeModel({ voice: 'a-new-one', force: true }) });
+const duration = (timing: TurnTiming): number => timing.audioMs;
 model.session().on('turn_timing', (timing) => duration(timing));
 // @ts-expect-error a mistake is found
 new RealtimeModel({ voice: 5 });
 // @ts-expect-error so is one in a listener
 model.session().on('barge_in', ({ nothing }) => nothing);
-export const cost = (prices: TokenPrices): number => tokenCostUsd({ audioIn: 1 }, prices);
+void ((prices: TokenPrices): number => tokenCostUsd({ audioIn: 1 }, prices));
 `;
 
 test('its types are found by strangers: ESM, CommonJS and bundlers, and the first program of the README compiles', () => {
