@@ -14,12 +14,12 @@ const SLOTS = 10;
 /** Each takes up to a fifth of a core. The rules with more calls: test/local/fleet/deployments.test.ts, in virtual time. */
 const CALLS = availableParallelism() >= 4 ? 16 : 8;
 /** Length of a call. */
-const CALL_MS = [20_000, 40_000] as const;
+const CALL_MS = [15_000, 30_000] as const;
 const CHECK_S = 2;
 /** After this a caller is offered again: on a busy machine LiveKit's 3 s for a job request may pass unused. */
 const OFFER_MS = 10_000;
-/** LiveKit found nobody to answer a caller: tasks were full, refused, or were not there yet. */
-const NOBODY = /no worker (is )?available/;
+/** LiveKit found nobody to answer a caller. For participants it never does: the agent is dispatched to rooms. */
+const NOBODY = /no worker (is )?available(?!.*JT_PARTICIPANT)/;
 
 /** One call of the arrivals that never stop. */
 interface Arrival {
@@ -191,17 +191,7 @@ describe('a service with calls that never stop', () => {
       expect(seen.length).toBeLessThan(8);
     }
     expect(accepted(fresh, healthyAt).length).toBeGreaterThan(0);
-    expectNobodyLost();
-  }, 180_000);
-
-  it('takes calls on new tasks while old ones leave them no protection, and counts them', async () => {
-    const fresh = service.scheduler.primary;
-    await service.waitUntil(
-      'the new tasks are protected',
-      ({ primary }) => service.scheduler.live(primary).every((task) => task.protected),
-      2 * FLEET_PATIENCE_MS,
-    );
-    // Answered while DEPLOYMENT_BLOCKED stood against protection.
+    // The protected old tasks left them no protection (DEPLOYMENT_BLOCKED): taken all the same, and counted.
     expect(accepted(fresh).some(({ unprotected }) => unprotected)).toBe(true);
     expectNobodyLost();
   }, 180_000);
@@ -220,6 +210,7 @@ describe('a service with calls that never stop', () => {
     const [left] = service.scheduler.live();
     const worker = left && service.worker(left);
     expect((await worker?.health())?.accepting).toBe(true);
+    await worker?.ecs.waitUntilProtected(true, 2 * FLEET_PATIENCE_MS);
     expectNobodyLost();
   }, 180_000);
 
