@@ -13,8 +13,6 @@ import { type CallOutcome, CallRunner, type Question } from './caller/call-runne
 import { CALLER_RATE } from './caller/caller.js';
 import { latencyTable } from './caller/latency-table.js';
 import { isEntryPoint, logStatus, runCommand, warnRenamedScript } from './command/run-command.js';
-import { checkBedrock } from './dev/bedrock-check.js';
-import { startDevEnvironment } from './dev/dev-environment.js';
 import { findRunningEnvironment } from './dev/state-file.js';
 
 const DEMO_SCENARIO = fileURLToPath(new URL('scenarios/demo.yaml', import.meta.url));
@@ -75,12 +73,15 @@ async function call(
   const ownEnvironment = options.bedrock || options.scenario || options.record;
   const running = ownEnvironment ? undefined : await findRunningEnvironment();
   if (running) logStatus('calling the agent that `npm start` is running');
-  if (options.bedrock === 'aws') await checkBedrock();
+  if (options.bedrock === 'aws') {
+    const { checkBedrock } = await import('./dev/bedrock-check.js');
+    await checkBedrock();
+  }
   const scenario = options.scenario ?? (recordings.length ? undefined : DEMO_SCENARIO);
   const workerLog: string[] = [];
   const started = running
     ? undefined
-    : await startDevEnvironment({
+    : await (await import('./dev/dev-environment.js')).startDevEnvironment({
         bedrock: options.bedrock ?? 'emulator',
         onStatus: logStatus,
         onWorkerLine: (line) => (options.verbose ? logStatus(line) : workerLog.push(line)),

@@ -4,14 +4,11 @@ import './command/silence-warnings.js';
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import pc from 'picocolors';
-import { withDefaults } from '../agent/src/environment.js';
 import { isEntryPoint, logStatus, parsePort, runCommand } from './command/run-command.js';
-import { checkBedrock } from './dev/bedrock-check.js';
-import { type DevEnvironment, startDevEnvironment } from './dev/dev-environment.js';
+import type { DevEnvironment } from './dev/dev-environment.js';
 import { findRunningEnvironment, removeDevState, writeDevState } from './dev/state-file.js';
 import { createWorkerLogFormatter } from './dev/worker-log.js';
-import { buildPage } from './playground/build-page.js';
-import { type PageServer, portForPage, servePage } from './playground/serve.js';
+import type { PageServer } from './playground/serve.js';
 
 interface StartOptions {
   bedrock: 'emulator' | 'aws';
@@ -49,9 +46,16 @@ async function start(
     throw new Error(
       `There is no scenario ${options.scenario}: give the path of a file with --scenario.`,
     );
+  // Loaded only now: they take longer than all that could be wrong with the options.
+  const { portForPage } = await import('./playground/serve.js');
   const port = await portForPage(options.port);
-  if (options.bedrock === 'aws') await checkBedrock();
+  if (options.bedrock === 'aws') {
+    const { checkBedrock } = await import('./dev/bedrock-check.js');
+    await checkBedrock();
+  }
+  const { buildPage } = await import('./playground/build-page.js');
   await buildPage(logStatus);
+  const { withDefaults } = await import('../agent/src/environment.js');
   // Developers may see the Bedrock events of calls on their own machine.
   Object.assign(process.env, withDefaults(process.env, { PUBLISH_BEDROCK_EVENTS: 'true' }));
   const formatLogLine = createWorkerLogFormatter();
@@ -64,6 +68,7 @@ async function start(
     const sentence = options.verbose ? line : running && formatLogLine(line);
     if (sentence) logStatus(sentence);
   };
+  const { startDevEnvironment } = await import('./dev/dev-environment.js');
   const environment = await startDevEnvironment({
     bedrock: options.bedrock,
     onStatus: logStatus,
@@ -93,8 +98,9 @@ async function serveEnvironment(
   const agentName = process.env.LIVEKIT_AGENT_NAME ?? '';
   const endpoint =
     bedrock.kind === 'emulator'
-      ? `the emulator, ${bedrock.url}`
+      ? `the emulator, ${bedrock.url} (control API: ${bedrock.controlUrl})`
       : `Amazon Bedrock in ${bedrock.region}`;
+  const { servePage } = await import('./playground/serve.js');
   const page = await servePage({
     livekit,
     kind: bedrock.kind === 'emulator' ? 'emulator' : 'bedrock',

@@ -19,6 +19,7 @@ export interface WorkerConfig {
   callsPerTask: number;
   /** 1: a process for each call. */
   callsPerProcess: number;
+  callHosts?: number;
   /** Warm processes beyond one for each free slot. */
   extraIdleProcesses: number;
   /** CPU use at which the task takes no more calls, 0 to 1; 0: CPU is ignored. */
@@ -87,6 +88,7 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     publishBedrockEvents: e.PUBLISH_BEDROCK_EVENTS === 'true',
     callsPerTask: e.CALLS_PER_TASK,
     callsPerProcess: e.CALLS_PER_PROCESS,
+    ...(e.CALL_HOSTS && { callHosts: e.CALL_HOSTS }),
     extraIdleProcesses: e.EXTRA_IDLE_PROCESSES,
     cpuLoadThreshold: e.CPU_LOAD_THRESHOLD_PERCENT / 100,
     drainTimeoutMs: e.DRAIN_TIMEOUT_S * 1000,

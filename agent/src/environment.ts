@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Long because it describes every variable once.
+
 import {
   DEFAULT_MODEL,
   DEFAULT_REGION,
@@ -111,6 +113,12 @@ const environment = z.object({
       'Most calls of one process. A few warm processes carry all calls, at least one for each core. 1 gives each call a process of its own, for tools that block or crash, at several times the memory and twice the CPU.',
     allowed: 'a whole number from 1 to 100',
     setBy: 'stack',
+  }),
+  CALL_HOSTS: integer(1, 100).optional().register(docs, {
+    description:
+      'Processes that carry calls, with CALLS_PER_PROCESS above 1. Default: one for each core, and as many as the slots need.',
+    allowed: 'a whole number from 1 to 100',
+    setBy: 'operator',
   }),
   EXTRA_IDLE_PROCESSES: integer(0, 100).default(2).register(docs, {
     description: 'Warm job processes beyond one for each free slot, with CALLS_PER_PROCESS=1.',

@@ -26,7 +26,9 @@ export interface DevEnvironmentOptions {
 }
 
 /** What answers the calls: the emulator, or Bedrock in a Region. */
-export type BedrockEndpoint = { kind: 'emulator'; url: string } | { kind: 'aws'; region: string };
+export type BedrockEndpoint =
+  | { kind: 'emulator'; url: string; controlUrl: string }
+  | { kind: 'aws'; region: string };
 
 /** Everything that a call needs, running on this machine. */
 export interface DevEnvironment {
@@ -61,9 +63,9 @@ export async function startDevEnvironment(options: DevEnvironmentOptions): Promi
     const livekit = { url: server.url, apiKey: server.apiKey, apiSecret: server.apiSecret };
     let bedrock: BedrockEndpoint = { kind: 'aws', region: awsRegion() };
     if (options.bedrock === 'emulator') {
-      const { process, url } = await startEmulatorProcess(options);
+      const { process, ...endpoint } = await startEmulatorProcess(options);
       keep(process);
-      bedrock = { kind: 'emulator', url };
+      bedrock = { kind: 'emulator', ...endpoint };
     }
     keep(await startWorkerProcess(livekit, bedrock, options.onWorkerLine));
     return { livekit, bedrock, failed: Promise.race(failures), stop };
@@ -90,6 +92,8 @@ export async function startWorkerProcess(
     {
       // A developer's machine is busy with other things, and there is no second task that could take the call.
       CPU_LOAD_THRESHOLD_PERCENT: '0',
+      // Each host takes two seconds of a core to start, which the first call wants.
+      CALL_HOSTS: '1',
       // Ctrl-C should not wait for calls to end.
       DRAIN_TIMEOUT_S: '1',
       END_CALL_INSTRUCTIONS: 'off',

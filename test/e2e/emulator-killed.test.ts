@@ -26,7 +26,8 @@ beforeAll(async () => {
   livekit = await startLiveKitServer({ onStatus });
   // A port that no outgoing connection is given (those begin at 32768), so that it is still free at the second start.
   emulator = await startEmulatorProcess({ onStatus, port: randomInt(20_000, 30_000) });
-  worker = await startWorkerProcess(livekit, { kind: 'emulator', url: emulator.url }, (line) =>
+  const { url, controlUrl } = emulator;
+  worker = await startWorkerProcess(livekit, { kind: 'emulator', url, controlUrl }, (line) =>
     log.push(line),
   );
 });

@@ -6,7 +6,6 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type BrowserServer, type Page, chromium as playwright } from 'playwright-core';
-import { startWorkerProcess } from '../../local/dev/dev-environment.js';
 import { startLiveKitServer } from '../../local/livekit/server.js';
 import { buildPage } from '../../local/playground/build-page.js';
 import { servePage } from '../../local/playground/serve.js';
@@ -159,6 +158,21 @@ onlyWithChromium('in the middle of a call', () => {
     await page.context().close();
   });
 
+  it('an error of the service is shown in its words', async () => {
+    const control = /control API: (http:\S+?)\)/.exec(await start.line(/control API/))?.[1];
+    const faults = `${control}/faults`;
+    const fault = JSON.stringify({ kind: 'access-denied', times: 9 });
+    expect((await fetch(faults, { method: 'POST', body: fault })).ok).toBe(true);
+    const browser = await playwright.connect(server.wsEndpoint());
+    const { page } = await newPage(browser, url);
+    await call(page);
+    expect(await problem(page, 'The agent left the call')).toContain('AccessDeniedException');
+    await stateIs(page, 'Call ended');
+    expect(await seriousFaults(page)).toEqual([]);
+    await page.context().close();
+    await fetch(faults, { method: 'DELETE' });
+  });
+
   const FOR_20_S = 20_000;
   concurrently({
     'a network that is off for 20 s is shown at once, and the call goes on after it': async () => {
@@ -185,29 +199,6 @@ onlyWithChromium('in the middle of a call', () => {
       expect(await page.locator('.words').count()).toBe(said + 2);
       await ask(page, 'Do you remember me?');
       await page.context().close();
-    },
-
-    'an error of the service is shown in its words': async () => {
-      const emulator = new Command('emulator', ['--port', '0', '--fault', 'access-denied:times=9']);
-      const parts: { stop(): Promise<void> }[] = [];
-      const browser = await launch(chromium ?? '');
-      try {
-        const livekit = await startLiveKitServer({ onStatus: quiet });
-        parts.unshift(livekit);
-        const url = (await emulator.line(/^ready /)).split(' ')[1] ?? '';
-        parts.unshift(await startWorkerProcess(livekit, { kind: 'emulator', url }));
-        const served = await servePage({ livekit, kind: 'emulator', name: 'refuses', port: 0 });
-        parts.unshift(served);
-        const { page } = await newPage(browser, served.url);
-        await call(page);
-        expect(await problem(page, 'The agent left the call')).toContain('AccessDeniedException');
-        await stateIs(page, 'Call ended');
-        expect(await seriousFaults(page)).toEqual([]);
-      } finally {
-        await browser.close();
-        for (const part of parts) await part.stop();
-        emulator.interrupt();
-      }
     },
 
     'a lid that was closed for 20 s leaves a call that goes on, or one that says that it has ended':

@@ -42,11 +42,12 @@ export function createJobProcesses(
   });
 }
 
-/** A host for each core, more if the slots need more, but none that could get no call. */
+/** A host for each core, or as many as were asked for; more if the slots need more, but none that could get no call. */
 export function hostsFor(
-  { callsPerTask, callsPerProcess }: Pick<WorkerConfig, 'callsPerTask' | 'callsPerProcess'>,
+  config: Pick<WorkerConfig, 'callsPerTask' | 'callsPerProcess' | 'callHosts'>,
   cores: number,
 ): number {
+  const { callsPerTask, callsPerProcess, callHosts = Math.floor(cores) } = config;
   const needed = Math.ceil(callsPerTask / callsPerProcess);
-  return Math.min(callsPerTask, Math.max(needed, Math.floor(cores)));
+  return Math.min(callsPerTask, Math.max(needed, callHosts));
 }

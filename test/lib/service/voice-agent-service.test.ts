@@ -173,6 +173,7 @@ describe('the environment of the container', () => {
       BEDROCK_REGIONS: 'us-east-1',
       NOVA_SONIC_MODEL: 'amazon.nova-2-sonic-v1:0',
       CALLS_PER_TASK: { Ref: 'CallsPerTask' },
+      CALLS_PER_PROCESS: '10',
       DRAIN_TIMEOUT_S: '110',
       MAX_CALL_S: '3600',
       HEALTH_PORT: '8081',
