@@ -22,6 +22,7 @@ import { WorkerProcess } from './worker-process.js';
 const WORKER_MAIN = fileURLToPath(new URL('../../agent/dist/main.js', import.meta.url));
 const SCENARIO = fileURLToPath(new URL('scenario.yaml', import.meta.url));
 const AGENT_NAME = 'fleet';
+const READY_TIMEOUT_MS = 60_000;
 /** Equal to LIGHT_RATE, which is not imported: light-caller.ts would load rtc-node into this process. */
 const QUESTION_RATE = 16_000;
 
@@ -116,6 +117,7 @@ export class Fleet {
     const service = this.createService({ replaceTasks: false });
     const definition: WorkerDefinition = { name: 'worker:1', env, ecs };
     service.scheduler.update({ desired: count, definition });
+    await service.waitUntil('workers', () => service.workers.length === count, READY_TIMEOUT_MS);
     const started = service.workers;
     await Promise.all(started.map((worker) => worker.ready()));
     await Promise.all(started.map((worker) => worker.waitUntil((h) => h.warm >= slots, 120_000)));
