@@ -6,9 +6,6 @@ export const MAX_STOP_SECONDS = 120;
 /** Seconds between the end of the worker's drain and the SIGKILL: time to say goodbye and close streams. */
 export const DRAIN_MARGIN_SECONDS = 10;
 
-/** Slot utilization in percent at which the fast step-out starts; target tracking must aim below it. */
-export const BURST_SLOT_UTILIZATION = 85;
-
 /** Availability Zones of a new VPC; it gets at most one NAT gateway for each. */
 export const ZONES = 2;
 

@@ -112,6 +112,7 @@ export class VoiceAgentStack extends Stack {
     });
     this.monitoring = new VoiceAgentMonitoring(this, 'Monitoring', {
       agent: this.agent,
+      scaling: this.scaling,
       logRetention: settings.logRetentionDays,
       alarmEmail: settings.alarmEmail,
     });

@@ -179,9 +179,9 @@ const environment = z.object({
     allowed: 'whole megabytes from 1 to 65536, or 0 for no limit',
     setBy: 'operator',
   }),
-  REGISTER_TIMEOUT_S: integer(0, 86_400).default(180).register(docs, {
+  REGISTER_TIMEOUT_S: integer(0, 86_400).default(75).register(docs, {
     description:
-      'Seconds after which a worker that never registered with LiveKit exits. 0 disables the limit.',
+      'Seconds after which a worker that never registered with LiveKit exits, and says why. 0 disables the limit. The health check of the stack ends such a task after 90 s or more, without a word.',
     allowed: 'whole seconds from 1 to 86400, or 0 for no limit',
     setBy: 'operator',
   }),

@@ -11,7 +11,7 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { FargateService } from 'aws-cdk-lib/aws-ecs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import { Duration } from 'aws-cdk-lib/core';
+import { Duration, Tokenization } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import { warnRenamedProp } from '../deprecation.js';
 import { type AgentMetrics, runningTasks } from '../service/agent-metrics.js';
@@ -33,8 +33,20 @@ export interface AgentAlarmsProps {
   readonly metrics: AgentMetrics;
   /** Number of tasks that stopped on their own, per period. */
   readonly taskCrashes: (period: Duration) => IMetric;
-  /** Streams that may be open at once in all Regions together. */
-  readonly streamQuota: number;
+  /** Streams that may be open at once in one Region. */
+  readonly streamQuotaPerRegion: number;
+  /** Bedrock Regions that calls may use. */
+  readonly regions: readonly string[];
+  /**
+   * The limits within which the service scales.
+   * @default - no alarm for a service at its maximum of tasks
+   */
+  readonly scaling?: {
+    /** Maximum number of tasks. */
+    readonly maxTasks: number;
+    /** Percentage of call slots in use that scaling aims for. */
+    readonly targetSlotUtilization: number;
+  };
   /**
    * Receives a message when an alarm goes off and when it is over.
    * @default - none; the alarms are still in the console and on the dashboard
@@ -68,7 +80,7 @@ export class AgentAlarms extends Construct {
   constructor(scope: Construct, id: string, props: AgentAlarmsProps) {
     super(scope, id);
     const thresholds = this.resolveThresholds(props.thresholds ?? {});
-    const specs: Record<AlarmName, AlarmSpec> = {
+    const specs: Partial<Record<AlarmName, AlarmSpec>> = {
       ...capacityAlarms(props, thresholds),
       ...qualityAlarms(props, thresholds),
       ...healthAlarms(props, thresholds),
@@ -87,7 +99,7 @@ export class AgentAlarms extends Construct {
           ? TreatMissingData.BREACHING
           : TreatMissingData.NOT_BREACHING,
         // Read at night on a phone: what happens, what to do, where to read on.
-        alarmDescription: `${condition(thresholds, props.streamQuota)}: ${firstAction} Runbook: ${runbookPath(name)}`,
+        alarmDescription: `${condition(thresholds, props.streamQuotaPerRegion)}: ${firstAction} Runbook: ${runbookPath(name)}`,
       });
       if (action) {
         alarm.addAlarmAction(action);
@@ -110,6 +122,42 @@ export class AgentAlarms extends Construct {
   }
 }
 
+/** Percentage of the quota in use in the Region with the most room: the first ones of the list fill up before it. */
+function fillingOfEmptiestRegion(props: AgentAlarmsProps): IMetric {
+  const { metrics, regions, service, streamQuotaPerRegion } = props;
+  const streams = Object.fromEntries(
+    regions.map((region, index) => [`region${index + 1}`, metrics.activeStreams(region)]),
+  );
+  const ids = Object.keys(streams);
+  const least = ids.length === 1 ? ids[0] : `MIN([${ids.join(', ')}])`;
+  return new MathExpression({
+    expression: `100 * ${least} * tasks / ${streamQuotaPerRegion}`,
+    usingMetrics: { tasks: runningTasks(service), ...streams },
+    label: 'Bedrock streams in use in the emptiest Region (percent of the quota)',
+    period: ONE_MINUTE,
+  });
+}
+
+/** 1 while all tasks that are allowed run, and calls need more of them than scaling aims for. */
+function demandAtMaximum(
+  { metrics, service }: AgentAlarmsProps,
+  { maxTasks, targetSlotUtilization }: NonNullable<AgentAlarmsProps['scaling']>,
+): IMetric {
+  const [most, target] = [maxTasks, targetSlotUtilization].map((value) =>
+    Tokenization.stringifyNumber(value),
+  );
+  return new MathExpression({
+    expression: `IF(tasks >= ${most} AND 100 * demand / capacity > ${target}, 1, 0)`,
+    usingMetrics: {
+      tasks: runningTasks(service),
+      demand: metrics.callDemand(),
+      capacity: metrics.callCapacity(),
+    },
+    label: 'At the maximum of tasks, with more calls than it aims for',
+    period: ONE_MINUTE,
+  });
+}
+
 /** Is there room for the next call? */
 const capacityAlarms = (props: AgentAlarmsProps, thresholds: ResolvedThresholds) =>
   ({
@@ -124,15 +172,18 @@ const capacityAlarms = (props: AgentAlarmsProps, thresholds: ResolvedThresholds)
       threshold: thresholds.callsRejected,
     },
     StreamQuotaUtilizationHigh: {
-      metric: new MathExpression({
-        expression: `100 * calls * tasks / ${props.streamQuota}`,
-        usingMetrics: { tasks: runningTasks(props.service), calls: props.metrics.activeCalls() },
-        label: 'Bedrock streams in use (percent of the quota)',
-        period: ONE_MINUTE,
-      }),
+      metric: fillingOfEmptiestRegion(props),
       threshold: thresholds.streamQuotaPercent,
       periods: 2,
     },
+    ...(props.scaling && {
+      TasksAtMaximum: {
+        metric: demandAtMaximum(props, props.scaling),
+        threshold: 1,
+        // A deployment runs twice the tasks, with room for all calls.
+        periods: 10,
+      },
+    }),
   }) satisfies Record<string, AlarmSpec>;
 
 /** Are calls good? */
@@ -148,7 +199,8 @@ const qualityAlarms = ({ metrics }: AgentAlarmsProps, thresholds: ResolvedThresh
       threshold: thresholds.streamErrors,
     },
     Throttles: {
-      metric: metrics.throttles({ period: FIVE_MINUTES }),
+      // With several Regions, throttles are how calls come to the next one.
+      metric: metrics.callsWithoutRegion({ period: FIVE_MINUTES }),
       threshold: thresholds.throttles,
     },
     JobCrashes: { metric: metrics.jobCrashes({ period: FIVE_MINUTES }), threshold: 1 },
@@ -183,6 +235,13 @@ const healthAlarms = (props: AgentAlarmsProps, thresholds: ResolvedThresholds) =
       threshold: thresholds.protectionFailures,
       periods: 2,
     },
+    UnprotectedCalls: {
+      metric: props.metrics.unprotectedCalls(),
+      threshold: 1,
+      // ECS protects no task of a busy deployment until the old ones have left, call by call.
+      periods: 30,
+    },
+    OverdueCalls: { metric: props.metrics.overdueCalls(), threshold: 1, periods: 2 },
     CrashLoop: {
       metric: props.taskCrashes(Duration.minutes(15)),
       threshold: thresholds.taskCrashes,

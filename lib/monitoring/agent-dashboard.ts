@@ -119,16 +119,33 @@ function speed(metrics: AgentMetrics): IWidget[] {
 }
 
 function volume(props: AgentDashboardProps): IWidget[] {
-  const { metrics, service, streamQuota } = props;
+  const { metrics, regions, service, streamQuota } = props;
   return [
-    graph('Live calls', 8, [liveCalls(props, 'calls')], {
+    graph('Live calls', 6, [liveCalls(props, 'calls')], {
       leftAnnotations: [{ value: streamQuota, label: 'Bedrock stream quota' }],
     }),
-    graph('Slot utilization (%)', 8, [
+    graph(
+      'Bedrock streams by Region',
+      6,
+      regions.map((region, index) => streamsOf(props, region, index)),
+      {
+        leftAnnotations: [{ value: streamQuota / regions.length, label: 'quota of a Region' }],
+      },
+    ),
+    graph('Slot utilization (%)', 6, [
       metrics.slotUtilization({ label: 'average of all tasks' }),
       metrics.slotUtilization({ label: 'fullest task', statistic: Stats.MAXIMUM }),
+      new MathExpression({
+        expression: '100 * expected / capacity',
+        usingMetrics: {
+          expected: metrics.expectedCallDemand(),
+          capacity: metrics.callCapacity(),
+        },
+        label: 'expected in 90 s',
+        period: MINUTE,
+      }),
     ]),
-    graph('Tasks, CPU and memory', 8, [runningTasks(service, { label: 'running tasks' })], {
+    graph('Tasks, CPU and memory', 6, [runningTasks(service, { label: 'running tasks' })], {
       right: [
         service.metricCpuUtilization({ label: 'CPU (%)' }),
         service.metricMemoryUtilization({ label: 'memory (%)' }),
@@ -197,6 +214,21 @@ function liveCalls({ metrics, service }: AgentDashboardProps, label: string): IM
     expression: 'calls * tasks',
     usingMetrics: { calls: metrics.activeCalls(), tasks: runningTasks(service) },
     label,
+    period: MINUTE,
+  });
+}
+
+/** Streams of all tasks in a Region: the mean of a task times the tasks. */
+function streamsOf(
+  { metrics, service }: AgentDashboardProps,
+  region: string,
+  index: number,
+): IMetric {
+  const id = `region${index + 1}`;
+  return new MathExpression({
+    expression: `${id} * tasks`,
+    usingMetrics: { [id]: metrics.activeStreams(region), tasks: runningTasks(service) },
+    label: region,
     period: MINUTE,
   });
 }

@@ -25,12 +25,12 @@ export interface AlarmThresholds {
    */
   readonly streamErrors?: number;
   /**
-   * Throttled Bedrock streams in five minutes.
+   * Calls in five minutes that found no Region, because Bedrock throttled them in each.
    * @default 1
    */
   readonly throttles?: number;
   /**
-   * Use of the stream quota of all Regions in percent.
+   * Use of the stream quota of the emptiest Region in percent.
    * @default 80
    */
   readonly streamQuotaPercent?: number;
@@ -75,7 +75,7 @@ export const DEFAULT_THRESHOLDS: ResolvedThresholds = {
 
 /** An alarm in words. */
 export interface Runbook {
-  /** When it goes off, without a period. `streamQuota`: streams of all Regions; left out in the documentation. */
+  /** When it goes off, without a period. `streamQuota`: streams of a Region; left out in the documentation. */
   readonly condition: (thresholds: ResolvedThresholds, streamQuota?: number) => string;
   /** What to do first; the rest of the sentence after the condition and a colon. */
   readonly firstAction: string;
@@ -121,14 +121,20 @@ export const RUNBOOKS = {
     firstAction:
       'if the service runs its maximum of tasks, raise it (cdk deploy --parameters MaxTasks=..., or maxTasks of the schedule) within the stream quota; otherwise read the service events in the ECS console.',
   },
+  TasksAtMaximum: {
+    condition: () =>
+      'The service has run MaxTasks tasks for 10 minutes, and calls use more of them than it aims for',
+    firstAction:
+      'raise MaxTasks (cdk deploy --parameters MaxTasks=...) within the stream quota, before callers are refused.',
+  },
   StreamQuotaUtilizationHigh: {
     condition: ({ streamQuotaPercent }, streamQuota) =>
-      `Calls have used ${streamQuotaPercent} percent or more of the ${streamQuota ?? ''} Bedrock streams of all Regions for 2 minutes`,
+      `In each Region calls have used ${streamQuotaPercent} percent or more of the ${streamQuota ?? ''} Bedrock streams for 2 minutes`,
     firstAction: 'add a Region to bedrockRegions and deploy, before calls fail.',
   },
   Throttles: {
     condition: ({ throttles }) =>
-      `${times(throttles, 'stream', 'streams')} throttled by Bedrock within 5 minutes, because the quota of a Region is used up`,
+      `${times(throttles, 'call', 'calls')} ended within 5 minutes because Bedrock throttled it in every Region`,
     firstAction: 'add a Region to bedrockRegions, or ask AWS for a higher quota.',
   },
   StreamErrors: {
@@ -153,6 +159,18 @@ export const RUNBOOKS = {
       'ECS has not granted task protection for 10 minutes, so a scale-in may end calls',
     firstAction:
       'during a deployment, wait a few minutes; otherwise check the role for ecs:UpdateTaskProtection and the AWS Health Dashboard.',
+  },
+  UnprotectedCalls: {
+    condition: () =>
+      'For 30 minutes a task has had calls without confirmed task protection, so a scale-in may end them',
+    firstAction:
+      'leave MinTasks and the schedule as they are until it is over; read "ECS did not confirm the task protection" in the log for the reason.',
+  },
+  OverdueCalls: {
+    condition: () =>
+      'A superseded task still has calls, although it got its last one longer ago than the longest call',
+    firstAction:
+      'search the log of that task for its calls; what hangs holds up the deployment, so stop the task if nobody speaks.',
   },
 } as const satisfies Record<string, Runbook>;
 

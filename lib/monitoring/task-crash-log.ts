@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
-import type { FargateService } from 'aws-cdk-lib/aws-ecs';
+import type { FargateService, TaskDefinition } from 'aws-cdk-lib/aws-ecs';
 import { Rule } from 'aws-cdk-lib/aws-events';
 import { type CfnLogGroup, LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib/core';
@@ -26,7 +26,8 @@ export class TaskCrashLog extends Construct {
     super(scope, id);
     this.logGroup = new LogGroup(this, 'Log', {
       retention: props.retention,
-      removalPolicy: RemovalPolicy.DESTROY,
+      // What a first deployment that fails leaves behind: CloudFormation deletes everything else.
+      removalPolicy: RemovalPolicy.RETAIN,
     });
     const rule = new Rule(this, 'Rule', {
       description: 'Tasks of the voice agent that stopped on their own',
@@ -35,7 +36,9 @@ export class TaskCrashLog extends Construct {
         detailType: ['ECS Task State Change'],
         detail: {
           clusterArn: [props.service.cluster.clusterArn],
-          group: [`service:${props.service.serviceName}`],
+          // Not the service by its name: the rule has to be there before the service starts a task.
+          group: [{ prefix: 'service:' }],
+          taskDefinitionArn: [{ prefix: this.familyArn(props.service.taskDefinition) }],
           lastStatus: ['STOPPED'],
           $or: [
             { stopCode: ['EssentialContainerExited', 'TaskFailedToStart'] },
@@ -68,6 +71,15 @@ export class TaskCrashLog extends Construct {
       dimensionsMap: { RuleName: this.ruleName },
       statistic: Stats.SUM,
       ...options,
+    });
+  }
+
+  /** The ARN of all revisions of a task definition, without the revision. */
+  private familyArn({ family }: TaskDefinition): string {
+    return Stack.of(this).formatArn({
+      service: 'ecs',
+      resource: 'task-definition',
+      resourceName: `${family}:`,
     });
   }
 

@@ -6,6 +6,7 @@ import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Stack } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
+import type { CallScaling } from '../scaling/call-scaling.js';
 import type { VoiceAgentService } from '../service/voice-agent-service.js';
 import { AgentAlarms } from './agent-alarms.js';
 import { AgentDashboard } from './agent-dashboard.js';
@@ -36,6 +37,12 @@ export interface VoiceAgentMonitoringProps {
   readonly thresholds?: AlarmThresholds;
 
   /**
+   * How the agent scales, for the alarm TasksAtMaximum.
+   * @default - without that alarm
+   */
+  readonly scaling?: CallScaling;
+
+  /**
    * How long the events of crashed tasks are kept.
    * @default RetentionDays.ONE_MONTH
    */
@@ -62,11 +69,15 @@ export class VoiceAgentMonitoring extends Construct {
       retention: props.logRetention ?? RetentionDays.ONE_MONTH,
     });
     this.crashLog = crashLog;
+    // Before the first task can fail, and until the last one has stopped.
+    service.node.addDependency(crashLog);
     this.alarms = new AgentAlarms(this, 'Alarms', {
       service,
       metrics,
       taskCrashes: (period) => crashLog.metricCrashes({ period }),
-      streamQuota: novaSonic.streamQuota,
+      streamQuotaPerRegion: novaSonic.streamQuotaPerRegion,
+      regions: novaSonic.regions,
+      ...(props.scaling && { scaling: props.scaling }),
       topic,
       thresholds: props.thresholds,
     });

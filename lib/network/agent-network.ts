@@ -17,7 +17,7 @@ import {
 } from 'aws-cdk-lib/aws-ec2';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Annotations, Fn, RemovalPolicy } from 'aws-cdk-lib/core';
-import { Construct } from 'constructs';
+import { Construct, DependencyGroup } from 'constructs';
 import { RANGES, validateRange, ZONES } from '../service-limits.js';
 
 /** AWS services that a task calls, by endpoint name. */
@@ -85,6 +85,8 @@ export class AgentNetwork extends Construct {
   public readonly subnets: SubnetSelection;
   public readonly assignPublicIp: boolean;
   public readonly securityGroup: SecurityGroup;
+  /** What tasks need to reach LiveKit and AWS: routes, gateways and endpoints. A service depends on it. */
+  public readonly connectivity = new DependencyGroup();
 
   /** @throws Error with one sentence when tasks could not reach the internet, or when props contradict each other */
   constructor(scope: Construct, id: string, props: AgentNetworkProps = {}) {
@@ -117,6 +119,7 @@ export class AgentNetwork extends Construct {
       allowAllOutbound: true,
     });
     if (props.interfaceEndpoints) this.addInterfaceEndpoints();
+    this.connectivity.add(this.vpc.selectSubnets(this.subnets).internetConnectivityEstablished);
   }
 
   private createVpc(props: AgentNetworkProps, natGateways: number): Vpc {
@@ -142,7 +145,9 @@ export class AgentNetwork extends Construct {
       ...(props.cidr && { ipAddresses: IpAddresses.cidr(props.cidr) }),
     });
     // Free of charge; without it, image layers from S3 would pass the NAT gateway, which is billed by the GB.
-    vpc.addGatewayEndpoint('S3', { service: GatewayVpcEndpointAwsService.S3 });
+    this.connectivity.add(
+      vpc.addGatewayEndpoint('S3', { service: GatewayVpcEndpointAwsService.S3 }),
+    );
     vpc.addFlowLog('Rejected', {
       trafficType: FlowLogTrafficType.REJECT,
       destination: FlowLogDestination.toCloudWatchLogs(
@@ -163,7 +168,7 @@ export class AgentNetwork extends Construct {
     });
     endpoints.addIngressRule(this.securityGroup, Port.HTTPS, 'HTTPS from the voice agent');
     for (const [name, service] of Object.entries(INTERFACE_ENDPOINTS)) {
-      new InterfaceVpcEndpoint(this, name, {
+      const endpoint = new InterfaceVpcEndpoint(this, name, {
         vpc: this.vpc,
         service,
         subnets: this.subnets,
@@ -171,6 +176,7 @@ export class AgentNetwork extends Construct {
         // The rule above is narrower than the whole range of the VPC.
         open: false,
       });
+      this.connectivity.add(endpoint);
     }
   }
 }

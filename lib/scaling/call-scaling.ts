@@ -2,15 +2,25 @@
 
 import {
   AdjustmentType,
+  CfnScalingPolicy,
   MetricAggregationType,
   Schedule,
+  StepScalingAction,
 } from 'aws-cdk-lib/aws-applicationautoscaling';
+import {
+  Alarm,
+  ComparisonOperator,
+  MathExpression,
+  type Metric,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { ApplicationScalingAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { FargateService, ScalableTaskCount } from 'aws-cdk-lib/aws-ecs';
-import { Duration, TimeZone, Token } from 'aws-cdk-lib/core';
+import { Duration, Names, TimeZone, Token, Tokenization } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import { warnRenamedProp } from '../deprecation.js';
 import type { AgentMetrics } from '../service/agent-metrics.js';
-import { BURST_SLOT_UTILIZATION, RANGES, validateTaskCounts } from '../service-limits.js';
+import { RANGES, validateTaskCounts } from '../service-limits.js';
 import { isCron } from './cron.js';
 
 /** Minimum and maximum number of tasks from a time on, until the next schedule changes them. */
@@ -48,9 +58,9 @@ export interface CallScalingProps {
   readonly maxTasks?: number;
 
   /**
-   * Percentage of call slots in use that scaling aims for. A lower value leaves more free slots for a burst and costs
-   * more when idle; it must stay below the 85 percent at which the fast step-out starts.
-   * @default 60
+   * Percentage of call slots in use that scaling aims for. A lower value leaves more free slots for a burst, and tasks
+   * cost more; they are 2 percent of the bill.
+   * @default 45
    */
   readonly targetSlotUtilization?: number;
 
@@ -65,13 +75,27 @@ export interface CallScalingProps {
 }
 
 /**
- * Scales on call slots in use. CPU says little about calls that mostly wait for speech.
+ * Expected demand in percent of what the tasks are meant to carry at which a rush starts, and the demand of each further
+ * step. Each step asks for what its own interval needs, so that one step is enough.
+ */
+const RUSH = [140, 160, 180, 200, 250, 300, 400, 500, 600, 800, 1000, 1200, 1600] as const;
+
+/** As long as new tasks take to start and to show in the metrics; until then only a larger step adds more. */
+const RUSH_COOLDOWN = Duration.seconds(120);
+
+/**
+ * Scales on demand over capacity: the call slots that callers need, of those of tasks that take calls.
  *
- * Three policies: target tracking on slot utilization; a step-out that reacts to a burst within half a minute; and
- * scale-in, one task at a time, after 15 minutes below the target. A task with calls is protected from scale-in.
+ * Two policies. Target tracking follows the calls, and scales in after 15 minutes below the target; a task with calls is
+ * protected from scale-in. The rush looks ahead: it adds what the growth of the last minute will need by the time that a
+ * new task takes calls, in one step, within half a minute. `npm run simulate` shows what they do.
  */
 export class CallScaling extends Construct {
   public readonly target: ScalableTaskCount;
+  /** Maximum number of tasks; with schedules, the highest of theirs. */
+  public readonly maxTasks: number;
+  /** Percentage of call slots in use that scaling aims for. */
+  public readonly targetSlotUtilization: number;
 
   /** @throws Error with one sentence when a limit or the target is invalid */
   constructor(scope: Construct, id: string, props: CallScalingProps) {
@@ -80,7 +104,7 @@ export class CallScaling extends Construct {
     if (props.targetSlotShare !== undefined) {
       warnRenamedProp(this, 'targetSlotShare', 'targetSlotUtilization');
     }
-    const targetSlotUtilization = props.targetSlotUtilization ?? props.targetSlotShare ?? 60;
+    const targetSlotUtilization = props.targetSlotUtilization ?? props.targetSlotShare ?? 45;
     if (!Token.isUnresolved(minTasks) && !Token.isUnresolved(maxTasks)) {
       const problem = validateTaskCounts(minTasks, maxTasks);
       if (problem) throw new Error(problem);
@@ -95,33 +119,96 @@ export class CallScaling extends Construct {
       );
     }
 
+    const { schedules = [] } = props;
+    this.maxTasks =
+      schedules.length > 0 ? Math.max(...schedules.map((one) => one.maxTasks)) : maxTasks;
+    this.targetSlotUtilization = targetSlotUtilization;
     this.target = props.service.autoScaleTaskCount({
       minCapacity: minTasks,
       maxCapacity: maxTasks,
     });
-    this.target.scaleToTrackCustomMetric('SlotUtilization', {
-      metric: props.metrics.slotUtilization(),
-      targetValue: targetSlotUtilization,
-      scaleOutCooldown: Duration.seconds(60),
-      // Application Auto Scaling also waits for 15 minutes below the target before it removes a task.
-      scaleInCooldown: Duration.minutes(5),
-    });
-    this.target.scaleOnMetric('Burst', {
-      // The metric is high-resolution: two ten-second periods above the limit start new tasks.
-      metric: props.metrics.slotUtilization({ period: Duration.seconds(10) }),
-      evaluationPeriods: 2,
-      metricAggregationType: MetricAggregationType.AVERAGE,
-      adjustmentType: AdjustmentType.PERCENT_CHANGE_IN_CAPACITY,
-      minAdjustmentMagnitude: 1,
-      cooldown: Duration.seconds(60),
-      scalingSteps: [
-        { lower: BURST_SLOT_UTILIZATION, change: 50 },
-        { lower: 95, change: 100 },
-      ],
-    });
-    for (const [index, schedule] of (props.schedules ?? []).entries()) {
+    this.followCalls(props.metrics, targetSlotUtilization);
+    this.meetRush(props.metrics, targetSlotUtilization);
+    for (const [index, schedule] of schedules.entries()) {
       this.addSchedule(`Schedule${index + 1}`, schedule);
     }
+  }
+
+  private followCalls(metrics: AgentMetrics, targetValue: number): void {
+    const sum = (id: string, metric: Metric) => ({
+      id,
+      metricStat: {
+        metric: {
+          namespace: metric.namespace,
+          metricName: metric.metricName,
+          dimensions: [{ name: 'service', value: metrics.serviceName }],
+        },
+        stat: metric.statistic,
+      },
+      returnData: false,
+    });
+    // The L2 construct takes no metric math.
+    const policy = new CfnScalingPolicy(this, 'Calls', {
+      policyName: `${Names.uniqueId(this)}Calls`,
+      policyType: 'TargetTrackingScaling',
+      // The reference to a scalable target is its ID.
+      scalingTargetId: this.target.scalableTargetRef.resourceId,
+      targetTrackingScalingPolicyConfiguration: {
+        targetValue,
+        customizedMetricSpecification: {
+          metrics: [
+            { id: 'percent', expression: '100 * demand / capacity', returnData: true },
+            sum('demand', metrics.callDemand()),
+            sum('capacity', metrics.callCapacity()),
+          ],
+        },
+        scaleOutCooldown: 60,
+        // Application Auto Scaling also waits for 15 minutes below the target before it removes a task.
+        scaleInCooldown: 300,
+      },
+    });
+    policy.node.addDependency(this.target);
+  }
+
+  private meetRush(metrics: AgentMetrics, targetSlotUtilization: number): void {
+    // The metrics are high-resolution.
+    const period = Duration.seconds(10);
+    const target = Tokenization.stringifyNumber(targetSlotUtilization);
+    const action = new StepScalingAction(this, 'Rush', {
+      scalingTarget: this.target,
+      adjustmentType: AdjustmentType.PERCENT_CHANGE_IN_CAPACITY,
+      minAdjustmentMagnitude: 1,
+      cooldown: RUSH_COOLDOWN,
+      metricAggregationType: MetricAggregationType.AVERAGE,
+    });
+    action.node.addDependency(this.target);
+    const [threshold] = RUSH;
+    for (const [index, from] of RUSH.entries()) {
+      const to = RUSH[index + 1];
+      action.addAdjustment({
+        adjustment: Math.round(Math.sqrt(from * (to ?? from)) - 100),
+        lowerBound: from - threshold,
+        ...(to !== undefined && { upperBound: to - threshold }),
+      });
+    }
+    const alarm = new Alarm(this, 'RushAlarm', {
+      alarmDescription:
+        'Starts tasks: more callers are expected than there are free slots. It needs no attention.',
+      metric: new MathExpression({
+        expression: `100 * 100 * expected / capacity / ${target}`,
+        usingMetrics: {
+          expected: metrics.expectedCallDemand({ period }),
+          capacity: metrics.callCapacity({ period }),
+        },
+        label: 'Expected demand (percent of the target)',
+        period,
+      }),
+      threshold,
+      evaluationPeriods: 1,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+    alarm.addAlarmAction(new ApplicationScalingAction(action));
   }
 
   /**

@@ -44,6 +44,21 @@ export class AgentMetrics {
     return this.metric('SlotUtilization', options);
   }
 
+  /** Call slots that callers need now; the sum is over all tasks, published every few seconds. */
+  public callDemand(options: MetricOptions = {}): Metric {
+    return this.metric('CallDemand', options);
+  }
+
+  /** Call slots that callers will need when a task that is started now takes calls. */
+  public expectedCallDemand(options: MetricOptions = {}): Metric {
+    return this.metric('ExpectedCallDemand', options);
+  }
+
+  /** Call slots of tasks that take calls. */
+  public callCapacity(options: MetricOptions = {}): Metric {
+    return this.metric('CallCapacity', options);
+  }
+
   /** 1 while a task is registered with LiveKit, else 0. */
   public workersRegistered(options: MetricOptions = {}): Metric {
     return this.metric('WorkersRegistered', options);
@@ -84,6 +99,16 @@ export class AgentMetrics {
   /** Streams that Bedrock rejected because of its stream quota. */
   public throttles(options: MetricOptions = {}): Metric {
     return this.metric('Throttles', options);
+  }
+
+  /** Calls that ended because Bedrock throttled them in every Region that they tried. */
+  public callsWithoutRegion(options: MetricOptions = {}): Metric {
+    return this.metric('CallsWithoutRegion', options);
+  }
+
+  /** Bedrock streams of one task in a Region. The average is per task: multiply by the number of tasks for the total. */
+  public activeStreams(region: string, options: MetricOptions = {}): Metric {
+    return this.metric('ActiveStreams', { ...options, dimensionsMap: { region } });
   }
 
   /** Streams that were opened in another Region than the first choice. */

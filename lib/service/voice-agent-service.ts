@@ -385,6 +385,8 @@ export class VoiceAgentService extends Construct implements IGrantable {
         ? { capacityProviderStrategies: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] }
         : { platformVersion: FargatePlatformVersion.LATEST }),
     });
+    // Its first task needs them, and its last one while it stops.
+    service.node.addDependency(this.network.connectivity);
     // A deployment is done when all new tasks are healthy, and old tasks stop as their calls end. Without this,
     // CloudFormation waits for them, gives up after three hours and rolls back.
     (service.node.defaultChild as CfnService).addPropertyOverride(

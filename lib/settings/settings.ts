@@ -226,7 +226,7 @@ export const settingsSchema = z.strictObject({
     change: 'replacesTasks',
   }),
   targetSlotUtilization: whole(RANGES.targetSlotUtilization, ' percent')
-    .default(60)
+    .default(45)
     .register(details, {
       meaning:
         'Target percentage of call slots in use: default of the parameter `TargetSlotUtilization`.',

@@ -7,6 +7,7 @@ import {
   DEFAULT_TOKEN_PRICES,
   NOVA_SONIC_REGIONS,
 } from 'livekit-plugin-nova-sonic/models';
+import { GAUGES } from '../../agent/src/telemetry/metric-definitions.js';
 import { readSettings } from '../../lib/settings/read-settings.js';
 import { resources, templateWith } from '../lib/synth.js';
 
@@ -101,17 +102,24 @@ describe('docs/cost.md', () => {
     const alarms = resources(templateWith(), 'AWS::CloudWatch::Alarm');
     const ours = alarms.filter(([id]) => id.startsWith('Monitoring'));
     const combined = ours.filter(([, { Properties }]) => Properties.Metrics);
-    expect(
-      numbers(/alarms: (\d+) x [\d.]+ \+ (\d+) combined x 2 x [\d.]+ \+ burst/).slice(0, 2),
-    ).toEqual([ours.length - combined.length, combined.length]);
+    const inputs = combined.flatMap(([, { Properties }]) =>
+      (Properties.Metrics as { MetricStat?: object }[]).filter(({ MetricStat }) => MetricStat),
+    );
+    expect(numbers(/alarms: (\d+) x [\d.]+ \+ (\d+) combined x ([\d.]+) x [\d.]+ \+ rush/)).toEqual(
+      [ours.length - combined.length, combined.length, inputs.length / combined.length],
+    );
     expect(alarms).toHaveLength(ours.length + 1);
     const simple = one(/alarm ([\d.]+) \(each metric of a combined one; high resolution [\d.]+\)/);
     const fast = one(/high resolution ([\d.]+)\)/);
-    const perMonth = simple * (ours.length - combined.length + 2 * combined.length + 2) + fast;
-    holds(/of target tracking x [\d.]+ = ([\d.]+) a month/, perMonth);
+    // The rush and each alarm of target tracking read two metrics.
+    const perMonth = simple * (ours.length - combined.length + inputs.length + 4) + 2 * fast;
+    holds(/of target tracking x 2 x [\d.]+ = ([\d.]+) a month/, perMonth);
     const metric = one(/metric ([\d.]+), alarm/);
-    holds(/gauges at rest x [\d.]+ += ([\d.]+) a month/, 3 * metric);
-    const rest = 3 * metric + perMonth + 3 + 0.4 + 0.1;
+    // With the Regions of ActiveStreams: the total and one.
+    const gauges = Object.keys(GAUGES).length + 1;
+    expect(one(/metrics: (\d+) gauges at rest/)).toBe(gauges);
+    holds(/gauges at rest x [\d.]+ += ([\d.]+) a month/, gauges * metric);
+    const rest = gauges * metric + perMonth + 3 + 0.4 + 0.1;
     expect(one(/an hour, (\d+) a month\*\*/)).toBe(Math.round(idleHour * 730 + rest));
     holds(/\*\*About ([\d.]+) an hour/, idleHour + rest / 730);
   });

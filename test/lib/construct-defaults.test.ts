@@ -38,10 +38,12 @@ const TABLE: Record<string, [build: (scope: Construct) => void, makes: Record<st
         service,
         metrics: metrics(),
         taskCrashes: (period) => crashes.metricCrashes({ period }),
-        streamQuota: 20,
+        streamQuotaPerRegion: 20,
+        regions: ['us-east-1'],
       });
     },
-    { 'AWS::CloudWatch::Alarm': 12 },
+    // TasksAtMaximum needs the limits of the scaling.
+    { 'AWS::CloudWatch::Alarm': 14 },
   ],
   AgentDashboard: [
     (scope) => {
@@ -91,7 +93,7 @@ const TABLE: Record<string, [build: (scope: Construct) => void, makes: Record<st
       const agent = new lib.VoiceAgentService(scope, 'Agent');
       new lib.VoiceAgentMonitoring(scope, 'It', { agent });
     },
-    { 'AWS::CloudWatch::Alarm': 12, 'AWS::CloudWatch::Dashboard': 1, 'AWS::SNS::Topic': 0 },
+    { 'AWS::CloudWatch::Alarm': 14, 'AWS::CloudWatch::Dashboard': 1, 'AWS::SNS::Topic': 0 },
   ],
   VoiceAgentService: [
     (scope) => new lib.VoiceAgentService(scope, 'It'),

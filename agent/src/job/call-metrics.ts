@@ -20,6 +20,12 @@ const REGIONAL_ERRORS = new Set<NovaSonicErrorKind | undefined>([
   'no_response',
 ]);
 
+/** Whether the plugin has given the call up, after Bedrock throttled the last Region that it tried. */
+const gaveUpThrottled = (error: unknown): boolean => {
+  const { kind, cause } = error as { kind?: string; cause?: { kind?: string } };
+  return kind === 'gave_up' && cause?.kind === 'throttled';
+};
+
 /** Measures one call: its tools, turns, interruptions, tokens and Bedrock streams. */
 export class CallMetrics {
   readonly #callId: string;
@@ -59,6 +65,9 @@ export class CallMetrics {
     session.on('stream_lifecycle', (stream: StreamLifecycle) => {
       this.#reportConnect(stream);
       this.#streamChanged(stream);
+    });
+    session.on('error', ({ error }: { error: unknown }) => {
+      if (gaveUpThrottled(error)) this.#add('CallsWithoutRegion');
     });
     session.on('turn_timing', ({ userSpeechEndedAt, firstAudioAt }: TurnTiming) => {
       this.#add('Turns');

@@ -90,6 +90,19 @@ export function applyReport(record: CallRecord, report: CallReport, prices: Toke
   }
 }
 
+/** Streams of these calls by Region, zeros included; a call that is being renewed counts once. */
+export function streamsByRegion(
+  regions: readonly string[],
+  calls: readonly CallRecord[],
+): Record<string, number> {
+  return Object.fromEntries(
+    regions.map((region) => [
+      region,
+      calls.filter((call) => !call.ended && call.regions.at(-1) === region).length,
+    ]),
+  );
+}
+
 /** The log fields that identify a call. */
 export function callFields({ job, room, roomSid }: CallRecord): Record<string, string> {
   return {

@@ -60,6 +60,11 @@ export const COUNTERS = {
     description: 'Bedrock streams that were rejected because of the stream quota.',
     dimension: 'region',
   },
+  CallsWithoutRegion: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description: 'Calls that ended because Bedrock throttled them in every Region that they tried.',
+  },
   Failovers: {
     unit: 'Count',
     statistic: 'Sum',
@@ -133,6 +138,30 @@ export const GAUGES = {
     unit: 'Percent',
     statistic: 'Average',
     description: "Percentage of a task's call slots in use. Draining tasks do not publish it.",
+  },
+  CallDemand: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description:
+      'Call slots that callers need: calls, callers who wait, or what the CPU in use amounts to. Read it over CallCapacity; a sum counts each task as often as it published.',
+  },
+  ExpectedCallDemand: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description:
+      'CallDemand and its growth until a task that is started now takes calls, 90 s later.',
+  },
+  CallCapacity: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description: 'Call slots of tasks that are registered with LiveKit and take calls, else 0.',
+  },
+  ActiveStreams: {
+    unit: 'Count',
+    statistic: 'Average',
+    description:
+      'Bedrock streams of a task. The average is per task: multiply by the number of tasks.',
+    dimension: 'region',
   },
   WorkersRegistered: {
     unit: 'Count',

@@ -9,6 +9,12 @@ export interface Gauges {
   /** Slots in use, 0 to 1. */
   slotUtilization: number;
   registered: boolean;
+  /** Streams in use by Region, of all Regions that the task may use. */
+  activeStreams: Readonly<Record<string, number>>;
+  /** What callers need, now and soon, and slots for them; see the metrics of these names. */
+  callDemand: number;
+  expectedCallDemand: number;
+  callCapacity: number;
   /** A draining task would lower the average while new tasks are needed, so it does not publish its utilization. */
   draining: boolean;
   /** What ECS does not know about the calls of this task; undefined outside ECS. */
@@ -94,6 +100,13 @@ export class WorkerMetrics {
       line.addMetric('SupersededCalls', GAUGES.SupersededCalls.unit, supersededCalls);
       line.addMetric('OverdueCalls', GAUGES.OverdueCalls.unit, overdueCalls);
     }
+    for (const [name, value] of [
+      ['CallDemand', now.callDemand],
+      ['ExpectedCallDemand', now.expectedCallDemand],
+      ['CallCapacity', now.callCapacity],
+    ] as const) {
+      line.addMetric(name, GAUGES[name].unit, value, MetricResolution.High);
+    }
     if (!now.draining) {
       line.addMetric(
         'SlotUtilization',
@@ -103,6 +116,11 @@ export class WorkerMetrics {
       );
     }
     this.#write(line);
+    for (const [region, streams] of Object.entries(now.activeStreams)) {
+      const ofRegion = this.#line().addDimensions({}).addDimensions({ region });
+      ofRegion.addMetric('ActiveStreams', GAUGES.ActiveStreams.unit, streams);
+      this.#write(ofRegion);
+    }
   }
 
   #line(): Metrics {

@@ -7,11 +7,17 @@ import { systemMonotonicClock } from '../clock.js';
 import type { WorkerConfig } from '../config.js';
 import { TaskProtection } from '../ecs/task-protection.js';
 import { ecsAgent } from '../ecs/task-protection-endpoint.js';
-import { type CallRecord, callFields, callSummary } from '../supervision/call-record.js';
+import {
+  type CallRecord,
+  callFields,
+  callSummary,
+  streamsByRegion,
+} from '../supervision/call-record.js';
 import { CallSupervisor } from '../supervision/call-supervisor.js';
 import { SUPERVISOR_SOCKET } from '../supervision/supervisor-client.js';
 import { SupervisorServer } from '../supervision/supervisor-server.js';
 import { WorkerMetrics } from '../telemetry/metrics.js';
+import { CallDemand } from './call-demand.js';
 import { CallSlots } from './call-slots.js';
 import { CpuMonitor } from './cpu.js';
 import { createJobProcesses } from './create-job-processes.js';
@@ -45,6 +51,7 @@ export class AgentWorker {
   readonly #clock = systemMonotonicClock;
   readonly #cpu = new CpuMonitor();
   readonly #metrics: WorkerMetrics;
+  readonly #demand = new CallDemand(systemMonotonicClock.now() / 1000);
   readonly #admission: JobAdmission;
   readonly #standing: ServiceStanding;
   readonly #supervisor: CallSupervisor;
@@ -129,8 +136,12 @@ export class AgentWorker {
   #createAdmission(): JobAdmission {
     const slots = new CallSlots(this.#config.callsPerTask);
     return new JobAdmission(slots, this.#createProtection(), this.#clock, {
-      onFullChanged: () => this.#reporter?.report(),
+      onFullChanged: (full) => {
+        this.#demand.fullChanged(full, this.#clock.now() / 1000);
+        this.#reporter?.report();
+      },
       onAccepted: (job, unprotected) => {
+        this.#demand.arrived(this.#clock.now() / 1000);
         this.#metrics.add('CallsAccepted');
         if (unprotected) this.#metrics.add('CallsUnprotected');
         log().info({ call_id: job, slots_used: slots.used, unprotected }, 'call accepted');
@@ -309,12 +320,26 @@ export class AgentWorker {
   #publishMetrics(): void {
     const { slots, refusal } = this.#admission;
     const deployment = this.#standing.gauges();
+    const registered = this.#reporter?.registered ?? false;
+    const takesCalls = registered && refusal === undefined;
+    const demand = this.#demand.measure(this.#clock.now() / 1000, {
+      calls: slots.used,
+      waiting: 0,
+      slots: slots.total,
+      cpuUtilization: this.#cpu.smoothed,
+      cpuLoadThreshold: this.#config.cpuLoadThreshold,
+    });
     this.#metrics.gauges({
       activeCalls: slots.used,
       slotUtilization: slots.utilization,
-      registered: this.#reporter?.registered ?? false,
+      registered,
       draining: refusal !== undefined,
       ...(deployment && { deployment }),
+      activeStreams: streamsByRegion(this.#config.regions, this.#supervisor.calls),
+      callDemand: demand.now,
+      // New callers go to other tasks than one that takes none.
+      expectedCallDemand: takesCalls ? demand.expected : demand.now,
+      callCapacity: takesCalls ? slots.total : 0,
     });
     this.#metrics.flush();
   }

@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 
 const SAMPLE_INTERVAL_MS = 2_500;
+/** Share of a new sample in the smoothed value, for a time constant of a minute. */
+const SMOOTHING = 1 - Math.exp(-SAMPLE_INTERVAL_MS / 60_000);
 
 /**
  * The CPU use of this container, sampled in the background so that reading it takes no time. With a CPU quota
@@ -11,6 +13,7 @@ const SAMPLE_INTERVAL_MS = 2_500;
  */
 export class CpuMonitor {
   #utilization = 0;
+  #smoothed = 0;
   #last = sample();
   readonly #timer = setInterval(() => {
     const now = sample();
@@ -19,12 +22,18 @@ export class CpuMonitor {
     if (elapsed > 0) {
       this.#utilization = Math.min(1, Math.max(0, (now.busy - this.#last.busy) / elapsed));
     }
+    this.#smoothed += (this.#utilization - this.#smoothed) * SMOOTHING;
     this.#last = now;
   }, SAMPLE_INTERVAL_MS).unref();
 
   /** 0 to 1, over the last 2.5 seconds. */
   get utilization(): number {
     return this.#utilization;
+  }
+
+  /** 0 to 1, over about a minute: a process that starts is no load that lasts. */
+  get smoothed(): number {
+    return this.#smoothed;
   }
 
   stop(): void {

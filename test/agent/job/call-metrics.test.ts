@@ -53,6 +53,22 @@ describe('CallMetrics', () => {
     );
   });
 
+  it.each([
+    ['gave_up', 'throttled', 1],
+    ['gave_up', 'service', 0],
+    ['throttled', undefined, 0],
+  ])(
+    'counts a call that ends with %s because of %s as one that found no Region: %i',
+    (kind, cause, count) => {
+      const { reports, sonic } = setUp();
+      sonic.emit('error', {
+        error: Object.assign(new Error('x'), { kind, ...(cause && { cause: { kind: cause } }) }),
+        recoverable: kind !== 'gave_up',
+      });
+      expect(reports.filter(([, name]) => name === 'CallsWithoutRegion')).toHaveLength(count);
+    },
+  );
+
   it('does not blame the Region for a failure after the stream had opened', () => {
     const { reports, stream } = setUp();
     stream('opening', 1_000);

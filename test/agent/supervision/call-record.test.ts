@@ -7,6 +7,7 @@ import {
   callSummary,
   costUsd,
   newCallRecord,
+  streamsByRegion,
 } from '../../../agent/src/supervision/call-record.js';
 
 const prices = { audioIn: 3, audioOut: 12, textIn: 0.33, textOut: 2.75 };
@@ -22,6 +23,24 @@ describe('costUsd', () => {
     ['Turns', 0],
   ] as const)('prices a million %s at %d dollars', (metric, usd) => {
     expect(costUsd(metric, 1_000_000, prices)).toBeCloseTo(usd, 9);
+  });
+});
+
+describe('streamsByRegion', () => {
+  it('counts each call in the Region of its last stream, and Regions without calls as 0', () => {
+    const inRegions = (regions: string[], ended = false) => ({ ...record(), regions, ended });
+    expect(
+      streamsByRegion(
+        ['us-east-1', 'us-west-2', 'eu-north-1'],
+        [
+          inRegions(['us-east-1']),
+          inRegions(['us-east-1', 'us-west-2']),
+          inRegions(['us-west-2']),
+          inRegions(['us-west-2'], true),
+          inRegions([]),
+        ],
+      ),
+    ).toEqual({ 'us-east-1': 1, 'us-west-2': 2, 'eu-north-1': 0 });
   });
 });
 

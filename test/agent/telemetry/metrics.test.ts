@@ -16,7 +16,11 @@ function setUp() {
   return { metrics, lines: () => emfLines(log) };
 }
 
-const busy = { activeCalls: 3, slotUtilization: 0.3, registered: true, draining: false };
+const busy = {
+  ...{ activeCalls: 3, slotUtilization: 0.3, registered: true, draining: false },
+  ...{ callDemand: 4, expectedCallDemand: 6.5, callCapacity: 10, activeStreams: {} },
+};
+const DEMAND = { CallDemand: 4, ExpectedCallDemand: 6.5, CallCapacity: 10 };
 
 describe('WorkerMetrics', () => {
   it('writes every metric as a valid EMF line of one namespace with the dimension service', () => {
@@ -74,7 +78,10 @@ describe('WorkerMetrics', () => {
   it('publishes the slots in per cent at high resolution, zeros included', () => {
     const { metrics, lines } = setUp();
     metrics.gauges({ ...busy, activeCalls: 0, slotUtilization: 0 });
-    expect(emfSums(lines())).toEqual({ ActiveCalls: 0, SlotUtilization: 0, WorkersRegistered: 1 });
+    expect(emfSums(lines())).toEqual({
+      ...DEMAND,
+      ...{ ActiveCalls: 0, SlotUtilization: 0, WorkersRegistered: 1 },
+    });
     const metric = lines()[0]?._aws.CloudWatchMetrics[0]?.Metrics.find(
       (m) => m.Name === 'SlotUtilization',
     );
@@ -83,9 +90,28 @@ describe('WorkerMetrics', () => {
     expect(emfSums(lines()).SlotUtilization).toBe(30);
   });
 
+  it('publishes the streams of each Region, zeros included', () => {
+    const { metrics, lines } = setUp();
+    metrics.gauges({ ...busy, activeStreams: { 'us-east-1': 3, 'us-west-2': 0 } });
+    expect(emfSums(lines())).toMatchObject({
+      'ActiveStreams{region=us-east-1}': 3,
+      'ActiveStreams{region=us-west-2}': 0,
+    });
+    expect(lines().map(emfProblem).filter(Boolean)).toEqual([]);
+  });
+
+  it('publishes what scaling reads at high resolution', () => {
+    const { metrics, lines } = setUp();
+    metrics.gauges(busy);
+    const high = lines()[0]?._aws.CloudWatchMetrics[0]?.Metrics.filter(
+      ({ StorageResolution }) => StorageResolution === 1,
+    );
+    expect(high?.map(({ Name }) => Name)).toEqual([...Object.keys(DEMAND), 'SlotUtilization']);
+  });
+
   it('does not publish the utilization of a draining task', () => {
     const { metrics, lines } = setUp();
     metrics.gauges({ ...busy, draining: true });
-    expect(emfSums(lines())).toEqual({ ActiveCalls: 3, WorkersRegistered: 1 });
+    expect(emfSums(lines())).toEqual({ ...DEMAND, ActiveCalls: 3, WorkersRegistered: 1 });
   });
 });

@@ -50,6 +50,7 @@ const TABLE: [string, object, object][] = [
     {},
     { EvaluationPeriods: 2, Threshold: 80, ComparisonOperator: UP },
   ],
+  ['TasksAtMaximum', {}, { EvaluationPeriods: 10, Threshold: 1, ComparisonOperator: UP }],
   [
     'ReplyLatencyHigh',
     { ...OURS, MetricName: 'TimeToFirstAudio', ExtendedStatistic: 'p90', Period: 300 },
@@ -62,7 +63,7 @@ const TABLE: [string, object, object][] = [
   ],
   [
     'Throttles',
-    { ...OURS, MetricName: 'Throttles', Statistic: 'Sum', Period: 300 },
+    { ...OURS, MetricName: 'CallsWithoutRegion', Statistic: 'Sum', Period: 300 },
     { EvaluationPeriods: 1, Threshold: 1, ComparisonOperator: UP },
   ],
   [
@@ -106,6 +107,16 @@ const TABLE: [string, object, object][] = [
     { EvaluationPeriods: 2, Threshold: 1, ComparisonOperator: UP },
   ],
   [
+    'UnprotectedCalls',
+    { ...OURS, MetricName: 'UnprotectedCalls', Statistic: 'Maximum', Period: 60 },
+    { EvaluationPeriods: 30, Threshold: 1, ComparisonOperator: UP },
+  ],
+  [
+    'OverdueCalls',
+    { ...OURS, MetricName: 'OverdueCalls', Statistic: 'Maximum', Period: 60 },
+    { EvaluationPeriods: 2, Threshold: 1, ComparisonOperator: UP },
+  ],
+  [
     'CrashLoop',
     {
       Namespace: 'AWS/Events',
@@ -135,29 +146,49 @@ describe('an alarm', () => {
     );
   });
 
-  test('counts live calls against the streams of all Regions together', () => {
+  test('counts the streams of each Region against its quota', () => {
     const { Metrics } = alarmsOf(templateWith()).StreamQuotaUtilizationHigh;
-    const expression = { Expression: '100 * calls * tasks / 20', ReturnData: true };
-    const label = { Label: 'Bedrock streams in use (percent of the quota)' };
-    expect(Metrics).toEqual([
-      expect.objectContaining({ ...expression, ...label }),
-      expect.objectContaining({ Id: 'tasks', ReturnData: false }),
-      expect.objectContaining({ Id: 'calls', ReturnData: false }),
-    ]);
+    expect(Metrics[0]).toMatchObject({
+      Expression: '100 * region1 * tasks / 20',
+      Label: 'Bedrock streams in use in the emptiest Region (percent of the quota)',
+    });
     expect(Metrics[1].MetricStat).toMatchObject({
       ...{ Metric: { MetricName: 'CPUUtilization' }, Period: 60, Stat: 'SampleCount' },
     });
     expect(Metrics[2].MetricStat).toMatchObject({
-      ...{ Metric: { MetricName: 'ActiveCalls' }, Period: 60, Stat: 'Average' },
+      Metric: {
+        MetricName: 'ActiveStreams',
+        Dimensions: [
+          { Name: 'region', Value: 'us-east-1' },
+          { Name: 'service', Value: 'voice-agent' },
+        ],
+      },
+      ...{ Period: 60, Stat: 'Average' },
     });
     const wider = { bedrockRegions: 'us-east-1,us-west-2', streamQuotaPerRegion: 30 };
     const other = alarmsOf(templateWith(wider)).StreamQuotaUtilizationHigh;
-    expect(flat(other.Metrics[0].Expression)).toBe('100 * calls * tasks / 60');
+    expect(other.Metrics[0].Expression).toBe('100 * MIN([region1, region2]) * tasks / 30');
     expect(other.AlarmDescription).toMatch(
-      /^Calls have used 80 percent or more of the 60 Bedrock streams/,
+      /^In each Region calls have used 80 percent or more of the 30 Bedrock streams/,
     );
   });
+
+  test('knows the maximum of the parameter, or the highest of the schedules', () => {
+    const most = (context = {}) =>
+      flat(alarmsOf(templateWith(context)).TasksAtMaximum.Metrics[0].Expression);
+    expect(most()).toBe(
+      'IF(tasks >= <MaxTasks> AND 100 * demand / capacity > <TargetSlotUtilization>, 1, 0)',
+    );
+    const schedules = [
+      { cron: '0 8 ? * MON-FRI', minTasks: 4, maxTasks: 20 },
+      { cron: '0 19 ? * MON-FRI', minTasks: 1, maxTasks: 2 },
+    ];
+    expect(most({ schedules })).toContain('tasks >= 20 AND');
+  });
 });
+
+/** TasksAtMaximum needs the limits of the scaling. */
+const ALONE = TABLE.length - 1;
 
 describe('alone in another stack', () => {
   const THRESHOLDS: [keyof AlarmThresholds, string, RegExp?][] = [
@@ -169,7 +200,7 @@ describe('alone in another stack', () => {
     [
       'streamQuotaPercent',
       'StreamQuotaUtilizationHigh',
-      /^Calls have used 7 percent or more of the 20 /,
+      /^In each Region calls have used 7 percent or more of the 20 /,
     ],
     ['protectionFailures', 'ProtectionFailures'],
     ['taskCrashes', 'CrashLoop'],
@@ -201,7 +232,7 @@ describe('alone in another stack', () => {
       const ofOneRule = ({ Dimensions, ...alarm }: Record<string, unknown>) =>
         JSON.stringify(Dimensions ?? '').includes('TaskCrashes') ? alarm : { ...alarm, Dimensions };
       const others = Object.keys(before).filter((key) => key !== name);
-      expect(others).toHaveLength(TABLE.length - 1);
+      expect(others).toHaveLength(ALONE - 1);
       for (const other of others) expect(ofOneRule(after[other])).toEqual(ofOneRule(before[other]));
     },
   );
@@ -233,7 +264,7 @@ describe('alone in another stack', () => {
       });
     });
     const alarms = Object.values(alarmsOf(templateOf(stack)));
-    expect(alarms).toHaveLength(TABLE.length);
+    expect(alarms).toHaveLength(ALONE);
     for (const { AlarmActions, OKActions } of alarms) {
       expect([AlarmActions, OKActions].map(flat).join()).toMatch(/(\{"Ref":"Theirs\w+"\}.*){2}/);
     }

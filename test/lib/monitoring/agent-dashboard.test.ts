@@ -54,9 +54,10 @@ describe('the dashboard', () => {
       ['Interruption latency (ms)', 'metric', 6, 6],
       ['Tool duration (ms)', 'metric', 6, 6],
       '## How many?',
-      ['Live calls', 'metric', 8, 6],
-      ['Slot utilization (%)', 'metric', 8, 6],
-      ['Tasks, CPU and memory', 'metric', 8, 6],
+      ['Live calls', 'metric', 6, 6],
+      ['Bedrock streams by Region', 'metric', 6, 6],
+      ['Slot utilization (%)', 'metric', 6, 6],
+      ['Tasks, CPU and memory', 'metric', 6, 6],
       '## What fails?',
       ['Streams', 'metric', 8, 6],
       ['Calls rejected by reason', 'metric', 8, 6],
@@ -109,8 +110,10 @@ describe('the dashboard', () => {
       [
         `SlotUtilization${OURS} Average/60 average of all tasks`,
         `SlotUtilization${OURS} Maximum/60 fullest task`,
+        '100 * expected / capacity/60 expected in 90 s',
       ],
     ],
+    ['Bedrock streams by Region', ['region1 * tasks/60 us-east-1']],
     [
       'Tasks, CPU and memory',
       [
@@ -187,6 +190,10 @@ describe('the dashboard', () => {
       { value: 20, label: 'Bedrock stream quota', yAxis: 'left' },
     ]);
     expect(widget('Live calls', two).properties.annotations.horizontal[0].value).toBe(40);
+    expect(widget('Bedrock streams by Region', two).properties.annotations.horizontal).toEqual([
+      { value: 20, label: 'quota of a Region', yAxis: 'left' },
+    ]);
+    expect(rows('Bedrock streams by Region', two)).toHaveLength(2);
     expect(rows('Streams', two).slice(3)).toEqual([
       'Throttles[region,us-east-1,service,voice-agent] Sum/60 throttles us-east-1',
       'Throttles[region,us-west-2,service,voice-agent] Sum/60 throttles us-west-2',

@@ -18,7 +18,8 @@ describe('the log of crashes', () => {
       'detail-type': ['ECS Task State Change'],
       detail: {
         clusterArn: [{ 'Fn::GetAtt': [cluster, 'Arn'] }],
-        group: [expect.anything()],
+        group: [{ prefix: 'service:' }],
+        taskDefinitionArn: [{ prefix: expect.anything() }],
         lastStatus: ['STOPPED'],
         $or: [
           { stopCode: ['EssentialContainerExited', 'TaskFailedToStart'] },
@@ -26,7 +27,17 @@ describe('the log of crashes', () => {
         ],
       },
     });
-    expect(flat(rule().EventPattern.detail.group[0])).toMatch(/^service:<AgentService\w+\.Name>$/);
+    // Of every revision, and of no other family.
+    const { Family } = only(templateWith(), 'AWS::ECS::TaskDefinition');
+    expect(flat(rule().EventPattern.detail.taskDefinitionArn[0].prefix)).toBe(
+      `arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:task-definition/${Family}:`,
+    );
+  });
+
+  test('is there before the first task and after the last one', () => {
+    const [, service] = resources(templateWith(), 'AWS::ECS::Service')[0] ?? [];
+    const [id] = resources(templateWith(), 'AWS::Events::Rule')[0] ?? [];
+    expect(service?.DependsOn).toEqual(expect.arrayContaining([id, log]));
   });
 
   test('is written by EventBridge, which its policy allows', () => {
@@ -47,7 +58,7 @@ describe('the log of crashes', () => {
     });
   });
 
-  test('is kept for a month by default, and deleted with the stack', () => {
+  test('is kept for a month by default, also when the first deployment fails', () => {
     const alone = templateOf(
       stackOf((scope) => {
         const agent = new VoiceAgentService(scope, 'Agent');
@@ -56,7 +67,7 @@ describe('the log of crashes', () => {
     );
     const own = resources(alone, 'AWS::Logs::LogGroup').find(([id]) => id.includes('TaskCrashes'));
     expect(own?.[1]).toMatchObject({
-      DeletionPolicy: 'Delete',
+      DeletionPolicy: 'Retain',
       Properties: { RetentionInDays: 30 },
     });
   });

@@ -53,6 +53,30 @@ describe('a new VPC', () => {
     ]);
   });
 
+  test('is ready before the first task, and until the last one has stopped', () => {
+    const dependsOn = (context = {}) =>
+      resources(templateWith(context), 'AWS::ECS::Service')[0]?.[1].DependsOn as string[];
+    const of = (type: string, context = {}) =>
+      resources(templateWith(context), type).map(([id]) => id);
+    expect(dependsOn()).toEqual(
+      expect.arrayContaining([...of('AWS::EC2::Route'), ...of('AWS::EC2::VPCEndpoint')]),
+    );
+    const wide = { natGateways: 1, vpcEndpoints: true };
+    const endpoints = of('AWS::EC2::VPCEndpoint', wide);
+    expect(endpoints).toHaveLength(6);
+    expect(dependsOn(wide)).toEqual(expect.arrayContaining(endpoints));
+    const toNat = resources(templateWith(wide), 'AWS::EC2::Route')
+      .filter(([, { Properties }]) => Properties.NatGatewayId)
+      .map(([id]) => id);
+    expect(toNat).toHaveLength(2);
+    expect(dependsOn(wide)).toEqual(expect.arrayContaining(toNat));
+    // A route waits for its gateway.
+    for (const [, { Properties, DependsOn }] of resources(templateWith(), 'AWS::EC2::Route')) {
+      expect(Properties.GatewayId).toBeDefined();
+      expect(DependsOn).toEqual(of('AWS::EC2::VPCGatewayAttachment'));
+    }
+  });
+
   test('keeps a log of rejected traffic', () => {
     expect(only(templateWith(), 'AWS::EC2::FlowLog')).toMatchObject({
       TrafficType: 'REJECT',

@@ -6,6 +6,7 @@ import { CallScaling, type CallScalingProps } from '../../../lib/scaling/call-sc
 import { VoiceAgentService } from '../../../lib/service/voice-agent-service.js';
 import {
   annotationsOf,
+  flat,
   Match,
   only,
   resources,
@@ -30,41 +31,68 @@ describe('the number of tasks', () => {
     });
   });
 
-  test('follows the average slot utilization, and scales in slowly', () => {
+  test('follows demand over capacity, and scales in slowly', () => {
+    const sum = (Id: string, MetricName: string) => ({
+      Id,
+      MetricStat: {
+        Metric: {
+          Namespace: 'NovaSonicAgent',
+          MetricName,
+          Dimensions: [{ Name: 'service', Value: 'voice-agent' }],
+        },
+        Stat: 'Sum',
+      },
+      ReturnData: false,
+    });
     expect(tracking()?.TargetTrackingScalingPolicyConfiguration).toEqual({
       TargetValue: { Ref: 'TargetSlotUtilization' },
       CustomizedMetricSpecification: {
-        Namespace: 'NovaSonicAgent',
-        MetricName: 'SlotUtilization',
-        Statistic: 'Average',
-        Dimensions: [{ Name: 'service', Value: 'voice-agent' }],
+        Metrics: [
+          { Id: 'percent', Expression: '100 * demand / capacity', ReturnData: true },
+          sum('demand', 'CallDemand'),
+          sum('capacity', 'CallCapacity'),
+        ],
       },
       ScaleOutCooldown: 60,
       ScaleInCooldown: 300,
     });
   });
 
-  test('steps out after twenty seconds of a burst', () => {
-    expect(steps()?.StepScalingPolicyConfiguration).toMatchObject({
+  test('steps out within ten seconds of a rush, by what is missing', () => {
+    const configuration = steps()?.StepScalingPolicyConfiguration as {
+      StepAdjustments: { MetricIntervalLowerBound: number; ScalingAdjustment: number }[];
+    };
+    expect(configuration).toMatchObject({
       AdjustmentType: 'PercentChangeInCapacity',
       MinAdjustmentMagnitude: 1,
-      Cooldown: 60,
+      // Until new tasks take calls; a larger step adds its difference before.
+      Cooldown: 120,
       MetricAggregationType: 'Average',
-      StepAdjustments: [
-        { MetricIntervalLowerBound: 0, MetricIntervalUpperBound: 10, ScalingAdjustment: 50 },
-        { MetricIntervalLowerBound: 10, ScalingAdjustment: 100 },
-      ],
     });
+    expect(configuration.StepAdjustments.map((one) => one.ScalingAdjustment)).toEqual([
+      50, 70, 90, 124, 174, 246, 347, 448, 593, 794, 995, 1286, 1500,
+    ]);
     const [, alarm] =
-      resources(templateWith(), 'AWS::CloudWatch::Alarm').find(([id]) => id.includes('Burst')) ??
-      [];
+      resources(templateWith(), 'AWS::CloudWatch::Alarm').find(([id]) => id.includes('Rush')) ?? [];
     expect(alarm?.Properties).toMatchObject({
-      MetricName: 'SlotUtilization',
-      Period: 10,
-      EvaluationPeriods: 2,
-      Threshold: 85,
+      EvaluationPeriods: 1,
+      Threshold: 140,
       ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+      TreatMissingData: 'notBreaching',
     });
+    const [expression, ...inputs] = (alarm?.Properties.Metrics ?? []) as {
+      Expression: unknown;
+      MetricStat: { Metric: { MetricName: string }; Period: number; Stat: string };
+    }[];
+    expect(flat(expression?.Expression)).toBe(
+      '100 * 100 * expected / capacity / <TargetSlotUtilization>',
+    );
+    expect(
+      inputs.map(({ MetricStat: { Metric, Period, Stat } }) => [Metric.MetricName, Period, Stat]),
+    ).toEqual([
+      ['ExpectedCallDemand', 10, 'Sum'],
+      ['CallCapacity', 10, 'Sum'],
+    ]);
   });
 
   test('never steps in', () => {
@@ -107,13 +135,13 @@ describe('alone in another stack', () => {
       new CallScaling(scope, 'Scaling', { service, metrics, ...props });
     });
 
-  test('scales from 1 to 2 tasks at 60 percent', () => {
+  test('scales from 1 to 2 tasks at 45 percent', () => {
     const template = templateOf(scaling({})());
     expect(only(template, 'AWS::ApplicationAutoScaling::ScalableTarget')).toMatchObject({
       MinCapacity: 1,
       MaxCapacity: 2,
     });
-    expect(JSON.stringify(template.toJSON())).toContain('"TargetValue":60');
+    expect(JSON.stringify(template.toJSON())).toContain('"TargetValue":45');
   });
 
   test('takes the deprecated "targetSlotShare", with one warning', () => {

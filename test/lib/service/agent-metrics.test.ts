@@ -14,6 +14,9 @@ const metrics = new AgentMetrics({ serviceName: 'support' });
 const TABLE: [Metric, name: string, statistic: string][] = [
   [metrics.activeCalls(), 'ActiveCalls', 'Average'],
   [metrics.slotUtilization(), 'SlotUtilization', 'Average'],
+  [metrics.callDemand(), 'CallDemand', 'Sum'],
+  [metrics.expectedCallDemand(), 'ExpectedCallDemand', 'Sum'],
+  [metrics.callCapacity(), 'CallCapacity', 'Sum'],
   [metrics.workersRegistered(), 'WorkersRegistered', 'Maximum'],
   [metrics.callsAccepted(), 'CallsAccepted', 'Sum'],
   [metrics.callsRejected(), 'CallsRejected', 'Sum'],
@@ -23,6 +26,7 @@ const TABLE: [Metric, name: string, statistic: string][] = [
   [metrics.streamRenewals(), 'StreamRenewals', 'Sum'],
   [metrics.streamErrors(), 'StreamErrors', 'Sum'],
   [metrics.throttles(), 'Throttles', 'Sum'],
+  [metrics.callsWithoutRegion(), 'CallsWithoutRegion', 'Sum'],
   [metrics.failovers(), 'Failovers', 'Sum'],
   [metrics.protectionFailures(), 'ProtectionFailures', 'Sum'],
   [metrics.callsUnprotected(), 'CallsUnprotected', 'Sum'],
@@ -47,10 +51,8 @@ function published(): Set<string> {
   };
   const worker = new WorkerMetrics({ namespace: 'n', service: 's', write });
   worker.gauges({
-    activeCalls: 0,
-    slotUtilization: 0,
-    registered: true,
-    draining: false,
+    ...{ activeCalls: 0, slotUtilization: 0, registered: true, draining: false },
+    ...{ callDemand: 0, expectedCallDemand: 0, callCapacity: 10, activeStreams: { r: 0 } },
     deployment: { unprotectedCalls: 0, supersededCalls: 0, overdueCalls: 0 },
   });
   return names;
@@ -73,6 +75,7 @@ describe('a metric', () => {
     for (const kind of ['InputSpeech', 'InputText', 'OutputText'] as const) {
       used.add(metrics.tokens(kind).metricName);
     }
+    used.add(metrics.activeStreams('us-east-1').metricName);
     expect([...published()].filter((name) => !used.has(name))).toEqual(['Turns']);
   });
 

@@ -48,7 +48,7 @@ describe('a parameter', () => {
     ],
     [
       'TargetSlotUtilization',
-      60,
+      45,
       10,
       80,
       /^Percentage of call slots in use .* costs more\. Effect of a change: In place/,
@@ -85,9 +85,16 @@ describe('a parameter', () => {
 });
 
 describe('changing', () => {
+  const INTO_ALARM = 'Resources AWS::CloudWatch::Alarm Properties Metrics 0 Expression Fn::Join 1';
+
   test.each([
     ['MinTasks', 'Resources AWS::ApplicationAutoScaling::ScalableTarget Properties MinCapacity'],
-    ['MaxTasks', 'Resources AWS::ApplicationAutoScaling::ScalableTarget Properties MaxCapacity'],
+    [
+      'MaxTasks',
+      'Resources AWS::ApplicationAutoScaling::ScalableTarget Properties MaxCapacity',
+      // TasksAtMaximum.
+      `${INTO_ALARM} 1`,
+    ],
     [
       'CallsPerTask',
       'Resources AWS::ECS::TaskDefinition Properties ContainerDefinitions Agent Environment CALLS_PER_TASK Value',
@@ -95,9 +102,11 @@ describe('changing', () => {
     [
       'TargetSlotUtilization',
       'Resources AWS::ApplicationAutoScaling::ScalingPolicy Properties TargetTrackingScalingPolicyConfiguration TargetValue',
+      // The rush, and TasksAtMaximum.
+      ...[`${INTO_ALARM} 1`, `${INTO_ALARM} 3`],
     ],
-  ])('%s moves one thing: %s', (parameter, use) => {
-    expect(usesOf(parameter)).toEqual([use]);
+  ])('%s moves %s and nothing else', (parameter, ...uses) => {
+    expect(usesOf(parameter)).toEqual(uses);
   });
 });
 

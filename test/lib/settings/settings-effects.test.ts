@@ -9,12 +9,7 @@ type Context = Record<string, unknown>;
 const KEY = 'arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555';
 const THEIRS = { vpcId: 'vpc-01234567', subnetIds: 'subnet-01234567' };
 const ENVIRONMENT = 'AgentTask.Environment';
-const OF_METRICS = [
-  'AgentServiceTaskCountTargetBurstUpperAlarm',
-  'AgentServiceTaskCountTargetSlotUtilization',
-  'Alarms',
-  'MonitoringDashboard',
-];
+const OF_METRICS = ['Alarms', 'MonitoringDashboard', 'ScalingCalls', 'ScalingRushAlarm'];
 
 /** What differs in the template: properties of a resource, whole resources with + and -. */
 const TABLE: [setting: string, change: Context, moves: string[], from?: Context][] = [
@@ -95,7 +90,7 @@ const TABLE: [setting: string, change: Context, moves: string[], from?: Context]
   [
     'schedules',
     { schedules: [{ cron: '0 8 ? * *', minTasks: 1, maxTasks: 2 }] },
-    ['AgentServiceTaskCountTarget.ScheduledActions'],
+    ['AgentServiceTaskCountTarget.ScheduledActions', 'Alarms'],
   ],
   ['alarmEmail', { alarmEmail: 'ops@example.com' }, ['+MonitoringAlarmTopic', 'Alarms']],
   [
@@ -141,10 +136,7 @@ function short(name: string): string {
   return name
     .replace(/^MonitoringAlarms\w+\..*/, 'Alarms')
     .replace(/^([+-]Network|[+-]MonitoringAlarmTopic|MonitoringQueries)\w+.*/, '$1')
-    .replace(
-      /^(MonitoringDashboard|AgentServiceTaskCountTarget(?:Burst|SlotUtilization)\w*)\..*/,
-      '$1',
-    );
+    .replace(/^(MonitoringDashboard|Scaling(?:Calls|Rush)\w*)\..*/, '$1');
 }
 
 function changes(from: Context, to: Context): string[] {
