@@ -132,7 +132,7 @@ export class Fleet {
       this.ecs,
       (definition, { env, handle }) => {
         this.#lastName += 1;
-        const environment = { ...this.#environment(slots), ...env, ...definition.env };
+        const environment = { ...env, ...this.#environment(slots), ...definition.env };
         const name = `worker-${this.#lastName}`;
         const worker = new WorkerProcess(name, handle, WORKER_MAIN, environment);
         this.workers.push(worker);
