@@ -2,10 +2,12 @@
 
 // The constructs, for use in your own stack; see examples/.
 export { DEFAULT_TOKEN_PRICES, type TokenPrices } from 'livekit-plugin-nova-sonic/models';
+export { ContainerSecret, validateSecret } from './access/container-secret.js';
 export * from './access/livekit-credentials.js';
 export * from './access/nova-sonic-access.js';
 export * from './deprecated-names.js';
 export * from './image/agent-image.js';
+export { pinnedImage } from './image/pinned-image.js';
 export * from './monitoring/agent-alarms.js';
 export * from './monitoring/agent-dashboard.js';
 export * from './monitoring/logs-insights-queries.js';

@@ -14,15 +14,21 @@ import {
   type StackProps,
 } from 'aws-cdk-lib/core';
 import type { Construct } from 'constructs';
+import { ContainerSecret, secretReference } from './access/container-secret.js';
 import { LiveKitCredentials } from './access/livekit-credentials.js';
 import { NovaSonicAccess } from './access/nova-sonic-access.js';
 import { AgentImage } from './image/agent-image.js';
+import { pinnedImage } from './image/pinned-image.js';
 import { VoiceAgentMonitoring } from './monitoring/voice-agent-monitoring.js';
 import { AgentNetwork, type AgentNetworkProps, importVpc } from './network/agent-network.js';
 import { CallScaling } from './scaling/call-scaling.js';
 import { VoiceAgentService } from './service/voice-agent-service.js';
 import { streamQuotaWarning } from './service-limits.js';
-import { PARAMETERS, type Parameter } from './settings/cloudformation-parameters.js';
+import {
+  LIVEKIT_SECRET_ARN,
+  PARAMETERS,
+  type Parameter,
+} from './settings/cloudformation-parameters.js';
 import { CHANGES, type Settings } from './settings/settings.js';
 
 export interface VoiceAgentStackProps extends StackProps {
@@ -51,6 +57,7 @@ export class VoiceAgentStack extends Stack {
   constructor(scope: Construct, id: string, props: VoiceAgentStackProps) {
     super(scope, id, {
       description: 'Voice agents: LiveKit in front, Amazon Nova Sonic behind, on ECS Fargate',
+      terminationProtection: props.settings.terminationProtection,
       ...props,
     });
     const { settings } = props;
@@ -60,6 +67,7 @@ export class VoiceAgentStack extends Stack {
 
     const credentials = new LiveKitCredentials(this, 'LiveKit', {
       secret: settings.liveKitSecret,
+      arnParameter: this.secretParameter(settings),
       encryptionKeyArn: settings.secretKmsKey,
     });
 
@@ -74,11 +82,14 @@ export class VoiceAgentStack extends Stack {
         streamQuotaPerRegion: settings.streamQuotaPerRegion,
         forceModel: settings.forceModel,
       }),
-      image: new AgentImage(this, 'Image', {
-        architecture,
-        baseImage: settings.baseImage,
-        projectRoot: props.projectRoot,
-      }),
+      image: settings.image
+        ? pinnedImage(this, settings.image)
+        : new AgentImage(this, 'Image', {
+            architecture,
+            baseImage: settings.baseImage,
+            projectRoot: props.projectRoot,
+          }),
+      architecture,
       cpu: settings.cpu,
       memory: settings.memory,
       callsPerTask: parameters.callsPerTask.valueAsNumber,
@@ -94,6 +105,8 @@ export class VoiceAgentStack extends Stack {
       logGroup: this.logGroup(settings),
       logLevel: settings.logLevel,
       environment: settings.environment,
+      secrets: this.toolSecrets(settings),
+      enableExecuteCommand: settings.ecsExec,
       metricsNamespace: settings.metricsNamespace,
       prices: {
         audioIn: settings.priceAudioInPerM,
@@ -138,13 +151,35 @@ export class VoiceAgentStack extends Stack {
     };
   }
 
+  private secretParameter({ liveKitSecret }: Settings): CfnParameter {
+    const { id, description, allowedPattern, constraint, change } = LIVEKIT_SECRET_ARN;
+    return new CfnParameter(this, id, {
+      description: `${description} Effect of a change: ${CHANGES[change]}.`,
+      default: liveKitSecret.startsWith('arn:') ? liveKitSecret : '',
+      allowedPattern,
+      constraintDescription: constraint,
+    });
+  }
+
+  private toolSecrets({ secrets }: Settings): Record<string, ContainerSecret> {
+    return Object.fromEntries(
+      Object.entries(secrets).map(([variable, { secret, key, kmsKey }]) => [
+        variable,
+        new ContainerSecret(this, secretReference(this, secret), key, kmsKey),
+      ]),
+    );
+  }
+
   private network(settings: Settings): AgentNetworkProps {
     const common = {
       assignPublicIp: settings.publicIp,
       interfaceEndpoints: settings.vpcEndpoints,
       flowLogRetention: settings.logRetentionDays as RetentionDays,
     };
-    if (!settings.vpcId) return { ...common, natGateways: settings.natGateways };
+    if (!settings.vpcId) {
+      const { natGateways, availabilityZones } = settings;
+      return { ...common, natGateways, ...(availabilityZones && { availabilityZones }) };
+    }
     if (settings.subnetIds)
       return { ...common, ...importVpc(this, settings.vpcId, settings.subnetIds) };
     return { ...common, vpc: Vpc.fromLookup(this, 'ImportedVpc', { vpcId: settings.vpcId }) };

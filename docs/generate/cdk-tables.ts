@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { PARAMETERS } from '../../lib/settings/cloudformation-parameters.js';
+import { LIVEKIT_SECRET_ARN, PARAMETERS } from '../../lib/settings/cloudformation-parameters.js';
 import { readSettings } from '../../lib/settings/read-settings.js';
 import {
   allowedValues,
@@ -40,17 +40,28 @@ function settings(): string {
 }
 
 function parameters(): string {
+  const numbers = Object.values(PARAMETERS).map(
+    ({ id, setting, unit, description, min, max, maxNote, change }) => [
+      code(id),
+      code(String(DEFAULTS[setting])),
+      `${min} to ${max(DEFAULTS)}${unit}${maxNote ? ` (${maxNote})` : ''}`,
+      cell(description(DEFAULTS)),
+      CHANGES[change],
+    ],
+  );
+  const { id, description, change } = LIVEKIT_SECRET_ARN;
   return table(
     ['parameter', 'default', 'range', 'meaning', 'effect of a change'],
-    Object.values(PARAMETERS).map(
-      ({ id, setting, unit, description, min, max, maxNote, change }) => [
+    [
+      ...numbers,
+      [
         code(id),
-        code(String(DEFAULTS[setting])),
-        `${min} to ${max(DEFAULTS)}${unit}${maxNote ? ` (${maxNote})` : ''}`,
-        cell(description(DEFAULTS)),
+        'the ARN in `liveKitSecret`, else empty',
+        'the ARN of a secret',
+        cell(description),
         CHANGES[change],
       ],
-    ),
+    ],
   );
 }
 

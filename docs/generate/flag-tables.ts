@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { createProgram as call } from '../../local/call.js';
 import { createProgram as fleet } from '../../local/fleet.js';
 import { createProgram as playground } from '../../local/playground.js';
+import { createProgram as preflight } from '../../local/preflight.js';
 import { createProgram as simulate } from '../../local/simulate.js';
 import { createProgram as start } from '../../local/start.js';
 import { createProgram as emulator } from '../../packages/nova-sonic-emulator/src/program.js';
@@ -43,6 +44,7 @@ export const FLAG_TABLES: Tables = {
   'start-flags': flags(start),
   'call-flags': flags(call),
   'playground-flags': flags(playground),
+  'preflight-flags': flags(preflight),
   'fleet-flags': flags(fleet),
   'simulate-flags': flags(simulate),
   'emulator-flags': flags(emulator),

@@ -1,35 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { Secret as ContainerSecret } from 'aws-cdk-lib/aws-ecs';
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { Secret as EcsSecret } from 'aws-cdk-lib/aws-ecs';
+import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { Arn, ArnFormat, Stack } from 'aws-cdk-lib/core';
+import { Aws, CfnCondition, type CfnParameter, Fn } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
+import {
+  ContainerSecret,
+  readSecretStatements,
+  type SecretReference,
+  secretReference,
+  validateSecret,
+} from './container-secret.js';
 
 /** The secret's JSON keys; each reaches the container as the environment variable of the same name. */
 export const CREDENTIAL_KEYS = ['LIVEKIT_URL', 'LIVEKIT_API_KEY', 'LIVEKIT_API_SECRET'] as const;
 
 /** The secret that docs/operations/deploy.md creates. */
 export const DEFAULT_SECRET = 'nova-sonic-agent/livekit';
-
-const COMPLETE_ARN = /^arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-\w{6}$/;
-const NAME = /^[\w/+=.@-]{1,512}$/;
-
-/** Checks a secret's name or ARN. @returns one sentence about a problem, else undefined */
-export function validateSecret(nameOrArn: string, prop = 'secret'): string | undefined {
-  if (nameOrArn.startsWith('arn:')) {
-    return COMPLETE_ARN.test(nameOrArn)
-      ? undefined
-      : `"${prop}" cannot be "${nameOrArn}": the ARN of a secret ends in a hyphen and six characters, as "aws secretsmanager create-secret" prints it.`;
-  }
-  if (!NAME.test(nameOrArn)) {
-    return `"${prop}" cannot be "${nameOrArn}": give the name or the complete ARN of a secret in Secrets Manager.`;
-  }
-  // Secrets Manager would take the six characters for the random suffix of an ARN and look for another secret.
-  return /-\w{6}$/.test(nameOrArn)
-    ? `"${prop}" cannot be the name "${nameOrArn}", which ends in a hyphen and six characters like an ARN's suffix: give its complete ARN.`
-    : undefined;
-}
 
 export interface LiveKitCredentialsProps {
   /**
@@ -38,6 +26,13 @@ export interface LiveKitCredentialsProps {
    * @default 'nova-sonic-agent/livekit'
    */
   readonly secret?: string;
+
+  /**
+   * CloudFormation parameter with the complete ARN of the secret. When it is not empty, it is used instead of `secret`;
+   * later deployments keep it.
+   * @default - none
+   */
+  readonly arnParameter?: CfnParameter;
 
   /**
    * ARN of the customer-managed KMS key that encrypts the secret. Without it, ECS cannot decrypt such a secret.
@@ -50,7 +45,7 @@ export interface LiveKitCredentialsProps {
 export class LiveKitCredentials extends Construct {
   public readonly secret: ISecret;
   private readonly encryptionKeyArn: string | undefined;
-  private readonly policyArn: string;
+  private readonly reference: SecretReference;
 
   /** @throws Error with one sentence when the name or ARN is invalid */
   constructor(scope: Construct, id: string, props: LiveKitCredentialsProps = {}) {
@@ -60,42 +55,41 @@ export class LiveKitCredentials extends Construct {
     if (problem) throw new Error(problem);
     this.encryptionKeyArn = props.encryptionKeyArn;
 
-    if (nameOrArn.startsWith('arn:')) {
-      this.secret = Secret.fromSecretCompleteArn(this, 'Secret', nameOrArn);
-      this.policyArn = nameOrArn;
-    } else {
-      this.secret = Secret.fromSecretNameV2(this, 'Secret', nameOrArn);
-      // The random suffix is not known at synth: six characters, no more.
-      this.policyArn = `${this.secret.secretArn}-??????`;
-    }
+    const fixed = secretReference(this, nameOrArn);
+    this.reference = props.arnParameter ? this.unlessGiven(props.arnParameter, fixed) : fixed;
+    const { arn } = this.reference;
+    this.secret = nameOrArn.startsWith('arn:')
+      ? Secret.fromSecretAttributes(this, 'Secret', { secretCompleteArn: arn })
+      : Secret.fromSecretAttributes(this, 'Secret', { secretPartialArn: arn });
   }
 
-  /**
-   * For a container's `secrets`. No version is named, so that a task started after a rotation gets the new values.
-   */
-  public containerSecrets(): Record<string, ContainerSecret> {
+  /** The secret of the parameter, or `fixed` when the parameter is empty. */
+  private unlessGiven(parameter: CfnParameter, fixed: SecretReference): SecretReference {
+    const given = new CfnCondition(this, 'ArnGiven', {
+      expression: Fn.conditionNot(Fn.conditionEquals(parameter.valueAsString, '')),
+    });
+    const either = (whenGiven: string, otherwise: string): string =>
+      Fn.conditionIf(given.logicalId, whenGiven, otherwise).toString();
+    const [first = fixed.arn, second = Aws.NO_VALUE] = fixed.policyArns;
+    return {
+      arn: either(parameter.valueAsString, fixed.arn),
+      // Always two, so that the policy is the same whether `fixed` is a name or an ARN.
+      policyArns: [either(parameter.valueAsString, first), either(Aws.NO_VALUE, second)],
+    };
+  }
+
+  /** For a container's `secrets`. No version is named, so that a task started after a rotation gets the new values. */
+  public containerSecrets(): Record<string, EcsSecret> {
     return Object.fromEntries(
-      CREDENTIAL_KEYS.map((key) => [key, ContainerSecret.fromSecretsManager(this.secret, key)]),
+      CREDENTIAL_KEYS.map((key) => [
+        key,
+        new ContainerSecret(this, this.reference, key, this.encryptionKeyArn),
+      ]),
     );
   }
 
   /** The permissions that ECS needs to inject the values: read this secret, and decrypt with its key if it has one. */
   public readStatements(): PolicyStatement[] {
-    const read = new PolicyStatement({
-      actions: ['secretsmanager:GetSecretValue'],
-      resources: [this.policyArn],
-    });
-    if (!this.encryptionKeyArn) return [read];
-    const { region } = Arn.split(this.encryptionKeyArn, ArnFormat.SLASH_RESOURCE_NAME);
-    const decrypt = new PolicyStatement({
-      actions: ['kms:Decrypt'],
-      resources: [this.encryptionKeyArn],
-      conditions: {
-        StringEquals: {
-          'kms:ViaService': `secretsmanager.${region ?? Stack.of(this).region}.amazonaws.com`,
-        },
-      },
-    });
-    return [read, decrypt];
+    return readSecretStatements(this, this.reference, this.encryptionKeyArn);
   }
 }

@@ -5,11 +5,11 @@ import type { IConstruct } from 'constructs';
 
 /** cdk-nag's ID of the finding about a wildcard resource: `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:…]`. */
 export function wildcardFindingId(scope: IConstruct, arn: string): string {
-  return `AwsSolutions-IAM5[Resource::${flatten(Stack.of(scope).resolve(arn))}]`;
+  return `AwsSolutions-IAM5[Resource::${printExpression(Stack.of(scope).resolve(arn))}]`;
 }
 
 /** A CloudFormation expression as cdk-nag prints it: references in angle brackets, the rest unchanged. */
-function flatten(value: unknown): string {
+export function printExpression(value: unknown): string {
   if (typeof value === 'string') return value;
   const expression = value as {
     Ref?: string;
@@ -20,7 +20,7 @@ function flatten(value: unknown): string {
   if (expression['Fn::GetAtt']) return `<${expression['Fn::GetAtt'].join('.')}>`;
   if (expression['Fn::Join']) {
     const [delimiter, parts] = expression['Fn::Join'];
-    return parts.map(flatten).join(delimiter);
+    return parts.map(printExpression).join(delimiter);
   }
   return JSON.stringify(value);
 }

@@ -7,6 +7,7 @@ import {
   InterfaceVpcEndpoint,
   InterfaceVpcEndpointAwsService,
   IpAddresses,
+  type ISecurityGroup,
   type IVpc,
   Port,
   SecurityGroup,
@@ -58,6 +59,18 @@ export interface AgentNetworkProps {
   readonly natGateways?: number;
 
   /**
+   * Availability Zones of a new VPC, two or more. Not every zone of every Region has Fargate.
+   * @default - the first two of the Region
+   */
+  readonly availabilityZones?: readonly string[];
+
+  /**
+   * Security group of the tasks, which need no inbound rule.
+   * @default - a new one without inbound rules, with all outbound traffic
+   */
+  readonly securityGroup?: ISecurityGroup;
+
+  /**
    * Address range of a new VPC, /18 or larger. It matters when the VPC is peered.
    * @default '10.0.0.0/16'
    */
@@ -84,7 +97,7 @@ export class AgentNetwork extends Construct {
   public readonly vpc: IVpc;
   public readonly subnets: SubnetSelection;
   public readonly assignPublicIp: boolean;
-  public readonly securityGroup: SecurityGroup;
+  public readonly securityGroup: ISecurityGroup;
   /** What tasks need to reach LiveKit and AWS: routes, gateways and endpoints. A service depends on it. */
   public readonly connectivity = new DependencyGroup();
 
@@ -94,6 +107,14 @@ export class AgentNetwork extends Construct {
     const { natGateways = 0 } = props;
     if (props.vpc && (props.natGateways !== undefined || props.cidr)) {
       throw new Error('"natGateways" and "cidr" are for a new VPC and cannot be set with "vpc".');
+    }
+    if (props.vpc && props.availabilityZones) {
+      throw new Error('"availabilityZones" is for a new VPC and cannot be set with "vpc".');
+    }
+    if (props.availabilityZones && props.availabilityZones.length < ZONES) {
+      throw new Error(
+        `"availabilityZones" cannot be ${JSON.stringify(props.availabilityZones)}: name at least ${ZONES}.`,
+      );
     }
     if (props.subnets && !props.vpc) {
       throw new Error('"subnets" needs "vpc": a new VPC creates its subnets.');
@@ -111,13 +132,15 @@ export class AgentNetwork extends Construct {
       subnetType: this.assignPublicIp ? SubnetType.PUBLIC : SubnetType.PRIVATE_WITH_EGRESS,
     };
 
-    this.securityGroup = new SecurityGroup(this, 'SecurityGroup', {
-      vpc: this.vpc,
-      description:
-        'Voice agent: no inbound rule; outbound to LiveKit (TCP 443 and 7881, UDP media) and AWS',
-      // LiveKit's media ports depend on its deployment: TURN on 443 or 3478, or UDP 50000 to 60000.
-      allowAllOutbound: true,
-    });
+    this.securityGroup =
+      props.securityGroup ??
+      new SecurityGroup(this, 'SecurityGroup', {
+        vpc: this.vpc,
+        description:
+          'Voice agent: no inbound rule; outbound to LiveKit (TCP 443 and 7881, UDP media) and AWS',
+        // LiveKit's media ports depend on its deployment: TURN on 443 or 3478, or UDP 50000 to 60000.
+        allowAllOutbound: true,
+      });
     if (props.interfaceEndpoints) this.addInterfaceEndpoints();
     this.connectivity.add(this.vpc.selectSubnets(this.subnets).internetConnectivityEstablished);
   }
@@ -137,7 +160,9 @@ export class AgentNetwork extends Construct {
       cidrMask,
     };
     const vpc = new Vpc(this, 'Vpc', {
-      maxAzs: ZONES,
+      ...(props.availabilityZones
+        ? { availabilityZones: [...props.availabilityZones] }
+        : { maxAzs: ZONES }),
       natGateways,
       subnetConfiguration: natGateways > 0 ? [publicSubnets, privateSubnets] : [publicSubnets],
       // Nothing uses the default group; emptying it would take a Lambda function with permissions on security groups.

@@ -12,13 +12,24 @@ const RESERVED =
   /^(LIVEKIT_|BEDROCK_|AWS_|ECS_|PRICE_|NOVA_SONIC_|METRICS_|(CALLS_PER_TASK|CALLS_PER_PROCESS|DRAIN_TIMEOUT_S|MAX_CALL_S|HEALTH_PORT|LOG_LEVEL|SERVICE_NAME)$)/;
 
 /** Checks variables that are added to the container's. @returns one sentence for each that is reserved */
-export function validateEnvironment(environment: Readonly<Record<string, string>>): string[] {
-  return Object.keys(environment)
+export function validateVariables(variables: object, prop: 'environment' | 'secrets'): string[] {
+  return Object.keys(variables)
     .filter((variable) => RESERVED.test(variable))
     .map(
       (variable) =>
-        `"environment" cannot have ${variable}: it comes from the secret, from ECS or from another setting.`,
+        `"${prop}" cannot have ${variable}: it comes from the secret, from ECS or from another setting.`,
     );
+}
+
+/** Checks variables that are added to the container's. @returns one sentence for each that is reserved */
+export const validateEnvironment = (environment: Readonly<Record<string, string>>): string[] =>
+  validateVariables(environment, 'environment');
+
+/** Variables whose names are those of a secret: their values are in the template for all to read. */
+export function secretsInEnvironment(environment: Readonly<Record<string, string>>): string[] {
+  return Object.keys(environment).filter((variable) =>
+    /(^|_)(API_?KEY|KEY|SECRET|TOKEN|PASSWORD|PASSWD)$/.test(variable),
+  );
 }
 
 /** The props of a service that become environment variables; they are documented there. */

@@ -1,61 +1,68 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { IRepository } from 'aws-cdk-lib/aws-ecr';
 import type { ICluster } from 'aws-cdk-lib/aws-ecs';
 import {
+  type IRole,
   Policy,
-  PolicyDocument,
   PolicyStatement,
   Role,
   ServicePrincipal,
 } from 'aws-cdk-lib/aws-iam';
-import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import { Stack, Validations } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
-import type { LiveKitCredentials } from '../access/livekit-credentials.js';
 import { wildcardFindingId } from '../access/nag-suppressions.js';
 import type { NovaSonicAccess } from '../access/nova-sonic-access.js';
+import { ExecutionRole } from './execution-role.js';
 
 export interface TaskRolesProps {
   /** Cluster whose tasks may be protected, and whose services may be read. */
   readonly cluster: ICluster;
   /** Model and Regions that the code may call. */
   readonly novaSonic: NovaSonicAccess;
-  /** The one secret that ECS may read. */
-  readonly credentials: LiveKitCredentials;
-  /** Where ECS pulls the image from. */
-  readonly repository: IRepository;
-  /** Where ECS writes the log. */
-  readonly logGroup: ILogGroup;
+  /**
+   * Existing role for the code in the container; gets the permissions that the code needs.
+   * @default - a new role
+   */
+  readonly taskRole?: IRole;
+  /**
+   * Existing role with which ECS starts the tasks; gets the permissions for what the containers use.
+   * @default - a new role
+   */
+  readonly executionRole?: IRole;
 }
 
 /** The two roles of a task, with least privilege: one for its code, one for ECS to start it. */
 export class TaskRoles extends Construct {
   /** For the code in the container: call the model, protect tasks of this cluster, read its deployments. */
-  public readonly task: Role;
-  /** For ECS: pull this image, read this secret, write this log group. */
-  public readonly execution: Role;
+  public readonly task: IRole;
+  /** For ECS: pull the images, read the secrets, write the logs of what is in the task definition. */
+  public readonly execution: IRole;
 
   constructor(scope: Construct, id: string, props: TaskRolesProps) {
     super(scope, id);
-    this.task = new Role(this, 'Task', {
-      description: 'Voice agent: call Nova Sonic, protect its own ECS tasks, see new deployments',
-      assumedBy: this.ecsTasks(),
-    });
+    this.task =
+      props.taskRole ??
+      new Role(this, 'Task', {
+        description: 'Voice agent: call Nova Sonic, protect its own ECS tasks, see new deployments',
+        assumedBy: this.ecsTasks(),
+      });
     props.novaSonic.grantInvoke(this.task);
     this.grantOwnService(props.cluster);
+    this.execution = props.executionRole ?? this.createExecutionRole();
+  }
 
-    // Inline, so that the role has its permissions when the first task starts.
-    this.execution = new Role(this, 'Execution', {
-      description: 'Starts the voice agent: pull its image, read its secret, write its log',
+  /** Its permissions come from the CDK's grants for what is put into the task definition. */
+  private createExecutionRole(): ExecutionRole {
+    const role = new ExecutionRole(this, 'Execution', {
+      description: 'Starts the voice agent: pull its image, read its secrets, write its log',
       assumedBy: this.ecsTasks(),
-      inlinePolicies: { Start: this.startPolicy(props) },
     });
-    Validations.of(this.execution).acknowledge({
+    Validations.of(role).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
       reason:
         'ecr:GetAuthorizationToken has no resource; AWS accepts it on * only. Pulling is limited to one repository.',
     });
+    return role;
   }
 
   /** ECS tasks of this account and Region only, against confused deputies. */
@@ -82,10 +89,10 @@ export class TaskRoles extends Construct {
     const conditions = { ArnEquals: { 'ecs:cluster': cluster.clusterArn } };
     const allow = (actions: string[], resource: string) =>
       new PolicyStatement({ actions, resources: [resource], conditions });
-    this.task.addToPolicy(
+    this.task.addToPrincipalPolicy(
       allow(['ecs:DescribeTasks', 'ecs:GetTaskProtection', 'ecs:UpdateTaskProtection'], tasks),
     );
-    this.task.addToPolicy(allow(['ecs:DescribeServices'], services));
+    this.task.addToPrincipalPolicy(allow(['ecs:DescribeServices'], services));
     // A policy of its own, so that a wildcard in any other statement is still found.
     const listTasks = new Policy(this, 'ListTasks', {
       roles: [this.task],
@@ -107,27 +114,6 @@ export class TaskRoles extends Construct {
       id: 'AwsSolutions-IAM5[Resource::*]',
       reason:
         'The resource of ecs:ListTasks is a container instance, of which Fargate has none; a condition limits it to the cluster.',
-    });
-  }
-
-  private startPolicy(props: TaskRolesProps): PolicyDocument {
-    return new PolicyDocument({
-      statements: [
-        new PolicyStatement({ actions: ['ecr:GetAuthorizationToken'], resources: ['*'] }),
-        new PolicyStatement({
-          actions: [
-            'ecr:BatchCheckLayerAvailability',
-            'ecr:BatchGetImage',
-            'ecr:GetDownloadUrlForLayer',
-          ],
-          resources: [props.repository.repositoryArn],
-        }),
-        ...props.credentials.readStatements(),
-        new PolicyStatement({
-          actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-          resources: [props.logGroup.logGroupArn],
-        }),
-      ],
     });
   }
 }

@@ -2,6 +2,7 @@
 
 // Long because the props and their documentation stand with the class, as in aws-cdk.
 
+import { Connections, type IConnectable } from 'aws-cdk-lib/aws-ec2';
 import {
   AvailabilityZoneRebalancing,
   AwsLogDriverMode,
@@ -12,6 +13,9 @@ import {
   ContainerImage,
   ContainerInsights,
   CpuArchitecture,
+  type DeploymentAlarmConfig,
+  type DeploymentCircuitBreaker,
+  ExecuteCommandLogging,
   FargatePlatformVersion,
   FargateService,
   FargateTaskDefinition,
@@ -19,8 +23,10 @@ import {
   LinuxParameters,
   LogDrivers,
   OperatingSystemFamily,
+  PropagatedTagSource,
+  type Secret,
 } from 'aws-cdk-lib/aws-ecs';
-import type { IGrantable, IPrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IGrantable, IPrincipal, IRole } from 'aws-cdk-lib/aws-iam';
 import { type ILogGroup, LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import {
   Annotations,
@@ -39,8 +45,14 @@ import { AgentImage } from '../image/agent-image.js';
 import { AgentNetwork } from '../network/agent-network.js';
 import { MAX_STOP_SECONDS, RANGES, validateRange, validateStopTimeout } from '../service-limits.js';
 import { AgentMetrics } from './agent-metrics.js';
-import { containerEnvironment, validateEnvironment } from './container-environment.js';
+import {
+  containerEnvironment,
+  secretsInEnvironment,
+  validateEnvironment,
+  validateVariables,
+} from './container-environment.js';
 import { healthCheck } from './health-check.js';
+import { checkTaskDefinition } from './task-definition-checks.js';
 import { TaskRoles } from './task-roles.js';
 import { validateCallsPerTask, validateTaskSize } from './task-size.js';
 
@@ -83,10 +95,12 @@ export interface VoiceAgentServiceProps {
   readonly novaSonic?: NovaSonicAccess;
 
   /**
-   * The image. Tasks run on the processor for which it was built.
+   * The image: one that is built from this project, or any other, such as one from a registry by its digest or from a
+   * Docker context of your own. Tasks run on the processor for which an `AgentImage` was built; for any other, set
+   * `architecture`.
    * @default - built from agent/
    */
-  readonly image?: AgentImage;
+  readonly image?: AgentImage | ContainerImage;
 
   /**
    * Processor of the tasks and of the image.
@@ -191,7 +205,57 @@ export interface VoiceAgentServiceProps {
    * @default - none
    */
   readonly environment?: Readonly<Record<string, string>>;
+
+  /**
+   * Secrets of your tools by the name of their variable, from Secrets Manager or the Parameter Store. ECS reads them when a
+   * task starts; the permissions are granted.
+   * @default - none but the address and the keys of LiveKit
+   */
+  readonly secrets?: Readonly<Record<string, Secret>>;
+
+  /**
+   * Existing role for the code in the container. It gets the permissions to call the model and to protect tasks, and must
+   * trust ecs-tasks.amazonaws.com.
+   * @default - a new role
+   */
+  readonly taskRole?: IRole;
+
+  /**
+   * Existing role with which ECS starts the tasks. It gets the permissions to pull the images, to read the secrets and to
+   * write the log, and must trust ecs-tasks.amazonaws.com.
+   * @default - a new role
+   */
+  readonly executionRole?: IRole;
+
+  /**
+   * Platform version of Fargate. Not with `spot`.
+   * @default FargatePlatformVersion.LATEST
+   */
+  readonly platformVersion?: FargatePlatformVersion;
+
+  /**
+   * What ECS does with a deployment whose tasks do not become healthy.
+   * @default - it stops the deployment and rolls back
+   */
+  readonly circuitBreaker?: DeploymentCircuitBreaker;
+
+  /**
+   * Alarms that stop a deployment while it is in progress, for example by an earlier deployment's alarms. Old tasks may
+   * still have calls when a deployment is complete; from then on alarms no longer act on it.
+   * @default - none
+   */
+  readonly deploymentAlarms?: DeploymentAlarmConfig;
+
+  /**
+   * ECS Exec: a shell in a running task. The task role may then talk to Systems Manager, and the container gets writable
+   * folders for its agent, because the root file system stays read-only.
+   * @default false
+   */
+  readonly enableExecuteCommand?: boolean;
 }
+
+/** Where the agent of ECS Exec writes, which runs as root inside the container. */
+const EXEC_FOLDERS = { 'ssm-lib': '/var/lib/amazon', 'ssm-log': '/var/log/amazon' };
 
 /** The size of a task and its time limits, with every default in place. */
 interface ResolvedProps {
@@ -209,7 +273,10 @@ const resolveProps = (props: VoiceAgentServiceProps): ResolvedProps => ({
   callsPerTask: props.callsPerTask ?? 10,
   stopTimeout: props.stopTimeout ?? Duration.seconds(MAX_STOP_SECONDS),
   maxCallLength: props.maxCallLength ?? Duration.hours(1),
-  architecture: props.architecture ?? props.image?.architecture ?? CpuArchitecture.ARM64,
+  architecture:
+    props.architecture ??
+    (props.image instanceof AgentImage ? props.image.architecture : undefined) ??
+    CpuArchitecture.ARM64,
 });
 
 /** Checks the props. @returns one sentence about the first problem, else undefined */
@@ -227,14 +294,23 @@ function validateProps(props: VoiceAgentServiceProps, resolved: ResolvedProps): 
     (renewAfter &&
       validateRange('renewAfter', renewAfter.toSeconds(), RANGES.renewAfterSeconds, ' seconds')) ??
     validateEnvironment(props.environment ?? {})[0] ??
+    validateVariables(props.secrets ?? {}, 'secrets')[0] ??
     validateExclusiveProps(props)
   );
 }
 
 /** Checks props that exclude each other. @returns one sentence about a problem, else undefined */
 function validateExclusiveProps(props: VoiceAgentServiceProps): string | undefined {
-  if (props.image && props.architecture && props.image.architecture !== props.architecture) {
+  const { image, architecture, platformVersion } = props;
+  if (image instanceof AgentImage && architecture && image.architecture !== architecture) {
     return '"image" was built for another processor than "architecture": set both to the same.';
+  }
+  if (props.spot && platformVersion) {
+    return '"platformVersion" cannot be set with "spot": tasks of a capacity provider have the latest.';
+  }
+  const both = Object.keys(props.secrets ?? {}).find((name) => name in (props.environment ?? {}));
+  if (both) {
+    return `"environment" and "secrets" cannot both have ${both}: remove it from one of them.`;
   }
   return props.cluster && props.containerInsights
     ? '"containerInsights" is for a new cluster and cannot be set with "cluster".'
@@ -245,7 +321,7 @@ function validateExclusiveProps(props: VoiceAgentServiceProps): string | undefin
  * The voice agent on Fargate: no inbound port, no load balancer, least privilege, a read-only file system, and
  * deployments that neither drop a call nor wait for the last one to end.
  */
-export class VoiceAgentService extends Construct implements IGrantable {
+export class VoiceAgentService extends Construct implements IGrantable, IConnectable {
   public readonly service: FargateService;
   public readonly taskDefinition: FargateTaskDefinition;
   public readonly container: ContainerDefinition;
@@ -256,6 +332,8 @@ export class VoiceAgentService extends Construct implements IGrantable {
   public readonly metrics: AgentMetrics;
   /** The role of the code in the container. Grant permissions for your tools to it, or to the service itself. */
   public readonly grantPrincipal: IPrincipal;
+  /** The security group of the tasks, to let them reach a database of yours: `database.connections.allowDefaultPortFrom(agent)`. */
+  public readonly connections: Connections;
   public readonly callsPerTask: number;
 
   /** @throws Error with one sentence when a size, a time or a combination of them cannot work on Fargate */
@@ -267,9 +345,11 @@ export class VoiceAgentService extends Construct implements IGrantable {
 
     this.callsPerTask = resolved.callsPerTask;
     this.network = props.network ?? new AgentNetwork(this, 'Network');
+    this.connections = new Connections({ securityGroups: [this.network.securityGroup] });
     this.cluster = props.cluster ?? this.createCluster(props);
     this.novaSonic = props.novaSonic ?? new NovaSonicAccess(this, 'NovaSonic');
     const credentials = props.credentials ?? new LiveKitCredentials(this, 'LiveKit');
+    this.warnAboutPlainSecrets(props);
     const image =
       props.image ?? new AgentImage(this, 'Image', { architecture: resolved.architecture });
     this.metrics = new AgentMetrics({
@@ -282,14 +362,32 @@ export class VoiceAgentService extends Construct implements IGrantable {
     const roles = new TaskRoles(this, 'Roles', {
       cluster: this.cluster,
       novaSonic: this.novaSonic,
-      credentials,
-      repository: image.repository,
-      logGroup: this.logGroup,
+      taskRole: props.taskRole,
+      executionRole: props.executionRole,
     });
     this.grantPrincipal = roles.task;
     this.taskDefinition = this.createTaskDefinition(resolved, roles);
     this.container = this.addAgentContainer(props, resolved, image, credentials);
+    checkTaskDefinition(this.taskDefinition);
     this.service = this.createService(props);
+    if (props.enableExecuteCommand) {
+      Validations.of(roles.task).acknowledge({
+        id: 'AwsSolutions-IAM5[Resource::*]',
+        reason:
+          'The messages of a session with Systems Manager have no resource; AWS accepts * only.',
+      });
+    }
+    // The first task starts when the role has its permissions.
+    this.service.node.addDependency(roles.execution);
+  }
+
+  private warnAboutPlainSecrets({ environment = {} }: VoiceAgentServiceProps): void {
+    for (const variable of secretsInEnvironment(environment)) {
+      Annotations.of(this).addWarningV2(
+        `nova-sonic-livekit:plain-${variable}`,
+        `"environment" has ${variable}, whose value is then in the template for all to read: if it is a secret, store it in Secrets Manager and use "secrets".`,
+      );
+    }
   }
 
   private createLogGroup(): LogGroup {
@@ -308,9 +406,7 @@ export class VoiceAgentService extends Construct implements IGrantable {
         operatingSystemFamily: OperatingSystemFamily.LINUX,
       },
       taskRole: roles.task,
-      // Its permissions are complete: CDK's own grants would add more than ECS uses.
-      executionRole: roles.execution.withoutPolicyUpdates(),
-      volumes: [{ name: 'tmp' }],
+      executionRole: roles.execution,
     });
     Validations.of(taskDefinition).acknowledge({
       id: 'AwsSolutions-ECS2',
@@ -323,16 +419,16 @@ export class VoiceAgentService extends Construct implements IGrantable {
   private addAgentContainer(
     props: VoiceAgentServiceProps,
     { stopTimeout, maxCallLength, callsPerTask }: ResolvedProps,
-    image: AgentImage,
+    image: AgentImage | ContainerImage,
     credentials: LiveKitCredentials,
   ): ContainerDefinition {
     const container = this.taskDefinition.addContainer('Agent', {
-      image: ContainerImage.fromDockerImageAsset(image),
+      image: image instanceof AgentImage ? ContainerImage.fromDockerImageAsset(image) : image,
       environment: containerEnvironment(
         { ...props, stopTimeout, maxCallLength },
         { novaSonic: this.novaSonic, metrics: this.metrics, callsPerTask },
       ),
-      secrets: credentials.containerSecrets(),
+      secrets: { ...credentials.containerSecrets(), ...props.secrets },
       healthCheck,
       stopTimeout,
       user: '1000:1000',
@@ -346,7 +442,11 @@ export class VoiceAgentService extends Construct implements IGrantable {
         maxBufferSize: Size.mebibytes(25),
       }),
     });
-    container.addMountPoints({ sourceVolume: 'tmp', containerPath: '/tmp', readOnly: false });
+    const writable = { tmp: '/tmp', ...(props.enableExecuteCommand && EXEC_FOLDERS) };
+    for (const [sourceVolume, containerPath] of Object.entries(writable)) {
+      this.taskDefinition.addVolume({ name: sourceVolume });
+      container.addMountPoints({ sourceVolume, containerPath, readOnly: false });
+    }
     return container;
   }
 
@@ -356,6 +456,10 @@ export class VoiceAgentService extends Construct implements IGrantable {
       vpc: this.network.vpc,
       containerInsightsV2: containerInsights,
       enableFargateCapacityProviders: props.spot ?? false,
+      // What is typed and shown in a session may be private; CloudTrail records who opened it.
+      ...(props.enableExecuteCommand && {
+        executeCommandConfiguration: { logging: ExecuteCommandLogging.NONE },
+      }),
     });
     if (containerInsights === ContainerInsights.DISABLED) {
       Validations.of(cluster).acknowledge({
@@ -377,13 +481,17 @@ export class VoiceAgentService extends Construct implements IGrantable {
       securityGroups: [this.network.securityGroup],
       minHealthyPercent: 100,
       maxHealthyPercent: 200,
-      circuitBreaker: { enable: true, rollback: true },
+      circuitBreaker: props.circuitBreaker ?? { enable: true, rollback: true },
+      ...(props.deploymentAlarms && { deploymentAlarms: props.deploymentAlarms }),
+      ...(props.enableExecuteCommand && { enableExecuteCommand: true }),
       // Rebalancing stops tasks to even out zones; calls matter more than even zones.
       availabilityZoneRebalancing: AvailabilityZoneRebalancing.DISABLED,
+      // The bill then shows tasks by the tags of the stack.
+      propagateTags: PropagatedTagSource.SERVICE,
       enableECSManagedTags: true,
       ...(props.spot
         ? { capacityProviderStrategies: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] }
-        : { platformVersion: FargatePlatformVersion.LATEST }),
+        : { platformVersion: props.platformVersion ?? FargatePlatformVersion.LATEST }),
     });
     // Its first task needs them, and its last one while it stops.
     service.node.addDependency(this.network.connectivity);

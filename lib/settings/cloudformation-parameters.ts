@@ -4,7 +4,7 @@ import { maxCalls } from '../service/task-size.js';
 import { RANGES } from '../service-limits.js';
 import type { CHANGES, Settings } from './settings.js';
 
-/** A CloudFormation parameter of the stack. The setting of the same name is its default. */
+/** A CloudFormation parameter of the stack that is a number. The setting of the same name is its default. */
 export interface Parameter {
   /** Its name in CloudFormation. */
   readonly id: string;
@@ -59,3 +59,16 @@ export const PARAMETERS = {
     change: 'inPlace',
   }),
 } as const satisfies Record<Parameter['setting'], Parameter>;
+
+/** The parameter with the ARN of the LiveKit secret. */
+export const LIVEKIT_SECRET_ARN = {
+  id: 'LiveKitSecretArn',
+  description:
+    'Complete ARN of the secret with the address and keys of LiveKit. When it is empty, the secret of the setting liveKitSecret is used.',
+  allowedPattern:
+    '^$|^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$',
+  /** After "Parameter LiveKitSecretArn failed to satisfy constraint:", in CloudFormation. */
+  constraint:
+    'the ARN of a secret ends in a hyphen and six characters, as "aws secretsmanager create-secret" prints it',
+  change: 'replacesTasks',
+} as const;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Long because each setting stands here once, with its values, its default and its documentation.
 // All settings of the CDK app: what each may be, its default, what it means and what a change does. The tables in
 // docs/operations are generated from here (npm run docs:generate).
 
@@ -64,6 +65,29 @@ const schedule = z.strictObject({
   minTasks: z.number().int(),
   maxTasks: z.number().int(),
 });
+
+/** A secret for a variable of the container. */
+interface ToolSecret {
+  /** Its name or complete ARN. */
+  readonly secret: string;
+  /** The JSON key of the value; without it, the whole secret. */
+  readonly key?: string | undefined;
+  /** ARN of the customer-managed key that encrypts it. */
+  readonly kmsKey?: string | undefined;
+}
+
+/** The name or ARN alone, or an object with more. */
+const toolSecret = z.union([
+  z.string().transform((secret): ToolSecret => ({ secret })),
+  z.strictObject({
+    secret: z.string(),
+    key: z
+      .string()
+      .regex(/^[^:]+$/)
+      .optional(),
+    kmsKey: z.string().regex(KMS_KEY).optional(),
+  }),
+]);
 
 export const settingsSchema = z.strictObject({
   name: text(
@@ -133,7 +157,7 @@ export const settingsSchema = z.strictObject({
     .default(DEFAULT_SECRET)
     .register(details, {
       meaning:
-        'Secret with the address and keys of the LiveKit server. Prefer the full ARN; a name must not end in a hyphen and six characters.',
+        'Secret with the address and keys of the LiveKit server: its name, or its ARN, which is the default of the parameter `LiveKitSecretArn`. A name must not end in a hyphen and six characters.',
       change: 'replacesTasks',
     }),
   secretKmsKey: text(KMS_KEY, 'the ARN of a KMS key').optional().register(details, {
@@ -142,6 +166,17 @@ export const settingsSchema = z.strictObject({
     change: 'inPlace',
     unset: 'the AWS-managed key',
   }),
+  secrets: z
+    .preprocess(json, z.record(z.string().regex(/^[A-Z][A-Z0-9_]*$/), toolSecret))
+    .describe(
+      'an object like {"WEATHER_API_KEY": "weather/api-key", "CRM_TOKEN": {"secret": "crm", "key": "token"}} with names in capitals, and for each the name or ARN of a secret, with the JSON key and the ARN of its KMS key if it has them',
+    )
+    .default({})
+    .register(details, {
+      meaning:
+        'Secrets of your tools, as environment variables. ECS reads them when a task starts, so that the values are not in the template; grants the permission for each. To rotate one, store the new value and restart the tasks.',
+      change: 'replacesTasks',
+    }),
 
   vpcId: text(/^vpc-[0-9a-f]{8,17}$/, 'the ID of a VPC')
     .optional()
@@ -169,6 +204,18 @@ export const settingsSchema = z.strictObject({
       'NAT gateways of a new VPC, one per Availability Zone. With any, tasks run in private subnets. Each costs about 33 USD a month, and media may need a relay behind its symmetric NAT.',
     change: 'replacesTasks',
   }),
+  availabilityZones: list(
+    /^[a-z]{2}(-[a-z]+)+-\d[a-z]$/,
+    'two or more Availability Zones of the Region',
+  )
+    .refine((zones) => zones.length >= 2)
+    .optional()
+    .register(details, {
+      meaning:
+        'Availability Zones of a new VPC, for Regions with a zone without Fargate. **Moves the service to new subnets.**',
+      change: 'replacesTasks',
+      unset: 'the first two',
+    }),
   vpcEndpoints: flag.default(false).register(details, {
     meaning:
       'Interface endpoints for ECR, Logs, Secrets Manager and Bedrock, each about 7 USD a month and zone. LiveKit is still reached over the internet.',
@@ -188,6 +235,17 @@ export const settingsSchema = z.strictObject({
       'MiB of memory per task. A call takes 200 MiB and the task itself 700, which limits `CallsPerTask`.',
     change: 'replacesTasks',
   }),
+  image: text(
+    /^[\w.:/-]+@sha256:[0-9a-f]{64}$/,
+    'a container image with its digest, like registry/name@sha256:…',
+  )
+    .optional()
+    .register(details, {
+      meaning:
+        'Image to run instead of building one, for a build that is promoted from one account to the next. It is for the processor of `architecture`. Grants the permission to pull from a repository of ECR.',
+      change: 'replacesTasks',
+      unset: 'built from `agent/`',
+    }),
   baseImage: text(/^(?!.*(alpine|musl))\S+$/, 'the name of a container image with glibc')
     .optional()
     .register(details, {
@@ -242,6 +300,16 @@ export const settingsSchema = z.strictObject({
       meaning: 'Other task limits at certain times, such as business hours.',
       change: 'inPlace',
     }),
+
+  ecsExec: flag.default(false).register(details, {
+    meaning:
+      'ECS Exec: a shell in a running task, with `aws ecs execute-command`. Gives the tasks the permission to talk to Systems Manager, and writable folders for its agent.',
+    change: 'replacesTasks',
+  }),
+  terminationProtection: flag.default(false).register(details, {
+    meaning: 'Refuse to delete the stack until this is `false` again.',
+    change: 'inPlace',
+  }),
 
   alarmEmail: z.email().describe('an e-mail address').optional().register(details, {
     meaning: 'Address that receives alarms. AWS asks it to confirm once.',

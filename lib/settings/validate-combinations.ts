@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { validateSecret } from '../access/livekit-credentials.js';
+import { validateSecret } from '../access/container-secret.js';
 import { validateModel } from '../access/nova-sonic-models.js';
-import { validateEnvironment } from '../service/container-environment.js';
+import { validateEnvironment, validateVariables } from '../service/container-environment.js';
 import { validateCallsPerTask, validateTaskSize } from '../service/task-size.js';
 import { validateStopTimeout, validateTaskCounts } from '../service-limits.js';
 import type { Settings } from './settings.js';
@@ -22,7 +22,27 @@ export function validateCombinations(settings: Settings): string[] {
       return problem && `In the schedule "${entry.cron}", ${problem}`;
     }),
     ...validateEnvironment(settings.environment),
-    validateKeyRegion(settings),
+    ...validateVariables(settings.secrets, 'secrets'),
+    ...Object.entries(settings.secrets).flatMap(([variable, { secret }]) => [
+      validateSecret(secret, `secrets.${variable}`),
+      variable in settings.environment &&
+        `"environment" and "secrets" cannot both have ${variable}: remove it from one of them.`,
+    ]),
+    validateKeyRegion(
+      'secretKmsKey',
+      'liveKitSecret',
+      settings.secretKmsKey,
+      settings.liveKitSecret,
+    ),
+    ...Object.entries(settings.secrets).map(([variable, { secret, kmsKey }]) =>
+      validateKeyRegion(`secrets.${variable}.kmsKey`, `secrets.${variable}`, kmsKey, secret),
+    ),
+    settings.image &&
+      settings.baseImage &&
+      '"baseImage" is for the image that is built and cannot be set with "image".',
+    settings.availabilityZones &&
+      vpcId &&
+      '"availabilityZones" is for a new VPC and cannot be set with "vpcId": the subnets decide.',
     settings.subnetIds && !vpcId && '"subnetIds" needs "vpcId": subnets belong to a VPC.',
     vpcId &&
       natGateways > 0 &&
@@ -39,9 +59,14 @@ export function validateCombinations(settings: Settings): string[] {
   return problems.filter((problem): problem is string => Boolean(problem));
 }
 
-function validateKeyRegion({ liveKitSecret, secretKmsKey }: Settings): string | undefined {
+function validateKeyRegion(
+  keyProp: string,
+  secretProp: string,
+  key: string | undefined,
+  secret: string,
+): string | undefined {
   const regionOf = (arn: string) => arn.split(':')[3];
-  if (!secretKmsKey || !liveKitSecret.startsWith('arn:')) return undefined;
-  if (regionOf(liveKitSecret) === regionOf(secretKmsKey)) return undefined;
-  return `"secretKmsKey" is in ${regionOf(secretKmsKey)} and "liveKitSecret" in ${regionOf(liveKitSecret)}: a secret is encrypted with a key of its own Region.`;
+  if (!key || !secret.startsWith('arn:')) return undefined;
+  if (regionOf(secret) === regionOf(key)) return undefined;
+  return `"${keyProp}" is in ${regionOf(key)} and "${secretProp}" in ${regionOf(secret)}: a secret is encrypted with a key of its own Region.`;
 }

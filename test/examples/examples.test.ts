@@ -21,6 +21,11 @@ const EXPECTED: Record<string, RegExp[]> = {
     /"dynamodb:GetItem"/,
     /"Endpoint":"ops@example.com"/,
   ],
+  pipeline: [
+    /"AWS::CodePipeline::Pipeline"/,
+    /"Name":"Staging".*"Name":"CallStaging".*"Name":"Production"/,
+    /222233334444.*333344445555/,
+  ],
   'two-regions': [
     /bedrock:us-east-1::foundation-model/,
     /bedrock:us-west-2::foundation-model/,

@@ -176,6 +176,8 @@ export function statements(template: Template): (Statement & { owner: string })[
 export function flat(value: unknown): string {
   if (typeof value === 'string' || typeof value === 'number') return String(value);
   const expression = value as Record<string, unknown>;
+  // Without a parameter's value: what holds by default.
+  if (expression['Fn::If']) return flat((expression['Fn::If'] as unknown[])[2]);
   if (expression.Ref) return `<${expression.Ref}>`;
   if (expression['Fn::GetAtt']) return `<${(expression['Fn::GetAtt'] as string[]).join('.')}>`;
   if (expression['Fn::Join']) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, test } from '@jest/globals';
-import { LiveKitCredentials, validateSecret } from '../../../lib/access/livekit-credentials.js';
+import { validateSecret } from '../../../lib/access/container-secret.js';
+import { LiveKitCredentials } from '../../../lib/access/livekit-credentials.js';
 import { container, flat, stackOf, templateWith } from '../synth.js';
 
 const ARN = 'arn:aws:secretsmanager:eu-north-1:111122223333:secret:team/livekit-AbCdEf';

@@ -202,6 +202,18 @@ describe('alone in another stack', () => {
     ).not.toThrow();
   });
 
+  test('takes the zones of its subnets', () => {
+    const zones = ['us-east-1b', 'us-east-1d', 'us-east-1f'];
+    expect(
+      resources(network({ availabilityZones: zones })(), 'AWS::EC2::Subnet').map(
+        ([, { Properties }]) => Properties.AvailabilityZone,
+      ),
+    ).toEqual(zones);
+    expect(network({ availabilityZones: ['us-east-1a'] })).toThrow(
+      new Error('"availabilityZones" cannot be ["us-east-1a"]: name at least 2.'),
+    );
+  });
+
   test('takes a range of addresses', () => {
     expect(only(network({ cidr: '172.20.0.0/16' })(), 'AWS::EC2::VPC').CidrBlock).toBe(
       '172.20.0.0/16',

@@ -1,8 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Long because each prop of one construct is tried here.
+
 import { describe, expect, test } from '@jest/globals';
 
-import { Cluster, ContainerInsights, CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
+import { Port, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
+import {
+  AlarmBehavior,
+  Cluster,
+  ContainerImage,
+  ContainerInsights,
+  CpuArchitecture,
+  FargatePlatformVersion,
+} from 'aws-cdk-lib/aws-ecs';
 import { Duration } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import { AgentImage } from '../../../lib/image/agent-image.js';
@@ -12,11 +22,16 @@ import {
   type VoiceAgentServiceProps,
 } from '../../../lib/service/voice-agent-service.js';
 import {
+  annotationsOf,
+  container,
   environmentOf,
   flat,
+  Match,
   only,
   resources,
   stackOf,
+  stackWith,
+  statements,
   templateOf,
   templateWith,
 } from '../synth.js';
@@ -208,5 +223,160 @@ describe('alone in another stack', () => {
     const insights = (containerInsights: string) =>
       only(templateWith({ containerInsights }), 'AWS::ECS::Cluster').ClusterSettings[0].Value;
     expect(['off', 'on', 'enhanced'].map(insights)).toEqual(['disabled', 'enabled', 'enhanced']);
+  });
+});
+
+describe('what an operator may want', () => {
+  const DIGEST = `sha256:${'0a'.repeat(32)}`;
+  const rightsOf = (template: ReturnType<typeof templateWith>, role: string) =>
+    statements(template)
+      .filter(({ owner, Principal }) => owner.startsWith(`AgentRoles${role}`) && !Principal)
+      .map(({ Action, Resource }) => [Action.join(), Resource.map(flat).join()]);
+
+  test('secrets of tools are read by ECS, and only their names are in the template', () => {
+    const kmsKey = 'arn:aws:kms:us-east-1:111122223333:key/0a1b';
+    const template = templateWith({
+      secrets: {
+        WEATHER_API_KEY: 'weather/key',
+        CRM_TOKEN: {
+          secret: 'arn:aws:secretsmanager:us-east-1:111122223333:secret:crm-AbCdEf',
+          key: 'token',
+          kmsKey,
+        },
+      },
+    });
+    const injected = Object.fromEntries(
+      container(template).Secrets.map((one: { Name: string; ValueFrom: unknown }) => [
+        one.Name,
+        flat(one.ValueFrom),
+      ]),
+    );
+    expect(Object.keys(injected)).toHaveLength(5);
+    expect(injected.WEATHER_API_KEY).toMatch(/:secret:weather\/key$/);
+    expect(injected.CRM_TOKEN).toBe(
+      'arn:aws:secretsmanager:us-east-1:111122223333:secret:crm-AbCdEf:token::',
+    );
+    expect(environmentOf(template)).toEqual(environmentOf(templateWith()));
+    const rights = Object.fromEntries(rightsOf(template, 'Execution'));
+    expect(rights['secretsmanager:GetSecretValue']).toContain(':secret:weather/key-??????');
+    expect(rights['secretsmanager:GetSecretValue']).toContain(':secret:crm-AbCdEf');
+    expect(rights['kms:Decrypt']).toBe(kmsKey);
+  });
+
+  test('a variable that is named like a secret is a warning', () => {
+    const stack = stackWith({ environment: { CRM_TOKEN: 'x', TOKENS_PER_MINUTE: 5 } });
+    annotationsOf(stack).hasWarning(
+      '/voice-agent/Agent',
+      Match.stringLikeRegexp('"environment" has CRM_TOKEN, .* use "secrets"'),
+    );
+    annotationsOf(stack).hasNoWarning('*', Match.stringLikeRegexp('TOKENS_PER_MINUTE'));
+  });
+
+  test.each([
+    [
+      `111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/voice@${DIGEST}`,
+      /^111122223333\.dkr\.ecr\.eu-west-1\..*\/team\/voice@sha256:/,
+      /:ecr:eu-west-1:111122223333:repository\/team\/voice$/,
+    ],
+    [`registry.test/voice@${DIGEST}`, /^registry\.test\/voice@sha256:/, undefined],
+  ])('runs %s without building one, with the right to pull it', (image, uri, repository) => {
+    const template = templateWith({ image });
+    expect(flat(container(template).Image)).toMatch(uri);
+    const { 'ecr:BatchCheckLayerAvailability,ecr:BatchGetImage,ecr:GetDownloadUrlForLayer': pull } =
+      Object.fromEntries(rightsOf(template, 'Execution'));
+    if (repository) expect(pull).toMatch(repository);
+    else expect(pull).toBeUndefined();
+  });
+
+  test('ECS Exec has its rights, and folders that it can write to beside the read-only root', () => {
+    const template = templateWith({ ecsExec: true });
+    expect(only(template, 'AWS::ECS::Service').EnableExecuteCommand).toBe(true);
+    expect(only(templateWith(), 'AWS::ECS::Service')).not.toHaveProperty('EnableExecuteCommand');
+    expect(container(template)).toMatchObject({
+      ReadonlyRootFilesystem: true,
+      MountPoints: ['/tmp', '/var/lib/amazon', '/var/log/amazon'].map((ContainerPath) =>
+        expect.objectContaining({ ContainerPath, ReadOnly: false }),
+      ),
+    });
+    expect(only(template, 'AWS::ECS::TaskDefinition').Volumes).toHaveLength(3);
+    const session = ['CreateControlChannel', 'CreateDataChannel', 'OpenControlChannel'];
+    expect(rightsOf(template, 'Task')).toContainEqual([
+      [...session, 'OpenDataChannel'].map((name) => `ssmmessages:${name}`).join(),
+      '*',
+    ]);
+    expect(rightsOf(template, 'Task')).toHaveLength(rightsOf(templateWith(), 'Task').length + 1);
+  });
+
+  test('the stack is protected from deletion when asked', () => {
+    expect(stackWith({ terminationProtection: true }).terminationProtection).toBe(true);
+    expect(stackWith().terminationProtection).toBe(false);
+  });
+
+  test('tasks have the tags of the service', () => {
+    expect(only(templateWith(), 'AWS::ECS::Service').PropagateTags).toBe('SERVICE');
+  });
+
+  test('a service can be connected to a database, run any image, and be rolled out otherwise', () => {
+    const stack = stackOf((scope) => {
+      const network = new AgentNetwork(scope, 'Network');
+      const agent = new VoiceAgentService(scope, 'Agent', {
+        network,
+        image: ContainerImage.fromRegistry('registry.test/voice'),
+        architecture: CpuArchitecture.X86_64,
+        platformVersion: FargatePlatformVersion.VERSION1_4,
+        circuitBreaker: { enable: true, rollback: false },
+        deploymentAlarms: {
+          alarmNames: ['replies-slow'],
+          behavior: AlarmBehavior.ROLLBACK_ON_ALARM,
+        },
+      });
+      const database = new SecurityGroup(scope, 'Database', { vpc: network.vpc });
+      database.connections.allowFrom(agent, Port.tcp(5432));
+    });
+    const template = templateOf(stack);
+    expect(container(template).Image).toBe('registry.test/voice');
+    expect(only(template, 'AWS::ECS::Service')).toMatchObject({
+      PlatformVersion: '1.4.0',
+      DeploymentConfiguration: {
+        DeploymentCircuitBreaker: { Enable: true, Rollback: false },
+        Alarms: { AlarmNames: ['replies-slow'], Enable: true, Rollback: true },
+      },
+    });
+    const ingress = resources(template, 'AWS::EC2::SecurityGroupIngress').map(
+      ([, { Properties }]) => flat(Properties.SourceSecurityGroupId),
+    );
+    expect(ingress).toEqual([expect.stringMatching(/^<NetworkSecurityGroup\w+\.GroupId>$/)]);
+  });
+
+  test('tasks can have a security group of the user', () => {
+    const template = templateOf(
+      stackOf((scope) => {
+        const vpc = new Vpc(scope, 'Vpc', { natGateways: 1 });
+        const securityGroup = new SecurityGroup(scope, 'Theirs', { vpc });
+        const network = new AgentNetwork(scope, 'Network', { vpc, securityGroup });
+        new VoiceAgentService(scope, 'Agent', { network });
+      }),
+    );
+    const { SecurityGroups } = only(template, 'AWS::ECS::Service').NetworkConfiguration
+      .AwsvpcConfiguration;
+    expect(SecurityGroups.map(flat)).toEqual([expect.stringMatching(/^<Theirs\w+\.GroupId>$/)]);
+    template.resourceCountIs('AWS::EC2::SecurityGroup', 1);
+  });
+
+  test.each<[VoiceAgentServiceProps, string]>([
+    [
+      { spot: true, platformVersion: FargatePlatformVersion.LATEST },
+      '"platformVersion" cannot be set with "spot": tasks of a capacity provider have the latest.',
+    ],
+    [
+      { secrets: { LIVEKIT_URL: {} as never } },
+      '"secrets" cannot have LIVEKIT_URL: it comes from the secret, from ECS or from another setting.',
+    ],
+    [
+      { secrets: { CRM_TOKEN: {} as never }, environment: { CRM_TOKEN: 'x' } },
+      '"environment" and "secrets" cannot both have CRM_TOKEN: remove it from one of them.',
+    ],
+  ])('refuses what contradicts itself: %#', (props, sentence) => {
+    expect(() => alone(props)).toThrow(new Error(sentence));
   });
 });

@@ -76,10 +76,24 @@ describe('a parameter', () => {
     expect(most({ cpu: 8192, memory: 61440 })).toBe(100);
   });
 
-  test('is one of four', () => {
+  test('LiveKitSecretArn is empty, or the ARN of the setting, and nothing but an ARN', () => {
+    const arn = 'arn:aws:secretsmanager:us-east-1:111122223333:secret:team/livekit-AbCdEf';
+    const parameter = (context = {}) => templateWith(context).toJSON().Parameters.LiveKitSecretArn;
+    expect(parameter()).toEqual({
+      Type: 'String',
+      Default: '',
+      AllowedPattern: expect.stringMatching(/^\^\$\|\^arn:/),
+      ConstraintDescription: expect.stringMatching(/^the ARN of a secret ends in/),
+      Description: expect.stringMatching(/^Complete ARN .* is used\. Effect of a change: Replaces/),
+    });
+    expect(parameter({ liveKitSecret: arn }).Default).toBe(arn);
+    expect(parameter({ liveKitSecret: 'team/livekit' }).Default).toBe('');
+  });
+
+  test('is one of five', () => {
     const names = Object.keys(templateWith().toJSON().Parameters);
     expect(names.filter((name) => name !== 'BootstrapVersion').sort()).toEqual([
-      ...['CallsPerTask', 'MaxTasks', 'MinTasks', 'TargetSlotUtilization'],
+      ...['CallsPerTask', 'LiveKitSecretArn', 'MaxTasks', 'MinTasks', 'TargetSlotUtilization'],
     ]);
   });
 });

@@ -7,6 +7,7 @@ import { templateWith } from '../synth.js';
 type Context = Record<string, unknown>;
 
 const KEY = 'arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555';
+const IMAGE = `111122223333.dkr.ecr.us-east-1.amazonaws.com/voice@sha256:${'a1'.repeat(32)}`;
 const THEIRS = { vpcId: 'vpc-01234567', subnetIds: 'subnet-01234567' };
 const ENVIRONMENT = 'AgentTask.Environment';
 const OF_METRICS = ['Alarms', 'MonitoringDashboard', 'ScalingCalls', 'ScalingRushAlarm'];
@@ -36,9 +37,18 @@ const TABLE: [setting: string, change: Context, moves: string[], from?: Context]
   [
     'liveKitSecret',
     { liveKitSecret: 'other/livekit' },
-    ['AgentRolesExecution.Policies', 'AgentTask.Secrets', 'Outputs.LiveKitSecret.Value'],
+    [
+      'AgentRolesExecutionDefaultPolicy.PolicyDocument',
+      'AgentTask.Secrets',
+      'Outputs.LiveKitSecret.Value',
+    ],
   ],
-  ['secretKmsKey', { secretKmsKey: KEY }, ['AgentRolesExecution.Policies']],
+  ['secretKmsKey', { secretKmsKey: KEY }, ['AgentRolesExecutionDefaultPolicy.PolicyDocument']],
+  [
+    'secrets',
+    { secrets: { WEATHER_API_KEY: 'weather/key' } },
+    ['AgentRolesExecutionDefaultPolicy.PolicyDocument', 'AgentTask.Secrets'],
+  ],
   [
     'vpcId',
     THEIRS,
@@ -56,6 +66,14 @@ const TABLE: [setting: string, change: Context, moves: string[], from?: Context]
     { natGateways: 1 },
     ['+Network', 'AgentService.NetworkConfiguration', 'NetworkVpcS3.RouteTableIds'],
   ],
+  [
+    'availabilityZones',
+    { availabilityZones: 'us-east-1b,us-east-1d' },
+    [
+      'NetworkVpcPublicSubnet1Subnet.AvailabilityZone',
+      'NetworkVpcPublicSubnet2Subnet.AvailabilityZone',
+    ],
+  ],
   ['vpcEndpoints', { vpcEndpoints: true }, ['+Network']],
   ['architecture', { architecture: 'x86_64' }, ['AgentTask.Image', 'AgentTask.RuntimePlatform']],
   ['cpu', { cpu: 1024 }, ['AgentTask.Cpu']],
@@ -66,6 +84,11 @@ const TABLE: [setting: string, change: Context, moves: string[], from?: Context]
       ...['AgentTask.Memory', 'Parameters.CallsPerTask.Description'],
       'Parameters.CallsPerTask.MaxValue',
     ],
+  ],
+  [
+    'image',
+    { image: IMAGE },
+    ['AgentRolesExecutionDefaultPolicy.PolicyDocument', 'AgentTask.Image'],
   ],
   ['baseImage', { baseImage: 'node:24' }, ['AgentTask.Image']],
   [
@@ -92,6 +115,20 @@ const TABLE: [setting: string, change: Context, moves: string[], from?: Context]
     { schedules: [{ cron: '0 8 ? * *', minTasks: 1, maxTasks: 2 }] },
     ['AgentServiceTaskCountTarget.ScheduledActions', 'Alarms'],
   ],
+  [
+    'ecsExec',
+    { ecsExec: true },
+    [
+      ...['AgentCluster.Configuration', 'AgentService.EnableExecuteCommand'],
+      ...[
+        'AgentRolesTaskDefaultPolicy.PolicyDocument',
+        'AgentTask.MountPoints',
+        'AgentTask.Volumes',
+      ],
+    ],
+  ],
+  // Not in the template: the CLI turns it on.
+  ['terminationProtection', { terminationProtection: true }, []],
   ['alarmEmail', { alarmEmail: 'ops@example.com' }, ['+MonitoringAlarmTopic', 'Alarms']],
   [
     'logRetentionDays',
@@ -159,8 +196,8 @@ test('every setting is in the table', () => {
   expect(TABLE.map(([setting]) => setting).sort()).toEqual([...SETTING_NAMES].sort());
 });
 
-// Another name is another stack; turning Spot on or off replaces the service itself.
-test.each(TABLE.filter(([setting]) => setting !== 'name' && setting !== 'spot'))(
+// Another name is another stack; turning Spot on or off replaces the service itself; other zones are other subnets.
+test.each(TABLE.filter(([setting]) => !/^(name|spot|availabilityZones)$/.test(setting)))(
   '%s is documented as replacing tasks if it does',
   (setting, _change, moves) => {
     const replaces = moves.some((name) => /^Agent(Task|Service)\./.test(name));

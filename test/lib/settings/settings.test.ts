@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Long because each invalid value stands here with its sentence.
+
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { readSettings, SettingsError } from '../../../lib/settings/read-settings.js';
@@ -80,6 +82,30 @@ describe('an invalid setting', () => {
       ],
     ),
     ['stopTimeoutSeconds', 'long', 'a whole number of seconds, at most 120'],
+    ...[
+      '{"key": "x"}',
+      { KEY: 5 },
+      { KEY: { name: 'x' } },
+      { KEY: { secret: 'x', key: 'a:b' } },
+    ].map((value): [string, unknown, string] => [
+      'secrets',
+      value,
+      'an object like {"WEATHER_API_KEY": "weather/api-key", "CRM_TOKEN": {"secret": "crm", "key": "token"}} with names in capitals, and for each the name or ARN of a secret, with the JSON key and the ARN of its KMS key if it has them',
+    ]),
+    ...['us-east-1a', 'us-east-1,us-east-2', 'us-east-1a,us-east-1a'].map(
+      (value): [string, unknown, string] => [
+        'availabilityZones',
+        value,
+        'two or more Availability Zones of the Region, as a list or separated by commas, each once',
+      ],
+    ),
+    [
+      'image',
+      'registry.test/voice:1',
+      'a container image with its digest, like registry/name@sha256:…',
+    ],
+    ['ecsExec', 'maybe', 'true or false'],
+    ['terminationProtection', 1, 'true or false'],
     ['baseImage', 'node:24-alpine', 'the name of a container image with glibc'],
     ['baseImage', 'my image', 'the name of a container image with glibc'],
     ['model', 'nova sonic', 'the ID of a Nova Sonic model'],
@@ -224,6 +250,37 @@ describe('settings that contradict each other', () => {
     [
       { publicIp: true, natGateways: 1 },
       '"publicIp" cannot be true with "natGateways": the tasks are then in private subnets.',
+    ],
+    [
+      { secrets: { LIVEKIT_API_SECRET: 'x' } },
+      '"secrets" cannot have LIVEKIT_API_SECRET: it comes from the secret, from ECS or from another setting.',
+    ],
+    [
+      { secrets: { CRM_TOKEN: 'crm' }, environment: { CRM_TOKEN: 'x' } },
+      '"environment" and "secrets" cannot both have CRM_TOKEN: remove it from one of them.',
+    ],
+    [
+      { secrets: { CRM_TOKEN: { secret: 'crm token' } } },
+      '"secrets.CRM_TOKEN" cannot be "crm token": give the name or the complete ARN of a secret in Secrets Manager.',
+    ],
+    [
+      {
+        secrets: {
+          CRM_TOKEN: {
+            secret: 'arn:aws:secretsmanager:eu-north-1:111122223333:secret:crm-AbCdEf',
+            kmsKey: 'arn:aws:kms:us-east-1:111122223333:key/0a1b',
+          },
+        },
+      },
+      '"secrets.CRM_TOKEN.kmsKey" is in us-east-1 and "secrets.CRM_TOKEN" in eu-north-1: a secret is encrypted with a key of its own Region.',
+    ],
+    [
+      { image: `registry.test/voice@sha256:${'0a'.repeat(32)}`, baseImage: 'node:24' },
+      '"baseImage" is for the image that is built and cannot be set with "image".',
+    ],
+    [
+      { availabilityZones: 'us-east-1a,us-east-1b', vpcId: 'vpc-01234567' },
+      '"availabilityZones" is for a new VPC and cannot be set with "vpcId": the subnets decide.',
     ],
     [
       { environment: { LIVEKIT_API_SECRET: 'x' } },

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { App, Stack, Stage, type StageProps } from 'aws-cdk-lib/core';
+import {
+  CodePipeline,
+  CodePipelineSource,
+  ManualApprovalStep,
+  ShellStep,
+} from 'aws-cdk-lib/pipelines';
+import type { Construct } from 'constructs';
+import { readSettings, VoiceAgentStack } from '../../lib/index.js';
+
+const TOOLS = { account: '111122223333', region: 'us-east-1' };
+const STAGING = { account: '222233334444', region: 'us-east-1' };
+const PRODUCTION = { account: '333344445555', region: 'us-east-1' };
+
+/** The service in one account. Each has a secret named nova-sonic-agent/livekit of its own. */
+class Service extends Stage {
+  constructor(scope: Construct, id: string, props: StageProps, settings: Record<string, unknown>) {
+    super(scope, id, props);
+    new VoiceAgentStack(this, 'voice-agent', { settings: readSettings(settings) });
+  }
+}
+
+const app = new App();
+const stack = new Stack(app, 'voice-agent-pipeline', { env: TOOLS });
+const pipeline = new CodePipeline(stack, 'Pipeline', {
+  crossAccountKeys: true,
+  synth: new ShellStep('Synth', {
+    input: CodePipelineSource.connection('our-team/voice-agent', 'main', {
+      connectionArn:
+        'arn:aws:codeconnections:us-east-1:111122223333:connection/0a1b2c3d-0000-1111-2222-333344445555',
+    }),
+    commands: ['npm ci', 'npx cdk synth --app "npx tsx examples/pipeline/app.ts"'],
+  }),
+});
+
+// The pipeline builds the image of a commit once for each account, then deploys it there.
+pipeline.addStage(new Service(app, 'Staging', { env: STAGING }, { maxTasks: 1 }));
+pipeline.addStage(
+  new Service(app, 'Production', { env: PRODUCTION }, { maxTasks: 2, terminationProtection: true }),
+  { pre: [new ManualApprovalStep('CallStaging', { comment: 'Has somebody called staging?' })] },
+);
+
+app.synth();

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import {
+  type AddToPrincipalPolicyResult,
+  Policy,
+  PolicyDocument,
+  type PolicyStatement,
+  Role,
+} from 'aws-cdk-lib/aws-iam';
+import { type IResolveContext, Token } from 'aws-cdk-lib/core';
+import { SECRET_SUFFIX } from '../access/container-secret.js';
+
+/**
+ * What the CDK grants together for reading a secret or a parameter, and what of it ECS calls to start a task
+ * (AWS, "Amazon ECS task execution IAM role").
+ */
+const USED_BY_ECS: readonly { granted: readonly string[]; used: readonly string[] }[] = [
+  {
+    granted: ['secretsmanager:DescribeSecret', 'secretsmanager:GetSecretValue'],
+    used: ['secretsmanager:GetSecretValue'],
+  },
+  {
+    granted: [
+      ...['ssm:DescribeParameters', 'ssm:GetParameter'],
+      ...['ssm:GetParameterHistory', 'ssm:GetParameters'],
+    ],
+    used: ['ssm:GetParameters'],
+  },
+];
+
+/**
+ * The role with which ECS starts tasks. It has exactly what is granted to it, by this library or by what you add to the
+ * task definition, less the actions that the CDK grants and ECS does not call.
+ */
+export class ExecutionRole extends Role {
+  private start?: Policy;
+
+  public override addToPrincipalPolicy(statement: PolicyStatement): AddToPrincipalPolicyResult {
+    this.start ??= new Policy(this, 'DefaultPolicy', {
+      document: new StartDocument(),
+      roles: [this],
+    });
+    this.start.addStatements(statement);
+    return { statementAdded: true, policyDependable: this.start };
+  }
+}
+
+/** Narrows its statements when they are rendered, because conditions may be added to a statement after its grant. */
+class StartDocument extends PolicyDocument {
+  private readonly granted: PolicyStatement[] = [];
+
+  public override addStatements(...statements: PolicyStatement[]): void {
+    // The constructor of the base class adds none, before there is a list.
+    if (statements.length === 0) return;
+    this.granted.push(...statements);
+    super.addStatements(...statements);
+  }
+
+  public override resolve(context: IResolveContext): unknown {
+    return new PolicyDocument({
+      statements: this.granted.map((statement) => asUsedByEcs(statement, context)),
+    }).resolve(context);
+  }
+}
+
+function asUsedByEcs(statement: PolicyStatement, context: IResolveContext): PolicyStatement {
+  const granted = statement.actions.toSorted().join();
+  const known = USED_BY_ECS.find((one) => one.granted.join() === granted);
+  const actions = known?.used ?? statement.actions;
+  if (!actions.includes('secretsmanager:GetSecretValue')) {
+    return known ? statement.copy({ actions: [...actions] }) : statement;
+  }
+  return statement.copy({
+    actions: [...actions],
+    resources: statement.resources.flatMap((arn) => {
+      const bare = withoutSuffix(context.resolve(arn));
+      return bare === undefined ? [arn] : [Token.asString(bare), arn];
+    }),
+  });
+}
+
+/** An ARN without {@link SECRET_SUFFIX}; undefined when it does not end in it. */
+function withoutSuffix(arn: unknown): unknown {
+  if (typeof arn === 'string') {
+    return arn.endsWith(SECRET_SUFFIX) ? arn.slice(0, -SECRET_SUFFIX.length) : undefined;
+  }
+  const [delimiter, parts] = (arn as { 'Fn::Join'?: [string, unknown[]] })['Fn::Join'] ?? [];
+  const last = parts?.length ? withoutSuffix(parts.at(-1)) : undefined;
+  return last === undefined
+    ? undefined
+    : { 'Fn::Join': [delimiter, [...(parts ?? []).slice(0, -1), last]] };
+}

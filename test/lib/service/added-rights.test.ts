@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Long because everything that can be added to a task stands here with its right.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from '@jest/globals';
+import { Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { Repository } from 'aws-cdk-lib/aws-ecr';
+import {
+  Cluster,
+  ContainerDefinition,
+  ContainerImage,
+  EnvironmentFile,
+  FargateService,
+  FargateTaskDefinition,
+  FirelensLogRouterType,
+  LogDrivers,
+  Secret,
+  ServiceManagedVolume,
+  UlimitName,
+} from 'aws-cdk-lib/aws-ecs';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
+import { Secret as ManagedSecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { StringParameter } from 'aws-cdk-lib/aws-ssm';
+import { Size, type Stack } from 'aws-cdk-lib/core';
+import { Construct } from 'constructs';
+import * as lib from '../../../lib/index.js';
+import { flat, resources, stackOf, statements, templateOf } from '../synth.js';
+
+const LIB = fileURLToPath(new URL('../../../lib', import.meta.url));
+
+interface Right {
+  Action: string[];
+  Resource: string[];
+  Condition?: unknown;
+}
+
+interface Built {
+  stack: Stack;
+  agent: lib.VoiceAgentService;
+}
+
+function build(add: (agent: lib.VoiceAgentService, scope: Construct) => void, props = {}): Built {
+  let agent: lib.VoiceAgentService | undefined;
+  const stack = stackOf((scope) => {
+    agent = new lib.VoiceAgentService(scope, 'Agent', props);
+    add(agent, scope);
+  });
+  return { stack, agent: agent as lib.VoiceAgentService };
+}
+
+/** The permissions of a role. */
+const rightsOf = ({ stack }: Built, role: 'Execution' | 'Task'): Right[] =>
+  statements(templateOf(stack))
+    .filter(({ owner, Principal }) => owner.startsWith(`AgentRoles${role}`) && !Principal)
+    .map(({ Action, Resource, Condition }) => ({
+      Action,
+      Resource: Resource.map(flat),
+      ...(Condition ? { Condition } : {}),
+    }));
+
+const plain = build(() => {});
+const LOG_RIGHTS = ['logs:CreateLogStream', 'logs:PutLogEvents'];
+const PULL_RIGHTS = [
+  ...['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
+];
+
+/** What ECS may do more than without what was added; statements that were there may have more resources. */
+function added(built: Built, role: 'Execution' | 'Task' = 'Execution'): Right[] {
+  const before = new Map(rightsOf(plain, role).map((right) => [right.Action.join(), right]));
+  return rightsOf(built, role).flatMap((right) => {
+    const { Resource = [], Condition } = before.get(right.Action.join()) ?? {};
+    const more = right.Resource.filter((arn) => !Resource.includes(arn));
+    if (more.length > 0) return [{ ...right, Resource: more }];
+    return JSON.stringify(Condition) === JSON.stringify(right.Condition) ? [] : [right];
+  });
+}
+
+const image = ContainerImage.fromRegistry('public.ecr.aws/aws-observability/collector');
+const account = '<AWS::Region>:<AWS::AccountId>';
+
+/** Everything that can be added to a task and needs a right, and exactly this right. */
+const NEEDS: Record<string, [add: Parameters<typeof build>[0], rights: Right[]]> = {
+  'a secret by its name': [
+    (agent, scope) =>
+      agent.container.addSecret(
+        'WEATHER_API_KEY',
+        Secret.fromSecretsManager(ManagedSecret.fromSecretNameV2(scope, 'S', 'weather'), 'key'),
+      ),
+    [
+      {
+        Action: ['secretsmanager:GetSecretValue'],
+        Resource: ['weather', 'weather-??????'].map(
+          (name) => `arn:<AWS::Partition>:secretsmanager:${account}:secret:${name}`,
+        ),
+      },
+    ],
+  ],
+  'a secret with its own key': [
+    (agent, scope) =>
+      agent.container.addSecret(
+        'CRM_TOKEN',
+        Secret.fromSecretsManager(
+          ManagedSecret.fromSecretAttributes(scope, 'S', {
+            secretCompleteArn: 'arn:aws:secretsmanager:us-east-1:111122223333:secret:crm-AbCdEf',
+            encryptionKey: Key.fromKeyArn(scope, 'K', 'arn:aws:kms:us-east-1:111122223333:key/1'),
+          }),
+        ),
+      ),
+    [
+      {
+        Action: ['secretsmanager:GetSecretValue'],
+        Resource: ['arn:aws:secretsmanager:us-east-1:111122223333:secret:crm-AbCdEf'],
+      },
+      {
+        Action: ['kms:Decrypt'],
+        Resource: ['arn:aws:kms:us-east-1:111122223333:key/1'],
+        Condition: {
+          StringEquals: { 'kms:ViaService': 'secretsmanager.us-east-1.amazonaws.com' },
+        },
+      },
+    ],
+  ],
+  'a parameter of the Parameter Store': [
+    (agent, scope) =>
+      agent.container.addSecret(
+        'ORDERS_URL',
+        Secret.fromSsmParameter(
+          StringParameter.fromSecureStringParameterAttributes(scope, 'P', {
+            parameterName: '/orders/url',
+          }),
+        ),
+      ),
+    [
+      {
+        Action: ['ssm:GetParameters'],
+        Resource: [`arn:<AWS::Partition>:ssm:${account}:parameter/orders/url`],
+      },
+    ],
+  ],
+  'a second container from a repository, with a log of its own': [
+    (agent, scope) =>
+      agent.taskDefinition.addContainer('Collector', {
+        image: ContainerImage.fromEcrRepository(
+          Repository.fromRepositoryName(scope, 'R', 'our-collector'),
+        ),
+        logging: LogDrivers.awsLogs({ streamPrefix: 'collector' }),
+      }),
+    [
+      {
+        Action: PULL_RIGHTS,
+        Resource: [`arn:<AWS::Partition>:ecr:${account}:repository/our-collector`],
+      },
+      {
+        Action: LOG_RIGHTS,
+        Resource: [expect.stringMatching(/^<AgentTaskCollectorLogGroup\w+\.Arn>$/) as never],
+      },
+    ],
+  ],
+  'an environment file': [
+    (agent, scope) =>
+      agent.taskDefinition.addContainer('Collector', {
+        image,
+        environmentFiles: [
+          EnvironmentFile.fromBucket(Bucket.fromBucketName(scope, 'B', 'cfg'), 'c.env'),
+        ],
+      }),
+    [
+      { Action: ['s3:GetObject'], Resource: ['arn:<AWS::Partition>:s3:::cfg/c.env'] },
+      { Action: ['s3:GetBucketLocation'], Resource: ['arn:<AWS::Partition>:s3:::cfg'] },
+    ],
+  ],
+  'a secret of the log driver': [
+    (agent, scope) =>
+      agent.taskDefinition.addContainer('Collector', {
+        image,
+        logging: LogDrivers.splunk({
+          url: 'https://splunk.test',
+          secretToken: Secret.fromSecretsManager(
+            ManagedSecret.fromSecretCompleteArn(
+              scope,
+              'S',
+              'arn:aws:secretsmanager:us-east-1:111122223333:secret:splunk-AbCdEf',
+            ),
+          ),
+        }),
+      }),
+    [
+      {
+        Action: ['secretsmanager:GetSecretValue'],
+        Resource: ['arn:aws:secretsmanager:us-east-1:111122223333:secret:splunk-AbCdEf'],
+      },
+    ],
+  ],
+  'credentials of a private registry': [
+    (agent, scope) =>
+      agent.taskDefinition.addContainer('Collector', {
+        image: ContainerImage.fromRegistry('registry.test/collector', {
+          credentials: ManagedSecret.fromSecretCompleteArn(
+            scope,
+            'S',
+            'arn:aws:secretsmanager:us-east-1:111122223333:secret:registry-AbCdEf',
+          ),
+        }),
+      }),
+    [
+      {
+        Action: ['secretsmanager:GetSecretValue'],
+        Resource: ['arn:aws:secretsmanager:us-east-1:111122223333:secret:registry-AbCdEf'],
+      },
+    ],
+  ],
+  'a statement for the execution role': [
+    (agent) =>
+      agent.taskDefinition.addToExecutionRolePolicy(
+        new PolicyStatement({ actions: ['s3:GetObject'], resources: ['arn:aws:s3:::cfg/*'] }),
+      ),
+    [{ Action: ['s3:GetObject'], Resource: ['arn:aws:s3:::cfg/*'] }],
+  ],
+  'a statement through the container': [
+    (agent) =>
+      agent.container.addToExecutionPolicy(
+        new PolicyStatement({ actions: ['s3:GetObject'], resources: ['arn:aws:s3:::cfg/*'] }),
+      ),
+    [{ Action: ['s3:GetObject'], Resource: ['arn:aws:s3:::cfg/*'] }],
+  ],
+};
+
+describe('what is added to a task', () => {
+  test.each(Object.entries(NEEDS))('gives ECS exactly the right for %s', (_what, [add, rights]) => {
+    const built = build(add);
+    const byAction = (a: Right, b: Right) => a.Action.join().localeCompare(b.Action.join());
+    expect(added(built).sort(byAction)).toEqual([...rights].sort(byAction));
+    expect(added(built, 'Task')).toEqual([]);
+  });
+
+  test('has its right when the first task starts', () => {
+    const { stack } = build(() => {});
+    const [[, service] = []] = resources(templateOf(stack), 'AWS::ECS::Service');
+    expect(service?.DependsOn).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^AgentRolesExecutionDefaultPolicy/)]),
+    );
+  });
+
+  test('is granted to an execution role of the user, too', () => {
+    const { stack } = buildWithRoles(NEEDS['a secret by its name']?.[0] ?? (() => {}));
+    const theirs = statements(templateOf(stack)).filter(
+      ({ owner, Principal }) => owner.startsWith('TheirsDefaultPolicy') && !Principal,
+    );
+    const actions = theirs.flatMap(({ Action }) => Action);
+    expect(actions).toEqual(
+      expect.arrayContaining([
+        ...['bedrock:InvokeModel', 'ecs:UpdateTaskProtection'],
+        ...['ecr:BatchGetImage', 'logs:PutLogEvents', 'secretsmanager:GetSecretValue'],
+      ]),
+    );
+    const named = theirs.flatMap(({ Resource }) => Resource.map(flat));
+    expect(named.join()).toMatch(/secret:nova-sonic-agent\/livekit-\?{6}.*secret:weather-\?{6}/);
+  });
+
+  test('is refused when it sets a variable a second time', () => {
+    const { stack } = build((agent, scope) => {
+      agent.container.addEnvironment('WEATHER_API_KEY', 'x');
+      agent.container.addSecret(
+        'WEATHER_API_KEY',
+        Secret.fromSecretsManager(ManagedSecret.fromSecretNameV2(scope, 'S', 'weather')),
+      );
+    });
+    expect(() => templateOf(stack)).toThrow(
+      'The container "Agent" sets WEATHER_API_KEY twice, as a variable or a secret, which ECS refuses: remove one of them.',
+    );
+  });
+});
+
+function buildWithRoles(add: Parameters<typeof build>[0]): Built {
+  let agent: lib.VoiceAgentService | undefined;
+  const stack = stackOf((scope) => {
+    const role = new Role(scope, 'Theirs', {
+      assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com'),
+    });
+    agent = new lib.VoiceAgentService(scope, 'Agent', { taskRole: role, executionRole: role });
+    add(agent, scope);
+  });
+  return { stack, agent: agent as lib.VoiceAgentService };
+}
+
+/**
+ * The methods that add to or grant on what a service makes public. Each needs no right of ECS or of the container, or is in
+ * NEEDS; a new one of the CDK fails the test until somebody has looked at it.
+ */
+const METHODS: Record<string, Record<string, string>> = {
+  ContainerDefinition: {
+    addSecret: 'NEEDS',
+    addToExecutionPolicy: 'NEEDS',
+    addContainerDependencies: 'order of start',
+    addDockerLabel: 'label',
+    addEnvironment: 'value',
+    addHostPortIfNeeded: 'port; private',
+    addInferenceAcceleratorResource: 'not on Fargate',
+    addLink: 'not on Fargate',
+    addMountPoints: 'volume of the task',
+    addPortMappings: 'port',
+    addScratch: 'volume of the task',
+    addUlimits: 'limit',
+    addVolumesFrom: 'volume of the task',
+  },
+  FargateTaskDefinition: {
+    addContainer: 'NEEDS',
+    addToExecutionRolePolicy: 'NEEDS',
+    addToTaskRolePolicy: 'is the right',
+    addFirelensLogRouter: 'a container',
+    addExtension: 'calls the others',
+    addInferenceAccelerator: 'not on Fargate',
+    addPlacementConstraint: 'not on Fargate',
+    addVolume: 'of the task; for EFS, fileSystem.grantReadWrite(agent)',
+    grantRun: 'a right of the grantee',
+  },
+  FargateService: {
+    addLifecycleHook: 'has a role of its own',
+    addServiceRegistry: 'registry; protected',
+    addVolume: 'has a role of its own',
+  },
+  Cluster: {
+    addAsgCapacityProvider: 'not Fargate',
+    addAutoScalingGroup: 'not Fargate',
+    addCapacity: 'not Fargate',
+    addCapacityProvider: 'capacity; old name',
+    addDefaultCapacityProviderStrategy: 'capacity',
+    addDefaultCloudMapNamespace: 'namespace',
+    addExistingDefaultCloudMapNamespace: 'namespace',
+    addManagedInstancesCapacityProvider: 'not Fargate',
+    grantTaskProtection: 'a right of the grantee',
+  },
+  NovaSonicAccess: { grantInvoke: 'a right of the grantee' },
+};
+
+describe('the methods that add and grant', () => {
+  const methodsOf = (type: { prototype: object }): string[] => {
+    const names = new Set<string>();
+    for (
+      let proto: object | null = type.prototype;
+      proto && proto !== Construct.prototype;
+      proto = Object.getPrototypeOf(proto)
+    ) {
+      for (const name of Object.getOwnPropertyNames(proto)) names.add(name);
+    }
+    return [...names].filter((name) => /^(add|grant)[A-Z]/.test(name)).sort();
+  };
+
+  test('of what a service makes public are all known', () => {
+    const types = { ContainerDefinition, FargateTaskDefinition, FargateService, Cluster };
+    for (const [name, type] of Object.entries(types)) {
+      expect([name, methodsOf(type)]).toEqual([name, Object.keys(METHODS[name] ?? {}).sort()]);
+    }
+  });
+
+  test('of our constructs are all known', () => {
+    const source = readdirSync(LIB, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => readFileSync(join(LIB, name), 'utf8'))
+      .join();
+    const found = Object.values(lib as Record<string, unknown>).flatMap((value) =>
+      typeof value === 'function' && value.prototype instanceof Construct
+        ? Object.getOwnPropertyNames(value.prototype)
+            .filter((method) => /^(add|grant)[A-Z]/.test(method))
+            .filter((method) => !source.includes(`private ${method}(`))
+            .map((method) => `${value.name}.${method}`)
+        : [],
+    );
+    // A schedule needs no right.
+    expect([...new Set(found)].sort()).toEqual([
+      'CallScaling.addSchedule',
+      'NovaSonicAccess.grantInvoke',
+    ]);
+  });
+
+  test('without a right of their own leave the roles as they are', () => {
+    const built = build(({ container, taskDefinition, service }, scope) => {
+      container.addEnvironment('A', 'b');
+      container.addDockerLabel('a', 'b');
+      container.addPortMappings({ containerPort: 9090 });
+      container.addUlimits({ name: UlimitName.NOFILE, softLimit: 4096, hardLimit: 4096 });
+      container.addScratch({
+        ...{ name: 'scratch', containerPath: '/scratch', readOnly: false, sourcePath: '' },
+      });
+      const other = taskDefinition.addContainer('Other', { image });
+      other.addContainerDependencies({ container });
+      other.addVolumesFrom({ sourceContainer: 'Agent', readOnly: true });
+      taskDefinition.addFirelensLogRouter('Router', {
+        image,
+        firelensConfig: { type: FirelensLogRouterType.FLUENTBIT },
+      });
+      service.addVolume(
+        new ServiceManagedVolume(scope, 'Ebs', {
+          name: 'ebs',
+          managedEBSVolume: { size: Size.gibibytes(10) },
+        }),
+      );
+      service.connections.allowFrom(
+        new SecurityGroup(scope, 'Group', { vpc: service.cluster.vpc }),
+        Port.tcp(9090),
+      );
+    });
+    expect(added(built)).toEqual([]);
+    expect(added(built, 'Task')).toEqual([]);
+  });
+
+  test('a statement for the code is the right of the code', () => {
+    const statement = { actions: ['dynamodb:GetItem'], resources: ['arn:aws:dynamodb:::table/a'] };
+    const built = build(({ taskDefinition }) =>
+      taskDefinition.addToTaskRolePolicy(new PolicyStatement(statement)),
+    );
+    expect(added(built)).toEqual([]);
+    expect(added(built, 'Task')).toEqual([
+      { Action: statement.actions, Resource: statement.resources },
+    ]);
+  });
+});

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { describe, expect, test } from '@jest/globals';
+import { readSettings } from '../../../lib/settings/read-settings.js';
+import {
+  AwsError,
+  type CheckResult,
+  type Outside,
+  runChecks,
+} from '../../../local/preflight/checks.js';
+import { settingsFrom } from '../../../local/preflight.js';
+
+const KEYS = { LIVEKIT_URL: 'wss://livekit.test', LIVEKIT_API_KEY: 'k', LIVEKIT_API_SECRET: 's' };
+const GRANTED = {
+  authorizationStatus: 'AUTHORIZED',
+  entitlementAvailability: 'AVAILABLE',
+  regionAvailability: 'AVAILABLE',
+};
+const STREAMS = { QuotaName: 'Concurrent bidirectional streams for Amazon Nova Sonic', Value: 20 };
+const TOPIC = 'arn:aws:sns:us-east-1:111122223333:alarms';
+
+type Answers = Record<string, unknown>;
+
+/** An account in which everything is ready. */
+const READY: Answers = {
+  'sts get-caller-identity': { Account: '111122223333', Arn: 'arn:aws:iam::111122223333:user/op' },
+  'ssm get-parameter': { Parameter: { Value: '28' } },
+  'secretsmanager get-secret-value': { SecretString: JSON.stringify(KEYS) },
+  'bedrock get-foundation-model-availability': GRANTED,
+  'service-quotas list-service-quotas': { Quotas: [{ QuotaName: 'Other', Value: 1 }, STREAMS] },
+  'service-quotas get-service-quota': { Quota: { QuotaName: 'vCPU', Value: 8 } },
+  'cloudformation describe-stacks': { Stacks: [{}] },
+  'cloudformation describe-stack-resources': {
+    StackResources: [{ ResourceType: 'AWS::SNS::Topic', PhysicalResourceId: TOPIC }],
+  },
+  'sns list-subscriptions-by-topic': {
+    Subscriptions: [{ Endpoint: 'ops@example.com', SubscriptionArn: `${TOPIC}:1` }],
+  },
+};
+
+const SETTINGS = { alarmEmail: 'ops@example.com' };
+
+function standIn(answers: Answers = {}, others: Partial<Outside> = {}) {
+  const asked: string[] = [];
+  const outside: Outside = {
+    async aws(args) {
+      asked.push(args.join(' '));
+      const answer: unknown = { ...READY, ...answers }[args.slice(0, 2).join(' ')];
+      if (answer instanceof Error) throw answer;
+      return answer;
+    },
+    dockerPlatforms: async () => ['linux/amd64', 'linux/arm64'],
+    livekit: async () => {},
+    ...others,
+  };
+  return { outside, asked };
+}
+
+const run = (answers?: Answers, settings = {}, others?: Partial<Outside>): Promise<CheckResult[]> =>
+  runChecks(readSettings({ ...SETTINGS, ...settings }), standIn(answers, others).outside);
+
+const refuse = async () => {
+  throw new Error('401 Unauthorized\nmore');
+};
+const error = (code: string) => new AwsError(code, `An error occurred (${code})`);
+
+/** What goes wrong: the check, its sentence, what AWS answers, settings, and what else is different. */
+const WRONG: [string, RegExp, Answers, object?, Partial<Outside>?][] = [
+  [
+    'bootstrap',
+    /is not bootstrapped .*: run `npx cdk bootstrap`\.$/,
+    { 'ssm get-parameter': error('ParameterNotFound') },
+  ],
+  [
+    'bootstrap',
+    /has version 5 and 6 is needed/,
+    { 'ssm get-parameter': { Parameter: { Value: '5' } } },
+  ],
+  [
+    'secret',
+    /^There is no secret nova-sonic-agent\/livekit in this Region: create it/,
+    { 'secretsmanager get-secret-value': error('ResourceNotFoundException') },
+  ],
+  [
+    'secret',
+    /has no LIVEKIT_API_KEY, LIVEKIT_API_SECRET: add/,
+    { 'secretsmanager get-secret-value': { SecretString: '{"LIVEKIT_URL":"wss://a"}' } },
+  ],
+  ['secret', /is not JSON/, { 'secretsmanager get-secret-value': { SecretString: 'wss://a' } }],
+  [
+    'LiveKit',
+    /^LiveKit at wss:\/\/livekit.test does not answer to these keys \(401 Unauthorized\): check/,
+    {},
+    {},
+    { livekit: refuse },
+  ],
+  [
+    'model',
+    /^Your account has no access to amazon.nova-2-sonic-v1:0 in us-east-1: request/,
+    {
+      'bedrock get-foundation-model-availability': {
+        ...GRANTED,
+        entitlementAvailability: 'NOT_AVAILABLE',
+      },
+    },
+  ],
+  [
+    'model',
+    /^Bedrock in us-east-1 does not know/,
+    { 'bedrock get-foundation-model-availability': error('ValidationException') },
+  ],
+  [
+    'stream quota',
+    /^us-east-1 allows 20 streams, and MaxTasks x CallsPerTask needs 30 of it: request more/,
+    {},
+    { maxTasks: 3, cpu: 1024 },
+  ],
+  [
+    'Fargate quota',
+    /^Fargate allows 6 vCPUs, and 2 tasks need 8 during a deployment \(twice 4\): request/,
+    { 'service-quotas get-service-quota': { Quota: { Value: 6 } } },
+  ],
+  ['Docker', /^Docker does not run on this machine: start it/, {}, {}, { dockerPlatforms: refuse }],
+  [
+    'Docker',
+    /^Docker cannot build for linux\/arm64: run `docker run .* --install arm64`/,
+    {},
+    {},
+    { dockerPlatforms: async () => ['linux/amd64'] },
+  ],
+  [
+    'alarm address',
+    /^ops@example.com has not confirmed/,
+    {
+      'sns list-subscriptions-by-topic': {
+        Subscriptions: [{ Endpoint: 'ops@example.com', SubscriptionArn: 'PendingConfirmation' }],
+      },
+    },
+  ],
+];
+
+describe('preflight', () => {
+  test('finds nothing to do where everything is ready, in one line each', async () => {
+    expect(await run()).toEqual(
+      [
+        ['credentials', 'Account 111122223333, as arn:aws:iam::111122223333:user/op.'],
+        ['bootstrap', 'Version 28.'],
+        ['secret', 'nova-sonic-agent/livekit has its three keys.'],
+        ['LiveKit', 'wss://livekit.test answers to the keys.'],
+        ['model', 'amazon.nova-2-sonic-v1:0 may be called in us-east-1.'],
+        ['stream quota', '20 streams in us-east-1, of which MaxTasks needs 20.'],
+        ['Fargate quota', '8 vCPUs, of which MaxTasks needs 8 during a deployment.'],
+        ['Docker', 'It builds for linux/arm64.'],
+        ['alarm address', 'ops@example.com is confirmed.'],
+      ].map(([check, sentence]) => ({ check, state: 'ok', sentence })),
+    );
+  });
+
+  test('asks each Region, and for the model behind a profile', async () => {
+    const { outside, asked } = standIn();
+    const settings = {
+      bedrockRegions: 'us-east-1,us-west-2',
+      model: 'us.amazon.nova-2-sonic-v1:0',
+    };
+    const findings = await runChecks(readSettings({ ...SETTINGS, ...settings }), outside);
+    expect(findings.filter(({ check }) => check === 'model')).toHaveLength(2);
+    for (const region of ['us-east-1', 'us-west-2'])
+      expect(asked).toContain(
+        `bedrock get-foundation-model-availability --model-id amazon.nova-2-sonic-v1:0 --region ${region}`,
+      );
+  });
+
+  test('goes by the parameters of a stack that is deployed, unless a setting is given', async () => {
+    const Parameters = [
+      { ParameterKey: 'MaxTasks', ParameterValue: '4' },
+      { ParameterKey: 'LiveKitSecretArn', ParameterValue: 'arn:aws:secretsmanager:…' },
+    ];
+    const { outside, asked } = standIn({
+      'cloudformation describe-stacks': { Stacks: [{ Parameters }] },
+    });
+    const quota = async (given?: Set<string>) =>
+      (await runChecks(readSettings(SETTINGS), outside, given)).find(
+        ({ check }) => check === 'Fargate quota',
+      )?.sentence;
+    expect(await quota()).toMatch(/^Fargate allows 8 vCPUs, and 4 tasks need 16/);
+    expect(asked).toContain('secretsmanager get-secret-value --secret-id arn:aws:secretsmanager:…');
+    expect(await quota(new Set(['maxTasks']))).toMatch(/^8 vCPUs, of which MaxTasks needs 8/);
+  });
+
+  test('reads and never changes anything', async () => {
+    const { outside, asked } = standIn();
+    await runChecks(readSettings(SETTINGS), outside);
+    for (const command of asked) expect(command).toMatch(/^[\w-]+ (get|list|describe)-/);
+  });
+
+  test.each(WRONG.map((row) => ({ row, title: `${row[0]}: ${row[1].source}` })))(
+    'says what is wrong and what to do: $title',
+    async ({ row: [check, sentence, answers, settings, others] }) => {
+      const findings = await run(answers, settings, others);
+      const failed = findings.filter(({ state }) => state === 'failed');
+      expect(failed.map((finding) => finding.check)).toEqual([check]);
+      expect(failed[0]?.sentence).toMatch(sentence);
+    },
+  );
+
+  test.each<[string, Answers, object]>([
+    ['an image that is built already', {}, { image: `registry.test/a@sha256:${'0'.repeat(64)}` }],
+    [
+      'AWS asks ops@example.com to confirm after the first deployment.',
+      { 'cloudformation describe-stack-resources': error('ValidationError') },
+      {},
+    ],
+    [
+      'AWS asks ops@example.com to confirm after this deployment.',
+      { 'cloudformation describe-stack-resources': { StackResources: [] } },
+      {},
+    ],
+    [
+      'AWS asks ops@example.com to confirm after this deployment.',
+      { 'sns list-subscriptions-by-topic': { Subscriptions: [] } },
+      {},
+    ],
+  ])('lets a deployment go on: %s', async (_what, answers, settings) => {
+    const findings = await run(
+      answers,
+      settings,
+      'image' in settings ? { dockerPlatforms: refuse } : {},
+    );
+    expect(findings.filter(({ state }) => state !== 'ok')).toEqual([]);
+  });
+
+  test('does not fail on what it may not look up, or on alarms for nobody', async () => {
+    const answers = {
+      'service-quotas get-service-quota': error('AccessDeniedException'),
+      'service-quotas list-service-quotas': { Quotas: [] },
+    };
+    const findings = await run(answers, { alarmEmail: undefined });
+    expect(findings.filter(({ state }) => state !== 'ok')).toEqual([
+      {
+        check: 'stream quota',
+        state: 'unknown',
+        sentence: expect.stringMatching(/lists no concurrent streams of Nova Sonic: ask AWS/),
+      },
+      {
+        check: 'Fargate quota',
+        state: 'unknown',
+        sentence: expect.stringMatching(/may not run `aws service-quotas get-service-quota`/),
+      },
+      {
+        check: 'alarm address',
+        state: 'unknown',
+        sentence: 'Nobody hears of an alarm: set "alarmEmail" to the address of who is on call.',
+      },
+    ]);
+  });
+
+  test('tells everything at once when everything is wrong', async () => {
+    const nothing = Object.fromEntries(
+      Object.keys(READY).map((command) => [command, new Error('Unable to locate credentials')]),
+    );
+    const findings = await run(nothing, {}, { dockerPlatforms: refuse, livekit: refuse });
+    expect(findings).toHaveLength(9);
+    expect(findings.map(({ state }) => state)).not.toContain('ok');
+    expect(findings[0]?.sentence).toBe(
+      'It could not be checked (Unable to locate credentials): sign in to AWS with `aws sso login` or `aws configure`, and set AWS_REGION.',
+    );
+    for (const { sentence } of findings)
+      expect(sentence).toMatch(/^[^\n]+: [^\n]+\.$|^It cannot be asked/);
+  });
+});
+
+describe('settings of the command line', () => {
+  test('are added to those of cdk.json', () => {
+    expect(settingsFrom(['maxTasks=7', 'environment={"A":"b=c"}'])).toMatchObject({
+      maxTasks: 7,
+      environment: { A: 'b=c' },
+    });
+    expect(() => settingsFrom(['maxTasks'])).toThrow(
+      '"maxTasks" is not a setting: write name=value.',
+    );
+  });
+});
