@@ -6,6 +6,8 @@ import { Deployments } from './deployed.js';
 const ARN = 'arn:aws:secretsmanager:us-east-1:111122223333:secret:nova-sonic-agent/livekit-AbCdEf';
 const OTHER = 'arn:aws:secretsmanager:us-east-1:111122223333:secret:other/livekit-GhIjKl';
 const TARGET = 'AgentServiceTaskCountTarget';
+/** The alarm that compares the number of tasks with their maximum. */
+const AT_MAXIMUM = 'MonitoringAlarmsTasksAtMaximum.Metrics';
 const SECRET = [
   'AgentRolesExecutionDefaultPolicy.PolicyDocument',
   'AgentTask.ContainerDefinitions',
@@ -41,9 +43,12 @@ describe('the sequence of the documents', () => {
     expect(stack.deploy({}, { MaxTasks: 40, MinTasks: 4 })).toEqual([
       `${TARGET}.MaxCapacity`,
       `${TARGET}.MinCapacity`,
+      AT_MAXIMUM,
     ]);
     expect(stack.deploy({}, { TargetSlotUtilization: 55 })).toEqual([
-      expect.stringMatching(/^AgentServiceTaskCountTargetSlotUtilization\w*\./),
+      AT_MAXIMUM,
+      'ScalingCalls.TargetTrackingScalingPolicyConfiguration',
+      'ScalingRushAlarm.Metrics',
     ]);
     expect(stack.deploy({}, { CallsPerTask: 12 })).toEqual(['AgentTask.ContainerDefinitions']);
     // A setting for one deployment with -c, and without it again.
@@ -59,16 +64,17 @@ describe('the sequence of the documents', () => {
   test('a schedule is one property of the scalable target, beside its limits', () => {
     stack.deploy({}, { MaxTasks: 40 });
     const schedules = [{ cron: '0 8 ? * MON-FRI', minTasks: 4, maxTasks: 20 }];
-    expect(stack.deploy({ schedules })).toEqual([`${TARGET}.ScheduledActions`]);
+    expect(stack.deploy({ schedules })).toEqual([`${TARGET}.ScheduledActions`, AT_MAXIMUM]);
+    // The alarm compares with the highest maximum of the schedules.
     expect(stack.deploy({ schedules }, { MaxTasks: 50 })).toEqual([`${TARGET}.MaxCapacity`]);
-    expect(stack.deploy({})).toEqual([`${TARGET}.ScheduledActions`]);
+    expect(stack.deploy({})).toEqual([`${TARGET}.ScheduledActions`, AT_MAXIMUM]);
   });
 });
 
 describe('the ARN of the LiveKit secret', () => {
   test('that was set once with -c is kept by later deployments', () => {
     stack.deploy({ liveKitSecret: ARN });
-    expect(stack.deploy({}, { MaxTasks: 40 })).toEqual([`${TARGET}.MaxCapacity`]);
+    expect(stack.deploy({}, { MaxTasks: 40 })).toEqual([`${TARGET}.MaxCapacity`, AT_MAXIMUM]);
     expect(secretInUse()).toEqual({ value: `${ARN}:LIVEKIT_URL::`, readable: [ARN] });
   });
 

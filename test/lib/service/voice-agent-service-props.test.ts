@@ -65,8 +65,6 @@ describe('alone in another stack', () => {
     // The same defaults as the app's, but for the parameter and the name.
     expect(environmentOf(template)).toEqual({
       ...environmentOf(templateWith()),
-      // The worker's own default is the same.
-      CALLS_PER_PROCESS: undefined,
       CALLS_PER_TASK: '10',
       SERVICE_NAME: expect.stringMatching(/^elsewhere-Agent-/),
     });

@@ -172,7 +172,6 @@ describe('the environment of the container', () => {
     expect(environmentOf(templateWith())).toEqual({
       BEDROCK_REGIONS: 'us-east-1',
       NOVA_SONIC_MODEL: 'amazon.nova-2-sonic-v1:0',
-      CALLS_PER_PROCESS: '10',
       CALLS_PER_TASK: { Ref: 'CallsPerTask' },
       CALLS_PER_PROCESS: '10',
       DRAIN_TIMEOUT_S: '110',
