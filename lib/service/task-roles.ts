@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { ICluster } from 'aws-cdk-lib/aws-ecs';
-import {
-  type IRole,
-  Policy,
-  PolicyStatement,
-  Role,
-  ServicePrincipal,
-} from 'aws-cdk-lib/aws-iam';
+import { type IRole, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Stack, Validations } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import { wildcardFindingId } from '../access/nag-suppressions.js';
