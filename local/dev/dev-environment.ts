@@ -63,9 +63,9 @@ export async function startDevEnvironment(options: DevEnvironmentOptions): Promi
     const livekit = { url: server.url, apiKey: server.apiKey, apiSecret: server.apiSecret };
     let bedrock: BedrockEndpoint = { kind: 'aws', region: awsRegion() };
     if (options.bedrock === 'emulator') {
-      const { process, ...endpoint } = await startEmulatorProcess(options);
+      const { process, url, controlUrl } = await startEmulatorProcess(options);
       keep(process);
-      bedrock = { kind: 'emulator', ...endpoint };
+      bedrock = { kind: 'emulator', url, controlUrl };
     }
     keep(await startWorkerProcess(livekit, bedrock, options.onWorkerLine));
     return { livekit, bedrock, failed: Promise.race(failures), stop };

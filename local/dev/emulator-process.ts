@@ -34,6 +34,9 @@ export interface EmulatorProcessOptions {
 export interface EmulatorProcess {
   /** Address of the endpoint, for AWS_ENDPOINT_URL_BEDROCK_RUNTIME. */
   url: string;
+  /** The same with TLS, and the certificate to trust there. */
+  tlsUrl: string;
+  certFile: string;
   /** Address of the control API. */
   controlUrl: string;
   process: ManagedProcess;
@@ -59,11 +62,13 @@ export async function startEmulatorProcess(
   try {
     const ready = await emulator.waitForLine((line) => line.startsWith('ready '), TIMEOUT_MS);
     const control = await emulator.waitForLine((line) => /control/.test(line), TIMEOUT_MS);
-    const url = ready.split(' ')[1];
+    const certificate = await emulator.waitForLine((l) => l.startsWith('certificate '), TIMEOUT_MS);
+    const [, url, tlsUrl] = ready.split(' ');
     const controlUrl = /http:\/\/127\.0\.0\.1:\d+/.exec(control)?.[0];
-    if (!url) throw new Error(`The emulator's ready line has no address: ${ready}`);
+    if (!url || !tlsUrl) throw new Error(`The emulator's ready line has no address: ${ready}`);
     if (!controlUrl) throw new Error(`The emulator's control line has no address: ${control}`);
-    return { url, controlUrl, process: emulator };
+    const certFile = certificate.split(' ').slice(1).join(' ');
+    return { url, tlsUrl, certFile, controlUrl, process: emulator };
   } catch (error) {
     await emulator.stop();
     throw error;

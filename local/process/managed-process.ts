@@ -52,6 +52,13 @@ export class ManagedProcess {
     }
   }
 
+  /** @throws Error when the program could not be started */
+  get pid(): number {
+    const { pid } = this.#process;
+    if (pid === undefined) throw new Error(`${this.name} could not be started.`);
+    return pid;
+  }
+
   /** The last 20 lines that the program wrote. */
   get lastLines(): string {
     return this.#last.join('\n');

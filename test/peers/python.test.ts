@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Emulator, startEmulator } from 'nova-sonic-emulator';
-import { speechSamples } from '../packages/nova-sonic-emulator/support/client.js';
 import {
   cannotTrust,
   findPython,
@@ -13,7 +12,8 @@ import {
   peerEnvironment,
   runTrusting,
   writePeerWav,
-} from './python.js';
+} from '../../local/peers/python.js';
+import { speechSamples } from '../packages/nova-sonic-emulator/support/client.js';
 
 /** Packages of each environment. */
 const PACKAGES = {
@@ -57,7 +57,8 @@ if (obstacle) process.stderr.write(`\n*** SKIPPED, the Python peers: ${obstacle}
 
   const run = async (script: string, name: Environment, args: string[] = []) => {
     const { accessKeyId, secretAccessKey } = emulator.credentials;
-    return runTrusting(pythons.get(name) as string, script, [emulator.tlsUrl, ...args], {
+    const file = fileURLToPath(new URL(script, import.meta.url));
+    return runTrusting(pythons.get(name) as string, file, [emulator.tlsUrl, ...args], {
       certFile: emulator.certFile,
       env: { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey },
       timeoutMs: CALL_MS - 10_000,

@@ -58,10 +58,16 @@ export interface PeerEvent {
 }
 
 /**
- * Runs a script with a trust store that holds the emulator's certificate besides the system's: the Python SDK's
- * TLS library reads the system's store and no environment variable, so the store is replaced in a mount namespace
- * of the process.
+ * What to put before a command so that it trusts a certificate besides the system's: the Python SDK's TLS library reads
+ * the system's store and no environment variable, so the store is replaced in a mount namespace of the process.
  */
+export function trusting(certFile: string): [string, ...string[]] {
+  const bundle = `${certFile}.bundle`;
+  writeFileSync(bundle, `${readFileSync(TRUST_STORE, 'utf8')}\n${readFileSync(certFile, 'utf8')}`);
+  return ['unshare', '-m', 'sh', '-c', `mount --bind "$0" ${TRUST_STORE} && exec "$@"`, bundle];
+}
+
+/** Runs a script that trusts the emulator's certificate. */
 export async function runTrusting(
   python: string,
   script: string,
@@ -72,11 +78,8 @@ export async function runTrusting(
     timeoutMs,
   }: { certFile: string; env: Record<string, string>; timeoutMs: number },
 ): Promise<{ events: PeerEvent[]; log: string }> {
-  const bundle = `${certFile}.bundle`;
-  writeFileSync(bundle, `${readFileSync(TRUST_STORE, 'utf8')}\n${readFileSync(certFile, 'utf8')}`);
-  const mount = `mount --bind "$0" ${TRUST_STORE} && exec "$@"`;
-  const file = fileURLToPath(new URL(script, import.meta.url));
-  const result = await execa('unshare', ['-m', 'sh', '-c', mount, bundle, python, file, ...args], {
+  const [command, ...before] = trusting(certFile);
+  const result = await execa(command, [...before, python, script, ...args], {
     env,
     timeout: timeoutMs,
     reject: false,

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compares our worker with LiveKit's Python worker and its Nova Sonic plugin, in turn, on this machine: one real LiveKit
+// server, one endpoint that answers after 300 ms, the same callers. Prints a table with ratios.
+// `npm run bench:peers -- --calls 1,5,10 --runs 3`
+
+import '../local/command/silence-warnings.js';
+import { cpus } from 'node:os';
+import Table from 'cli-table3';
+import { Command } from 'commander';
+import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
+import { logStatus, runCommand } from '../local/command/run-command.js';
+import { buildAgent } from '../local/dev/build-agent.js';
+import { type Measurement, measure } from './peers/measure.js';
+import type { WorkerKind } from './peers/workers.js';
+
+/** The callers' sample rate, in Hz. */
+const QUESTION_RATE = 16_000;
+const KINDS: readonly WorkerKind[] = ['python', 'ours'];
+
+interface PeersOptions {
+  calls: number[];
+  runs: number;
+  seconds: number;
+}
+
+const program = new Command('npm run bench:peers --')
+  .description('Compares our worker with the Python worker of LiveKit, on this machine.')
+  .option('--calls <list>', 'calls at once, separated by commas', parseList, [1, 5, 10])
+  .option('--runs <n>', 'runs of each; the table shows medians', Number, 3)
+  .option('--seconds <n>', 'how long the callers talk in each run', Number, 40);
+
+function parseList(value: string): number[] {
+  return value.split(',').map(Number);
+}
+
+async function main({ calls, runs, seconds }: PeersOptions): Promise<void> {
+  await buildAgent(logStatus);
+  const question = await synthesize('What time is it in Tokyo?');
+  const [processor] = cpus();
+  process.stdout.write(`${cpus().length} x ${processor?.model}, Node ${process.version}\n`);
+  for (const count of calls) {
+    const measured: Record<WorkerKind, Measurement[]> = { python: [], ours: [] };
+    for (let run = 1; run <= runs; run++)
+      for (const kind of KINDS) {
+        logStatus(`${count} calls, run ${run} of ${runs}: ${kind}`);
+        measured[kind].push(await measure(kind, { calls: count, seconds, question }));
+      }
+    process.stdout.write(`${table(count, measured)}\n`);
+  }
+}
+
+/** Rows of the table: each a figure of one run, of which the median is shown. */
+const ROWS: readonly [name: string, figure: (run: Measurement) => number][] = [
+  ['idle worker, PSS MiB', (run) => run.idlePssMiB],
+  ['memory for each call, PSS MiB', (run) => run.callPssMiB],
+  ['CPU for each call, % of a core', (run) => run.callCpuPercent],
+  ['added latency p50, ms', (run) => quantile(run.addedLatencyMs, 0.5)],
+  ['added latency p95, ms', (run) => quantile(run.addedLatencyMs, 0.95)],
+  ['dispatch to joined p50, ms', (run) => quantile(run.joinedMs, 0.5)],
+  ['dispatch to joined, last, ms', (run) => Math.max(...run.joinedMs)],
+  ['dispatch to first audio at the model p50, ms', (run) => quantile(run.firstAudioMs, 0.5)],
+];
+
+function table(calls: number, measured: Record<WorkerKind, Measurement[]>): string {
+  const rows = new Table({ head: [`${calls} calls`, 'Python', 'ours', 'ours / Python'] });
+  for (const [name, figure] of ROWS) {
+    const [python, ours] = KINDS.map((kind) => quantile(measured[kind].map(figure), 0.5)) as [
+      number,
+      number,
+    ];
+    rows.push([name, python.toFixed(1), ours.toFixed(1), (ours / python).toFixed(2)]);
+  }
+  return rows.toString();
+}
+
+function quantile(values: number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
+}
+
+async function synthesize(text: string): Promise<Int16Array> {
+  const speech = new SpeechSynthesizer();
+  try {
+    return await speech.say(text, { locale: 'en-US', register: 'masculine' }, QUESTION_RATE);
+  } finally {
+    await speech.close();
+  }
+}
+
+await runCommand(async () => {
+  await main(program.parse().opts<PeersOptions>());
+  return 0;
+});

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AgentDispatchClient } from 'livekit-server-sdk';
+import { startEmulatorProcess } from '../../local/dev/emulator-process.js';
+import type { HeardAnswer } from '../../local/fleet/light-caller.js';
+import { CallerHosts, type RemoteCaller } from '../../local/fleet/remote-caller.js';
+import { startLiveKitServer } from '../../local/livekit/server.js';
+import { type ModelSession, type ModelTurn, readModelSessions } from './model-times.js';
+import { cpuSeconds, cpuSince, processTree, pssMiB } from './process-tree.js';
+import { AGENT_NAME, startWorker, type WorkerKind } from './workers.js';
+
+/** What one worker did with some calls at once. */
+export interface Measurement {
+  idlePssMiB: number;
+  callPssMiB: number;
+  /** Percent of one core, for each call. */
+  callCpuPercent: number;
+  /** End of the question to first sound of the answer, without the model's own time; ms, one for each question. */
+  addedLatencyMs: number[];
+  /** Dispatch to agent in the room; ms, one for each call. */
+  joinedMs: number[];
+  /** Dispatch to the first audio that the model received; ms, one for each call. */
+  firstAudioMs: number[];
+}
+
+export interface MeasureOptions {
+  calls: number;
+  /** Seconds for which the callers talk. */
+  seconds: number;
+  question: Int16Array;
+}
+
+/** The endpoint answers 300 ms after it has noticed the end of the question, with any client. */
+const SCENARIO = {
+  turns: [
+    { on: 'text', reply: 'Good morning.', repeat: true },
+    {
+      on: 'speech',
+      delay: 300,
+      reply: 'It is a good time to talk, thank you for asking.',
+      repeat: true,
+    },
+  ],
+};
+/** Idle: less than this share of a core over two seconds. */
+const IDLE_CPU = 0.1;
+const IDLE_PATIENCE_MS = 60_000;
+const JOIN_PATIENCE_MS = 60_000;
+const GREETING_MS = 5_000;
+/** Between the questions of two callers, so that each answer can be told from the others. */
+const STAGGER_MS = 700;
+
+/** Starts LiveKit, the endpoint and one worker, lets callers talk to it, and measures. */
+export async function measure(kind: WorkerKind, options: MeasureOptions): Promise<Measurement> {
+  const folder = mkdtempSync(join(tmpdir(), 'peers-'));
+  const record = join(folder, 'events.jsonl');
+  const scenario = join(folder, 'scenario.json');
+  writeFileSync(scenario, JSON.stringify(SCENARIO));
+  const livekit = await startLiveKitServer({ onStatus: () => {} });
+  const emulator = await startEmulatorProcess({ scenario, record, recordAudio: true });
+  const hosts = new CallerHosts();
+  const worker = await startWorker(kind, { livekit, ...emulator });
+  try {
+    await untilIdle(worker.pid);
+    const idlePssMiB = pssMiB(processTree(worker.pid));
+
+    const callers = Array.from({ length: options.calls }, (_, i) => hosts.caller(`call-${i + 1}`));
+    for (const caller of callers) await caller.join(livekit);
+    const { url, apiKey, apiSecret } = livekit;
+    const dispatcher = new AgentDispatchClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
+    const dispatchedAt = Date.now();
+    await Promise.all(callers.map(({ name }) => dispatcher.createDispatch(name, AGENT_NAME)));
+    const joinedMs = await Promise.all(
+      callers.map(
+        async (caller) =>
+          ((await caller.waitForAgent(JOIN_PATIENCE_MS)) ?? Number.NaN) - dispatchedAt,
+      ),
+    );
+    await delay(GREETING_MS);
+
+    const before = cpuSeconds(processTree(worker.pid));
+    const from = Date.now();
+    const asked = await Promise.all(
+      callers.map((caller, i) => talk(caller, options, from + i * STAGGER_MS)),
+    );
+    const seconds = (Date.now() - from) / 1000;
+    const cpu = cpuSince(before, worker.pid);
+    const callPssMiB = (pssMiB(processTree(worker.pid)) - idlePssMiB) / options.calls;
+    await Promise.all(callers.map((caller) => caller.hangUp()));
+
+    const sessions = await readModelSessions(record);
+    return {
+      idlePssMiB,
+      callPssMiB,
+      callCpuPercent: (100 * cpu) / seconds / options.calls,
+      addedLatencyMs: asked.flat().flatMap((answer) => addedLatency(answer, sessions)),
+      joinedMs,
+      firstAudioMs: sessions.map(({ receivedFirstAudioAt }) => receivedFirstAudioAt - dispatchedAt),
+    };
+  } finally {
+    hosts.stop();
+    await worker.kill();
+    await emulator.process.stop();
+    await livekit.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Asks the question again and again for as long as the options say. */
+async function talk(
+  caller: RemoteCaller,
+  { seconds, question }: MeasureOptions,
+  from: number,
+): Promise<HeardAnswer[]> {
+  await delay(Math.max(0, from - Date.now()));
+  const answers: HeardAnswer[] = [];
+  while (Date.now() < from + seconds * 1000) {
+    const answer = await caller.ask(question, 20_000);
+    if (!answer) throw new Error(`${caller.name} got no answer in 20 s.`);
+    answers.push(answer);
+    await delay(1_000);
+  }
+  return answers;
+}
+
+/** An answer's latency without the model's part of it; nothing when the model's part is not known. */
+function addedLatency({ askedAt, latencyMs }: HeardAnswer, sessions: ModelSession[]): number[] {
+  const distance = ({ receivedLastSpeechAt }: ModelTurn) =>
+    Math.abs(receivedLastSpeechAt - askedAt);
+  const [turn] = sessions
+    .flatMap(({ turns }) => turns)
+    .filter((turn) => turn.sentFirstSoundAt < askedAt + latencyMs && distance(turn) < 2_000)
+    .sort((a, b) => distance(a) - distance(b));
+  return turn ? [latencyMs - (turn.sentFirstSoundAt - turn.receivedLastSpeechAt)] : [];
+}
+
+/** Waits until a worker has started all that it starts before there is a call. */
+async function untilIdle(pid: number): Promise<void> {
+  const end = Date.now() + IDLE_PATIENCE_MS;
+  for (;;) {
+    const before = cpuSeconds(processTree(pid));
+    await delay(2_000);
+    if (cpuSince(before, pid) < 2 * IDLE_CPU || Date.now() > end) return;
+  }
+}
