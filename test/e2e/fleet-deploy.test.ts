@@ -34,6 +34,10 @@ class Arrivals {
   readonly all: Arrival[] = [];
   readonly #random = seedrandom('arrivals');
   #open = true;
+  #hangUp: () => void = () => {};
+  readonly #ended = new Promise<false>((resolve) => {
+    this.#hangUp = () => resolve(false);
+  });
   #lines: Promise<void>[] = [];
 
   constructor(
@@ -52,14 +56,11 @@ class Arrivals {
     await Promise.race([Promise.all(answered), Promise.all(this.#lines)]);
   }
 
-  /** No more callers come; resolves when the last one has hung up. */
+  /** All callers hang up, and no more come. */
   async end(): Promise<void> {
-    this.close();
-    await Promise.all(this.#lines);
-  }
-
-  close(): void {
     this.#open = false;
+    this.#hangUp();
+    await Promise.all(this.#lines);
   }
 
   async #line(onAnswered: () => void): Promise<void> {
@@ -71,7 +72,7 @@ class Arrivals {
       onAnswered();
       const [min, max] = CALL_MS;
       const length = Math.round(min + (max - min) * this.#random());
-      const left = await caller.waitForAgentToLeave(length);
+      const left = await Promise.race([caller.waitForAgentToLeave(length), this.#ended]);
       arrival.cut = arrival.answered && left;
       await this.fleet.hangUp([caller]);
     }
@@ -146,10 +147,10 @@ describe('a service with calls that never stop', () => {
     await arrivals.start();
   }, 180_000);
   afterAll(async () => {
-    arrivals?.close();
+    await arrivals?.end();
     ecs?.destroy();
     await fleet?.stop();
-  }, 30_000);
+  }, 60_000);
 
   it('scales in under calls: the task too many empties itself, and no call is cut', async () => {
     service.scheduler.update({ desired: 2 });
