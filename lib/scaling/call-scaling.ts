@@ -148,7 +148,7 @@ export class CallScaling extends Construct {
       returnData: false,
     });
     // The L2 construct takes no metric math.
-    const policy = new CfnScalingPolicy(this, 'Calls', {
+    new CfnScalingPolicy(this, 'Calls', {
       policyName: `${Names.uniqueId(this)}Calls`,
       policyType: 'TargetTrackingScaling',
       // The reference to a scalable target is its ID.
@@ -167,7 +167,6 @@ export class CallScaling extends Construct {
         scaleInCooldown: 300,
       },
     });
-    policy.node.addDependency(this.target);
   }
 
   private meetRush(metrics: AgentMetrics, targetSlotUtilization: number): void {
@@ -181,7 +180,6 @@ export class CallScaling extends Construct {
       cooldown: RUSH_COOLDOWN,
       metricAggregationType: MetricAggregationType.AVERAGE,
     });
-    action.node.addDependency(this.target);
     const [threshold] = RUSH;
     for (const [index, from] of RUSH.entries()) {
       const to = RUSH[index + 1];
