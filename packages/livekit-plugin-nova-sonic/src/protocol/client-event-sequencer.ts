@@ -20,6 +20,12 @@ export interface WireMessage {
   readonly parts: readonly string[];
 }
 
+/**
+ * For an agent without instructions: the service refuses a stream whose first content is not a system text ("First
+ * content must have SYSTEM role", seen by users of several clients; see the emulator's rules for where).
+ */
+const NO_INSTRUCTIONS = 'You are a helpful voice assistant.';
+
 /** Silence that is sent before anything else: an audio content without bytes can be neither used nor closed. */
 export const PRIME_MS = 100;
 
@@ -45,7 +51,13 @@ export class ClientEventSequencer {
     return [
       sessionStart(this.#config),
       promptStart(this.promptName, this.#config),
-      ...(system.trim() ? textBlock(this.promptName, randomUUID(), 'SYSTEM', [system], false) : []),
+      ...textBlock(
+        this.promptName,
+        randomUUID(),
+        'SYSTEM',
+        [system.trim() ? system : NO_INSTRUCTIONS],
+        false,
+      ),
       ...history.flatMap((message) =>
         textBlock(this.promptName, randomUUID(), message.role, message.parts, false),
       ),
