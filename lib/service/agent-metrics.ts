@@ -146,7 +146,7 @@ export class AgentMetrics {
     return this.metric('OverdueCalls', options);
   }
 
-  /** Job processes that crashed or were killed; each ended one call. */
+  /** Calls that ended because their process crashed or was killed, and idle processes that did. */
   public jobCrashes(options: MetricOptions = {}): Metric {
     return this.metric('JobCrashes', options);
   }

@@ -33,6 +33,8 @@ export interface FleetOptions {
   regions?: string[];
   /** Concurrent streams that the emulator allows in one Region. Default 20, as in Bedrock. */
   streamsPerRegion?: number;
+  /** Scenario file of the emulator. Default: many short calls. */
+  scenario?: string;
   /** Additional environment variables of the workers. */
   env?: NodeJS.ProcessEnv;
   /** Called with each line of the LiveKit server's log. */
@@ -87,7 +89,10 @@ export class Fleet {
         onStatus,
         ...(options.onLiveKitLine && { onLine: options.onLiveKitLine }),
       }),
-      startEmulatorProcess({ scenario: SCENARIO, maxStreams: options.streamsPerRegion ?? 20 }),
+      startEmulatorProcess({
+        scenario: options.scenario ?? SCENARIO,
+        maxStreams: options.streamsPerRegion ?? 20,
+      }),
       EcsEndpoint.start(),
       synthesize('What time is it in Tokyo?'),
     ]);

@@ -130,10 +130,13 @@ export class CallSupervisor {
     return [...this.#processes].flatMap(({ calls }) => [...calls.values()].map((c) => c.record));
   }
 
-  /** Whether a process has sent a heartbeat within `ms`; one that has not is busy with something. */
+  /**
+   * Whether a process has sent a heartbeat within `ms`; one that has not is busy with something. A process that has not
+   * reported yet counts as responsive: its first report may be on its way.
+   */
   responsive(pid: number, ms: number): boolean {
     const process = [...this.#processes].find((process) => process.pid === pid);
-    return process !== undefined && this.#clock.now() - process.seenAt <= ms;
+    return process === undefined || this.#clock.now() - process.seenAt <= ms;
   }
 
   /** A process was asked to exit after its last call: that will be no crash. */

@@ -123,7 +123,7 @@ export const COUNTERS = {
     unit: 'Count',
     statistic: 'Sum',
     description:
-      'Job processes that ended without reporting it: crashed, or killed, also by the worker. Each ended its call.',
+      'Calls that ended with their process, which crashed or was killed, also by the worker; and processes without a call that ended so.',
   },
 } as const satisfies Record<string, MetricDefinition>;
 

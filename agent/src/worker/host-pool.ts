@@ -131,10 +131,11 @@ export class HostPool implements JobProcesses {
     return this.#installed;
   }
 
-  /** Starts the hosts that are missing. */
+  /** Starts the hosts that are missing, and the calls that wait for a host that is responsive again. */
   resize(): void {
     if (!this.#installed) return;
     while (!this.#closed && this.#serving().length < this.#options.hosts) this.#add();
+    this.#startWaiting();
   }
 
   /** Starts a call on the host with the most room; waits for one while none has any. */

@@ -13,7 +13,7 @@ export interface JobProcesses {
    * @returns false for an unsupported version of the framework: then it runs the calls, one in a process.
    */
   install(): Promise<boolean>;
-  /** Call it when slots were taken or became free. */
+  /** Call it when slots were taken or became free, and about once a second. */
   resize(): void;
   /** Gives a process no more calls, and lets it go after its last one. */
   retire(pid: number): void;

@@ -91,6 +91,8 @@ describe('CallSupervisor with several calls in a process', () => {
     start('b');
     await pass(3, host);
     expect(supervisor.responsive(100, 2_000)).toBe(true);
+    // One that has not reported yet.
+    expect(supervisor.responsive(101, 2_000)).toBe(true);
     await pass(3);
     expect(supervisor.responsive(100, 2_000)).toBe(false);
     expect(host.killed).toEqual([]);

@@ -52,12 +52,17 @@ let spawned: FakeHost[];
 let failures: number[];
 let pool: HostPool;
 
+/** Processes that do not react. */
+const busy = new Set<number>();
+
 async function newPool(hosts: number, callsPerHost: number): Promise<void> {
+  busy.clear();
   spawned = [];
   failures = [];
   pool = new HostPool({
     hosts,
     callsPerHost,
+    responsive: (pid) => !busy.has(pid),
     spawn: () => {
       const host = new FakeHost(100 + spawned.length);
       spawned.push(host);
@@ -97,6 +102,21 @@ describe('calls', () => {
     await until('all have started', () => started.length === 3);
     expect(started).toEqual(['a', 'b', 'c']);
     expect(host(1).calls).toEqual(['a', 'b', 'c']);
+  });
+
+  test('go to a host that reacts; when none does they wait until one does again', async () => {
+    ready();
+    busy.add(100);
+    for (const id of ['a', 'b']) await pool.launch(job(id));
+    expect(host(1).calls).toEqual(['a', 'b']);
+    busy.add(101);
+    const third = pool.launch(job('c'));
+    expect([...host(0).calls, ...host(1).calls]).toEqual(['a', 'b']);
+    busy.delete(100);
+    // The worker calls it once a second.
+    pool.resize();
+    await third;
+    expect(host(0).calls).toEqual(['c']);
   });
 
   test('end one by one: close() names the call, join() resolves when the host says that it closed', async () => {
