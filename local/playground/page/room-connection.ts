@@ -29,6 +29,8 @@ const CHAT_TOPIC = 'lk.chat';
 const AGENT_STATE_ATTRIBUTE = 'lk.agent.state';
 /** How often missing events are looked for. */
 const REPLAY_INTERVAL_MS = 1_000;
+/** How long after a reconnect the agent's confirmations of earlier texts may still come. */
+const RESEND_AFTER_MS = 3_000;
 /** How long after the browser is online again a connection that LiveKit has not given up is taken as restored. */
 const ONLINE_SETTLE_MS = 1_000;
 
@@ -62,7 +64,7 @@ export class RoomConnection {
   );
   #audio: HTMLMediaElement | undefined;
   #typedTexts = 0;
-  /** livekit-client 2.23 loses texts that are sent while it reconnects: they wait. */
+  /** livekit-client 2.23 loses texts that are sent while it reconnects, or before it notices that it must. */
   readonly #outbox = new TextOutbox(
     () => this.#room.state === ConnectionState.Connected,
     (text) => this.#room.localParticipant.sendText(text, { topic: CHAT_TOPIC }),
@@ -90,6 +92,7 @@ export class RoomConnection {
           this.#callEvents.catchUp();
           void this.#outbox.flush().catch(() => {});
         });
+        setTimeout(() => void this.#outbox.resend().catch(() => {}), RESEND_AFTER_MS);
       })
       .on(RoomEvent.AudioPlaybackStatusChanged, () =>
         events.onPlaybackBlocked(!this.#room.canPlaybackAudio),
@@ -187,7 +190,10 @@ export class RoomConnection {
   /** LiveKit loses events that are sent before this page is fully connected, and while it reconnects. */
   #newReorderBuffer(): ReorderBuffer<{ at: number; event: CallEvent }> {
     return new ReorderBuffer(
-      ({ at, event }) => this.#events.onAction({ kind: 'call_event', at, event }),
+      ({ at, event }) => {
+        if (event.type === 'message' && event.role === 'user') this.#outbox.confirm(event.text);
+        this.#events.onAction({ kind: 'call_event', at, event });
+      },
       (seq) => {
         const agent = this.#agent?.identity;
         if (!agent || this.#room.state !== ConnectionState.Connected) return;

@@ -53,3 +53,26 @@ it('stops when the connection is lost in between, and goes on later', async () =
   await box.flush();
   expect(sent).toEqual(['one', 'two']);
 });
+
+it('sends again, in order, what was not confirmed, and only that', async () => {
+  const { link, box } = outbox();
+  for (const text of ['one', 'two', 'two']) await box.add(text);
+  box.confirm('two ');
+  await box.resend();
+  expect(link.sent).toEqual(['one', 'two', 'two', 'one', 'two']);
+  for (const text of ['one', 'two', 'three']) box.confirm(text);
+  await box.resend();
+  expect(link.sent).toHaveLength(5);
+});
+
+it('without a connection, what is sent again waits before what was added later', async () => {
+  const { link, box } = outbox();
+  await box.add('one');
+  link.up = false;
+  await box.add('two');
+  await box.resend();
+  expect(link.sent).toEqual(['one']);
+  link.up = true;
+  await box.flush();
+  expect(link.sent).toEqual(['one', 'one', 'two']);
+});
