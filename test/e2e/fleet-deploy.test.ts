@@ -27,6 +27,8 @@ interface Arrival {
   answered?: boolean;
   /** The agent left before the caller hung up. */
   cut: boolean;
+  /** Why, as its worker logged it. */
+  endReason?: unknown;
 }
 
 /** Keeps so many calls in progress: whenever one ends, the next one comes. */
@@ -43,6 +45,8 @@ class Arrivals {
   constructor(
     private readonly fleet: Fleet,
     private readonly lines: number,
+    /** Why a call ended. */
+    private readonly endReason: (jobId: string) => unknown,
   ) {}
 
   /** Resolves when the first call of every line is answered. */
@@ -74,6 +78,7 @@ class Arrivals {
       const length = Math.round(min + (max - min) * this.#random());
       const left = await Promise.race([caller.waitForAgentToLeave(length), this.#ended]);
       arrival.cut = arrival.answered && left;
+      if (arrival.cut) arrival.endReason = this.endReason(caller.jobId);
       await this.fleet.hangUp([caller]);
     }
   }
@@ -143,7 +148,11 @@ describe('a service with calls that never stop', () => {
     });
     service.scheduler.update({ desired: 3, definition: definition(1) });
     await service.waitUntil('the first deployment is COMPLETED', completed, FLEET_PATIENCE_MS);
-    arrivals = new Arrivals(fleet, CALLS);
+    const endReason = (jobId: string) =>
+      service.workers
+        .flatMap((worker) => worker.lines('call ended'))
+        .find((line) => line.call_id === jobId)?.end_reason ?? 'not logged';
+    arrivals = new Arrivals(fleet, CALLS, endReason);
     await arrivals.start();
   }, 180_000);
   afterAll(async () => {
