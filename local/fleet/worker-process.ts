@@ -126,22 +126,24 @@ export class WorkerProcess {
     process.kill(this.#pid, name);
   }
 
-  /** SIGTERM, also while it starts. */
+  /** SIGTERM, also while it starts; nothing when it has ended already, as a task that ECS finds unhealthy may have. */
   terminate(): void {
-    if (this.#pid) this.signal('SIGTERM');
+    if (this.#pid) this.#trySignal('SIGTERM');
     else void this.#child.stop();
   }
 
   /** Kills the worker (SIGKILL), as when a task is lost. */
   async kill(): Promise<void> {
-    if (this.#pid) {
-      try {
-        process.kill(this.#pid, 'SIGKILL');
-      } catch {
-        // It has ended already.
-      }
-    }
+    if (this.#pid) this.#trySignal('SIGKILL');
     await this.#child.stop();
+  }
+
+  #trySignal(name: NodeJS.Signals): void {
+    try {
+      this.signal(name);
+    } catch {
+      // It has ended already.
+    }
   }
 
   #handleLine(text: string): void {
