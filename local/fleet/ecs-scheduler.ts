@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Long because the rules of one scheduler belong together: each reads the same tasks and deployments.
 
+import { createHash } from 'node:crypto';
 import type { MonotonicClock } from '../../agent/src/clock.js';
 
 /** What a task definition says about its tasks, as far as the scheduler needs it. All times in milliseconds. */
@@ -102,6 +103,7 @@ const MINUTE = 60_000;
  */
 export class EcsScheduler {
   readonly #clock: MonotonicClock;
+  readonly #idSuffix: string;
   readonly #runner: TaskRunner;
   readonly #settings: Required<Omit<ServiceSettings, 'earlySuccessPercent'>> &
     Pick<ServiceSettings, 'earlySuccessPercent'>;
@@ -125,6 +127,7 @@ export class EcsScheduler {
   ) {
     this.#clock = clock;
     this.#runner = runner;
+    this.#idSuffix = createHash('sha256').update(name).digest('hex').slice(0, 24);
     this.#settings = {
       minimumHealthyPercent: 100,
       maximumPercent: 200,
@@ -304,7 +307,8 @@ export class EcsScheduler {
 
   #start(deployment: Deployment): void {
     const task: EcsTask = {
-      id: `${String(this.#tasks.length + 1).padStart(8, '0')}${'0'.repeat(24)}`,
+      // Unique over all services of an endpoint, and in the order of their start within one.
+      id: `${String(this.#tasks.length + 1).padStart(8, '0')}${this.#idSuffix}`,
       deployment,
       definition: deployment.definition,
       status: 'PENDING',

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from '@jest/globals';
-import type { EcsTask, ServiceSettings } from '../../../local/fleet/ecs-scheduler.js';
+import {
+  EcsScheduler,
+  type EcsTask,
+  type ServiceSettings,
+} from '../../../local/fleet/ecs-scheduler.js';
 import { definition, fakeService, shortId } from '../../support/ecs-service.js';
+import { ManualClock } from '../../support/manual-clock.js';
 
 const FIRST = definition('agent:1');
 const SECOND = definition('agent:2');
@@ -26,6 +31,17 @@ describe('a service', () => {
     await clock.pass(0);
     expect(live()).toEqual(['t2', 't3']);
     expect(log).toEqual(['start t1', 'start t2', 'start t3']);
+  });
+
+  it('gives its tasks ids that no task of another service has', async () => {
+    const ids = ['one', 'two'].map((name) => {
+      const clock = new ManualClock();
+      const runner = { start() {}, stop() {}, kill() {}, checkHealth: async () => true };
+      const scheduler = new EcsScheduler(name, clock, runner);
+      scheduler.update({ desired: 2, definition: FIRST });
+      return scheduler.tasks.map(({ id }) => id);
+    });
+    expect(new Set(ids.flat()).size).toBe(4);
   });
 
   it('takes its time to start a task', async () => {
