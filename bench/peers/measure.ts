@@ -9,7 +9,7 @@ import { startEmulatorProcess } from '../../local/dev/emulator-process.js';
 import type { HeardAnswer } from '../../local/fleet/light-caller.js';
 import { CallerHosts, type RemoteCaller } from '../../local/fleet/remote-caller.js';
 import { startLiveKitServer } from '../../local/livekit/server.js';
-import { type ModelSession, type ModelTurn, readModelSessions } from './model-times.js';
+import { firstAudioTimes } from './model-times.js';
 import { cpuSeconds, cpuSince, processTree, pssMiB } from './process-tree.js';
 import { AGENT_NAME, startWorker, type WorkerKind } from './workers.js';
 
@@ -19,8 +19,8 @@ export interface Measurement {
   callPssMiB: number;
   /** Percent of one core, for each call. */
   callCpuPercent: number;
-  /** End of the question to first sound of the answer, without the model's own time; ms, one for each question. */
-  addedLatencyMs: number[];
+  /** End of the question to first sound of the answer; ms, one for each question. */
+  latencyMs: number[];
   /** Dispatch to agent in the room; ms, one for each call. */
   joinedMs: number[];
   /** Dispatch to the first audio that the model received; ms, one for each call. */
@@ -60,8 +60,9 @@ export async function measure(kind: WorkerKind, options: MeasureOptions): Promis
   const record = join(folder, 'events.jsonl');
   const scenario = join(folder, 'scenario.json');
   writeFileSync(scenario, JSON.stringify(SCENARIO));
-  const livekit = await startLiveKitServer({ onStatus: () => {} });
-  const emulator = await startEmulatorProcess({ scenario, record, recordAudio: true });
+  const server = await startLiveKitServer({ onStatus: () => {} });
+  const livekit = { url: server.url, apiKey: server.apiKey, apiSecret: server.apiSecret };
+  const emulator = await startEmulatorProcess({ scenario, record });
   const hosts = new CallerHosts();
   const worker = await startWorker(kind, { livekit, ...emulator });
   try {
@@ -92,20 +93,20 @@ export async function measure(kind: WorkerKind, options: MeasureOptions): Promis
     const callPssMiB = (pssMiB(processTree(worker.pid)) - idlePssMiB) / options.calls;
     await Promise.all(callers.map((caller) => caller.hangUp()));
 
-    const sessions = await readModelSessions(record);
+    const firstAudio = await firstAudioTimes(record);
     return {
       idlePssMiB,
       callPssMiB,
       callCpuPercent: (100 * cpu) / seconds / options.calls,
-      addedLatencyMs: asked.flat().flatMap((answer) => addedLatency(answer, sessions)),
+      latencyMs: asked.flat().map(({ latencyMs }) => latencyMs),
       joinedMs,
-      firstAudioMs: sessions.map(({ receivedFirstAudioAt }) => receivedFirstAudioAt - dispatchedAt),
+      firstAudioMs: firstAudio.map((at) => at - dispatchedAt),
     };
   } finally {
     hosts.stop();
     await worker.kill();
     await emulator.process.stop();
-    await livekit.stop();
+    await server.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -125,17 +126,6 @@ async function talk(
     await delay(1_000);
   }
   return answers;
-}
-
-/** An answer's latency without the model's part of it; nothing when the model's part is not known. */
-function addedLatency({ askedAt, latencyMs }: HeardAnswer, sessions: ModelSession[]): number[] {
-  const distance = ({ receivedLastSpeechAt }: ModelTurn) =>
-    Math.abs(receivedLastSpeechAt - askedAt);
-  const [turn] = sessions
-    .flatMap(({ turns }) => turns)
-    .filter((turn) => turn.sentFirstSoundAt < askedAt + latencyMs && distance(turn) < 2_000)
-    .sort((a, b) => distance(a) - distance(b));
-  return turn ? [latencyMs - (turn.sentFirstSoundAt - turn.receivedLastSpeechAt)] : [];
 }
 
 /** Waits until a worker has started all that it starts before there is a call. */

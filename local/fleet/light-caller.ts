@@ -32,8 +32,6 @@ const MAX_ANSWER_MS = 30_000;
 
 /** An answer as the caller heard it. */
 export interface HeardAnswer {
-  /** When the question ended; ms since the epoch. */
-  askedAt: number;
   /** From the last sound of the question to the first of the answer. */
   latencyMs: number;
   /** From the first sound of the answer to its last. */
@@ -114,7 +112,6 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
       } else if (first && (!frame || at - last > ANSWER_ENDED_AFTER_MS)) {
         const heardMs = last - first + AGENT_FRAME_MS;
         return {
-          askedAt: from,
           latencyMs: first - from,
           heardMs,
           longestPauseMs: pause,
