@@ -7,14 +7,12 @@ import '../local/command/silence-warnings.js';
 import { cpus } from 'node:os';
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
 import { logStatus, runCommand } from '../local/command/run-command.js';
 import { buildAgent } from '../local/dev/build-agent.js';
+import { synthesizeQuestion } from '../local/fleet/question.js';
 import { type Measurement, measure } from './peers/measure.js';
 import type { WorkerKind } from './peers/workers.js';
 
-/** The callers' sample rate, in Hz. */
-const QUESTION_RATE = 16_000;
 const KINDS: readonly WorkerKind[] = ['python', 'ours'];
 
 interface PeersOptions {
@@ -35,7 +33,7 @@ function parseList(value: string): number[] {
 
 async function main({ calls, runs, seconds }: PeersOptions): Promise<void> {
   await buildAgent(logStatus);
-  const question = await synthesize('What time is it in Tokyo?');
+  const question = await synthesizeQuestion('What time is it in Tokyo?');
   const [processor] = cpus();
   process.stdout.write(`${cpus().length} x ${processor?.model}, Node ${process.version}\n`);
   for (const count of calls) {
@@ -76,15 +74,6 @@ function table(calls: number, measured: Record<WorkerKind, Measurement[]>): stri
 function quantile(values: number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
-}
-
-async function synthesize(text: string): Promise<Int16Array> {
-  const speech = new SpeechSynthesizer();
-  try {
-    return await speech.say(text, { locale: 'en-US', register: 'masculine' }, QUESTION_RATE);
-  } finally {
-    await speech.close();
-  }
 }
 
 await runCommand(async () => {

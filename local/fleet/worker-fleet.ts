@@ -4,7 +4,6 @@ import { randomInt } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { clearLockedPorts } from 'get-port';
 import { AgentDispatchClient } from 'livekit-server-sdk';
-import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
 import { buildAgent } from '../dev/build-agent.js';
 import {
   EMULATOR_CREDENTIALS,
@@ -16,6 +15,7 @@ import { type LiveKitServer, startLiveKitServer } from '../livekit/server.js';
 import { EcsEndpoint, type EcsFaults } from './ecs-endpoint.js';
 import type { ServiceSettings } from './ecs-scheduler.js';
 import { EcsService, type WorkerDefinition } from './ecs-service.js';
+import { synthesizeQuestion } from './question.js';
 import { CallerHosts, type RemoteCaller } from './remote-caller.js';
 import { WorkerProcess } from './worker-process.js';
 
@@ -23,8 +23,6 @@ const WORKER_MAIN = fileURLToPath(new URL('../../agent/dist/main.js', import.met
 const SCENARIO = fileURLToPath(new URL('scenario.yaml', import.meta.url));
 const AGENT_NAME = 'fleet';
 const READY_TIMEOUT_MS = 60_000;
-/** Equal to LIGHT_RATE, which is not imported: light-caller.ts would load rtc-node into this process. */
-const QUESTION_RATE = 16_000;
 
 export interface FleetOptions {
   /** Calls that one worker takes. Default 10. */
@@ -94,7 +92,7 @@ export class Fleet {
         maxStreams: options.streamsPerRegion ?? 20,
       }),
       EcsEndpoint.start(),
-      synthesize('What time is it in Tokyo?'),
+      synthesizeQuestion('What time is it in Tokyo?'),
     ]);
     return new Fleet(options, livekit, emulator, ecs, question);
   }
@@ -238,14 +236,5 @@ export class Fleet {
     };
     for (const name of ['AWS_PROFILE', 'AWS_SESSION_TOKEN', 'NODE_OPTIONS']) delete env[name];
     return env;
-  }
-}
-
-async function synthesize(text: string): Promise<Int16Array> {
-  const speech = new SpeechSynthesizer();
-  try {
-    return await speech.say(text, { locale: 'en-US', register: 'masculine' }, QUESTION_RATE);
-  } finally {
-    await speech.close();
   }
 }

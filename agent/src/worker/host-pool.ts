@@ -29,8 +29,6 @@ export interface HostPoolOptions {
   readonly onInitializeFailure: (inARow: number) => void;
   /** Counts the processes when the framework has another pool than expected, and runs one for each call. */
   readonly fallback?: Pick<JobProcesses, 'room' | 'failures'>;
-  /** Called when the number of calls that could be started at once may have changed. */
-  readonly onChange?: () => void;
 }
 
 /** Pauses between attempts to start a host that fails to, in milliseconds. */
@@ -154,7 +152,6 @@ export class HostPool implements JobProcesses {
     host.send({ type: 'exit' });
     this.#options.onRetired?.(pid);
     this.resize();
-    this.#options.onChange?.();
   }
 
   killInitializing(): void {
@@ -212,7 +209,6 @@ export class HostPool implements JobProcesses {
         return;
     }
     this.#startWaiting();
-    this.#options.onChange?.();
   }
 
   #startWaiting(): void {
@@ -224,7 +220,6 @@ export class HostPool implements JobProcesses {
       host.jobs.set(next.info.job.id, job);
       host.send({ type: 'start', job: next.info });
       next.started(job);
-      this.#options.onChange?.();
     }
   }
 
@@ -238,7 +233,6 @@ export class HostPool implements JobProcesses {
       this.#failures += 1;
       this.#options.onInitializeFailure(this.#failures);
     }
-    this.#options.onChange?.();
     const pause = failed ? RETRY_MS[Math.min(this.#failures, RETRY_MS.length) - 1] : 0;
     setTimeout(() => this.resize(), pause);
   }
