@@ -20,13 +20,34 @@ export interface WorkerDefinition extends TaskDefinition {
 }
 
 /** Milliseconds since the epoch, so that what ECS and the workers note can be compared. */
-const wallClock: MonotonicClock = {
-  now: () => Date.now(),
-  after(ms, fn) {
-    const timer = setTimeout(fn, ms).unref();
-    return () => clearTimeout(timer);
-  },
-};
+class WallClock implements MonotonicClock {
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #stopped = false;
+
+  now(): number {
+    return Date.now();
+  }
+
+  after(ms: number, fn: () => void): () => void {
+    if (this.#stopped) return () => {};
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      fn();
+    }, ms).unref();
+    this.#timers.add(timer);
+    return () => {
+      this.#timers.delete(timer);
+      clearTimeout(timer);
+    };
+  }
+
+  /** Nothing that was planned happens any more. */
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+}
 
 /** A service of ECS on this machine: the scheduler, with a worker process for each task. */
 export class EcsService {
@@ -35,6 +56,7 @@ export class EcsService {
   readonly workers: WorkerProcess[] = [];
   readonly #workerOf = new Map<EcsTask, WorkerProcess>();
   readonly #wasReady = new Set<EcsTask>();
+  readonly #clock = new WallClock();
   #stopping = false;
 
   /** @param launch starts the worker of a task */
@@ -49,7 +71,7 @@ export class EcsService {
   ) {
     this.scheduler = new EcsScheduler(
       name,
-      wallClock,
+      this.#clock,
       {
         start: (task) => {
           const definition = task.definition as WorkerDefinition;
@@ -87,9 +109,10 @@ export class EcsService {
     }
   }
 
-  /** Kills every worker. */
+  /** Kills every worker, and starts no other. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#clock.stop();
     await Promise.all(this.workers.map((worker) => worker.kill()));
   }
 
