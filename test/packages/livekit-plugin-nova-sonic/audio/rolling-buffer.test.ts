@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { rms } from '../../../../packages/livekit-plugin-nova-sonic/src/audio/rms.js';
+import { RollingAudioBuffer } from '../../../../packages/livekit-plugin-nova-sonic/src/audio/rolling-buffer.js';
+
+const chunk = (at: number, ms = 20) => ({ pcm: new Uint8Array(2), at, ms });
+
+describe('RollingAudioBuffer', () => {
+  test('keeps the newest audio, as much of it as fits, and always the last chunk', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 500 }),
+        fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 40 }),
+        (maxMs, lengths) => {
+          const buffer = new RollingAudioBuffer(maxMs);
+          const chunks = lengths.map((ms, i) => chunk(i, ms));
+          for (const each of chunks) buffer.push(each);
+          let kept = 1;
+          const ms = (count: number) => chunks.slice(-count).reduce((sum, c) => sum + c.ms, 0);
+          while (kept < chunks.length && ms(kept + 1) <= maxMs) kept += 1;
+          expect(buffer.since(-1)).toEqual(chunks.slice(-kept));
+          expect(buffer.ms).toBe(ms(kept));
+        },
+      ),
+    );
+  });
+
+  test('gives what arrived after a moment, in order, as often as it is asked for', () => {
+    const buffer = new RollingAudioBuffer(1_000);
+    for (const at of [100, 120, 140]) buffer.push(chunk(at));
+    const since = (at: number) => buffer.since(at).map((c) => c.at);
+    expect(since(99)).toEqual([100, 120, 140]);
+    expect(since(100)).toEqual([120, 140]);
+    expect(since(100)).toEqual([120, 140]);
+    expect(since(140)).toEqual([]);
+    buffer.clear();
+    expect(since(0)).toEqual([]);
+    expect(buffer.ms).toBe(0);
+  });
+});
+
+describe('rms', () => {
+  test.each([
+    ['nothing', [], 0],
+    ['silence', [0, 0, 0], 0],
+    ['a square wave', [1_000, -1_000], 1_000],
+    ['mixed samples', [3, 4], Math.sqrt(12.5)],
+    ['the loudest sample there is', [-32_768], 32_768],
+  ])('of %s', (_, samples, expected) => {
+    expect(rms(new Uint8Array(Int16Array.from(samples).buffer))).toBeCloseTo(expected);
+  });
+
+  test('of a part of a buffer', () => {
+    const samples = Int16Array.of(9_000, 5, -5, 9_000);
+    expect(rms(new Uint8Array(samples.buffer, 2, 4))).toBe(5);
+  });
+});
