@@ -27,7 +27,9 @@ describe('EcsService', () => {
     jest.useFakeTimers();
     launched = 0;
   });
-  afterEach(() => jest.useRealTimers());
+  afterEach(() => {
+    jest.useRealTimers();
+  });
 
   it('replaces a task whose worker has ended', async () => {
     const service = startService();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { ReadableStream } from 'node:stream/web';
 import { describe, expect, test } from '@jest/globals';
 import { llm } from '@livekit/agents';
 import fc from 'fast-check';
@@ -92,8 +93,11 @@ describe('GenerationChannels', () => {
     expect(more).toEqual([]);
     expect(message?.messageId).toBe('message-1');
     expect(await message?.modalities).toEqual(['audio', 'text']);
-    expect(await readAll(message?.textStream ?? [])).toEqual(['Good ', 'morning.']);
-    expect(await readAll(message?.audioStream ?? [])).toHaveLength(2);
+    expect(await readAll(message?.textStream as ReadableStream<string>)).toEqual([
+      'Good ',
+      'morning.',
+    ]);
+    expect(await readAll(message?.audioStream as ReadableStream<unknown>)).toHaveLength(2);
     expect(await readAll(channels.event.functionStream)).toEqual([]);
     expect(channels.firstAudioAt).toBe(1_000);
   });
