@@ -192,6 +192,38 @@ describe('synth', () => {
   });
 });
 
+test('two stacks of one account have no physical name in common', () => {
+  const context = { alarmEmail: 'ops@example.com', natGateways: 1, vpcEndpoints: true };
+  // No name of a resource: what an alarm watches, what a topic shows, and a policy inside its role.
+  const others = /MetricName|DisplayName|AWS::IAM::Policy PolicyName/;
+  const [first = [], second = []] = ['support', 'sales'].map((name) => {
+    const settings = readSettings({ name, ...context });
+    const stack = new VoiceAgentStack(newApp(), name, { settings, projectRoot: PROJECT });
+    return Object.values<{ Type: string; Properties?: object }>(
+      templateOf(stack).toJSON().Resources,
+    ).flatMap(({ Type, Properties = {} }) =>
+      Object.entries(Properties)
+        .filter(([key, value]) => /Name$|^Family$/.test(key) && typeof value === 'string')
+        .map(([key, value]) => `${Type} ${key} ${value}`)
+        .filter((named) => !others.test(named)),
+    );
+  });
+  expect(first.join()).toContain('AWS::ECS::TaskDefinition Family supportAgentTask');
+  expect(first.filter((name) => second.includes(name))).toEqual([]);
+});
+
+test('deleting the stack leaves two logs, and nothing that its successor would meet', () => {
+  const { Resources } = templateWith({ alarmEmail: 'ops@example.com' }).toJSON();
+  const kept = Object.entries<{ DeletionPolicy?: string; Properties?: object }>(Resources).filter(
+    ([, { DeletionPolicy = 'Delete' }]) => DeletionPolicy !== 'Delete',
+  );
+  expect(kept.map(([id]) => id).sort()).toEqual([
+    'Log95422804',
+    'MonitoringTaskCrashesLog29A11581',
+  ]);
+  for (const [, { Properties }] of kept) expect(Properties).not.toHaveProperty('LogGroupName');
+});
+
 describe('cdk-nag', () => {
   const findings = (context: Record<string, unknown>, change?: (stack: Stack) => void) => {
     const app = newApp();
