@@ -17,6 +17,8 @@ export interface ContinuationHost {
   lifecycle(event: StreamLifecycle): void;
   /** A failure; when it is not recoverable the call is over. */
   failed(error: NovaSonicError, recoverable: boolean): void;
+  /** A stream was cut before its connection took the closing events. */
+  cut(stream: { readonly id: string; readonly region: string }): void;
   /** The call continues on another stream. */
   reconnected(): void;
   /** An exception in the plugin, which must neither stop the reader nor end the process. */

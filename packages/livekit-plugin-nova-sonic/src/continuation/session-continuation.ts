@@ -148,7 +148,7 @@ export class SessionContinuation {
     this.#renewal.cancel(reason);
   }
 
-  /** Ends everything, in order where the stream is up. Resolves when nothing is left. */
+  /** Ends everything, in order. Resolves when nothing is left. */
   async close(reason = 'closed'): Promise<void> {
     if (!this.#ended) this.#end(reason);
     await Promise.all(this.#closing);
@@ -187,6 +187,8 @@ export class SessionContinuation {
       received: (document) => guard('received', (s) => this.#onReceived(s, document)),
       sent: (event) => this.#host.sent(event, id),
       ended: (error) => guard('ended', (s) => this.#onEnded(s, error)),
+      closing: () => session?.sequencer.closing() ?? [],
+      cut: () => this.#host.cut({ id, region }),
     });
     const { limits } = this.#resume;
     session = new StreamSession(stream, new ClientEventSequencer(config), {
@@ -272,6 +274,7 @@ export class SessionContinuation {
   #onEnded(session: StreamSession, error?: NovaSonicError): void {
     const now = this.#now;
     const { reason, stream } = session;
+    this.#awaitEnd(stream);
     const livedMs = session.openedAt === undefined ? 0 : Math.max(1, now - session.openedAt);
     if (!error) {
       this.#emitLifecycle('closed', stream, { livedMs, reason });
@@ -377,8 +380,13 @@ export class SessionContinuation {
     if (standby) this.#retire(standby);
   }
 
-  #retire({ stream, sequencer }: StreamSession): void {
-    const done = stream.close(sequencer.closing());
+  #retire({ stream }: StreamSession): void {
+    void stream.close();
+    this.#awaitEnd(stream);
+  }
+
+  /** The end of the call waits for what is left of a stream. */
+  #awaitEnd({ done }: SonicStream): void {
     this.#closing.add(done);
     void done.finally(() => this.#closing.delete(done));
   }

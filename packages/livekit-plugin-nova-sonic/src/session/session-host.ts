@@ -55,6 +55,13 @@ export class SessionHost implements ContinuationHost {
     emitter.emitError(error, recoverable);
   }
 
+  cut({ id, region }: { id: string; region: string }): void {
+    this.#context.logger.warn(
+      { streamId: id, region },
+      'stream was cut without its closing events, it may count against the quota for a while',
+    );
+  }
+
   reconnected(): void {
     this.#context.emitter.emit('session_reconnected', {});
   }

@@ -23,7 +23,7 @@ export interface StreamClient {
   dispose(): void;
 }
 
-/** What happens on a stream. After `ended` nothing is called any more. */
+/** What happens on a stream. After `ended` only `closing` and `cut` are called. */
 export interface StreamSink {
   /** The first event is here: the service took the opening. */
   opened(openMs: number): void;
@@ -33,6 +33,10 @@ export interface StreamSink {
   sent(event: ClientEvent): void;
   /** The stream has ended: with an error, or without one when it was closed by `close`. */
   ended(error?: NovaSonicError): void;
+  /** The events that end what was begun on the stream. */
+  closing(): readonly ClientEvent[];
+  /** The connection was cut before it took the closing events: the service may count the stream for a while. */
+  cut(): void;
 }
 
 export interface StreamOptions {
@@ -46,7 +50,7 @@ export interface StreamOptions {
   readonly firstEventMs: number;
   /** What we send must be taken within this time (ms). */
   readonly writeStallMs: number;
-  /** How long an orderly close may take before it is cut (ms). */
+  /** How long an orderly end may take, from the closing events to the service's end, before it is cut (ms). */
   readonly closeMs: number;
 }
 
@@ -62,14 +66,20 @@ export class SonicStream {
   readonly #abort = new AbortController();
   #queue: ClientEvent[] = [];
   #wake?: () => void;
-  #inputOver = false;
-  #ended = false;
-  #closing = false;
+  /** The SDK has the request, so the service may have the stream. */
+  #requested = false;
   #opened = false;
+  /** The closing events are written; nothing else is. */
+  #closing = false;
+  /** The owner knows that the stream has ended. */
+  #reported = false;
+  /** The connection is gone. */
+  #over = false;
   #lastPull: number;
   #cancelFirst?: () => void;
   #cancelClose?: () => void;
-  readonly #done: Promise<void>;
+  /** Resolves when nothing is left of the stream; never rejects. */
+  readonly done: Promise<void>;
   #resolveDone!: () => void;
 
   constructor(options: StreamOptions) {
@@ -77,54 +87,56 @@ export class SonicStream {
     this.region = options.region;
     this.#options = options;
     this.#lastPull = options.clock.now();
-    this.#done = new Promise((resolve) => {
+    this.done = new Promise((resolve) => {
       this.#resolveDone = resolve;
     });
     void this.#run();
   }
 
-  /** The service has answered, so an orderly close makes sense. */
+  /** The service has answered, and the stream takes what is written. */
   get live(): boolean {
-    return this.#opened && !this.#ended;
-  }
-
-  get ended(): boolean {
-    return this.#ended;
+    return this.#opened && !this.#closing && !this.#over;
   }
 
   /** Events wait here until the SDK takes them; order is kept. */
   write(events: readonly ClientEvent[]): void {
-    if (this.#ended || this.#inputOver) return;
-    if (this.#queue.length === 0) this.#lastPull = this.#options.clock.now();
-    this.#queue.push(...events);
-    this.#wake?.();
+    if (this.#closing || this.#over) return;
+    this.#push(events);
   }
 
   /** True when what we wrote has not been taken for too long: the connection is dead. */
   stalled(now: number): boolean {
-    return (
-      !this.#ended && this.#queue.length > 0 && now - this.#lastPull > this.#options.writeStallMs
-    );
+    const { writeStallMs } = this.#options;
+    return !this.#over && this.#queue.length > 0 && now - this.#lastPull > writeStallMs;
   }
 
   /** Sends the closing events and waits for the service's end; cut after `closeMs`. Resolves always. */
-  async close(closing: readonly ClientEvent[]): Promise<void> {
-    if (this.#ended || this.#closing) return this.#done;
-    this.#closing = true;
-    if (!this.#opened) {
-      this.#finish();
-      return this.#done;
-    }
-    this.write(closing);
-    this.#inputOver = true;
-    this.#wake?.();
-    this.#cancelClose = this.#options.clock.after(this.#options.closeMs, () => this.#finish());
-    return this.#done;
+  close(): Promise<void> {
+    this.#end();
+    return this.done;
   }
 
-  /** Ends the stream at once with a reason. */
+  /** Gives the stream up: it has ended for the owner at once, and gets its closing events as in `close`. */
   fail(error: NovaSonicError): void {
-    this.#finish(error);
+    this.#report(error);
+    this.#end();
+  }
+
+  /** Also before the service's first answer: it may have begun a session, which would count against the quota. */
+  #end(): void {
+    if (this.#closing || this.#over) return;
+    this.#closing = true;
+    this.#cancelFirst?.();
+    if (!this.#requested) {
+      this.#finish();
+      return;
+    }
+    const { clock, closeMs, sink } = this.#options;
+    this.#push(sink.closing());
+    this.#cancelClose = clock.after(closeMs, () => {
+      if (this.#queue.length > 0) sink.cut();
+      this.#finish();
+    });
   }
 
   async #run(): Promise<void> {
@@ -132,22 +144,24 @@ export class SonicStream {
     const begun = clock.now();
     let client: StreamClient | undefined;
     this.#cancelFirst = clock.after(firstEventMs, () =>
-      this.#finish(noResponse('the service did not answer', firstEventMs, region)),
+      this.fail(noResponse('the service did not answer', firstEventMs, region)),
     );
     try {
       client = await this.#options.connect(region);
-      if (this.#ended) return;
+      if (this.#over) return;
       this.expiresAt = client.expiresAt;
+      this.#requested = true;
       const response = await client.client.send(
         new InvokeModelWithBidirectionalStreamCommand({ modelId, body: this.#input() }),
         { abortSignal: this.#abort.signal },
       );
       this.#cancelFirst?.();
-      if (this.#ended) return;
-      this.#opened = true;
-      sink.opened(clock.now() - begun);
+      if (!this.#closing && !this.#over) {
+        this.#opened = true;
+        sink.opened(clock.now() - begun);
+      }
       for await (const part of response.body ?? []) {
-        if (this.#ended) return;
+        if (this.#over) return;
         const bytes = part.chunk?.bytes;
         if (bytes) this.#receive(bytes);
         else {
@@ -165,6 +179,7 @@ export class SonicStream {
   }
 
   #receive(bytes: Uint8Array): void {
+    if (this.#reported) return;
     let document: unknown;
     try {
       document = JSON.parse(decoder.decode(bytes));
@@ -174,16 +189,22 @@ export class SonicStream {
     this.#options.sink.received(document);
   }
 
+  #push(events: readonly ClientEvent[]): void {
+    if (this.#queue.length === 0) this.#lastPull = this.#options.clock.now();
+    this.#queue.push(...events);
+    this.#wake?.();
+  }
+
   async *#input(): AsyncGenerator<{ chunk: { bytes: Uint8Array } }> {
-    while (!this.#ended) {
+    while (!this.#over) {
       const next = this.#queue.shift();
       this.#lastPull = this.#options.clock.now();
       if (next) {
-        this.#options.sink.sent(next);
+        if (!this.#reported) this.#options.sink.sent(next);
         yield { chunk: { bytes: encoder.encode(JSON.stringify(next)) } };
         continue;
       }
-      if (this.#inputOver) return;
+      if (this.#closing) return;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -191,16 +212,22 @@ export class SonicStream {
     }
   }
 
+  #report(error?: NovaSonicError): void {
+    if (this.#reported) return;
+    this.#reported = true;
+    this.#options.sink.ended(error);
+  }
+
   /** The only exit: ends the input too, since the SDK would go on pulling it. */
   #finish(error?: NovaSonicError): void {
-    if (this.#ended) return;
-    this.#ended = true;
+    if (this.#over) return;
+    this.#over = true;
     this.#cancelFirst?.();
     this.#cancelClose?.();
     this.#queue = [];
     this.#wake?.();
     this.#abort.abort();
     this.#resolveDone();
-    this.#options.sink.ended(error);
+    this.#report(error);
   }
 }

@@ -8,7 +8,10 @@ import {
   type RealtimeModelOptions,
   resolveOptions,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/options.js';
-import type { NovaSonicError } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/errors.js';
+import {
+  type NovaSonicError,
+  noResponse,
+} from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/errors.js';
 import { createStreamClient } from '../../../../packages/livekit-plugin-nova-sonic/src/stream/bedrock-client.js';
 import { SonicStream } from '../../../../packages/livekit-plugin-nova-sonic/src/stream/sonic-stream.js';
 import { until } from '../../../support/wait.js';
@@ -57,6 +60,8 @@ describe('SonicStream', () => {
             log.push('ended');
             resolve(e);
           },
+          closing: () => [event('contentEnd'), event('promptEnd'), event('sessionEnd')],
+          cut: () => log.push('cut'),
         },
       });
       handle = stream;
@@ -72,7 +77,7 @@ describe('SonicStream', () => {
     const peer = await server.stream(0);
     await peer.received('three');
     expect(peer.said.map((e) => e.name)).toEqual(['one', 'two', 'three']);
-    await stream.close([]);
+    await stream.close();
   });
 
   test('a service that accepts the connection and sends nothing fails after firstEventMs', async () => {
@@ -80,6 +85,56 @@ describe('SonicStream', () => {
     expect((await ended)?.message).toContain('did not answer within 0.1 s');
     expect(log).toEqual(['ended']);
     await until('our input was ended too', () => server.open.length === 0);
+  });
+
+  test.each<[string, (stream: SonicStream) => void]>([
+    ['closed', (stream) => void stream.close()],
+    ['given up', (stream) => stream.fail(noResponse('it was slow', 1))],
+  ])('a stream that is %s before the first answer gets its closing events', async (_, end) => {
+    const { stream, log, ended } = open();
+    stream.write([event('one')]);
+    const peer = await server.stream(0);
+    end(stream);
+    await peer.received('sessionEnd');
+    expect(peer.names).toEqual(['one', 'contentEnd', 'promptEnd', 'sessionEnd']);
+    // An answer that comes late is not the beginning of anything.
+    peer.send(usage());
+    peer.end();
+    await Promise.all([stream.done, ended]);
+    expect(log.filter((l) => l === 'opened' || l === 'ended' || l === 'cut')).toEqual(['ended']);
+  });
+
+  test('the first event does not come: the stream has failed, and its closing events are sent', async () => {
+    const { stream, ended } = open({}, { firstEventMs: 60 });
+    stream.write([event('one')]);
+    const peer = await server.stream(0);
+    expect((await ended)?.kind).toBe('no_response');
+    await peer.received('sessionEnd');
+    await stream.done;
+  });
+
+  test('a stream that was never opened is not opened by its end', async () => {
+    let provide = (_: typeof CREDENTIALS) => {};
+    const credentials = () =>
+      new Promise<typeof CREDENTIALS>((resolve) => {
+        provide = resolve;
+      });
+    const { stream, log } = open({ credentials });
+    stream.write([event('one')]);
+    await stream.close();
+    provide(CREDENTIALS);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(log).toEqual(['ended']);
+    expect(server.streams).toHaveLength(0);
+  });
+
+  test('a connection that takes nothing is cut, and says so', async () => {
+    const stuck = { send: () => new Promise<never>(() => {}) } as never;
+    const { stream, log } = open({ client: stuck }, { closeMs: 20 });
+    stream.write([event('one')]);
+    await new Promise((resolve) => setImmediate(resolve));
+    await stream.close();
+    expect(log).toEqual(['cut', 'ended']);
   });
 
   test('an unrequested end is a failure, a requested one is not', async () => {
@@ -95,7 +150,7 @@ describe('SonicStream', () => {
     const peer = await server.stream(1);
     peer.send(usage());
     await until('open', () => second.stream.live);
-    const closed = second.stream.close([event('sessionEnd')]);
+    const closed = second.stream.close();
     await peer.received('sessionEnd');
     peer.end();
     await closed;
@@ -108,7 +163,7 @@ describe('SonicStream', () => {
     stream.write([event('one')]);
     (await server.stream(0)).send(usage());
     await until('open', () => stream.live);
-    await stream.close([event('sessionEnd')]);
+    await stream.close();
     expect(await ended).toBeUndefined();
     await until('the connection is gone', () => server.open.length === 0);
   });
@@ -118,7 +173,7 @@ describe('SonicStream', () => {
     stream.write([event('one')]);
     expect(stream.stalled(Date.now() + 49)).toBe(false);
     expect(stream.stalled(Date.now() + 1_000)).toBe(true);
-    await stream.close([]);
+    await stream.close();
     expect(stream.stalled(Date.now() + 1_000)).toBe(false);
   });
 
@@ -145,7 +200,7 @@ describe('SonicStream', () => {
       stream.write([event('one')]);
       await (await server.stream(i)).received('one');
       expect(stream.expiresAt).toBe(4_000_000_000_000);
-      await stream.close([]);
+      await stream.close();
     }
     expect(regions).toEqual(['us-east-1']);
     expect(destroyed).toBe(0);

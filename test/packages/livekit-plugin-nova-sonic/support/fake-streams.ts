@@ -26,6 +26,8 @@ export class FakeStream {
   readonly written: ClientEvent[] = [];
   live = false;
   ended = false;
+  readonly done: Promise<void>;
+  #resolveDone = () => {};
   expiresAt?: number;
   stuck = false;
 
@@ -33,7 +35,11 @@ export class FakeStream {
     readonly id: string,
     readonly region: string,
     readonly sink: StreamSink,
-  ) {}
+  ) {
+    this.done = new Promise((resolve) => {
+      this.#resolveDone = resolve;
+    });
+  }
 
   write(events: readonly ClientEvent[]): void {
     if (!this.ended) this.written.push(...events);
@@ -41,11 +47,13 @@ export class FakeStream {
   stalled(): boolean {
     return this.stuck;
   }
-  async close(closing: readonly ClientEvent[]): Promise<void> {
-    if (this.live) this.write(closing);
-    this.#end();
+  close(): Promise<void> {
+    this.fail();
+    return this.done;
   }
-  fail(error: NovaSonicError): void {
+  fail(error?: NovaSonicError): void {
+    if (this.ended) return;
+    this.write(this.sink.closing());
     this.#end(error);
   }
   #end(error?: NovaSonicError): void {
@@ -53,6 +61,7 @@ export class FakeStream {
     this.ended = true;
     this.live = false;
     this.sink.ended(error);
+    this.#resolveDone();
   }
 
   // -- the test's side
@@ -61,7 +70,7 @@ export class FakeStream {
     this.sink.opened(5);
   }
   break(kind: NovaSonicErrorKind = 'connection'): void {
-    this.fail(
+    this.#end(
       new NovaSonicError(kind, kind, {
         retryable: kind !== 'access_denied',
         otherRegion: true,
@@ -127,6 +136,7 @@ export function rigContinuation(
     effects: (list) => effects.push(...list),
     lifecycle: (event) => lifecycle.push(event),
     failed: (error, recoverable) => failures.push({ kind: error.kind, recoverable }),
+    cut: () => {},
     reconnected: () => {
       reconnected += 1;
     },
