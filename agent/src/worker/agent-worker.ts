@@ -2,8 +2,8 @@
 // Long because it connects the parts of the worker, each of which decides in a file of its own.
 
 import type { AddressInfo } from 'node:net';
-import { AgentServer, type JobRequest, log } from '@livekit/agents';
-import { systemMonotonicClock } from '../clock.js';
+import { type AgentServer, type JobRequest, log } from '@livekit/agents';
+import type { MonotonicClock } from '../clock.js';
 import type { WorkerConfig } from '../config.js';
 import { TaskProtection } from '../ecs/task-protection.js';
 import { ecsAgent } from '../ecs/task-protection-endpoint.js';
@@ -20,17 +20,15 @@ import { WorkerMetrics } from '../telemetry/metrics.js';
 import { CallDemand } from './call-demand.js';
 import { CallSlots } from './call-slots.js';
 import { CpuMonitor } from './cpu.js';
-import { createJobProcesses } from './create-job-processes.js';
 import { Drain } from './drain.js';
-import { serveHealth } from './health-server.js';
 import { JobAdmission } from './job-admission.js';
 import type { JobProcesses } from './job-processes.js';
 import { workerLoad } from './load.js';
 import { LoadReporter } from './load-reporter.js';
-import { removeDeadAgent } from './remove-dead-agent.js';
 import { serverOptions } from './server-options.js';
 import { ServiceStanding } from './service-standing.js';
 import { WorkerHealth } from './worker-health.js';
+import { systemPeers, type WorkerPeers } from './worker-peers.js';
 
 const CHECK_INTERVAL_MS = 1_000;
 /** LiveKit gives up on an assignment after 10 s; after this an accepted job will not come any more. */
@@ -48,10 +46,11 @@ type ExitReason = 'drained' | 'failed';
 export class AgentWorker {
   readonly #config: WorkerConfig;
   readonly #agentFile: string;
-  readonly #clock = systemMonotonicClock;
+  readonly #peers: WorkerPeers;
+  readonly #clock: MonotonicClock;
   readonly #cpu = new CpuMonitor();
   readonly #metrics: WorkerMetrics;
-  readonly #demand = new CallDemand(systemMonotonicClock.now() / 1000);
+  readonly #demand: CallDemand;
   readonly #admission: JobAdmission;
   readonly #standing: ServiceStanding;
   readonly #supervisor: CallSupervisor;
@@ -66,9 +65,12 @@ export class AgentWorker {
   });
 
   /** @param agentFile path of the module whose default export is the agent, for the job processes */
-  constructor(config: WorkerConfig, agentFile: string) {
+  constructor(config: WorkerConfig, agentFile: string, peers: WorkerPeers = systemPeers) {
     this.#config = config;
     this.#agentFile = agentFile;
+    this.#peers = peers;
+    this.#clock = peers.clock;
+    this.#demand = new CallDemand(peers.clock.now() / 1000);
     this.#metrics = new WorkerMetrics(config.metrics);
     this.#admission = this.#createAdmission();
     this.#standing = new ServiceStanding(
@@ -81,7 +83,7 @@ export class AgentWorker {
         this.#slotsChanged();
       },
     );
-    this.#processes = createJobProcesses(
+    this.#processes = peers.createJobProcesses(
       config,
       agentFile,
       this.#admission,
@@ -99,7 +101,7 @@ export class AgentWorker {
   /** Runs the worker until its last call has ended; resolves with the exit code. */
   async run(): Promise<number> {
     const supervisorServer = await SupervisorServer.open(this.#supervisor);
-    process.env[SUPERVISOR_SOCKET] = supervisorServer.path;
+    this.#peers.process.env[SUPERVISOR_SOCKET] = supervisorServer.path;
     await this.#serveHealth();
     if (!(await this.#processes.install())) {
       log().warn(
@@ -108,14 +110,14 @@ export class AgentWorker {
     }
     const server = this.#startServer();
     const timers = [
-      setInterval(() => this.#check(), CHECK_INTERVAL_MS),
-      setInterval(() => this.#publishMetrics(), this.#config.metrics.intervalMs),
+      this.#peers.every(CHECK_INTERVAL_MS, () => this.#check()),
+      this.#peers.every(this.#config.metrics.intervalMs, () => this.#publishMetrics()),
     ];
     this.#handleSignals();
 
     const reason = await this.#exitReason;
 
-    for (const timer of timers) clearInterval(timer);
+    for (const stop of timers) stop();
     this.#supervisor.closing();
     this.#admission.protection.stop();
     this.#standing.stop();
@@ -227,7 +229,7 @@ export class AgentWorker {
 
   #startServer(): AgentServer {
     const load = () => this.#load();
-    const server = new AgentServer(
+    const server = this.#peers.createServer(
       serverOptions(this.#config, this.#agentFile, {
         requestFunc: (request) => this.#answer(request),
         load,
@@ -283,10 +285,10 @@ export class AgentWorker {
 
   async #serveHealth(): Promise<void> {
     const { port, explicit } = this.#config.health;
-    const server = await serveHealth(port, this.#health).catch((error) => {
+    const server = await this.#peers.serveHealth(port, this.#health).catch((error) => {
       if (explicit) throw error;
       log().warn('default health port is in use, taking any free one');
-      return serveHealth(0, this.#health);
+      return this.#peers.serveHealth(0, this.#health);
     });
     log().info({ port: (server.address() as AddressInfo).port }, 'health server listening');
   }
@@ -346,7 +348,7 @@ export class AgentWorker {
 
   #callEnded(record: CallRecord, now: number): void {
     log().info(callSummary(record, now), 'call ended');
-    if (!record.ended) void removeDeadAgent(this.#config.livekit, record);
+    if (!record.ended) void this.#peers.removeDeadAgent(this.#config.livekit, record);
     this.#admission.release(record.job);
     this.#metrics.flush();
     this.#slotsChanged();
@@ -361,8 +363,8 @@ export class AgentWorker {
 
   /** SIGTERM and SIGINT start the drain. A second SIGINT, from a terminal, ends the calls. */
   #handleSignals(): void {
-    process.on('SIGTERM', () => this.#exitAfterDrain());
-    process.on('SIGINT', () => {
+    this.#peers.process.on('SIGTERM', () => this.#exitAfterDrain());
+    this.#peers.process.on('SIGINT', () => {
       if (this.#drain.started) this.#drain.hurry();
       else this.#exitAfterDrain();
     });

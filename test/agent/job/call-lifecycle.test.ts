@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { BedrockRuntimeClient } from '@aws-sdk/client-bedrock-runtime';
-import { afterEach, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { initializeLogger, type JobProcess } from '@livekit/agents';
+import { ConnectionState, ParticipantKind } from '@livekit/rtc-node';
 import { prewarmProcess } from '../../../agent/src/job/call-lifecycle.js';
+import { fakeSession, startCall } from './call-lifecycle-rig.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 afterEach(() => {
+  jest.useRealTimers();
   jest.restoreAllMocks();
 });
 
@@ -20,5 +23,219 @@ it('prewarms the AWS SDK in a process that waits for a call', async () => {
   await prewarmProcess({} as JobProcess);
   await expect(send.mock.results[0]?.value).resolves.toMatchObject({
     $metadata: { httpStatusCode: 200 },
+  });
+});
+
+describe('CallLifecycle', () => {
+  beforeEach(() => {
+    jest.useFakeTimers();
+  });
+  const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
+  const STARTED = 'started AJ_1 in hall RM_1';
+
+  describe('a call without a caller', () => {
+    const WAIT = { WAIT_FOR_CALLER_S: '10' };
+    const ENDED = [STARTED, 'ended: no_caller', 'shutdown: no_caller'];
+
+    it('ends when nobody has come in time', async () => {
+      const { log } = startCall(WAIT);
+      await pass(9_000);
+      expect(log).toEqual([STARTED]);
+      await pass(2_000);
+      expect(log).toEqual(ENDED);
+    });
+
+    it('ends when the caller has left, the whole time after that', async () => {
+      const { log, join, leave } = startCall(WAIT);
+      join('ann');
+      await pass(60_000);
+      leave('ann');
+      await pass(9_000);
+      expect(log).toEqual([STARTED]);
+      await pass(2_000);
+      expect(log).toEqual(ENDED);
+      // Once.
+      await pass(60_000);
+      expect(log).toEqual(ENDED);
+    });
+
+    it('goes on when the caller comes back in time', async () => {
+      const { log, join, leave } = startCall(WAIT);
+      for (let i = 0; i < 5; i += 1) {
+        join('ann');
+        await pass(3_000);
+        leave('ann');
+        await pass(9_000);
+      }
+      expect(log).toEqual([STARTED]);
+    });
+
+    it('does not take another agent for a caller', async () => {
+      const { log, join } = startCall(WAIT);
+      join('agent', ParticipantKind.AGENT);
+      await pass(11_000);
+      expect(log).toEqual(ENDED);
+    });
+
+    it.each([ConnectionState.CONN_RECONNECTING, ConnectionState.CONN_DISCONNECTED])(
+      'misses nobody while the connection is in state %i, nor right after',
+      async (state) => {
+        const { log, room, join } = startCall(WAIT);
+        join('ann');
+        await pass(5_000);
+        // While LiveKit reconnects the room may be empty.
+        room.remoteParticipants.clear();
+        room.connectionState = state;
+        await pass(120_000);
+        room.connectionState = ConnectionState.CONN_CONNECTED;
+        await pass(9_000);
+        expect(log).toEqual([STARTED]);
+        await pass(2_000);
+        expect(log).toEqual(ENDED);
+      },
+    );
+
+    it('goes on without a limit', async () => {
+      const { log } = startCall({ WAIT_FOR_CALLER_S: '0' });
+      await pass(3_600_000);
+      expect(log).toEqual([STARTED]);
+    });
+
+    it('is not watched any more once the job has been cleaned up', async () => {
+      const { log, cleanUp } = startCall(WAIT);
+      await cleanUp();
+      log.length = 0;
+      await pass(60_000);
+      expect(log).toEqual([]);
+      expect(jest.getTimerCount()).toBe(0);
+    });
+  });
+
+  describe('a command of the worker', () => {
+    const LAST = { END_CALL_INSTRUCTIONS: 'Say goodbye.', END_CALL_TIMEOUT_S: '12' };
+
+    it('to end now ends the call', async () => {
+      const { log, command } = startCall(LAST);
+      command('end_now', 'task_stopping');
+      await pass(0);
+      expect(log).toEqual([STARTED, 'ended: task_stopping', 'shutdown: task_stopping']);
+    });
+
+    it('to end gracefully ends it when the last reply has been played', async () => {
+      const { log, command, lifecycle, join } = startCall(LAST);
+      join('ann');
+      const { session, replies, played } = fakeSession();
+      lifecycle.attach(session);
+      command('end_gracefully', 'max_call_length');
+      await pass(5_000);
+      expect(replies).toEqual([{ instructions: 'Say goodbye.' }]);
+      expect(log).toEqual([STARTED]);
+      played();
+      await pass(0);
+      expect(log).toEqual([STARTED, 'ended: max_call_length', 'shutdown: max_call_length']);
+    });
+
+    it('does not wait for a last reply that takes longer than there is time', async () => {
+      const { log, command, lifecycle, join } = startCall(LAST);
+      join('ann');
+      lifecycle.attach(fakeSession().session);
+      command('end_gracefully', 'task_stopping');
+      await pass(9_999);
+      expect(log).toEqual([STARTED]);
+      // Two of the twelve seconds are for closing.
+      await pass(1);
+      expect(log).toEqual([STARTED, 'ended: task_stopping', 'shutdown: task_stopping']);
+    });
+
+    it('ends the call also when the last reply fails', async () => {
+      const { log, command, lifecycle } = startCall(LAST);
+      const { session, broken } = fakeSession();
+      lifecycle.attach(session);
+      command('end_gracefully', 'task_stopping');
+      await pass(0);
+      broken();
+      await pass(0);
+      expect(log.slice(1)).toEqual(['ended: task_stopping', 'shutdown: task_stopping']);
+    });
+
+    it.each([
+      ['without instructions', { END_CALL_INSTRUCTIONS: 'off' }, true],
+      ['before there is a session', LAST, false],
+    ])('ends the call without a last reply %s', async (_, env, attached) => {
+      const { log, command, lifecycle } = startCall(env);
+      const { session, replies } = fakeSession();
+      if (attached) lifecycle.attach(session);
+      command('end_gracefully', 'task_stopping');
+      await pass(0);
+      expect(replies).toEqual([]);
+      expect(log.slice(1)).toEqual(['ended: task_stopping', 'shutdown: task_stopping']);
+    });
+  });
+
+  describe('tells the supervisor why the call ended', () => {
+    it('when the session closes', () => {
+      const { log, lifecycle } = startCall();
+      const { session, events } = fakeSession();
+      lifecycle.attach(session);
+      events.emit('close', { reason: 'participant_disconnected' });
+      expect(log).toEqual([STARTED, 'ended: participant_disconnected']);
+    });
+
+    it('when the room is gone', () => {
+      const { log, disconnect } = startCall();
+      disconnect();
+      expect(log).toEqual([STARTED, 'ended: room_disconnected']);
+    });
+
+    it('when the job is cleaned up', async () => {
+      const { log, cleanUp } = startCall();
+      await cleanUp();
+      expect(log).toEqual([STARTED, 'ended: closed']);
+    });
+
+    it('when the agent throws: it has failed', async () => {
+      const { log, done } = startCall({}, () => Promise.reject(new Error('broken')));
+      await expect(done).rejects.toThrow('broken');
+      expect(log).toEqual([STARTED, 'ended: failed (failed)']);
+    });
+
+    it('when the agent throws because the room is gone: nothing has failed', async () => {
+      let fail: (error: Error) => void = () => {};
+      const { log, done, disconnect } = startCall(
+        {},
+        () => new Promise((_, reject) => (fail = reject)),
+      );
+      disconnect();
+      fail(new Error('room closed'));
+      await done;
+      expect(log.filter((line) => line.includes('failed'))).toEqual([]);
+      expect(log.at(-1)).toBe('shutdown: room_disconnected');
+    });
+
+    it('when the agent throws because the call was ended: nothing has failed', async () => {
+      let fail: (error: Error) => void = () => {};
+      const { log, done, command } = startCall(
+        {},
+        () => new Promise((_, reject) => (fail = reject)),
+      );
+      command('end_now', 'task_stopping');
+      await pass(0);
+      fail(new Error('aborted'));
+      await done;
+      expect(log.filter((line) => line.includes('failed'))).toEqual([]);
+    });
+  });
+
+  it('ends when the worker process is gone', async () => {
+    const { log, loseWorker } = startCall();
+    loseWorker();
+    await pass(0);
+    expect(log.at(-1)).toBe('shutdown: worker lost');
+  });
+
+  it('knows which Regions to skip', () => {
+    const { lifecycle } = startCall();
+    expect(lifecycle.cooldownUntil('us-east-1')).toBe(5);
+    expect(lifecycle.cooldownUntil('us-west-2')).toBeUndefined();
   });
 });

@@ -79,7 +79,8 @@ describe('ReplyFutures', () => {
 });
 
 describe('SessionHost', () => {
-  const failure = () => new NovaSonicError('throttled', 'too many', { retryable: true, region: 'r' });
+  const failure = () =>
+    new NovaSonicError('throttled', 'too many', { retryable: true, region: 'r' });
 
   function host() {
     const rig = begin();
@@ -94,7 +95,10 @@ describe('SessionHost', () => {
     };
     const context = {
       logger: { debug: note('debug'), warn: note('warn'), error: note('error') },
-      sessionSettings: { stream: 'settings', toolNames: { fromWire: (name: string) => `${name}!` } },
+      sessionSettings: {
+        stream: 'settings',
+        toolNames: { fromWire: (name: string) => `${name}!` },
+      },
       effectHandler: { run: (effects: unknown) => events.push(effects) },
       emitter,
       replies: rig.replies,

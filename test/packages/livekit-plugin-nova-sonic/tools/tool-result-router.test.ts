@@ -18,8 +18,21 @@ function route() {
   const router = new ToolResultRouter(clock, conversation, listener, (id) => dropped.push(id));
   router.sink = { toolResult: (...result) => sent.push(result) };
   const called = (callId: string, forbidden = false) => {
-    const call = { type: 'tool_call', id: 'r', itemId: 'i', name: 'book', args: '{"n":2}' } as const;
-    conversation.added({ kind: 'tool_call', id: 'i', at: 1, callId, name: 'book', args: '{"n":2}' });
+    const call = {
+      type: 'tool_call',
+      id: 'r',
+      itemId: 'i',
+      name: 'book',
+      args: '{"n":2}',
+    } as const;
+    conversation.added({
+      kind: 'tool_call',
+      id: 'i',
+      at: 1,
+      callId,
+      name: 'book',
+      args: '{"n":2}',
+    });
     return router.called({ ...call, callId }, forbidden);
   };
   const results = () => conversation.history.entries.filter((e) => e.kind === 'tool_result');
@@ -75,7 +88,9 @@ describe('what a tool returns', () => {
     fc.assert(
       fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true }), (value) => {
         const content = JSON.parse(toolResultContent(outputText(value), false));
-        expect(typeof content === 'object' && content !== null && !Array.isArray(content)).toBe(true);
+        expect(typeof content === 'object' && content !== null && !Array.isArray(content)).toBe(
+          true,
+        );
       }),
     );
   });
@@ -85,7 +100,15 @@ describe('what a tool returns', () => {
     ['text', 'fine', '"fine"'],
     ['an error', new Error('no'), 'no'],
     ['a number too large for JSON', { n: 5n }, '{"n":"5"}'],
-    ['a circle', (() => { const a: unknown[] = []; a.push(a); return a; })(), ''],
+    [
+      'a circle',
+      (() => {
+        const a: unknown[] = [];
+        a.push(a);
+        return a;
+      })(),
+      '',
+    ],
   ])('as text: %s', (_, value, expected) => {
     expect(outputText(value)).toBe(expected);
   });

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { AgentServer, type ServerOptions } from '@livekit/agents';
+import { type MonotonicClock, systemMonotonicClock } from '../clock.js';
+import { createJobProcesses } from './create-job-processes.js';
+import { serveHealth } from './health-server.js';
+import { removeDeadAgent } from './remove-dead-agent.js';
+
+/** What the worker meets outside of itself; a test passes its own. */
+export interface WorkerPeers {
+  readonly clock: MonotonicClock;
+  /** Sends the signals; the job processes inherit its environment. */
+  readonly process: {
+    readonly env: NodeJS.ProcessEnv;
+    on(signal: NodeJS.Signals, listener: () => void): unknown;
+  };
+  /** Calls `fn` every `ms`; returns a function that ends it. */
+  every(ms: number, fn: () => void): () => void;
+  createServer(options: ServerOptions): AgentServer;
+  readonly createJobProcesses: typeof createJobProcesses;
+  readonly serveHealth: typeof serveHealth;
+  readonly removeDeadAgent: typeof removeDeadAgent;
+}
+
+export const systemPeers: WorkerPeers = {
+  clock: systemMonotonicClock,
+  process,
+  every(ms, fn) {
+    const timer = setInterval(fn, ms);
+    return () => clearInterval(timer);
+  },
+  createServer: (options) => new AgentServer(options),
+  createJobProcesses,
+  serveHealth,
+  removeDeadAgent,
+};

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// A call whose room and supervisor the test plays; time is Jest's.
+
+import { EventEmitter } from 'node:events';
+import { jest } from '@jest/globals';
+import type { JobContext, voice } from '@livekit/agents';
+import { ConnectionState, ParticipantKind, RoomEvent } from '@livekit/rtc-node';
+import { readWorkerConfig } from '../../../agent/src/config.js';
+import { CallLifecycle } from '../../../agent/src/job/call-lifecycle.js';
+import {
+  type CallCommands,
+  SupervisorClient,
+} from '../../../agent/src/supervision/supervisor-client.js';
+
+/**
+ * @param env environment variables of the worker
+ * @param entry what the agent does; the default waits for ever, like a call that goes on
+ */
+export function startCall(
+  env: Record<string, string> = {},
+  entry: (call: CallLifecycle) => Promise<void> = () => new Promise(() => {}),
+) {
+  const log: string[] = [];
+  const cleanups: (() => Promise<void>)[] = [];
+  const participants = new Map<string, { identity: string; info: { kind: ParticipantKind } }>();
+  const room = Object.assign(new EventEmitter(), {
+    remoteParticipants: participants,
+    connectionState: ConnectionState.CONN_CONNECTED as ConnectionState,
+    isConnected: true,
+  });
+  const ctx = {
+    job: { id: 'AJ_1', room: { name: 'hall', sid: 'RM_1' }, metadata: '' },
+    info: {},
+    room,
+    addShutdownCallback: (cleanup: () => Promise<void>) => cleanups.push(cleanup),
+    shutdown: (reason: string) => log.push(`shutdown: ${reason}`),
+  };
+  let commands: CallCommands | undefined;
+  jest.spyOn(SupervisorClient, 'ofProcess').mockReturnValue({
+    callStarted(call: { job: string; room: string; roomSid: string }, given: CallCommands) {
+      log.push(`started ${call.job} in ${call.room} ${call.roomSid}`);
+      commands = given;
+      return {
+        addMetric: () => {},
+        reportStream: () => {},
+        reportCaller: () => {},
+        ended: (reason: string, failed = false) =>
+          log.push(`ended: ${reason}${failed ? ' (failed)' : ''}`),
+      };
+    },
+    cooldownUntil: (region: string) => (region === 'us-east-1' ? 5 : undefined),
+    reportConnect: () => {},
+  } as unknown as SupervisorClient);
+  const config = readWorkerConfig({
+    LIVEKIT_URL: 'ws://127.0.0.1:7880',
+    LIVEKIT_API_KEY: 'key',
+    LIVEKIT_API_SECRET: 'secret',
+    ...env,
+  });
+  let lifecycle: CallLifecycle | undefined;
+  const done = CallLifecycle.run(ctx as unknown as JobContext, config, async (call) => {
+    lifecycle = call;
+    await entry(call);
+  });
+  return {
+    log,
+    done,
+    room,
+    get lifecycle() {
+      return lifecycle as CallLifecycle;
+    },
+    /** Somebody joins. */
+    join(identity: string, kind = ParticipantKind.STANDARD) {
+      participants.set(identity, { identity, info: { kind } });
+    },
+    leave: (identity: string) => participants.delete(identity),
+    disconnect() {
+      room.isConnected = false;
+      room.connectionState = ConnectionState.CONN_DISCONNECTED;
+      room.emit(RoomEvent.Disconnected);
+    },
+    command: (type: 'end_gracefully' | 'end_now', reason: string) =>
+      commands?.onCommand({ type, job: 'AJ_1', reason }),
+    loseWorker: () => commands?.onWorkerLost(),
+    cleanUp: () => Promise.all(cleanups.map((cleanup) => cleanup())),
+  };
+}
+
+/** A session whose replies take until `played` is called. */
+export function fakeSession() {
+  const replies: unknown[] = [];
+  let finish: () => void = () => {};
+  let fail: (error: Error) => void = () => {};
+  const session = Object.assign(new EventEmitter(), {
+    agentState: 'listening',
+    generateReply(options: unknown) {
+      replies.push(options);
+      const waitForPlayout = () =>
+        new Promise<void>((resolve, reject) => {
+          finish = resolve;
+          fail = reject;
+        });
+      return { waitForPlayout };
+    },
+  });
+  return {
+    session: session as unknown as voice.AgentSession,
+    events: session as EventEmitter,
+    replies,
+    played: () => finish(),
+    broken: () => fail(new Error('no stream')),
+  };
+}
