@@ -40,8 +40,10 @@ function open({ up = true } = {}) {
   return { session, take, names };
 }
 
-const audioMs = (event: ClientEvent | undefined) =>
-  Buffer.from((event?.event.audioInput as { content: string }).content, 'base64').length / 32;
+const audioMs = (event: ClientEvent | undefined) => {
+  const { content } = event?.event.audioInput as unknown as { content: string };
+  return Buffer.from(content, 'base64').length / 32;
+};
 
 describe('StreamSession', () => {
   test('opens with the system text and 100 ms of silence, which count as audio', () => {
