@@ -3,7 +3,11 @@
 import { bundleFramework } from './test/support/bundle-framework.js';
 
 const swc = (tsx) => ({
-  jsc: { parser: { syntax: 'typescript', tsx, decorators: false }, target: 'es2022' },
+  jsc: {
+    parser: { syntax: 'typescript', tsx, decorators: false },
+    target: 'es2022',
+    ...(tsx && { transform: { react: { runtime: 'automatic' } } }),
+  },
   module: { type: 'es6' },
 });
 
@@ -22,6 +26,8 @@ const common = {
     '^nova-sonic-emulator$': '<rootDir>/packages/nova-sonic-emulator/src/index.ts',
     '^nova-sonic-emulator/speech$':
       '<rootDir>/packages/nova-sonic-emulator/src/speech/speech-synthesizer.ts',
+    // Jest leaves the query of './call-recorder-worklet.js?url' out.
+    '^\\./call-recorder-worklet\\.js$': '<rootDir>/test/support/asset-url.js',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   modulePathIgnorePatterns: ['<rootDir>/.*/dist/', '<rootDir>/cdk.out/', '<rootDir>/.cache/'],
@@ -46,7 +52,7 @@ export default {
     {
       ...common,
       displayName: 'unit',
-      testMatch: ['<rootDir>/test/**/*.test.ts'],
+      testMatch: ['<rootDir>/test/**/*.test.{ts,tsx}'],
       testPathIgnorePatterns: ['<rootDir>/test/e2e/', '<rootDir>/test/peers/'],
     },
     {

@@ -40,8 +40,8 @@ function open({ up = true } = {}) {
   return { session, take, names };
 }
 
-const audioMs = (event: ClientEvent | undefined) => {
-  const { content } = event?.event.audioInput as unknown as { content: string };
+const audioMs = (event: ClientEvent) => {
+  const { content } = event.event.audioInput as unknown as { content: string };
   return Buffer.from(content, 'base64').length / 32;
 };
 
@@ -58,11 +58,11 @@ describe('StreamSession', () => {
       'contentStart',
       'audioInput',
     ]);
-    expect(audioMs(events.at(-1))).toBe(100);
+    expect(audioMs(events.at(-1) as ClientEvent)).toBe(100);
     session.audio({ pcm: new Uint8Array(640), at: 2_020, ms: 20 }, 2_030);
     expect(session.arrival(110)).toBe(2_010);
     expect(session.sentAt(2_020)).toBe(2_030);
-    expect(audioMs(take()[0])).toBe(20);
+    expect(audioMs(take()[0] as ClientEvent)).toBe(20);
   });
 
   test('after it was closed nothing is written and no audio counts', () => {
