@@ -10,6 +10,7 @@ export * from './image/agent-image.js';
 export { pinnedImage } from './image/pinned-image.js';
 export * from './monitoring/agent-alarms.js';
 export * from './monitoring/agent-dashboard.js';
+export * from './monitoring/deployment-alarms.js';
 export * from './monitoring/logs-insights-queries.js';
 export { type AlarmThresholds, DEFAULT_THRESHOLDS } from './monitoring/runbooks.js';
 export * from './monitoring/task-crash-log.js';

@@ -20,6 +20,8 @@ export const RANGES = {
   // The worker's limits: it does not start with another value.
   maxCallSeconds: [60, 86_400],
   renewAfterSeconds: [10, 470],
+  bakeMinutes: [0, 180],
+  syntheticCallMinutes: [1, 1440],
 } as const satisfies Record<string, readonly [number, number]>;
 
 /** Checks a number. @returns one sentence about a problem, else undefined */

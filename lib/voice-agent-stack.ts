@@ -20,6 +20,7 @@ import { LiveKitCredentials } from './access/livekit-credentials.js';
 import { NovaSonicAccess } from './access/nova-sonic-access.js';
 import { AgentImage } from './image/agent-image.js';
 import { pinnedImage } from './image/pinned-image.js';
+import { DeploymentAlarms } from './monitoring/deployment-alarms.js';
 import { VoiceAgentMonitoring } from './monitoring/voice-agent-monitoring.js';
 import { AgentNetwork, type AgentNetworkProps, importVpc } from './network/agent-network.js';
 import { CallScaling } from './scaling/call-scaling.js';
@@ -130,6 +131,12 @@ export class VoiceAgentStack extends Stack {
       logRetention: settings.logRetentionDays,
       alarmEmail: settings.alarmEmail,
     });
+    if (settings.bakeMinutes > 0) {
+      new DeploymentAlarms(this, 'DeploymentAlarms', {
+        agent: this.agent,
+        bakeTime: Duration.minutes(settings.bakeMinutes),
+      });
+    }
     this.warnAboutStreamQuota(settings);
     this.outputs(settings, credentials);
   }

@@ -78,6 +78,11 @@ export class AgentMetrics {
     return this.metric('CallDuration', options);
   }
 
+  /** Replies of the model. */
+  public turns(options: MetricOptions = {}): Metric {
+    return this.metric('Turns', options);
+  }
+
   /** From the end of the caller's speech to the first audio of the reply, in milliseconds. */
   public timeToFirstAudio(statistic: string, options: MetricOptions = {}): Metric {
     return this.metric('TimeToFirstAudio', { statistic, ...options });

@@ -311,6 +311,11 @@ export const settingsSchema = z.strictObject({
     change: 'inPlace',
   }),
 
+  bakeMinutes: whole(RANGES.bakeMinutes, ' minutes').default(10).register(details, {
+    meaning:
+      'Minutes for which ECS watches a deployment whose new tasks are healthy, and rolls it back when streams fail, calls crash, or replies are slow or missing. `cdk deploy` takes as much longer. 0 turns it off.',
+    change: 'inPlace',
+  }),
   alarmEmail: z.email().describe('an e-mail address').optional().register(details, {
     meaning: 'Address that receives alarms. AWS asks it to confirm once.',
     change: 'inPlace',

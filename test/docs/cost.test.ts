@@ -105,14 +105,23 @@ describe('docs/cost.md', () => {
     const inputs = combined.flatMap(([, { Properties }]) =>
       (Properties.Metrics as { MetricStat?: object }[]).filter(({ MetricStat }) => MetricStat),
     );
-    expect(numbers(/alarms: (\d+) x [\d.]+ \+ (\d+) combined x ([\d.]+) x [\d.]+ \+ rush/)).toEqual(
-      [ours.length - combined.length, combined.length, inputs.length / combined.length],
+    const ofDeployments = alarms.filter(([id]) => id.startsWith('DeploymentAlarms'));
+    const read = ofDeployments.reduce(
+      (sum, [, { Properties }]) => sum + ((Properties.Metrics as unknown[])?.length ?? 2) - 1,
+      0,
     );
-    expect(alarms).toHaveLength(ours.length + 1);
+    expect(
+      numbers(
+        /alarms: (\d+) x [\d.]+ \+ (\d+) combined x ([\d.]+) x [\d.]+ \+ deployments (\d+) x [\d.]+ \+ rush/,
+      ),
+    ).toEqual([
+      ...[ours.length - combined.length, combined.length, inputs.length / combined.length, read],
+    ]);
+    expect(alarms).toHaveLength(ours.length + ofDeployments.length + 1);
     const simple = one(/alarm ([\d.]+) \(each metric of a combined one; high resolution [\d.]+\)/);
     const fast = one(/high resolution ([\d.]+)\)/);
     // The rush and each alarm of target tracking read two metrics.
-    const perMonth = simple * (ours.length - combined.length + inputs.length + 4) + 2 * fast;
+    const perMonth = simple * (ours.length - combined.length + inputs.length + read + 4) + 2 * fast;
     holds(/of target tracking x 2 x [\d.]+ = ([\d.]+) a month/, perMonth);
     const metric = one(/metric ([\d.]+), alarm/);
     // With the Regions of ActiveStreams: the total and one.

@@ -45,6 +45,13 @@ const TABLE: Record<string, [build: (scope: Construct) => void, makes: Record<st
     // TasksAtMaximum needs the limits of the scaling.
     { 'AWS::CloudWatch::Alarm': 14 },
   ],
+  DeploymentAlarms: [
+    (scope) => {
+      const agent = new lib.VoiceAgentService(scope, 'Agent');
+      new lib.DeploymentAlarms(scope, 'It', { agent });
+    },
+    { 'AWS::CloudWatch::Alarm': 4 },
+  ],
   AgentDashboard: [
     (scope) => {
       new lib.AgentDashboard(scope, 'It', {

@@ -10,7 +10,10 @@ const KEY = 'arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-3333
 const IMAGE = `111122223333.dkr.ecr.us-east-1.amazonaws.com/voice@sha256:${'a1'.repeat(32)}`;
 const THEIRS = { vpcId: 'vpc-01234567', subnetIds: 'subnet-01234567' };
 const ENVIRONMENT = 'AgentTask.Environment';
-const OF_METRICS = ['Alarms', 'MonitoringDashboard', 'ScalingCalls', 'ScalingRushAlarm'];
+const OF_METRICS = [
+  ...['Alarms', 'DeploymentAlarms', 'MonitoringDashboard'],
+  ...['ScalingCalls', 'ScalingRushAlarm'],
+];
 
 /** What differs in the template: properties of a resource, whole resources with + and -. */
 const TABLE: [setting: string, change: Context, moves: string[], from?: Context][] = [
@@ -129,6 +132,11 @@ const TABLE: [setting: string, change: Context, moves: string[], from?: Context]
   ],
   // Not in the template: the CLI turns it on.
   ['terminationProtection', { terminationProtection: true }, []],
+  [
+    'bakeMinutes',
+    { bakeMinutes: 0 },
+    ['-DeploymentAlarms', 'AgentService.DeploymentConfiguration'],
+  ],
   ['alarmEmail', { alarmEmail: 'ops@example.com' }, ['+MonitoringAlarmTopic', 'Alarms']],
   [
     'logRetentionDays',
@@ -172,6 +180,7 @@ function partsOf(context: Context): Part {
 function short(name: string): string {
   return name
     .replace(/^MonitoringAlarms\w+\..*/, 'Alarms')
+    .replace(/^([+-]?DeploymentAlarms)\w+.*/, '$1')
     .replace(/^([+-]Network|[+-]MonitoringAlarmTopic|MonitoringQueries)\w+.*/, '$1')
     .replace(/^(MonitoringDashboard|Scaling(?:Calls|Rush)\w*)\..*/, '$1');
 }
@@ -200,7 +209,9 @@ test('every setting is in the table', () => {
 test.each(TABLE.filter(([setting]) => !/^(name|spot|availabilityZones)$/.test(setting)))(
   '%s is documented as replacing tasks if it does',
   (setting, _change, moves) => {
-    const replaces = moves.some((name) => /^Agent(Task|Service)\./.test(name));
+    const replaces = moves.some((name) =>
+      /^Agent(Task|Service)\.(?!DeploymentConfiguration)/.test(name),
+    );
     const { change } = settingDetails(setting as keyof Settings);
     expect([setting, change === 'replacesTasks']).toEqual([setting, replaces]);
   },
