@@ -6,23 +6,21 @@ import { Session } from 'node:inspector';
 import { hostname } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 
-/** @type {{ cells: BigInt64Array, blockedMs: number, inspectEveryMs: number, everyMs: number }} */
-const { cells, blockedMs, inspectEveryMs, everyMs } = workerData;
+/** @type {{ cells: BigInt64Array, blockedMs: number, lastingMs: number, inspectEveryMs: number, everyMs: number }} */
+const { cells, blockedMs, lastingMs, inspectEveryMs, everyMs } = workerData;
 const HEARTBEAT = 0;
 const INSPECTED = 1;
 const INSPECTIONS = 2;
 
 /** Set by installCallLogging, see call-context.ts. */
 const RUNNING_CALL = "globalThis[Symbol.for('nova-sonic-agent:running-call')]?.()";
-/** A block of this length is logged while it lasts: it may last until the process is killed. */
-const LASTING_MS = 2_000;
 const WARN = 40;
 
 /**
- * The stall that is looked into, by its last heartbeat, so that each is looked into once.
- * @type {{ beat: bigint, found?: { call?: { callId: string, tool?: string }, frames: string[] }, logged: boolean }}
+ * The stall that goes on, by its last heartbeat, so that each is looked into once.
+ * @type {{ beat: bigint, found?: { call?: { callId: string, tool?: string }, frames: string[] }, inspected: boolean, logged: boolean }}
  */
-let stall = { beat: 0n, logged: false };
+let stall = { beat: 0n, inspected: false, logged: false };
 let inspectedAt = 0;
 
 setInterval(() => {
@@ -30,13 +28,14 @@ setInterval(() => {
   const ms = Date.now() - Number(beat);
   // The other thread counts from when the next heartbeat was due.
   if (ms < blockedMs + everyMs) return;
-  if (beat !== stall.beat) {
-    stall = { beat, logged: false };
-    if (Date.now() - inspectedAt < inspectEveryMs) return;
+  if (beat !== stall.beat) stall = { beat, inspected: false, logged: false };
+  // A look costs little beside a stall that lasts.
+  if (!stall.inspected && (Date.now() - inspectedAt >= inspectEveryMs || ms > lastingMs)) {
+    stall.inspected = true;
     inspectedAt = Date.now();
     Atomics.store(cells, INSPECTED, beat);
     inspect(beat);
-  } else if (ms > LASTING_MS && stall.found && !stall.logged) {
+  } else if (ms > lastingMs && stall.found && !stall.logged) {
     stall.logged = true;
     logLasting(ms, stall.found);
   }

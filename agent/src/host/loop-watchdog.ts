@@ -18,8 +18,13 @@ export interface LoopWatchdogOptions {
   /** A pause of the event loop that counts, in milliseconds.  @default 500 */
   readonly blockedMs?: number;
   /**
-   * Milliseconds between two looks into the blocked thread, each of which costs it some more; a block that comes
-   * sooner is reported without a name.  @default 10 000
+   * A pause that is looked into in any case, and logged while it lasts, since it may last until the process is
+   * killed; in milliseconds.  @default 2 000
+   */
+  readonly lastingMs?: number;
+  /**
+   * Milliseconds between two looks into the blocked thread, each of which costs it some more; a shorter block that
+   * comes sooner is reported without a name.  @default 10 000
    */
   readonly inspectEveryMs?: number;
   /** Called when the loop runs again. */
@@ -57,11 +62,11 @@ export class LoopWatchdog {
   #finding: Finding | undefined;
 
   constructor(options: LoopWatchdogOptions) {
-    this.#options = { blockedMs: 500, inspectEveryMs: 10_000, ...options };
-    const { blockedMs, inspectEveryMs } = this.#options;
+    this.#options = { blockedMs: 500, lastingMs: 2_000, inspectEveryMs: 10_000, ...options };
+    const { blockedMs, lastingMs, inspectEveryMs } = this.#options;
     Atomics.store(this.#cells, HEARTBEAT, BigInt(this.#beatAt));
     this.#thread = new Worker(new URL('./loop-watchdog-thread.js', import.meta.url), {
-      workerData: { cells: this.#cells, blockedMs, inspectEveryMs, everyMs: BEAT_MS },
+      workerData: { cells: this.#cells, blockedMs, lastingMs, inspectEveryMs, everyMs: BEAT_MS },
     });
     this.#thread.unref();
     // Without it a call goes on as well; only what blocks it has no name.

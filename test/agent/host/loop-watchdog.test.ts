@@ -11,7 +11,10 @@ beforeAll(() => {
   initializeLogger({ pretty: false, level: 'silent' });
   installCallLogging();
 });
-afterEach(() => watchdog?.close());
+afterEach(async () => {
+  await watchdog?.close();
+  watchdog = undefined;
+});
 
 const OURS = /^computeUntilSeen loop-watchdog\.test\.ts:\d+$/;
 
@@ -23,11 +26,12 @@ function computeUntilSeen(): void {
 }
 
 /** The next block that our own code makes; a machine that is busy, and Jest, have some of their own. */
-const nextBlock = () =>
+const nextBlock = (options: { inspectEveryMs?: number; lastingMs?: number } = {}) =>
   new Promise<BlockedLoop>((resolve) => {
     watchdog = new LoopWatchdog({
       blockedMs: 250,
       inspectEveryMs: 0,
+      ...options,
       onBlocked: (blocked) => {
         if (blocked.frames.some((frame) => OURS.test(frame))) resolve(blocked);
       },
@@ -56,4 +60,12 @@ test('code of no call that blocks is reported without one', async () => {
   const { callId, tool } = await blocked;
   expect(callId).toBeUndefined();
   expect(tool).toBeUndefined();
+});
+
+test('a block that lasts is looked into however soon it comes after another', async () => {
+  const first = nextBlock({ inspectEveryMs: 3_600_000, lastingMs: 600 });
+  computeUntilSeen();
+  await first;
+  computeUntilSeen();
+  expect(watchdog?.inspections).toBe(2);
 });

@@ -4,6 +4,7 @@
  * Source of names and texts: Bedrock API reference of InvokeModelWithBidirectionalStream, and reports from the field.
  */
 
+import { APIError } from '@livekit/agents';
 import { DEFAULT_STREAM_QUOTA } from './models.js';
 
 /** What the documents say about a kind of failure. */
@@ -95,12 +96,13 @@ export const NOVA_SONIC_ERROR_KINDS = {
 /** The kind of a failure; see `NOVA_SONIC_ERROR_KINDS`. */
 export type NovaSonicErrorKind = keyof typeof NOVA_SONIC_ERROR_KINDS;
 
-/** A failure of the plugin, with what happened, where, and whether another attempt makes sense. */
-export class NovaSonicError extends Error {
+/**
+ * A failure of the plugin, with what happened, where, and whether another attempt makes sense (`retryable`). One of
+ * the framework's `APIError`s, so that code for any model handles it.
+ */
+export class NovaSonicError extends APIError {
   /** What happened, to be decided on by a program. */
   readonly kind: NovaSonicErrorKind;
-  /** Another attempt may succeed. */
-  readonly retryable: boolean;
   /** Another Region may succeed at once. */
   readonly otherRegion: boolean;
   /** AWS Region of the stream, when there was one. */
@@ -111,10 +113,10 @@ export class NovaSonicError extends Error {
     message: string,
     options: { retryable: boolean; otherRegion?: boolean; cause?: unknown; region?: string },
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(message, { retryable: options.retryable });
+    if (options.cause !== undefined) this.cause = options.cause;
     this.name = 'NovaSonicError';
     this.kind = kind;
-    this.retryable = options.retryable;
     this.otherRegion = options.otherRegion ?? false;
     this.region = options.region;
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals';
-import { initializeLogger } from '@livekit/agents';
+import { initializeLogger, isAPIError } from '@livekit/agents';
 import { classifyError } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/errors.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
@@ -103,4 +103,11 @@ describe('classifyError', () => {
       region: 'us-east-1',
     });
   });
+});
+
+test('a failure is one of the framework’s APIErrors, with its cause', () => {
+  const cause = new Error('socket hang up');
+  const error = classifyError(cause);
+  expect(isAPIError(error)).toBe(true);
+  expect(error).toMatchObject({ name: 'NovaSonicError', retryable: true, cause });
 });
