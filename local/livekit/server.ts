@@ -26,6 +26,8 @@ export interface LiveKitServerOptions {
   /** API key and secret of the server. Default: random ones. */
   apiKey?: string;
   apiSecret?: string;
+  /** Address of a Redis, like 127.0.0.1:6379, without which LiveKit has no SIP. Default: none. */
+  redis?: string;
   /** Reports progress of slow steps. Default: standard error. */
   onStatus?: (line: string) => void;
   /** Called with each line of its log, at level info. Default: level warn, and the lines are dropped. */
@@ -85,6 +87,7 @@ export async function startLiveKitServer(
         use_external_ip: false,
       },
       keys: { [apiKey]: apiSecret },
+      ...(options.redis && { redis: { address: options.redis } }),
       logging: { level: options.onLine ? 'info' : 'warn' },
       room: { empty_timeout: 30, departure_timeout: 5 },
     });
