@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { createProgram as call } from '../../local/call.js';
 import { createProgram as fleet } from '../../local/fleet.js';
+import { createProgram as phone } from '../../local/phone.js';
 import { createProgram as playground } from '../../local/playground.js';
 import { createProgram as preflight } from '../../local/preflight.js';
 import { createProgram as simulate } from '../../local/simulate.js';
@@ -11,9 +12,20 @@ import { createProgram as emulator } from '../../packages/nova-sonic-emulator/sr
 import type { Tables } from './fill.js';
 import { capitalized, code, table } from './markdown.js';
 
-/** The arguments and options of a program, as its --help describes them. */
-const flags = (createProgram: () => Command) => () => {
+/** The command of a program, to be described by itself. */
+const commandOf = (createProgram: () => Command, name: string) => () => {
+  const command = createProgram().commands.find((one) => one.name() === name);
+  if (!command) throw new Error(`There is no command ${name}.`);
+  return command;
+};
+
+/**
+ * The arguments and options of a program, as its --help describes them.
+ * @param createOther A program whose options are described elsewhere
+ */
+const flags = (createProgram: () => Command, createOther?: () => Command) => () => {
   const program = createProgram();
+  const elsewhere = createOther?.().options.map((option) => option.flags) ?? [];
   const rows = [
     ...program.registeredArguments.map((argument) => ({
       term: `${argument.required ? '<' : '['}${argument.name()}${argument.variadic ? '...' : ''}${argument.required ? '>' : ']'}`,
@@ -21,7 +33,7 @@ const flags = (createProgram: () => Command) => () => {
       value: argument.defaultValue,
     })),
     ...program.options
-      .filter(({ hidden }) => !hidden)
+      .filter((option) => !option.hidden && !elsewhere.includes(option.flags))
       .map((option) => ({
         term: option.flags,
         description: option.argChoices
@@ -40,11 +52,17 @@ const flags = (createProgram: () => Command) => () => {
   );
 };
 
+const showPhones = commandOf(phone, 'show');
+
 export const FLAG_TABLES: Tables = {
   'start-flags': flags(start),
   'call-flags': flags(call),
   'playground-flags': flags(playground),
   'preflight-flags': flags(preflight),
+  'phone-show-flags': flags(showPhones),
+  'phone-inbound-flags': flags(commandOf(phone, 'inbound'), showPhones),
+  'phone-outbound-flags': flags(commandOf(phone, 'outbound'), showPhones),
+  'phone-remove-flags': flags(commandOf(phone, 'remove'), showPhones),
   'fleet-flags': flags(fleet),
   'simulate-flags': flags(simulate),
   'emulator-flags': flags(emulator),

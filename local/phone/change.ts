@@ -58,7 +58,7 @@ export function changeOf(
   };
 }
 
-export function differences(before: Fields, after: Fields): Fields {
+export function changedFields(before: Fields, after: Fields): Fields {
   const changed = Object.keys(after).filter((name) => before[name] !== after[name]);
   return Object.fromEntries(changed.map((name) => [name, `${before[name]} -> ${after[name]}`]));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { RoomAgentDispatch, RoomConfiguration, type SIPDispatchRuleInfo } from 'livekit-server-sdk';
-import { changeOf, differences, type Fields, type PlannedChange, type SipApi } from './change.js';
+import { changedFields, changeOf, type Fields, type PlannedChange, type SipApi } from './change.js';
 import { listed } from './trunk-settings.js';
 
 export interface DispatchRuleSettings {
@@ -54,7 +54,7 @@ export function planDispatchRule(
     const rule = wanted.rule?.rule;
     if (roomPrefix !== undefined && rule?.case === 'dispatchRuleIndividual')
       rule.value.roomPrefix = roomPrefix;
-    const fields = differences(dispatchRuleFields(own), dispatchRuleFields(wanted));
+    const fields = changedFields(dispatchRuleFields(own), dispatchRuleFields(wanted));
     return changeOf(kind, { name, id: own.sipDispatchRuleId }, fields, () =>
       api.updateSipDispatchRule(own.sipDispatchRuleId, wanted),
     );

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { SIPInboundTrunkInfo } from 'livekit-server-sdk';
-import { changeOf, differences, type Fields, type PlannedChange, type SipApi } from './change.js';
+import { changedFields, changeOf, type Fields, type PlannedChange, type SipApi } from './change.js';
 import {
   changedTrunkFields,
   checkLogin,
@@ -48,7 +48,7 @@ export function planInboundTrunk(
   const options = trunkOptions(settings, own);
   if (own) {
     const wanted = { ...listFields(lists), ...changedTrunkFields(own, settings) };
-    const fields = differences(inboundTrunkFields(own), wanted);
+    const fields = changedFields(inboundTrunkFields(own), wanted);
     return changeOf(kind, { name, id: own.sipTrunkId }, fields, () =>
       api.updateSipInboundTrunkFields(own.sipTrunkId, {
         numbers: listUpdate(lists.numbers),

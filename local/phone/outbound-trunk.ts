@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { SIPOutboundTrunkInfo, SipOutboundTrunkUpdateOptions } from 'livekit-server-sdk';
-import { changeOf, differences, type Fields, type PlannedChange, type SipApi } from './change.js';
+import { changedFields, changeOf, type Fields, type PlannedChange, type SipApi } from './change.js';
 import {
   changedTrunkFields,
   checkLogin,
@@ -57,7 +57,7 @@ export function planOutboundTrunk(
       ...options,
       numbers: listUpdate(numbers),
     };
-    const fields = differences(outboundTrunkFields(own), after);
+    const fields = changedFields(outboundTrunkFields(own), after);
     return changeOf(kind, { name, id: own.sipTrunkId }, fields, () =>
       api.updateSipOutboundTrunkFields(own.sipTrunkId, update),
     );
