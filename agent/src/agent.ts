@@ -30,6 +30,7 @@ async function answer(
   const caller = await ctx.waitForParticipant();
   const behaviour = await assistant(describe(ctx, caller));
   const publisher = new CallEventPublisher(ctx.room);
+  lifecycle.answers(caller, publisher);
   const model = new ObservedRealtimeModel(config, behaviour, publisher, lifecycle);
   const session = new voice.AgentSession({
     llm: model,
@@ -70,10 +71,7 @@ async function answer(
   if (behaviour.greeting) session.generateReply({ instructions: behaviour.greeting });
 
   // The agent never stays in a room that it cannot serve.
-  void ended.then(async (reason) => {
-    await publisher.end(reason);
-    ctx.shutdown(reason);
-  });
+  void ended.then((reason) => lifecycle.sessionClosed(reason));
 }
 
 /** The framework creates a realtime session for each agent of a call: this observes each of them from its start. */

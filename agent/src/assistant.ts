@@ -6,6 +6,7 @@
 import { llm } from '@livekit/agents';
 import { convert, type Unit } from 'convert';
 import { z } from 'zod';
+import { endCall } from './job/end-call-tool.js';
 
 /** What is known about a call before it starts. */
 export interface Call {
@@ -44,7 +45,7 @@ export function assistant(call: Call): Assistant {
       name ? `The caller is ${name}.` : '',
     ].join(' '),
     greeting: 'Greet the caller in one short sentence and ask how you can help.',
-    tools: { get_current_time: currentTime, convert_units: convertUnits },
+    tools: { get_current_time: currentTime, convert_units: convertUnits, end_call: endCall },
   };
 }
 

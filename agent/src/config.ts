@@ -30,6 +30,8 @@ export interface WorkerConfig {
   endCallInstructions: string;
   /** Time for that reply: the last part of `drainTimeoutMs`, and after `maxCallMs`. */
   endCallTimeoutMs: number;
+  /** What happens to the caller when the agent ends a call; see DISCONNECT_ON_END. */
+  disconnectOnEnd: 'auto' | 'caller' | 'room' | 'off';
   /** 0: no limit. */
   maxCallMs: number;
   /** How long the agent stays in a room without a caller; 0: no limit. */
@@ -94,6 +96,7 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     drainTimeoutMs: e.DRAIN_TIMEOUT_S * 1000,
     endCallInstructions: e.END_CALL_INSTRUCTIONS === 'off' ? '' : e.END_CALL_INSTRUCTIONS,
     endCallTimeoutMs: e.END_CALL_TIMEOUT_S * 1000,
+    disconnectOnEnd: e.DISCONNECT_ON_END,
     maxCallMs: e.MAX_CALL_S * 1000,
     waitForCallerMs: e.WAIT_FOR_CALLER_S * 1000,
     unresponsiveTimeoutMs: e.UNRESPONSIVE_TIMEOUT_S * 1000,

@@ -156,6 +156,12 @@ const environment = z.object({
     setBy: 'operator',
     formerName: 'GOODBYE_S',
   }),
+  DISCONNECT_ON_END: z.enum(['auto', 'caller', 'room', 'off']).default('auto').register(docs, {
+    description:
+      'What happens to the caller when the agent ends a call. `auto`: the room is deleted, or only the caller is removed while other people are in it. `caller` removes only the caller, `room` deletes the room, `off` leaves everybody where they are. A caller who hangs up ends the call as ever.',
+    allowed: 'auto, caller, room or off',
+    setBy: 'operator',
+  }),
   MAX_CALL_S: integer(0, 86_400).default(3600).register(docs, {
     description: 'Longest call in seconds. 0 disables the limit.',
     allowed: 'whole seconds from 1 to 86400, or 0 for no limit',

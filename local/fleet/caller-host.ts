@@ -26,6 +26,7 @@ function findOrCreateCaller(name: string): LightCaller {
     process.send?.({ name, event: 'agent', identity, present, at }),
   );
   caller.on('reconnected', () => process.send?.({ name, event: 'reconnected' }));
+  caller.on('disconnected', (at) => process.send?.({ name, event: 'disconnected', at }));
   return caller;
 }
 

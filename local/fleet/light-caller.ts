@@ -49,6 +49,8 @@ interface LightCallerEvents {
   agent: [identity: string, present: boolean, at: number];
   /** The connection to LiveKit was lost and restored. */
   reconnected: [];
+  /** The caller is out of the room: it hung up, was removed, or the room was deleted. */
+  disconnected: [at: number];
 }
 
 /**
@@ -74,7 +76,10 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
       .on(RoomEvent.ParticipantDisconnected, ({ identity }) =>
         this.#setAgentPresent(identity, false),
       )
-      .on(RoomEvent.Disconnected, () => this.#setAgentPresent(this.#agentIdentity, false))
+      .on(RoomEvent.Disconnected, () => {
+        this.#setAgentPresent(this.#agentIdentity, false);
+        this.emit('disconnected', Date.now());
+      })
       .on(RoomEvent.Reconnected, () => this.emit('reconnected'));
     await joinRoom(this.room, connection, {
       name: this.name,

@@ -15,12 +15,14 @@ type HostMessage = { name: string } & (
   | { event: 'callEvent'; callEvent: CallEvent }
   | { event: 'agent'; identity: string; present: boolean; at: number }
   | { event: 'reconnected' }
+  | { event: 'disconnected'; at: number }
   | { event?: undefined; id: number; result?: unknown; error?: string }
 );
 
 interface RemoteCallerEvents {
   callEvent: [CallEvent];
   agent: [present: boolean, at: number];
+  disconnected: [at: number];
 }
 
 /** A LightCaller that runs in another process. */
@@ -33,6 +35,8 @@ export class RemoteCaller extends EventEmitter<RemoteCallerEvents> {
   agentJoinedAt: number | undefined;
   agentLeftAt: number | undefined;
   agentIdentity: string | undefined;
+  /** When it was out of the room, hung up or disconnected. */
+  disconnectedAt: number | undefined;
   readonly #host: CallerHost;
 
   /** @param name of the caller and of its room */
@@ -85,6 +89,12 @@ export class RemoteCaller extends EventEmitter<RemoteCallerEvents> {
     return this.#waitUntil('agent', () => !this.agentPresent, ms);
   }
 
+  /** When it was disconnected, in ms since the epoch; undefined when it was not within `ms`. */
+  async waitUntilDisconnected(ms: number): Promise<number | undefined> {
+    await this.#waitUntil('disconnected', () => this.disconnectedAt !== undefined, ms);
+    return this.disconnectedAt;
+  }
+
   /** The first matching event, received already or within `ms`. */
   async waitForEvent<T extends CallEvent['type']>(
     type: T,
@@ -133,6 +143,10 @@ export class RemoteCaller extends EventEmitter<RemoteCallerEvents> {
         return;
       case 'reconnected':
         this.reconnects += 1;
+        return;
+      case 'disconnected':
+        this.disconnectedAt = message.at;
+        this.emit('disconnected', message.at);
     }
   }
 }

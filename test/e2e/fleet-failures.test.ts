@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { Room } from '@livekit/rtc-node';
+import { joinRoom } from '../../local/caller/join-room.js';
 import { metricSums } from '../../local/fleet/analysis.js';
 import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
 import { Fleet } from '../../local/fleet/worker-fleet.js';
@@ -220,11 +222,20 @@ describe('after a failure', () => {
     expect(other.agentPresent).toBe(true);
   }, 120_000);
 
-  it('a call over the length limit ends with a goodbye', async () => {
+  it('a call over the length limit ends with a goodbye, for its caller too; a supervisor stays', async () => {
     const [other] = fleet.callers.filter((caller) => caller.agentPresent) as [RemoteCaller];
+    const supervisor = new Room();
+    const { name } = other;
+    await joinRoom(supervisor, fleet.livekit, { name, identity: 'supervisor', onCallEvent() {} });
     const heard = await other.listen(Date.now(), 40_000);
     expect(heard?.heardMs).toBeGreaterThan(1_000);
+    const left = await other.waitUntilDisconnected(FLEET_PATIENCE_MS);
+    const silentMs = (left ?? Number.POSITIVE_INFINITY) - (heard?.endedAt ?? 0);
+    note(`the caller was disconnected ${silentMs} ms after the last word`);
+    expect(silentMs).toBeLessThan(2_000);
     expect(await other.waitForAgentToLeave(FLEET_PATIENCE_MS)).toBe(true);
+    expect(supervisor.isConnected).toBe(true);
+    await supervisor.disconnect();
     const words = await other.waitForEvent('message', ({ text }) =>
       /have to end this call/.test(text),
     );

@@ -133,6 +133,8 @@ describe('tasks that are told to stop, as when Fargate retires them', () => {
     worker.signal('SIGTERM');
     const heard = await caller.listen(at, 20_000);
     expect(heard?.heardMs).toBeGreaterThan(1_000);
+    const left = await caller.waitUntilDisconnected(20_000);
+    expect((left ?? Number.POSITIVE_INFINITY) - (heard?.endedAt ?? 0)).toBeLessThan(2_000);
     expect(await caller.waitForAgentToLeave(20_000)).toBe(true);
     const exit = await worker.exited;
     expect(exit.code).toBe(0);

@@ -41,6 +41,7 @@ function start(agent: AgentDefinition, jobProcess: JobProcess, command: HostComm
       return;
     }
     case 'close':
+      SupervisorClient.ofProcess().withdraw(command.callId);
       calls.get(command.callId)?.close(command.reason);
       return;
     case 'exit':

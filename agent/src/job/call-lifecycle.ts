@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { type JobContext, type JobProcess, log, voice } from '@livekit/agents';
-import { ConnectionState, ParticipantKind, RoomEvent } from '@livekit/rtc-node';
+import {
+  ConnectionState,
+  ParticipantKind,
+  type RemoteParticipant,
+  RoomEvent,
+} from '@livekit/rtc-node';
 import { prewarm } from 'livekit-plugin-nova-sonic';
+import type { CallEventPublisher } from '../call/call-event-publisher.js';
 import { readWorkerConfig, type WorkerConfig } from '../config.js';
 import { type CallReporter, SupervisorClient } from '../supervision/supervisor-client.js';
 import type { JobCommand } from '../supervision/supervisor-messages.js';
 import { installPiiRedaction } from '../telemetry/redaction.js';
 import { CallMetrics } from './call-metrics.js';
+import { EndOfCall } from './end-of-call.js';
 
 /** Leaves the session time to close before the worker process sends `end_now`. */
 const CLOSE_MARGIN_MS = 2_000;
@@ -18,7 +25,11 @@ const CALLER_CHECK_MS = 1_000;
 export async function prewarmProcess(_process: JobProcess): Promise<void> {
   if (!readWorkerConfig(process.env).logPii) installPiiRedaction();
   await prewarm();
-  SupervisorClient.ofProcess();
+  const supervisor = SupervisorClient.ofProcess();
+  // How the framework tells a job process of its own (1.9.0, ipc/message.ts) that LiveKit has taken the job back.
+  process.on('message', (message: { case?: string }) => {
+    if (message?.case === 'shutdownRequest') supervisor.withdrawAll();
+  });
 }
 
 /** Runs one call for the supervisor: reports its start and end, and ends it on command or without a caller. */
@@ -28,6 +39,7 @@ export class CallLifecycle {
   readonly #config: WorkerConfig;
   readonly #supervisor = SupervisorClient.ofProcess();
   readonly #reporter: CallReporter;
+  readonly #end: EndOfCall;
   #session: voice.AgentSession | undefined;
   /** We ended the call ourselves. */
   #ended = false;
@@ -36,15 +48,22 @@ export class CallLifecycle {
     this.#ctx = ctx;
     this.#config = config;
     const { job } = ctx;
+    this.#end = new EndOfCall({ job: job.id, room: job.room?.name ?? '' }, config);
     this.#reporter = this.#supervisor.callStarted(
       { job: job.id, room: job.room?.name ?? '', roomSid: job.room?.sid ?? '' },
       {
         onCommand: (command) => void this.#handleCommand(command),
-        onWorkerLost: () => ctx.shutdown('worker lost'),
+        onWorkerLost: () => {
+          // Another worker may take the caller.
+          void this.#end.leave('worker lost');
+          ctx.shutdown('worker lost');
+        },
+        onWithdrawn: () => void this.#end.leave('withdrawn'),
       },
     );
     this.metrics = new CallMetrics(job.id, this.#reporter, this.#supervisor);
     ctx.addShutdownCallback(async () => this.#reporter.ended('closed'));
+    ctx.addShutdownCallback(() => this.#end.done);
     // The framework then closes the session as if we had asked for it.
     ctx.room.on(RoomEvent.Disconnected, () => this.#reporter.ended('room_disconnected'));
     this.#endWithoutCaller();
@@ -68,6 +87,7 @@ export class CallLifecycle {
       }
       log().error({ error, call_id: ctx.job.id }, 'call setup failed');
       call.#reporter.ended('failed', true);
+      await call.#end.endByAgent('failed');
       throw error;
     }
   }
@@ -76,6 +96,12 @@ export class CallLifecycle {
   readonly cooldownUntil = (region: string): number | undefined =>
     this.#supervisor.cooldownUntil(region);
 
+  /** Whom the call is with, and where its end is published. */
+  answers(caller: RemoteParticipant, publisher: CallEventPublisher): void {
+    this.#end.caller = caller.identity;
+    this.#end.publish = (reason) => publisher.end(reason);
+  }
+
   /** Attaches the session: its end is the end of the call, and it gives the last reply. */
   attach(session: voice.AgentSession): void {
     this.#session = session;
@@ -83,6 +109,14 @@ export class CallLifecycle {
     session.on(voice.AgentSessionEventTypes.Close, ({ reason }) =>
       this.#reporter.ended(String(reason)),
     );
+  }
+
+  /** The session has closed: the agent never stays in a room that it cannot serve, nor its caller. */
+  async sessionClosed(reason: string): Promise<void> {
+    const hungUp = reason.startsWith(voice.CloseReason.PARTICIPANT_DISCONNECTED);
+    if (hungUp || !this.#ctx.room.isConnected) await this.#end.leave(reason);
+    else await this.#end.endByAgent(reason);
+    this.#ctx.shutdown(reason);
   }
 
   /**
@@ -104,7 +138,9 @@ export class CallLifecycle {
       if (callerPresent || !connected) seenAt = performance.now();
       if (performance.now() - seenAt < waitForCallerMs || this.#ended) return;
       log().info({ call_id: this.#ctx.job.id }, 'no caller in room, ending call');
-      this.#end('no_caller');
+      this.#ended = true;
+      this.#reporter.ended('no_caller');
+      void this.#end.leave('no_caller').then(() => this.#ctx.shutdown('no_caller'));
     }, CALLER_CHECK_MS).unref();
     this.#ctx.addShutdownCallback(async () => clearInterval(timer));
   }
@@ -112,7 +148,10 @@ export class CallLifecycle {
   async #handleCommand({ type, reason }: JobCommand): Promise<void> {
     log().info({ command: type, reason }, 'ending call on command of the worker');
     if (type === 'end_gracefully') await this.#giveLastReply();
-    this.#end(reason);
+    this.#ended = true;
+    this.#reporter.ended(reason);
+    await this.#end.endByAgent(reason);
+    this.#ctx.shutdown(reason);
   }
 
   async #giveLastReply(): Promise<void> {
@@ -125,11 +164,5 @@ export class CallLifecycle {
     await Promise.race([played, timeout]).catch((error) =>
       log().warn({ error }, 'end-call message failed'),
     );
-  }
-
-  #end(reason: string): void {
-    this.#ended = true;
-    this.#reporter.ended(reason);
-    this.#ctx.shutdown(reason);
   }
 }

@@ -31,6 +31,8 @@ export interface CallCommands {
   onCommand(command: JobCommand): void;
   /** The worker process is gone. */
   onWorkerLost(): void;
+  /** LiveKit took the job back. */
+  onWithdrawn?(): void;
 }
 
 /**
@@ -94,6 +96,16 @@ export class SupervisorClient {
   callClosed(job: string): void {
     this.#calls.delete(job);
     this.#send({ type: 'closed', job });
+  }
+
+  /** LiveKit took the job of a call back: the call is not ended by us. */
+  withdraw(job: string): void {
+    this.#calls.get(job)?.onWithdrawn?.();
+  }
+
+  /** The same for the only call of this process. */
+  withdrawAll(): void {
+    for (const job of this.#calls.keys()) this.withdraw(job);
   }
 
   reportConnect(outcome: ConnectOutcome): void {

@@ -127,6 +127,9 @@ export function agentLeft(reason: string | undefined): Problem {
     participant_disconnected: 'It saw you leave the call.',
     job_shutdown: 'Its task is shutting down.',
     user_initiated: 'It ended the call.',
+    end_call_tool: 'It ended the call.',
+    max_call_length: 'The call had reached its longest length.',
+    task_stopping: 'Its task is shutting down.',
   };
   const why = reason ? (known[reason] ?? `Reason: ${reason.replace(/^error: /, '')}`) : '';
   return {
