@@ -26,10 +26,12 @@ async function answer(
   config: WorkerConfig,
   lifecycle: CallLifecycle,
 ): Promise<void> {
+  const resumed = await lifecycle.resumed;
   await ctx.connect();
-  const caller = await ctx.waitForParticipant();
+  if (resumed && !lifecycle.callerPresent(resumed.caller)) return lifecycle.endWithoutCaller();
+  const caller = await ctx.waitForParticipant(resumed?.caller);
   const behaviour = await assistant(describe(ctx, caller));
-  const publisher = new CallEventPublisher(ctx.room);
+  const publisher = new CallEventPublisher(ctx.room, resumed?.crashes);
   lifecycle.answers(caller, publisher);
   const model = new ObservedRealtimeModel(config, behaviour, publisher, lifecycle);
   const session = new voice.AgentSession({
@@ -44,6 +46,7 @@ async function answer(
   lifecycle.attach(session);
   const agent = new voice.Agent({
     instructions: behaviour.instructions,
+    ...(resumed && { chatCtx: resumed.history }),
     ...(behaviour.tools && { tools: nameTools(behaviour.tools) }),
   });
 
@@ -68,7 +71,9 @@ async function answer(
     wire: config.publishBedrockEvents,
     prices: config.prices,
   });
-  if (behaviour.greeting) session.generateReply({ instructions: behaviour.greeting });
+  const firstReply = resumed ? config.resumeCallInstructions : behaviour.greeting;
+  if (resumed?.end) void lifecycle.endWithWords(resumed.end);
+  else if (firstReply) session.generateReply({ instructions: firstReply });
 
   // The agent never stays in a room that it cannot serve.
   void ended.then((reason) => lifecycle.sessionClosed(reason));
@@ -105,6 +110,7 @@ class ObservedRealtimeModel extends RealtimeModel {
     publishRealtimeSession(session, this.#publisher);
     if (this.#publishBedrockEvents) publishBedrockEvents(session, this.#publisher);
     this.#lifecycle.metrics.observeRealtimeSession(session);
+    this.#lifecycle.conversation.observeRealtimeSession(session);
     return session;
   }
 }

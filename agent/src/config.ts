@@ -30,6 +30,8 @@ export interface WorkerConfig {
   endCallInstructions: string;
   /** Time for that reply: the last part of `drainTimeoutMs`, and after `maxCallMs`. */
   endCallTimeoutMs: number;
+  /** Instructions for the first reply in a call whose process died; '' to let such calls end. */
+  resumeCallInstructions: string;
   /** What happens to the caller when the agent ends a call; see DISCONNECT_ON_END. */
   disconnectOnEnd: 'auto' | 'caller' | 'room' | 'off';
   /** 0: no limit. */
@@ -96,6 +98,7 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     drainTimeoutMs: e.DRAIN_TIMEOUT_S * 1000,
     endCallInstructions: e.END_CALL_INSTRUCTIONS === 'off' ? '' : e.END_CALL_INSTRUCTIONS,
     endCallTimeoutMs: e.END_CALL_TIMEOUT_S * 1000,
+    resumeCallInstructions: e.RESUME_CALL_INSTRUCTIONS === 'off' ? '' : e.RESUME_CALL_INSTRUCTIONS,
     disconnectOnEnd: e.DISCONNECT_ON_END,
     maxCallMs: e.MAX_CALL_S * 1000,
     waitForCallerMs: e.WAIT_FOR_CALLER_S * 1000,

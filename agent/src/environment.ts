@@ -156,6 +156,18 @@ const environment = z.object({
     setBy: 'operator',
     formerName: 'GOODBYE_S',
   }),
+  RESUME_CALL_INSTRUCTIONS: z
+    .string()
+    .trim()
+    .default(
+      'The line was interrupted for a few seconds. Say so in a few words, then go on with the conversation where it stopped: if what the caller said last was not answered in full, answer it.',
+    )
+    .register(docs, {
+      description:
+        'Instructions for the first reply of a process that takes up a call whose process died. `off`: no other process takes it up.',
+      allowed: 'instructions for the model, or off',
+      setBy: 'operator',
+    }),
   DISCONNECT_ON_END: z.enum(['auto', 'caller', 'room', 'off']).default('auto').register(docs, {
     description:
       'What happens to the caller when the agent ends a call. `auto`: the room is deleted, or only the caller is removed while other people are in it. `caller` removes only the caller, `room` deletes the room, `off` leaves everybody where they are. A caller who hangs up ends the call as ever.',

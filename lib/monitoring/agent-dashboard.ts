@@ -168,6 +168,7 @@ function failures({ metrics, logGroup, regions }: AgentDashboardProps): IWidget[
     graph('Calls rejected by reason', 8, [byDimension(metrics, 'CallsRejected', 'reason')]),
     graph('Tasks and tools', 8, [
       metrics.jobCrashes({ label: 'job crashes' }),
+      metrics.callsResumed({ label: 'calls resumed after one' }),
       metrics.protectionFailures({ label: 'protection not granted' }),
       metrics.toolErrors({ label: 'tools failed' }),
     ]),

@@ -144,7 +144,7 @@ export const RUNBOOKS = {
       'run the saved query "errors by kind"; access errors mean model access or IAM, validation errors mean a prompt, tool or voice in assistant.ts.',
   },
   JobCrashes: {
-    condition: () => 'A call ended because its process died',
+    condition: () => 'A process died, which interrupted its calls',
     firstAction:
       'search the log for "job" errors of that minute; if it ran out of memory, use fewer calls per task or more memory.',
   },

@@ -151,9 +151,14 @@ export class AgentMetrics {
     return this.metric('OverdueCalls', options);
   }
 
-  /** Calls that ended because their process crashed or was killed, and idle processes that did. */
+  /** Calls whose process crashed or was killed, and idle processes that did. */
   public jobCrashes(options: MetricOptions = {}): Metric {
     return this.metric('JobCrashes', options);
+  }
+
+  /** Calls that another process took up after theirs had died. */
+  public callsResumed(options: MetricOptions = {}): Metric {
+    return this.metric('CallsResumed', options);
   }
 
   /** Time that a tool call took, in milliseconds. */

@@ -14,6 +14,8 @@ import type { WorkerProcess } from './worker-process.js';
  */
 export const CHAOS_ENV = {
   PROTECTION_GRACE_S: '1',
+  // A call whose process is killed ends.
+  RESUME_CALL_INSTRUCTIONS: 'off',
   PROTECTION_EXPIRES_MIN: '1',
   ECS_CONTAINER_METADATA_URI_V4: '',
 };

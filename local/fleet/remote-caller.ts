@@ -84,6 +84,11 @@ export class RemoteCaller extends EventEmitter<RemoteCallerEvents> {
     return this.agentPresent ? this.agentJoinedAt : undefined;
   }
 
+  /** Waits, as long as `ms`, until something about the agent holds. */
+  waitForAgentUntil(holds: () => boolean, ms: number): Promise<boolean> {
+    return this.#waitUntil('agent', holds, ms);
+  }
+
   /** Whether the agent left within `ms`. */
   waitForAgentToLeave(ms: number): Promise<boolean> {
     return this.#waitUntil('agent', () => !this.agentPresent, ms);

@@ -76,9 +76,11 @@ export class WorkerProcess {
     return readFileSync(path, 'utf8').trim().split(' ').filter(Boolean).map(Number);
   }
 
-  /** Pid of the process that runs a call, by the id of its job. */
+  /** Pid of the process that runs a call, the last one if it had several, by the id of its job. */
   pidOf(jobId: string): number | undefined {
-    const started = this.lines('call started').find((line) => line.call_id === jobId);
+    const started = this.log.findLast(
+      ({ msg, call_id }) => (msg === 'call started' || msg === 'call resumed') && call_id === jobId,
+    );
     return started?.host_pid as number | undefined;
   }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Room } from '@livekit/rtc-node';
 import { joinRoom } from '../../local/caller/join-room.js';
@@ -15,6 +16,8 @@ import {
   FLEET_PATIENCE_MS,
   untilCalls,
 } from './fleet-support.js';
+
+import { ROOT } from './support.js';
 
 jest.setTimeout(60_000);
 
@@ -32,6 +35,7 @@ describe('after a failure', () => {
     fleet = await Fleet.start({
       callsPerTask: 4,
       regions: ['us-east-1', 'us-west-2'],
+      scenario: join(ROOT, 'test/e2e/fleet-failures.scenario.yaml'),
       env: { UNRESPONSIVE_TIMEOUT_S: String(HANG_S), REGISTER_TIMEOUT_S: String(REGISTER_S) },
     });
     [worker] = (await fleet.startWorkers(1)) as [WorkerProcess];
@@ -58,38 +62,73 @@ describe('after a failure', () => {
     );
   const pid = (caller: RemoteCaller) => worker.pidOf(caller.jobId) ?? 0;
 
-  it('a killed job process ends only its own call, and its counts are kept', async () => {
+  /** The agent of a call is replaced: when the next one was there, in ms since the epoch. */
+  async function nextAgent(caller: RemoteCaller, from: number): Promise<number> {
+    const joined = () => (caller.agentJoinedAt ?? 0) > from && caller.agentPresent;
+    await worker.waitForLine(
+      (l) => l.msg === 'call resumed' && l.call_id === caller.jobId && (l.time ?? 0) > from,
+      FLEET_PATIENCE_MS,
+    );
+    await caller.waitForAgentUntil(joined, FLEET_PATIENCE_MS);
+    return caller.agentJoinedAt ?? 0;
+  }
+
+  it('a call whose process is killed in mid reply goes on in another, which knows what was said', async () => {
     const [lost, other] = (await calls(2)) as [RemoteCaller, RemoteCaller];
     await askAll(fleet, [lost]);
-    await lost.waitForEvent('turn', ({ userSpeechEndedAt }) => userSpeechEndedAt !== undefined);
-    const at = Date.now();
+    await lost.waitForEvent('message', ({ text }) => /good time/.test(text));
+    const asked = Date.now();
+    const cut = lost.ask(fleet.question, 30_000);
+    await lost.waitForEvent(
+      'state',
+      ({ who, state, at }) => who === 'agent' && state === 'speaking' && at > asked,
+    );
+    const killedAt = Date.now();
     process.kill(pid(lost), 'SIGKILL');
-    expect(await lost.waitForAgentToLeave(FLEET_PATIENCE_MS)).toBe(true);
-    note(`killed: the agent was gone after ${(lost.agentLeftAt ?? 0) - at} ms`);
+    const joinedAt = await nextAgent(lost, killedAt);
+    const voice = await lost.listen(joinedAt, 20_000);
+    const silentMs = joinedAt + (voice?.latencyMs ?? Number.POSITIVE_INFINITY) - killedAt;
+    note(
+      `killed: the next agent was there after ${joinedAt - killedAt} ms, heard after ${silentMs} ms`,
+    );
+    // The target is 3 s, which the line above shows; here there is room for a machine that does other things.
+    expect(silentMs).toBeLessThan(8_000);
+    await cut;
+    await lost.waitForEvent('message', ({ text }) => /line was interrupted/.test(text));
+    await askAll(fleet, [lost, other]);
+    const known = await lost.waitForEvent('message', ({ text }) => /You asked me/.test(text));
+    expect(known?.role).toBe('assistant');
+
+    // A call that loses a second process is ended with words, for its caller, too.
+    const again = Date.now();
+    process.kill(pid(lost), 'SIGKILL');
+    const last = await lost.listen(await nextAgent(lost, again), 20_000);
+    expect(last?.heardMs).toBeGreaterThan(1_000);
+    expect(await lost.waitUntilDisconnected(FLEET_PATIENCE_MS)).toBeDefined();
+    await lost.waitForEvent('message', ({ text }) => /have to end this call/.test(text));
     const line = await end(lost);
-    expect(line).toMatchObject({ end_reason: 'crashed', turns: 2 });
+    expect(line).toMatchObject({ end_reason: 'crashed', crashes: 2 });
     expect((line.tokens as { input_speech: number }).input_speech).toBeGreaterThan(0);
+    expect(other.agentPresent).toBe(true);
     await askAll(fleet, [other]);
     await fleet.hangUp();
     await untilCalls([worker], 0);
-    expect(metricSums([worker]).JobCrashes).toBe(1);
+    expect(metricSums([worker])).toMatchObject({ JobCrashes: 2, CallsResumed: 2 });
   }, 120_000);
 
-  it('an unresponsive job process is ended and counted', async () => {
+  it('an unresponsive job process is ended and counted, and its call goes on', async () => {
     const [frozen, other] = (await calls(2)) as [RemoteCaller, RemoteCaller];
     const at = Date.now();
     process.kill(pid(frozen), 'SIGSTOP');
     await askAll(fleet, [other]);
-    expect(await frozen.waitForAgentToLeave(FLEET_PATIENCE_MS)).toBe(true);
-    note(`frozen: the agent was gone after ${(frozen.agentLeftAt ?? 0) - at} ms`);
-    expect((await end(frozen)).end_reason).toBe('unresponsive');
-    await askAll(fleet, [other]);
+    note(`frozen: the next agent was there after ${(await nextAgent(frozen, at)) - at} ms`);
+    const [, died] = worker.lines('the process of a call died').slice(-2);
+    expect(died).toMatchObject({ call_id: frozen.jobId, reason: 'unresponsive', resumes: true });
+    await frozen.waitForEvent('message', ({ text }) => /line was interrupted/.test(text));
+    await askAll(fleet, [frozen, other]);
     await fleet.hangUp();
     await untilCalls([worker], 0);
-    expect(metricSums([worker]).JobCrashes).toBe(2);
-    await askAll(fleet, await calls(1));
-    await fleet.hangUp();
-    await untilCalls([worker], 0);
+    expect(metricSums([worker]).JobCrashes).toBe(3);
   }, 180_000);
 
   it('a Region that throttles delays one call and is skipped until its cooldown is over', async () => {
@@ -195,7 +234,7 @@ describe('after a failure', () => {
     expectGoodCitizens([worker], 4);
   }, 60_000);
 
-  it('only the process over the memory limit is ended, and its call counted', async () => {
+  it('only the process over the memory limit is ended, and its call goes on', async () => {
     const env = {
       MAX_CALL_S: '20',
       END_CALL_TIMEOUT_S: '10',
@@ -215,15 +254,17 @@ describe('after a failure', () => {
       expect(hungry.agentPresent).toBe(true);
       process.kill(pid(hungry), 'SIGUSR2');
     }
-    expect(await hungry.waitForAgentToLeave(FLEET_PATIENCE_MS)).toBe(true);
-    const line = await end(hungry);
-    expect(line.end_reason).toBe('memory_limit');
-    expect(line.memory_mb).toBeGreaterThan(500);
+    const killed = (line: LogLine) => line.msg === 'the process of a call died';
+    expect(await worker.waitForLine(killed, FLEET_PATIENCE_MS)).toMatchObject({
+      call_id: hungry.jobId,
+      reason: 'memory_limit',
+    });
+    await hungry.waitForEvent('message', ({ text }) => /line was interrupted/.test(text));
     expect(other.agentPresent).toBe(true);
   }, 120_000);
 
   it('a call over the length limit ends with a goodbye, for its caller too; a supervisor stays', async () => {
-    const [other] = fleet.callers.filter((caller) => caller.agentPresent) as [RemoteCaller];
+    const other = fleet.callers.findLast((caller) => caller.agentPresent) as RemoteCaller;
     const supervisor = new Room();
     const { name } = other;
     await joinRoom(supervisor, fleet.livekit, { name, identity: 'supervisor', onCallEvent() {} });

@@ -23,9 +23,12 @@ export class CallEventPublisher {
   #queue: Promise<void> = Promise.resolve();
   #history: string[] = [];
   #nextSeq = 0;
+  readonly #run: number;
 
-  constructor(room: Room) {
+  /** @param run how many processes of the call died before this one */
+  constructor(room: Room, run = 0) {
     this.#room = room;
+    this.#run = run;
     room.registerTextStreamHandler(CALL_EVENTS_REPLAY_TOPIC, async (reader, { identity }) => {
       // The participant may leave before its request is complete.
       const request = await reader.readAll().catch(() => undefined);
@@ -39,7 +42,8 @@ export class CallEventPublisher {
 
   /** @param at milliseconds since the epoch; default: now */
   publish(event: WithoutAt<CallEvent>, at = Date.now()): void {
-    const text = JSON.stringify({ at, ...event, seq: this.#nextSeq++ });
+    const run = this.#run;
+    const text = JSON.stringify({ at, ...event, seq: this.#nextSeq++, ...(run > 0 && { run }) });
     this.#history.push(text);
     if (this.#history.length > HISTORY_LENGTH * 1.1) {
       this.#history.splice(0, this.#history.length - HISTORY_LENGTH);

@@ -91,5 +91,8 @@ export type CallEvent = Timestamped &
     | { type: 'ended'; reason: string }
   );
 
-/** An event as it is sent: `seq` counts from 0 in each call, so that a receiver can see what it missed. */
-export type SequencedCallEvent = CallEvent & { seq: number };
+/**
+ * An event as it is sent: `seq` counts from 0, so that a receiver can see what it missed. A process that takes up a call
+ * whose process died counts from 0 again, with the next `run`; what it was not told of is lost.
+ */
+export type SequencedCallEvent = CallEvent & { seq: number; run?: number };

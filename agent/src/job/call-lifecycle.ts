@@ -15,6 +15,8 @@ import type { JobCommand } from '../supervision/supervisor-messages.js';
 import { installPiiRedaction } from '../telemetry/redaction.js';
 import { CallMetrics } from './call-metrics.js';
 import { EndOfCall } from './end-of-call.js';
+import { ConversationKeeper } from './keep-conversation.js';
+import { Handover, type ResumedCall } from './resumed-call.js';
 
 /** Leaves the session time to close before the worker process sends `end_now`. */
 const CLOSE_MARGIN_MS = 2_000;
@@ -35,6 +37,9 @@ export async function prewarmProcess(_process: JobProcess): Promise<void> {
 /** Runs one call for the supervisor: reports its start and end, and ends it on command or without a caller. */
 export class CallLifecycle {
   readonly metrics: CallMetrics;
+  readonly conversation: ConversationKeeper;
+  /** What another process left of the call when it died; undefined for a new call. */
+  readonly resumed: Promise<ResumedCall | undefined>;
   readonly #ctx: JobContext;
   readonly #config: WorkerConfig;
   readonly #supervisor = SupervisorClient.ofProcess();
@@ -48,6 +53,8 @@ export class CallLifecycle {
     this.#ctx = ctx;
     this.#config = config;
     const { job } = ctx;
+    const handover = new Handover(ctx.info);
+    this.resumed = handover.resumed;
     this.#end = new EndOfCall({ job: job.id, room: job.room?.name ?? '' }, config);
     this.#reporter = this.#supervisor.callStarted(
       { job: job.id, room: job.room?.name ?? '', roomSid: job.room?.sid ?? '' },
@@ -58,15 +65,17 @@ export class CallLifecycle {
           void this.#end.leave('worker lost');
           ctx.shutdown('worker lost');
         },
+        onResume: handover.receive,
         onWithdrawn: () => void this.#end.leave('withdrawn'),
       },
     );
     this.metrics = new CallMetrics(job.id, this.#reporter, this.#supervisor);
+    this.conversation = new ConversationKeeper(this.#reporter);
     ctx.addShutdownCallback(async () => this.#reporter.ended('closed'));
     ctx.addShutdownCallback(() => this.#end.done);
     // The framework then closes the session as if we had asked for it.
     ctx.room.on(RoomEvent.Disconnected, () => this.#reporter.ended('room_disconnected'));
-    this.#endWithoutCaller();
+    this.#watchForCaller();
   }
 
   /** Runs the entry function of a call; when it throws, the call has failed. */
@@ -99,6 +108,7 @@ export class CallLifecycle {
   /** Whom the call is with, and where its end is published. */
   answers(caller: RemoteParticipant, publisher: CallEventPublisher): void {
     this.#end.caller = caller.identity;
+    this.#reporter.reportCaller(caller.identity);
     this.#end.publish = (reason) => publisher.end(reason);
   }
 
@@ -106,6 +116,7 @@ export class CallLifecycle {
   attach(session: voice.AgentSession): void {
     this.#session = session;
     this.metrics.observeSession(session);
+    this.conversation.observeSession(session);
     session.on(voice.AgentSessionEventTypes.Close, ({ reason }) =>
       this.#reporter.ended(String(reason)),
     );
@@ -124,30 +135,50 @@ export class CallLifecycle {
    * which the framework does not notice. The slot would be held until LiveKit closes the room, five minutes by
    * default.
    */
-  #endWithoutCaller(): void {
+  #watchForCaller(): void {
     const { waitForCallerMs } = this.#config;
     if (waitForCallerMs === 0) return;
     let seenAt = performance.now();
     const timer = setInterval(() => {
-      const { room } = this.#ctx;
-      const callerPresent = [...room.remoteParticipants.values()].some(
-        ({ info }) => info.kind !== ParticipantKind.AGENT,
-      );
       // Without a connection nobody can be missed. `isConnected` stays true while reconnecting.
-      const connected = room.connectionState === ConnectionState.CONN_CONNECTED;
-      if (callerPresent || !connected) seenAt = performance.now();
+      const connected = this.#ctx.room.connectionState === ConnectionState.CONN_CONNECTED;
+      if (this.callerPresent() || !connected) seenAt = performance.now();
       if (performance.now() - seenAt < waitForCallerMs || this.#ended) return;
-      log().info({ call_id: this.#ctx.job.id }, 'no caller in room, ending call');
-      this.#ended = true;
-      this.#reporter.ended('no_caller');
-      void this.#end.leave('no_caller').then(() => this.#ctx.shutdown('no_caller'));
+      this.endWithoutCaller();
     }, CALLER_CHECK_MS).unref();
     this.#ctx.addShutdownCallback(async () => clearInterval(timer));
   }
 
+  /** @param identity of the caller; undefined: any person */
+  callerPresent(identity?: string): boolean {
+    return [...this.#ctx.room.remoteParticipants.values()].some((participant) =>
+      identity === undefined
+        ? participant.info.kind !== ParticipantKind.AGENT
+        : participant.identity === identity,
+    );
+  }
+
+  /** Ends a call that nobody is in. */
+  endWithoutCaller(): void {
+    log().info({ call_id: this.#ctx.job.id }, 'no caller in room, ending call');
+    this.#ended = true;
+    this.#reporter.ended('no_caller');
+    void this.#end.leave('no_caller').then(() => this.#ctx.shutdown('no_caller'));
+  }
+
   async #handleCommand({ type, reason }: JobCommand): Promise<void> {
     log().info({ command: type, reason }, 'ending call on command of the worker');
-    if (type === 'end_gracefully') await this.#giveLastReply();
+    if (type === 'end_gracefully') await this.endWithWords(reason);
+    else await this.#endNow(reason);
+  }
+
+  /** Gives the last reply of END_CALL_INSTRUCTIONS, then ends the call for its caller, too. */
+  async endWithWords(reason: string): Promise<void> {
+    await this.#giveLastReply();
+    await this.#endNow(reason);
+  }
+
+  async #endNow(reason: string): Promise<void> {
     this.#ended = true;
     this.#reporter.ended(reason);
     await this.#end.endByAgent(reason);

@@ -22,6 +22,8 @@ export interface CallRecord {
   job: string;
   room: string;
   roomSid: string;
+  /** Identity of the caller, once known. A personal datum, like the name of the room: not for the log. */
+  caller?: string;
   /** The process that carries it. */
   pid: number;
   /** Milliseconds of the worker's clock. */
@@ -34,7 +36,11 @@ export interface CallRecord {
   costUsd: number;
   /** Highest memory use that the process reported. */
   memoryMB: number;
+  /** Processes that died under it. */
+  crashes: number;
   endReason?: string;
+  /** Its process died, and the call is over all the same: no other one should answer its caller. */
+  over?: boolean;
   /** The process itself reported the end of the call. */
   ended: boolean;
   /** Our own code threw. */
@@ -58,6 +64,7 @@ export function newCallRecord(
     regions: [],
     costUsd: 0,
     memoryMB: 0,
+    crashes: 0,
     ended: false,
     failed: false,
   };
@@ -80,6 +87,12 @@ export function applyReport(record: CallRecord, report: CallReport, prices: Toke
     case 'stream':
       record.streamId = report.id;
       if (record.regions.at(-1) !== report.region) record.regions.push(report.region);
+      return;
+    case 'caller':
+      record.caller = report.identity;
+      return;
+    case 'said':
+      // Not for the record, which is logged.
       return;
     case 'ended':
       // The first reason is the cause; closing may add others.
@@ -139,6 +152,7 @@ export function callSummary(record: CallRecord, now: number): Record<string, unk
       max: sorted.at(-1) ?? null,
     },
     memory_mb: Math.round(record.memoryMB),
+    crashes: record.crashes,
     end_reason: record.endReason ?? 'unknown',
   };
 }

@@ -1,66 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { TokenPrices } from 'livekit-plugin-nova-sonic/models';
 import type { MonotonicClock } from '../clock.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 import { applyReport, type CallRecord, costUsd, newCallRecord } from './call-record.js';
+import { ConversationRecord } from './conversation-record.js';
+import { LostCalls, type SurvivingCall } from './lost-calls.js';
 import { type ConnectOutcome, RegionCooldowns } from './region-cooldowns.js';
-import type { CallReport, CooldownsMessage, JobCommand, JobReport } from './supervisor-messages.js';
+import type { CallReport, JobCommand, JobReport } from './supervisor-messages.js';
+import type {
+  JobConnection,
+  RetiredProcess,
+  SupervisorEvents,
+  SupervisorOptions,
+} from './supervisor-options.js';
 
-/** The connection to one job process. */
-export interface JobConnection {
-  send(message: JobCommand | CooldownsMessage): void;
-  /** Sends SIGKILL, for a process that no longer reacts. */
-  kill(pid: number): void;
-}
-
-export interface SupervisorOptions {
-  prices: TokenPrices;
-  /** Whether a process may carry several calls: then no single call's fault is a reason to kill it. Default: never. */
-  sharedProcesses?: () => boolean;
-  /** Milliseconds without a heartbeat after which a process with a call is killed. Default 20 000. */
-  unresponsiveTimeoutMs?: number;
-  /**
-   * Megabytes above which a process with a call is killed; 0: no limit. Default 0. A shared process is first given
-   * no more calls, see `onProcessGrown`, and killed at twice the limit.
-   */
-  memoryLimitMB?: number;
-  /** Milliseconds that a call may last; 0: no limit. Default 0. */
-  maxCallMs?: number;
-  /** Milliseconds from `end_gracefully` to `end_now`; 0: calls end without a last reply. Default 12 000. */
-  endCallTimeoutMs?: number;
-  /** Milliseconds from `end_now` to SIGKILL. Default 20 000. */
-  killAfterMs?: number;
-  /**
-   * Milliseconds that a process may take to exit after it reported the end of its call. The framework waits up to
-   * 60 s for the audio of an agent whose caller hung up before hearing it. Default 8 000.
-   */
-  exitTimeoutMs?: number;
-}
-
-export interface SupervisorEvents {
-  onCallStarted?: (record: CallRecord) => void;
-  /** The call is cleaned up, or its process is gone; the record is complete. */
-  onCallEnded?: (record: CallRecord, now: number) => void;
-  /** For each Region in cooldown the milliseconds left. */
-  onCooldownsChanged?: (regions: Record<string, number>) => void;
-  /** A shared process uses more than its limit, or does not end a call: it should get no more calls. */
-  onRetire?: (retired: RetiredProcess) => void;
-}
-
-/** A process with several calls that should get no more. */
-export interface RetiredProcess {
-  pid: number;
-  reason: 'memory_limit' | 'did_not_end';
-  memoryMB: number;
-  /** The call that does not end, or the one that the process grew most by, as far as that is known. */
-  job?: string;
-  /** Megabytes by which the process grew while that call's tools ran. */
-  grownMB?: number;
-}
-
-interface TrackedCall {
-  record: CallRecord;
+interface TrackedCall extends SurvivingCall {
   endGracefullySentAt?: number;
   endNowSentAt?: number;
   endedAt?: number;
@@ -95,6 +49,7 @@ export class CallSupervisor {
   readonly #events: SupervisorEvents;
   readonly #processes = new Set<TrackedProcess>();
   readonly #cooldowns: RegionCooldowns;
+  readonly #lost: LostCalls;
   #closing = false;
   #checkedAt: number;
 
@@ -118,6 +73,7 @@ export class CallSupervisor {
     };
     this.#events = events;
     this.#cooldowns = new RegionCooldowns(clock);
+    this.#lost = new LostCalls(clock);
     this.#checkedAt = clock.now();
   }
 
@@ -170,6 +126,7 @@ export class CallSupervisor {
   command(type: JobCommand['type'], reason: string): void {
     for (const process of this.#processes)
       for (const call of process.calls.values()) this.#send(process, call, type, reason);
+    this.#lost.command(type, reason);
   }
 
   /** Looks for unresponsive processes and calls beyond a limit. Call it about once a second. */
@@ -183,6 +140,7 @@ export class CallSupervisor {
       for (const call of process.calls.values()) this.#enforceCallLimits(process, call, now);
       this.#enforceProcessLimits(process, now);
     }
+    for (const { record } of this.#lost.expire()) this.#ended(record);
   }
 
   #enforceProcessLimits(process: TrackedProcess, now: number): void {
@@ -279,21 +237,40 @@ export class CallSupervisor {
         for (const { record } of process.calls.values())
           record.memoryMB = Math.max(record.memoryMB, report.rssMB);
         return;
-      case 'call': {
-        const record = newCallRecord({ ...report, pid: process.pid }, this.#clock.now());
+      case 'call':
         process.used = true;
-        process.calls.set(report.job, { record });
-        this.#events.onCallStarted?.(record);
+        if (!this.#resume(process, report.job)) this.#start(process, report);
         return;
-      }
       default:
         this.#receiveFromCall(process, report);
     }
   }
 
+  #start(process: TrackedProcess, call: { job: string; room: string; roomSid: string }): void {
+    const record = newCallRecord({ ...call, pid: process.pid }, this.#clock.now());
+    process.calls.set(call.job, { record, conversation: new ConversationRecord() });
+    this.#events.onCallStarted?.(record);
+  }
+
+  /** Gives a process the call that another one lost, with what was said; false when there is none. */
+  #resume(process: TrackedProcess, job: string): boolean {
+    const lost = this.#lost.take(job);
+    if (!lost) return false;
+    const { record, conversation } = lost.call;
+    record.pid = process.pid;
+    // The process that it had did not end it.
+    delete record.endReason;
+    process.calls.set(job, { record, conversation });
+    this.#metrics.add('CallsResumed');
+    for (const message of lost.messages) process.connection.send(message);
+    this.#events.onCallResumed?.(record, lost.lostMs);
+    return true;
+  }
+
   #receiveFromCall(process: TrackedProcess, report: CallReport): void {
     const call = process.calls.get(report.job);
     if (!call) return;
+    if (report.type === 'said') call.conversation.add(report.item);
     this.#recordReport(call.record, report);
     if (report.type === 'ended') call.endedAt ??= this.#clock.now();
     if (report.type === 'closed') this.#callGone(process, call);
@@ -328,11 +305,31 @@ export class CallSupervisor {
     for (const call of process.calls.values()) this.#callGone(process, call);
   }
 
-  #callGone(process: TrackedProcess, { record }: TrackedCall): void {
+  #callGone(process: TrackedProcess, call: TrackedCall): void {
+    const { record } = call;
     process.calls.delete(record.job);
-    const now = this.#clock.now();
     // A command to end is a reason, yet a process that then dies without reporting the end has crashed all the same.
     if (!record.ended || record.failed) this.#metrics.add('JobCrashes');
+    if (record.ended || !this.#survives(call)) this.#ended(record);
+  }
+
+  /** Whether another process takes the call up. One that was to end anyway ends with its process. */
+  #survives(call: TrackedCall): boolean {
+    const { record } = call;
+    record.endReason ??= 'crashed';
+    record.crashes += 1;
+    const ending = call.endGracefullySentAt !== undefined || call.endNowSentAt !== undefined;
+    record.over = ending || !LostCalls.mayResume(record);
+    if (record.over || this.#closing) return false;
+    // First, since a process may take it up at once.
+    this.#lost.add(call);
+    if (this.#events.onCallLost?.(record)) return true;
+    this.#lost.remove(record.job);
+    return false;
+  }
+
+  #ended(record: CallRecord): void {
+    const now = this.#clock.now();
     record.endReason ??= 'crashed';
     this.#metrics.add('CallDuration', (now - record.startedAt) / 1000);
     this.#events.onCallEnded?.(record, now);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { connect, type Socket } from 'node:net';
+import type { ConversationItem } from './conversation-record.js';
 import { readJsonLines } from './json-lines.js';
 import type { ConnectOutcome } from './region-cooldowns.js';
 import type {
   CallCounter,
-  CooldownsMessage,
   JobCommand,
   JobReport,
+  ResumeMessage,
+  SupervisorMessage,
 } from './supervisor-messages.js';
 
 /** Environment variable with the path of the supervisor's socket; set by the worker for its job processes. */
@@ -21,6 +23,9 @@ export interface CallReporter {
   /** @param split value of the metric's extra dimension */
   addMetric(metric: CallCounter, value?: number, split?: string): void;
   reportStream(id: string, region: string): void;
+  reportCaller(identity: string): void;
+  /** Keeps a part of the conversation for the process that takes the call up if this one dies. */
+  keep(item: ConversationItem): void;
   /** Reports the end of the call; the first reason counts. `failed`: our own code threw. */
   ended(reason: string, failed?: boolean): void;
 }
@@ -33,6 +38,8 @@ export interface CallCommands {
   onWorkerLost(): void;
   /** LiveKit took the job back. */
   onWithdrawn?(): void;
+  /** Another process had the call before. */
+  onResume?(resumed: ResumeMessage): void;
 }
 
 /**
@@ -60,7 +67,7 @@ export class SupervisorClient {
   constructor(path = process.env[SUPERVISOR_SOCKET]) {
     if (!path) return;
     this.#socket = connect(path);
-    readJsonLines(this.#socket, (line) => this.#receive(line as JobCommand | CooldownsMessage));
+    readJsonLines(this.#socket, (line) => this.#receive(line as SupervisorMessage));
     this.#socket.on('error', () => {});
     this.#socket.on('close', () => this.#lost());
     this.#send({ type: 'hello', pid: process.pid });
@@ -87,6 +94,8 @@ export class SupervisorClient {
         if (value !== 0) this.#send({ type: 'add', job, metric, value, ...(split && { split }) });
       },
       reportStream: (id, region) => this.#send({ type: 'stream', job, id, region }),
+      reportCaller: (identity) => this.#send({ type: 'caller', job, identity }),
+      keep: (item) => this.#send({ type: 'said', job, item }),
       ended: (reason, failed = false) =>
         this.#send({ type: 'ended', job, reason, ...(failed && { failed }) }),
     };
@@ -129,9 +138,11 @@ export class SupervisorClient {
     for (const commands of this.#calls.values()) commands.onWorkerLost();
   }
 
-  #receive(message: JobCommand | CooldownsMessage): void {
+  #receive(message: SupervisorMessage): void {
     if (message.type !== 'cooldowns') {
-      this.#calls.get(message.job)?.onCommand(message);
+      const call = this.#calls.get(message.job);
+      if (message.type === 'resume') call?.onResume?.(message);
+      else call?.onCommand(message);
       return;
     }
     const now = Date.now();

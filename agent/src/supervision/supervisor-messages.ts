@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Counter } from '../telemetry/metric-definitions.js';
+import type { ConversationItem } from './conversation-record.js';
 import type { ConnectOutcome } from './region-cooldowns.js';
 
 /**
@@ -24,6 +25,10 @@ export type CallReport =
   | { type: 'add'; job: string; metric: CallCounter; value: number; split?: string }
   /** The Bedrock stream that the call uses now. */
   | { type: 'stream'; job: string; id: string; region: string }
+  /** The identity of the caller. */
+  | { type: 'caller'; job: string; identity: string }
+  /** A part of the conversation, in case that the process dies; see ConversationRecord. */
+  | { type: 'said'; job: string; item: ConversationItem }
   /** The call has ended; `failed` when our own code threw. Later reports come from closing. */
   | { type: 'ended'; job: string; reason: string; failed?: boolean }
   /** Everything of the call is cleaned up. A process with a single call exits instead. */
@@ -34,6 +39,21 @@ export type JobCommand =
   /** Give the last reply of END_CALL_INSTRUCTIONS, then end the call. */
   | { type: 'end_gracefully'; job: string; reason: string }
   | { type: 'end_now'; job: string; reason: string };
+
+/** The answer to `call` for a job that another process had before: what was said until it died. */
+export interface ResumeMessage {
+  type: 'resume';
+  job: string;
+  history: ConversationItem[];
+  /** Processes that died under the call. */
+  crashes: number;
+  caller?: string;
+  /** End the call with words, for this reason: it has lost too many processes. */
+  end?: string;
+}
+
+/** All that the worker process sends to a job process. */
+export type SupervisorMessage = JobCommand | ResumeMessage | CooldownsMessage;
 
 /** What the worker process sends to every job process: for each Region in cooldown the milliseconds left. */
 export interface CooldownsMessage {
@@ -50,4 +70,5 @@ export type CallCounter = Exclude<
   | 'ProtectionFailures'
   | 'EstimatedCostUsd'
   | 'JobCrashes'
+  | 'CallsResumed'
 >;

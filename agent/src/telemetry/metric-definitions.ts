@@ -123,7 +123,13 @@ export const COUNTERS = {
     unit: 'Count',
     statistic: 'Sum',
     description:
-      'Calls that ended with their process, which crashed or was killed, also by the worker; and processes without a call that ended so.',
+      'Calls whose process crashed or was killed, also by the worker; and processes without a call that ended so.',
+  },
+  CallsResumed: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description:
+      'Calls that another process took up after theirs had died, with what had been said. A call that loses a second process is then ended.',
   },
 } as const satisfies Record<string, MetricDefinition>;
 

@@ -25,6 +25,7 @@ import { JobAdmission } from './job-admission.js';
 import type { JobProcesses } from './job-processes.js';
 import { workerLoad } from './load.js';
 import { LoadReporter } from './load-reporter.js';
+import { logResumed, resumeCall } from './resume-call.js';
 import { serverOptions } from './server-options.js';
 import { ServiceStanding } from './service-standing.js';
 import { WorkerHealth } from './worker-health.js';
@@ -194,6 +195,8 @@ export class AgentWorker {
           log().info({ ...callFields(record), host_pid: record.pid }, 'call started');
           this.#admission.start(record.job);
         },
+        onCallLost: (record) => resumeCall(this.#config, this.#processes, record),
+        onCallResumed: logResumed,
         onCallEnded: (record, now) => this.#callEnded(record, now),
         onRetire: ({ pid, reason, memoryMB, job, grownMB }) => {
           const cause = { ...(job && { call_id: job }), ...(grownMB && { grown_mb: grownMB }) };
@@ -348,7 +351,8 @@ export class AgentWorker {
 
   #callEnded(record: CallRecord, now: number): void {
     log().info(callSummary(record, now), 'call ended');
-    if (!record.ended) void this.#peers.removeDeadAgent(this.#config.livekit, record);
+    this.#processes.forget(record.job);
+    if (!record.ended) void this.#peers.endDeadCall(this.#config, record);
     this.#admission.release(record.job);
     this.#metrics.flush();
     this.#slotsChanged();

@@ -34,7 +34,12 @@ export function createJobProcesses(
   return new HostPool({
     hosts: hostsFor(config, availableCores()),
     callsPerHost: config.callsPerProcess,
-    spawn: () => fork(callHost, [agentFile, config.logLevel]),
+    spawn: () => {
+      const host = fork(callHost, [agentFile, config.logLevel]);
+      // A command to a host that has just died: its exit follows.
+      host.on('error', (error) => log().debug({ error, host_pid: host.pid }, 'call host failed'));
+      return host;
+    },
     responsive: (pid) => supervisor().responsive(pid, RESPONSIVE_MS),
     onRetired: (pid) => supervisor().expectExit(pid),
     onInitializeFailure,
@@ -42,12 +47,15 @@ export function createJobProcesses(
   });
 }
 
-/** A host for each core, or as many as were asked for; more if the slots need more, but none that could get no call. */
+/**
+ * A host for each core, or as many as were asked for; more if the slots need more, but none that could get no call. At
+ * least two, so that the calls of a host that dies go on at once in another.
+ */
 export function hostsFor(
   config: Pick<WorkerConfig, 'callsPerTask' | 'callsPerProcess' | 'callHosts'>,
   cores: number,
 ): number {
-  const { callsPerTask, callsPerProcess, callHosts = Math.floor(cores) } = config;
+  const { callsPerTask, callsPerProcess, callHosts = Math.max(2, Math.floor(cores)) } = config;
   const needed = Math.ceil(callsPerTask / callsPerProcess);
   return Math.min(callsPerTask, Math.max(needed, callHosts));
 }

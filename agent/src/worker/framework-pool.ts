@@ -12,6 +12,8 @@ export interface FrameworkPool {
   initMutex: { lock(): Promise<() => void> };
   warmedProcQueue: { items: WarmProcess[]; put(item: WarmProcess): Promise<void> };
   procWatchTask(unlock: () => void): Promise<void>;
+  launchJob(info: RunningJobInfo): Promise<void>;
+  getByJobId(id: string): Executor | null;
 }
 
 /** What the framework asks of whatever runs a job: which one it runs, when it ends, and to end it. */
@@ -28,7 +30,6 @@ export interface WarmProcess {
 
 interface FrameworkPoolPrototype extends FrameworkPool {
   run(signal: AbortSignal): Promise<void>;
-  launchJob(info: RunningJobInfo): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -4,6 +4,7 @@ import type { RunningJobInfo } from '@livekit/agents';
 import type { HostCommand, HostReport } from '../host/host-messages.js';
 import { replaceFrameworkPool } from './framework-pool.js';
 import type { JobProcesses } from './job-processes.js';
+import { forResumption } from './resumed-job.js';
 
 /** A host's process as the pool needs it: a `ChildProcess` with an IPC channel. */
 export interface HostProcess {
@@ -28,7 +29,7 @@ export interface HostPoolOptions {
   /** Called when a host ended before it was ready, with how many in a row did. */
   readonly onInitializeFailure: (inARow: number) => void;
   /** Counts the processes when the framework has another pool than expected, and runs one for each call. */
-  readonly fallback?: Pick<JobProcesses, 'room' | 'failures'>;
+  readonly fallback?: Pick<JobProcesses, 'room' | 'failures' | 'resume' | 'forget'>;
 }
 
 /** Pauses between attempts to start a host that fails to, in milliseconds. */
@@ -95,6 +96,10 @@ export class HostPool implements JobProcesses {
   readonly #hosts = new Set<Host>();
   /** Jobs that found no host ready, in the order of their arrival. */
   readonly #waiting: { info: RunningJobInfo; started: (job: HostedJob) => void }[] = [];
+  /** Jobs whose host died, which go first. */
+  readonly #resuming: RunningJobInfo[] = [];
+  /** All jobs, until they are forgotten. */
+  readonly #jobs = new Map<string, RunningJobInfo>();
   #failures = 0;
   #installed = false;
   #closed = false;
@@ -138,10 +143,38 @@ export class HostPool implements JobProcesses {
 
   /** Starts a call on the host with the most room; waits for one while none has any. */
   launch(info: RunningJobInfo): Promise<HostedJob> {
+    this.#jobs.set(info.job.id, info);
     return new Promise((started) => {
       this.#waiting.push({ info, started });
       this.#startWaiting();
     });
+  }
+
+  /**
+   * The framework does not learn of it: LiveKit ends the job when the agent that died is replaced, and so the one that
+   * replaces it.
+   */
+  resume(jobId: string): boolean {
+    const { fallback } = this.#options;
+    if (fallback && !this.#installed) return fallback.resume(jobId);
+    const info = this.#jobs.get(jobId);
+    if (!info || this.#closed) return false;
+    for (const host of this.#hosts) {
+      host.jobs.get(jobId)?.closed();
+      // It is dead, whether or not its exit has been noticed yet.
+      if (host.jobs.delete(jobId)) host.state = 'retiring';
+    }
+    this.resize();
+    void forResumption(info).then((resumed) => {
+      this.#resuming.push(resumed);
+      this.#startWaiting();
+    });
+    return true;
+  }
+
+  forget(jobId: string): void {
+    this.#options.fallback?.forget(jobId);
+    this.#jobs.delete(jobId);
   }
 
   /** Takes no new calls on a host, and lets it go after its last one. */
@@ -177,14 +210,17 @@ export class HostPool implements JobProcesses {
     return [...this.#hosts].filter(({ state }) => state === 'starting' || state === 'ready');
   }
 
-  #ready(): Host[] {
-    const { callsPerHost, responsive } = this.#options;
-    return [...this.#hosts].filter(
-      ({ state, jobs, process: { pid } }) =>
-        state === 'ready' &&
-        jobs.size < callsPerHost &&
-        (pid === undefined || !responsive || responsive(pid)),
-    );
+  /** Hosts that can take a call, those with the fewest first. */
+  #ready(limit = this.#options.callsPerHost): Host[] {
+    const { responsive } = this.#options;
+    return [...this.#hosts]
+      .filter(
+        ({ state, jobs, process: { pid } }) =>
+          state === 'ready' &&
+          jobs.size < limit &&
+          (pid === undefined || !responsive || responsive(pid)),
+      )
+      .sort((a, b) => a.jobs.size - b.jobs.size);
   }
 
   #add(): void {
@@ -213,14 +249,25 @@ export class HostPool implements JobProcesses {
 
   #startWaiting(): void {
     for (;;) {
-      const [host] = this.#ready().sort((a, b) => a.jobs.size - b.jobs.size);
+      // These people talk to nobody: better one call too many in a process.
+      const [host] = this.#ready(Number.POSITIVE_INFINITY);
+      const info = host && this.#resuming.shift();
+      if (!info) break;
+      this.#start(host, info);
+    }
+    for (;;) {
+      const [host] = this.#ready();
       const next = host && this.#waiting.shift();
       if (!next) return;
-      const job = new HostedJob(host, next.info);
-      host.jobs.set(next.info.job.id, job);
-      host.send({ type: 'start', job: next.info });
-      next.started(job);
+      next.started(this.#start(host, next.info));
     }
+  }
+
+  #start(host: Host, info: RunningJobInfo): HostedJob {
+    const job = new HostedJob(host, info);
+    host.jobs.set(info.job.id, job);
+    host.send({ type: 'start', job: info });
+    return job;
   }
 
   #gone(host: Host): void {

@@ -17,6 +17,13 @@ export interface JobProcesses {
   resize(): void;
   /** Gives a process no more calls, and lets it go after its last one. */
   retire(pid: number): void;
+  /**
+   * Starts a job again whose process died, on another one: at once, beyond the limit of that process if it must.
+   * @returns false when the job is not known any more
+   */
+  resume(jobId: string): boolean;
+  /** The call of a job has ended: it will not be resumed. */
+  forget(jobId: string): void;
   /** Kills the processes that are still starting. */
   killInitializing(): void;
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { log, type RunningJobInfo } from '@livekit/agents';
 import { type Executor, type FrameworkPool, replaceFrameworkPool } from './framework-pool.js';
 import type { JobProcesses } from './job-processes.js';
+import { forResumption } from './resumed-job.js';
 
 export interface WarmPoolOptions {
   /** How many processes should be warm or initializing now. */
@@ -32,6 +34,10 @@ export class WarmPool implements JobProcesses {
   readonly #initialized = new Set<() => void>();
   #wake: () => void = () => {};
   readonly #pools = new Set<FrameworkPool>();
+  /** All jobs, until they are forgotten, and how to start one on another process. */
+  readonly #jobs = new Map<string, { info: RunningJobInfo; start: FrameworkPool['launchJob'] }>();
+  /** Jobs that were started again. */
+  readonly #resumed = new Set<string>();
 
   constructor(options: WarmPoolOptions) {
     this.#options = options;
@@ -50,6 +56,21 @@ export class WarmPool implements JobProcesses {
   /** Call it when the target size may have changed. */
   resize(): void {
     this.#wake();
+  }
+
+  resume(jobId: string): boolean {
+    const job = this.#jobs.get(jobId);
+    if (!job) return false;
+    this.#resumed.add(jobId);
+    void forResumption(job.info)
+      .then((info) => job.start(info))
+      .catch((error) => log().error({ error, call_id: jobId }, 'call could not be resumed'));
+    return true;
+  }
+
+  forget(jobId: string): void {
+    this.#jobs.delete(jobId);
+    this.#resumed.delete(jobId);
   }
 
   /** A process for a single call is not used again anyway. */
@@ -79,6 +100,7 @@ export class WarmPool implements JobProcesses {
   /** Keeps a pool warm until `signal` aborts; replaces the framework's loop. */
   async run(pool: FrameworkPool, signal: AbortSignal): Promise<void> {
     this.#pools.add(pool);
+    this.#watchJobs(pool);
     pool.initMutex = new Semaphore(this.#options.concurrency);
     const queue = pool.warmedProcQueue;
     const put = queue.put.bind(queue);
@@ -96,6 +118,17 @@ export class WarmPool implements JobProcesses {
       });
       if (pause) await new Promise((resolve) => setTimeout(resolve, pause));
     }
+  }
+
+  /** Remembers each job, and hides from LiveKit those that were started again; HostPool.resume says why. */
+  #watchJobs(pool: FrameworkPool): void {
+    const start = pool.launchJob.bind(pool);
+    pool.launchJob = (info) => {
+      this.#jobs.set(info.job.id, { info, start });
+      return start(info);
+    };
+    const find = pool.getByJobId.bind(pool);
+    pool.getByJobId = (id) => (this.#resumed.has(id) ? null : find(id));
   }
 
   #startProcess(pool: FrameworkPool): void {

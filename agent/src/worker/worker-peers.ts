@@ -3,8 +3,8 @@
 import { AgentServer, type ServerOptions } from '@livekit/agents';
 import { type MonotonicClock, systemMonotonicClock } from '../clock.js';
 import { createJobProcesses } from './create-job-processes.js';
+import { endDeadCall } from './end-dead-call.js';
 import { serveHealth } from './health-server.js';
-import { removeDeadAgent } from './remove-dead-agent.js';
 
 /** What the worker meets outside of itself; a test passes its own. */
 export interface WorkerPeers {
@@ -19,7 +19,7 @@ export interface WorkerPeers {
   createServer(options: ServerOptions): AgentServer;
   readonly createJobProcesses: typeof createJobProcesses;
   readonly serveHealth: typeof serveHealth;
-  readonly removeDeadAgent: typeof removeDeadAgent;
+  readonly endDeadCall: typeof endDeadCall;
 }
 
 export const systemPeers: WorkerPeers = {
@@ -32,5 +32,5 @@ export const systemPeers: WorkerPeers = {
   createServer: (options) => new AgentServer(options),
   createJobProcesses,
   serveHealth,
-  removeDeadAgent,
+  endDeadCall,
 };

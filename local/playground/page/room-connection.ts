@@ -71,6 +71,8 @@ export class RoomConnection {
   );
   readonly #closed = new AbortController();
   #callEvents = this.#newReorderBuffer();
+  /** Of the agent's process; see SequencedCallEvent. */
+  #run = 0;
 
   constructor(events: RoomConnectionEvents) {
     this.#events = events;
@@ -161,7 +163,10 @@ export class RoomConnection {
       // The sender may leave before the end of its stream.
       const text = await reader.readAll().catch(() => undefined);
       if (text === undefined) return;
-      const { seq, ...event } = JSON.parse(text) as SequencedCallEvent;
+      const { seq, run = 0, ...event } = JSON.parse(text) as SequencedCallEvent;
+      if (run < this.#run) return;
+      if (run > this.#run) this.#callEvents = this.#newReorderBuffer();
+      this.#run = run;
       this.#callEvents.add(seq, { at, event });
     });
   }
@@ -227,8 +232,10 @@ export class RoomConnection {
   #participantJoined(participant: RemoteParticipant): void {
     if (participant.kind !== ParticipantKind.AGENT) return;
     // Another agent numbers its events from 0 again.
-    if (this.#lastAgentIdentity !== undefined && this.#lastAgentIdentity !== participant.identity)
+    if (this.#lastAgentIdentity !== undefined && this.#lastAgentIdentity !== participant.identity) {
       this.#callEvents = this.#newReorderBuffer();
+      this.#run = 0;
+    }
     this.#lastAgentIdentity = participant.identity;
     this.#agent = participant;
     this.emitAgentState();

@@ -33,6 +33,7 @@ function room(setAttributes: () => Promise<void> = async () => {}) {
   return {
     publisher: new CallEventPublisher(fake as unknown as Room),
     sent,
+    fake: fake as unknown as Room,
     attributes,
     requestReplay,
   };
@@ -42,6 +43,20 @@ const short = (sent: ReturnType<typeof room>['sent']) =>
   sent.map(({ type, seq, to }) => `${seq} ${type}${to ? ` to ${to}` : ''}`);
 
 describe('CallEventPublisher', () => {
+  it('says which process of the call it is, unless it is the first', async () => {
+    const { sent, fake } = room();
+    const next = new CallEventPublisher(fake, 2);
+    next.publish({ type: 'state', who: 'agent', state: 'a' });
+    await next.end('done');
+    expect(sent).toMatchObject([
+      { seq: 0, run: 2 },
+      { seq: 1, run: 2 },
+    ]);
+    const first = room();
+    await first.publisher.end('done');
+    expect(first.sent[0]).not.toHaveProperty('run');
+  });
+
   it('publishes in order, and replays missed events on request', async () => {
     const { publisher, sent, requestReplay } = room();
     for (const state of ['a', 'b']) publisher.publish({ type: 'state', who: 'agent', state });

@@ -5,6 +5,7 @@ import { EventEmitter } from 'node:events';
 import { jest } from '@jest/globals';
 import type { JobContext, voice } from '@livekit/agents';
 import { ConnectionState, ParticipantKind, RoomEvent } from '@livekit/rtc-node';
+import { ParticipantInfo, RoomServiceClient } from 'livekit-server-sdk';
 import { readWorkerConfig } from '../../../agent/src/config.js';
 import { CallLifecycle } from '../../../agent/src/job/call-lifecycle.js';
 import {
@@ -35,6 +36,18 @@ export function startCall(
     addShutdownCallback: (cleanup: () => Promise<void>) => cleanups.push(cleanup),
     shutdown: (reason: string) => log.push(`shutdown: ${reason}`),
   };
+  const { prototype: api } = RoomServiceClient;
+  jest
+    .spyOn(api, 'listParticipants')
+    .mockImplementation(async () =>
+      [...participants.values()].map(
+        ({ identity, info: { kind } }) => new ParticipantInfo({ identity, kind: Number(kind) }),
+      ),
+    );
+  jest.spyOn(api, 'deleteRoom').mockImplementation(async (name) => void log.push(`delete ${name}`));
+  jest
+    .spyOn(api, 'removeParticipant')
+    .mockImplementation(async (_, identity) => void log.push(`remove ${identity}`));
   let commands: CallCommands | undefined;
   jest.spyOn(SupervisorClient, 'ofProcess').mockReturnValue({
     callStarted(call: { job: string; room: string; roomSid: string }, given: CallCommands) {
@@ -43,7 +56,8 @@ export function startCall(
       return {
         addMetric: () => {},
         reportStream: () => {},
-        reportCaller: () => {},
+        reportCaller: (identity: string) => log.push(`caller: ${identity}`),
+        keep: () => {},
         ended: (reason: string, failed = false) =>
           log.push(`ended: ${reason}${failed ? ' (failed)' : ''}`),
       };
@@ -82,6 +96,7 @@ export function startCall(
     command: (type: 'end_gracefully' | 'end_now', reason: string) =>
       commands?.onCommand({ type, job: 'AJ_1', reason }),
     loseWorker: () => commands?.onWorkerLost(),
+    withdraw: () => commands?.onWithdrawn?.(),
     cleanUp: () => Promise.all(cleanups.map((cleanup) => cleanup())),
   };
 }

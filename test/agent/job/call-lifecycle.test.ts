@@ -3,7 +3,8 @@
 import { BedrockRuntimeClient } from '@aws-sdk/client-bedrock-runtime';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { initializeLogger, type JobProcess } from '@livekit/agents';
-import { ConnectionState, ParticipantKind } from '@livekit/rtc-node';
+import { ConnectionState, ParticipantKind, type RemoteParticipant } from '@livekit/rtc-node';
+import type { CallEventPublisher } from '../../../agent/src/call/call-event-publisher.js';
 import { prewarmProcess } from '../../../agent/src/job/call-lifecycle.js';
 import { fakeSession, startCall } from './call-lifecycle-rig.js';
 
@@ -32,6 +33,10 @@ describe('CallLifecycle', () => {
   });
   const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
   const STARTED = 'started AJ_1 in hall RM_1';
+  /** Until the caller has heard the last word, in milliseconds. */
+  const HEARD = 500;
+  /** What happens when the agent ends a call. */
+  const endedBy = (reason: string) => [`ended: ${reason}`, 'delete hall', `shutdown: ${reason}`];
 
   describe('a call without a caller', () => {
     const WAIT = { WAIT_FOR_CALLER_S: '10' };
@@ -117,8 +122,8 @@ describe('CallLifecycle', () => {
     it('to end now ends the call', async () => {
       const { log, command } = startCall(LAST);
       command('end_now', 'task_stopping');
-      await pass(0);
-      expect(log).toEqual([STARTED, 'ended: task_stopping', 'shutdown: task_stopping']);
+      await pass(HEARD);
+      expect(log).toEqual([STARTED, ...endedBy('task_stopping')]);
     });
 
     it('to end gracefully ends it when the last reply has been played', async () => {
@@ -131,8 +136,10 @@ describe('CallLifecycle', () => {
       expect(replies).toEqual([{ instructions: 'Say goodbye.' }]);
       expect(log).toEqual([STARTED]);
       played();
-      await pass(0);
-      expect(log).toEqual([STARTED, 'ended: max_call_length', 'shutdown: max_call_length']);
+      await pass(HEARD - 1);
+      expect(log).toEqual([STARTED, 'ended: max_call_length']);
+      await pass(1);
+      expect(log).toEqual([STARTED, ...endedBy('max_call_length')]);
     });
 
     it('does not wait for a last reply that takes longer than there is time', async () => {
@@ -143,8 +150,8 @@ describe('CallLifecycle', () => {
       await pass(9_999);
       expect(log).toEqual([STARTED]);
       // Two of the twelve seconds are for closing.
-      await pass(1);
-      expect(log).toEqual([STARTED, 'ended: task_stopping', 'shutdown: task_stopping']);
+      await pass(1 + HEARD);
+      expect(log).toEqual([STARTED, ...endedBy('task_stopping')]);
     });
 
     it('ends the call also when the last reply fails', async () => {
@@ -154,8 +161,8 @@ describe('CallLifecycle', () => {
       command('end_gracefully', 'task_stopping');
       await pass(0);
       broken();
-      await pass(0);
-      expect(log.slice(1)).toEqual(['ended: task_stopping', 'shutdown: task_stopping']);
+      await pass(HEARD);
+      expect(log.slice(1)).toEqual(endedBy('task_stopping'));
     });
 
     it.each([
@@ -166,9 +173,9 @@ describe('CallLifecycle', () => {
       const { session, replies } = fakeSession();
       if (attached) lifecycle.attach(session);
       command('end_gracefully', 'task_stopping');
-      await pass(0);
+      await pass(HEARD);
       expect(replies).toEqual([]);
-      expect(log.slice(1)).toEqual(['ended: task_stopping', 'shutdown: task_stopping']);
+      expect(log.slice(1)).toEqual(endedBy('task_stopping'));
     });
   });
 
@@ -195,8 +202,10 @@ describe('CallLifecycle', () => {
 
     it('when the agent throws: it has failed', async () => {
       const { log, done } = startCall({}, () => Promise.reject(new Error('broken')));
-      await expect(done).rejects.toThrow('broken');
-      expect(log).toEqual([STARTED, 'ended: failed (failed)']);
+      const failed = expect(done).rejects.toThrow('broken');
+      await pass(HEARD);
+      await failed;
+      expect(log).toEqual([STARTED, 'ended: failed (failed)', 'delete hall']);
     });
 
     it('when the agent throws because the room is gone: nothing has failed', async () => {
@@ -219,18 +228,67 @@ describe('CallLifecycle', () => {
         () => new Promise((_, reject) => (fail = reject)),
       );
       command('end_now', 'task_stopping');
-      await pass(0);
+      await pass(HEARD);
       fail(new Error('aborted'));
       await done;
       expect(log.filter((line) => line.includes('failed'))).toEqual([]);
     });
   });
 
-  it('ends when the worker process is gone', async () => {
-    const { log, loseWorker } = startCall();
-    loseWorker();
+  describe('disconnects nobody', () => {
+    it('when the worker process is gone', async () => {
+      const { log, loseWorker } = startCall();
+      loseWorker();
+      await pass(HEARD);
+      expect(log).toEqual([STARTED, 'shutdown: worker lost']);
+    });
+
+    it('when the caller hung up, or LiveKit took the job back and the session closes', async () => {
+      const hungUp = startCall();
+      void hungUp.lifecycle.sessionClosed('participant_disconnected');
+      const withdrawn = startCall();
+      withdrawn.withdraw();
+      void withdrawn.lifecycle.sessionClosed('user_initiated');
+      await pass(HEARD);
+      expect(hungUp.log).toEqual([STARTED, 'shutdown: participant_disconnected']);
+      expect(withdrawn.log).toEqual([STARTED, 'shutdown: user_initiated']);
+    });
+  });
+
+  it('ends the call for its caller when the session fails, and keeps the process until that is done', async () => {
+    const { log, lifecycle, join, cleanUp } = startCall();
+    join('ann');
+    join('supervisor');
+    lifecycle.answers(
+      { identity: 'ann' } as RemoteParticipant,
+      {
+        end: async (reason: string) => void log.push(`published: ${reason}`),
+      } as CallEventPublisher,
+    );
+    void lifecycle.sessionClosed('error: no stream');
+    const cleaned = cleanUp().then(() => log.push('clean'));
+    await pass(HEARD);
+    await cleaned;
+    expect(log.filter((line) => line !== 'ended: closed')).toEqual([
+      STARTED,
+      'caller: ann',
+      'published: error: no stream',
+      'remove ann',
+      'shutdown: error: no stream',
+      'clean',
+    ]);
+  });
+
+  it('ends a call with words', async () => {
+    const { log, lifecycle } = startCall({ END_CALL_INSTRUCTIONS: 'Say goodbye.' });
+    const { session, replies, played } = fakeSession();
+    lifecycle.attach(session);
+    void lifecycle.endWithWords('crashed');
     await pass(0);
-    expect(log.at(-1)).toBe('shutdown: worker lost');
+    expect(replies).toEqual([{ instructions: 'Say goodbye.' }]);
+    played();
+    await pass(HEARD);
+    expect(log).toEqual([STARTED, ...endedBy('crashed')]);
   });
 
   it('knows which Regions to skip', () => {

@@ -17,7 +17,13 @@ function setUp() {
       reports.push([type, ...args]);
   const metrics = new CallMetrics(
     'AJ_1',
-    { addMetric: report('metric'), reportStream: report('stream'), ended: report('ended') },
+    {
+      addMetric: report('metric'),
+      reportStream: report('stream'),
+      reportCaller: report('caller'),
+      keep: report('keep'),
+      ended: report('ended'),
+    },
     { reportConnect: report('connect') },
   );
   const session = Object.assign(new EventEmitter(), { agentState: 'speaking' });

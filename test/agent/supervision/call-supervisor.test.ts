@@ -46,6 +46,7 @@ describe('CallSupervisor', () => {
         cost_usd: 12.33,
         first_audio_ms: { median: 700, max: 900 },
         memory_mb: 181,
+        crashes: 0,
         end_reason: 'participant_disconnected',
       },
     ]);

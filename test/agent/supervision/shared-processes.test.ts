@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from '@jest/globals';
-import type { SupervisorOptions } from '../../../agent/src/supervision/call-supervisor.js';
+import type { SupervisorOptions } from '../../../agent/src/supervision/supervisor-options.js';
 import { superviseCalls } from './supervisor-rig.js';
 
 describe('CallSupervisor with several calls in a process', () => {

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { CallRecord } from '../../../agent/src/supervision/call-record.js';
-import {
-  CallSupervisor,
-  type RetiredProcess,
-  type SupervisorOptions,
-} from '../../../agent/src/supervision/call-supervisor.js';
+import { CallSupervisor } from '../../../agent/src/supervision/call-supervisor.js';
 import type {
   CooldownsMessage,
   JobCommand,
   JobReport,
+  ResumeMessage,
 } from '../../../agent/src/supervision/supervisor-messages.js';
+import type {
+  RetiredProcess,
+  SupervisorOptions,
+} from '../../../agent/src/supervision/supervisor-options.js';
 import { WorkerMetrics } from '../../../agent/src/telemetry/metrics.js';
 import { emfLines, emfSums } from '../../../local/fleet/emf.js';
 import { ManualClock } from '../../support/manual-clock.js';
@@ -32,12 +33,21 @@ export function superviseCalls(options: Partial<SupervisorOptions> = {}) {
   const started: string[] = [];
   const cooldowns: Record<string, number>[] = [];
   const retired: RetiredProcess[] = [];
+  const lost: string[] = [];
+  const resumed: string[] = [];
+  /** Whether the worker has another process for a call that lost its own. */
+  const others = { available: false };
   const supervisor = new CallSupervisor(
     clock,
     metrics,
     { prices, ...options },
     {
       onCallStarted: ({ job }) => started.push(job),
+      onCallLost: ({ job, endReason }) => {
+        lost.push(`${job} ${endReason}`);
+        return others.available;
+      },
+      onCallResumed: ({ job }, ms) => resumed.push(`${job} after ${ms} ms`),
       onCallEnded: (record) => ended.push(record),
       onCooldownsChanged: (regions) => cooldowns.push(regions),
       onRetire: (process) => retired.push(process),
@@ -48,16 +58,20 @@ export function superviseCalls(options: Partial<SupervisorOptions> = {}) {
     const commands: JobCommand[] = [];
     const received: CooldownsMessage['regions'][] = [];
     const killed: number[] = [];
+    const handedOver: ResumeMessage[] = [];
     const process = supervisor.connected({
-      send: (message) =>
-        message.type === 'cooldowns' ? received.push(message.regions) : commands.push(message),
+      send: (message) => {
+        if (message.type === 'cooldowns') received.push(message.regions);
+        else if (message.type === 'resume') handedOver.push(message);
+        else commands.push(message);
+      },
       kill: (pid) => {
         killed.push(pid);
         process.disconnected();
       },
     });
     process.report({ type: 'hello', pid: pids++ });
-    return { ...process, commands, received, killed };
+    return { ...process, commands, received, killed, handedOver };
   };
   const call = (job = 'AJ_1') => {
     const process = connect();
@@ -80,5 +94,19 @@ export function superviseCalls(options: Partial<SupervisorOptions> = {}) {
     metrics.flush();
     return emfSums(emfLines(log));
   };
-  return { started, call, clock, connect, ended, supervisor, pass, cooldowns, retired, sums };
+  return {
+    lost,
+    resumed,
+    others,
+    started,
+    call,
+    clock,
+    connect,
+    ended,
+    supervisor,
+    pass,
+    cooldowns,
+    retired,
+    sums,
+  };
 }

@@ -40,7 +40,7 @@ describe('AgentWorker', () => {
       await until('the slot is free', () => calls() === 1);
       // LiveKit hears of it at once, and a process for the next call is started.
       expect(loads.at(-1)?.status).toBe(WS_AVAILABLE);
-      expect(log).toEqual(['resize']);
+      expect(log).toEqual(['forget j1', 'resize']);
       expect(await offer('j4')).toBe(true);
       second.end();
       await until('one call is left', () => calls() === 1);
@@ -53,6 +53,21 @@ describe('AgentWorker', () => {
       await until('the slot is free', () => calls() === 0);
       expect(log.filter((line) => line.startsWith('remove'))).toEqual(['remove j1 from room-j1']);
       expect(published('JobCrashes')).toEqual([1]);
+    });
+
+    it('stays taken while another process takes the call up', async () => {
+      const { call, calls, log, processes, published } = await start();
+      processes.others = true;
+      const { die } = await call('j1');
+      die();
+      await until('the call is to go on', () => log.includes('resume j1'));
+      expect(calls()).toBe(1);
+      const again = await call('j1', { offered: false });
+      expect(calls()).toBe(1);
+      again.end();
+      await until('the slot is free', () => calls() === 0);
+      expect(log.filter((line) => line.startsWith('remove'))).toEqual([]);
+      expect([published('JobCrashes'), published('CallsResumed')]).toEqual([[1], [1]]);
     });
 
     it('keeps the agent of a call that ended in order from being removed', async () => {

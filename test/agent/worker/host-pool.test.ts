@@ -4,8 +4,10 @@ import { EventEmitter } from 'node:events';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { RunningJobInfo } from '@livekit/agents';
 import type { HostCommand, HostReport } from '../../../agent/src/host/host-messages.js';
+import { RESUMED_JOB } from '../../../agent/src/job/resumed-call.js';
 import { replaceFrameworkPool } from '../../../agent/src/worker/framework-pool.js';
 import { type HostedJob, HostPool } from '../../../agent/src/worker/host-pool.js';
+import { settle } from '../../support/manual-clock.js';
 import { until } from '../../support/wait.js';
 import { installedPool } from './installed-pool.js';
 
@@ -46,7 +48,8 @@ class FakeHost extends EventEmitter {
   }
 }
 
-const job = (id: string) => ({ job: { id } }) as RunningJobInfo;
+const job = (id: string) =>
+  ({ job: { id }, token: 'token', acceptArguments: {} }) as unknown as RunningJobInfo;
 
 let spawned: FakeHost[];
 let failures: number[];
@@ -141,6 +144,55 @@ describe('calls', () => {
   });
 });
 
+describe('calls of a host that died', () => {
+  /** Ids of the jobs that a host was given as ones that another host had. */
+  const resumedOn = (index: number) =>
+    host(index).commands.flatMap((command) =>
+      command.type === 'start' && command.job.acceptArguments.attributes?.[RESUMED_JOB]
+        ? [command.job.job.id]
+        : [],
+    );
+
+  beforeEach(async () => {
+    ready();
+    for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) await pool.launch(job(id));
+  });
+
+  test('go on at once on the others, beyond their limit', async () => {
+    host(0).emit('exit');
+    for (const id of ['a', 'c', 'e']) expect(pool.resume(id)).toBe(true);
+    await until('all go on', () => resumedOn(1).length === 3);
+    expect(host(1).calls).toEqual(['b', 'd', 'f', 'a', 'c', 'e']);
+    // New calls wait for a host with room.
+    void pool.launch(job('g'));
+    expect(host(1).calls).toHaveLength(6);
+  });
+
+  test('go on also when the supervisor knows of the death before the pool, and end with no host that died', async () => {
+    expect(pool.resume('a')).toBe(true);
+    await until('it goes on', () => resumedOn(1).includes('a'));
+    host(0).emit('exit');
+    expect(host(1).calls).toContain('a');
+  });
+
+  test('go on before new ones on the host that starts', async () => {
+    busy.add(101);
+    void pool.launch(job('new'));
+    host(0).emit('exit');
+    for (const id of ['a', 'c']) pool.resume(id);
+    await settle();
+    host(2).report({ type: 'ready' });
+    await until('all have started', () => host(2).calls.length === 3);
+    expect(host(2).calls).toEqual(['a', 'c', 'new']);
+  });
+
+  test('that have ended are not started again', () => {
+    pool.forget('a');
+    expect(pool.resume('a')).toBe(false);
+    expect(pool.resume('never')).toBe(false);
+  });
+});
+
 describe('a host', () => {
   test('that dies takes only its calls, and another starts in its place', async () => {
     ready();
@@ -189,7 +241,7 @@ describe('a host', () => {
 });
 
 test('with a framework that has another pool no host starts, and the fall-back is counted', async () => {
-  const fallback = { room: 3, failures: 2 };
+  const fallback = { room: 3, failures: 2, resume: () => true, forget: () => {} };
   const spawn = () => {
     throw new Error('no host should start');
   };
@@ -206,6 +258,7 @@ test('with a framework that has another pool no host starts, and the fall-back i
   expect(await pool.install(replace)).toBe(false);
   pool.resize();
   expect([pool.shared, pool.room, pool.failures]).toEqual([false, 3, 2]);
+  expect(pool.resume('a')).toBe(true);
 });
 
 test('the installed version of the framework has the pool that we replace', async () => {

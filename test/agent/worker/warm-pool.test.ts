@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { afterEach, describe, expect, it } from '@jest/globals';
+import type { RunningJobInfo } from '@livekit/agents';
+import { RESUMED_JOB } from '../../../agent/src/job/resumed-call.js';
 import { replaceFrameworkPool } from '../../../agent/src/worker/framework-pool.js';
 import { WarmPool } from '../../../agent/src/worker/warm-pool.js';
 import { installedPool } from './installed-pool.js';
@@ -27,6 +29,17 @@ class Pool {
     },
   };
   executors: Executor[] = [];
+  readonly launched: RunningJobInfo[] = [];
+
+  async launchJob(info: RunningJobInfo): Promise<void> {
+    this.launched.push(info);
+    this.executors.push({ isAlive: true, proc: { kill() {} }, runningJob: info });
+  }
+
+  getByJobId(id: string): Executor | null {
+    const runs = ({ runningJob }: Executor) => (runningJob as RunningJobInfo)?.job.id === id;
+    return this.executors.find(runs) ?? null;
+  }
   processes: Executor[] = [];
   /** Indices in `processes` of those that were killed. */
   readonly killed: number[] = [];
@@ -165,6 +178,26 @@ describe('WarmPool', () => {
     taken.proc.runningJob = {};
     warm.killInitializing();
     expect(pool.killed).toEqual([2]);
+  });
+
+  it('starts a job again on another process, out of the reach of what LiveKit wants of the dead one', async () => {
+    const { pool, warm } = setUp();
+    const job = {
+      job: { id: 'AJ_1' },
+      token: 'token',
+      acceptArguments: { identity: 'agent-AJ_1' },
+    } as unknown as RunningJobInfo;
+    await pool.launchJob(job);
+    expect(pool.getByJobId('AJ_1')).not.toBeNull();
+    expect(warm.resume('AJ_1')).toBe(true);
+    await settled();
+    expect(pool.launched.map(({ acceptArguments }) => acceptArguments.attributes)).toEqual([
+      undefined,
+      { [RESUMED_JOB]: 'true' },
+    ]);
+    expect(pool.getByJobId('AJ_1')).toBeNull();
+    warm.forget('AJ_1');
+    expect(warm.resume('AJ_1')).toBe(false);
   });
 
   it('reports processes that fail to initialize, and tries again', async () => {

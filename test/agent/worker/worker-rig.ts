@@ -34,7 +34,7 @@ export async function startWorker({ env = {}, healthErrors = [] }: RigOptions = 
   const metrics: Record<string, unknown>[] = [];
   const signals = new EventEmitter();
   const loads: { load: number; status: number }[] = [];
-  const processes = { shared: false, room: 2, failures: 0 };
+  const processes = { shared: false, room: 2, failures: 0, others: false };
   const serverEvents = new EventEmitter();
   const repeating = new Set<() => void>();
   const jobEnvironment: NodeJS.ProcessEnv = {};
@@ -86,6 +86,11 @@ export async function startWorker({ env = {}, healthErrors = [] }: RigOptions = 
       install: async () => true,
       resize: () => void log.push('resize'),
       retire: (pid) => void log.push(`retire ${pid}`),
+      resume: (job) => {
+        log.push(`resume ${job}`);
+        return processes.others;
+      },
+      forget: (job) => void log.push(`forget ${job}`),
       killInitializing: () => void log.push('kill initializing'),
     }),
     async serveHealth(port, state) {
@@ -95,7 +100,7 @@ export async function startWorker({ env = {}, healthErrors = [] }: RigOptions = 
       health = state;
       return { address: () => ({ port }) } as Awaited<ReturnType<WorkerPeers['serveHealth']>>;
     },
-    async removeDeadAgent(_livekit, { room, job }) {
+    async endDeadCall(_config, { room, job }) {
       log.push(`remove ${job} from ${room}`);
     },
   };
@@ -158,8 +163,9 @@ export async function startWorker({ env = {}, healthErrors = [] }: RigOptions = 
   }
 
   /** Takes a call, whose process runs it. */
-  async function call(job: string) {
-    if (!(await offer(job))) throw new Error(`${job} was rejected`);
+  /** @param offered false: another process takes up a call whose process died */
+  async function call(job: string, { offered = true } = {}) {
+    if (offered && !(await offer(job))) throw new Error(`${job} was rejected`);
     const process = await connectProcess(NO_PROCESS + Number(job.slice(1)));
     process.report({ type: 'call', job, room: `room-${job}`, roomSid: 'RM' });
     await process.read();

@@ -141,6 +141,7 @@ describe('the dashboard', () => {
       'Tasks and tools',
       [
         `JobCrashes${OURS} Sum/60 job crashes`,
+        `CallsResumed${OURS} Sum/60 calls resumed after one`,
         `ProtectionFailures${OURS} Sum/60 protection not granted`,
         `ToolErrors${OURS} Sum/60 tools failed`,
       ],

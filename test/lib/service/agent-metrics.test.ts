@@ -36,6 +36,7 @@ const TABLE: [Metric, name: string, statistic: string][] = [
   [metrics.supersededCalls(), 'SupersededCalls', 'Maximum'],
   [metrics.overdueCalls(), 'OverdueCalls', 'Maximum'],
   [metrics.jobCrashes(), 'JobCrashes', 'Sum'],
+  [metrics.callsResumed(), 'CallsResumed', 'Sum'],
   [metrics.toolDuration('p99'), 'ToolDuration', 'p99'],
   [metrics.toolErrors(), 'ToolErrors', 'Sum'],
   [metrics.tokens('OutputSpeech'), 'OutputSpeechTokens', 'Sum'],

@@ -24,6 +24,8 @@ export interface DialogueOptions {
   profile: Profile;
   textToSpeech: TextToSpeech;
   script: Script;
+  /** The texts of the history that opened the session, one line each.  @default none */
+  history?: () => string;
   sink: EventSink;
   quirks: () => Quirks;
 }
@@ -254,7 +256,7 @@ export class Dialogue implements ReplyHost {
   }
 
   private takeTurn(kind: 'speech' | 'text', text?: string): ScriptTurn {
-    const turn = this.options.script.take(kind, text);
+    const turn = this.options.script.take(kind, text, this.options.history?.());
     if (!turn) throw new Error('the script has no turn');
     return turn;
   }

@@ -33,8 +33,11 @@ export interface ScriptTurn {
 
 /** Decides what is said: a scenario, or the default replies. One per session. */
 export interface Script {
-  /** The turn for something that the user said (`text` undefined) or typed; undefined to pass it on. */
-  take(kind: 'speech' | 'text', text?: string): ScriptTurn | undefined;
+  /**
+   * The turn for something that the user said (`text` undefined) or typed; undefined to pass it on. `history` has the
+   * texts that opened the session, one line each.
+   */
+  take(kind: 'speech' | 'text', text?: string, history?: string): ScriptTurn | undefined;
 }
 
 /** The transcript of speech for which the script has none: the emulator cannot recognise words. */

@@ -93,6 +93,8 @@ export class InputValidator {
   private system = false;
   private systemSpeech = false;
   private historyBytes = 0;
+  /** The texts of the history that opened the session, one line each: `USER: Hello.` */
+  history = '';
   private lastHistoryRole?: string;
   private audioSeen = false;
 
@@ -338,6 +340,7 @@ export class InputValidator {
     if (isHistory(block) && !this.audioSeen) {
       const bytes = Buffer.byteLength(content);
       this.historyBytes += bytes;
+      this.history += `${block.role}: ${content}\n`;
       const { historyTextBytes, historyTotalBytes } = this.settings;
       if (bytes > historyTextBytes) {
         const why = `${bytes} bytes in a textInput (at most ${historyTextBytes})`;

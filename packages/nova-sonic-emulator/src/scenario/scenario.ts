@@ -30,6 +30,8 @@ export interface ScenarioTurn {
   user?: string | string[];
   /** Text turns: only typed text that matches this regular expression (case ignored). */
   match?: string;
+  /** Only in a session whose history, one line a text like `USER: Hello.`, matches this regular expression. */
+  history?: string;
   /** How often the turn is used: a number, or true for any number of times.  @default 1 */
   repeat?: number | boolean;
   /** Milliseconds before the reply starts, on top of the profile's delay.  @default 0 */
@@ -86,12 +88,12 @@ export class ScenarioScript implements Script {
     );
   }
 
-  take(kind: 'speech' | 'text', text?: string): ScriptTurn | undefined {
+  take(kind: 'speech' | 'text', text?: string, history = ''): ScriptTurn | undefined {
     const index = this.scenario.turns.findIndex(
-      (turn, i) => (this.left[i] as number) > 0 && fits(turn, kind, text),
+      (turn, i) => (this.left[i] as number) > 0 && fits(turn, kind, text, history),
     );
     const turn = this.scenario.turns[index];
-    if (!turn) return this.otherwise.take(kind, text);
+    if (!turn) return this.otherwise.take(kind, text, history);
     this.left[index] = (this.left[index] as number) - 1;
     const said = turn.user === undefined ? [] : [turn.user].flat();
     return {
@@ -104,9 +106,11 @@ export class ScenarioScript implements Script {
   }
 }
 
-function fits(turn: ScenarioTurn, kind: 'speech' | 'text', text = ''): boolean {
+function fits(turn: ScenarioTurn, kind: 'speech' | 'text', text = '', history = ''): boolean {
   if ((turn.on ?? 'speech') !== kind) return false;
-  return !turn.match || new RegExp(turn.match, 'i').test(text);
+  const fulfils = (pattern: string | undefined, value: string) =>
+    !pattern || new RegExp(pattern, 'i').test(value);
+  return fulfils(turn.match, text) && fulfils(turn.history, history);
 }
 
 function compile(turn: ScenarioTurn): ScriptStep[] {

@@ -72,6 +72,7 @@ export class Session implements FaultTarget, TransportHandler {
       profile: profileFor(config, admission.model.generation),
       textToSpeech,
       script,
+      history: () => this.validator.history,
       sink: this,
       quirks: () => this.faults.quirks(),
     });

@@ -40,7 +40,7 @@ describe('an error in the file names line and field', () => {
     [
       'an unknown field',
       'turns:\n  - user: hi\n    replay: ho\n',
-      's.yaml:3: turns[0].replay: unknown; there are on, user, match, repeat, delay, tools, meanwhile, reply, interrupt, error, steps',
+      's.yaml:3: turns[0].replay: unknown; there are on, user, match, history, repeat, delay, tools, meanwhile, reply, interrupt, error, steps',
     ],
     ['no turns', 'name: x\n', 's.yaml:1: turns: is missing'],
     ['empty turns', 'name: x\nturns: []\n', 's.yaml:2: turns: must NOT have fewer than 1 items'],
@@ -169,6 +169,17 @@ describe('turns', () => {
     const play = script({ on: 'text', match: 'bye|farewell', reply: 'Bye.' });
     expect(said(play.take('text', 'Hello'))).toMatch(/emulator/);
     expect(said(play.take('text', 'Say FAREWELL'))).toBe('Bye.');
+  });
+
+  it('may ask for a history that opened the session', () => {
+    const play = script(
+      { history: 'USER: my name is Ada', reply: 'You are Ada.', repeat: true },
+      { reply: 'Who are you?', repeat: true },
+    );
+    expect(said(play.take('speech'))).toBe('Who are you?');
+    expect(said(play.take('speech', undefined, 'ASSISTANT: Hello.\n'))).toBe('Who are you?');
+    const history = 'USER: Hello, my name is Bob.\nUSER: My name is Ada.\n';
+    expect(said(play.take('speech', undefined, history))).toBe('You are Ada.');
   });
 
   it('without a transcript get a placeholder', () => {
