@@ -101,6 +101,8 @@ describe('after a failure', () => {
 
     // A call that loses a second process is ended with words, for its caller, too.
     const again = Date.now();
+    // With two processes for all calls, the one that took it up has the other call, too.
+    const carried = [lost, other].filter((caller) => pid(caller) === pid(lost)).length;
     process.kill(pid(lost), 'SIGKILL');
     const last = await lost.listen(await nextAgent(lost, again), 20_000);
     expect(last?.heardMs).toBeGreaterThan(1_000);
@@ -113,22 +115,24 @@ describe('after a failure', () => {
     await askAll(fleet, [other]);
     await fleet.hangUp();
     await untilCalls([worker], 0);
-    expect(metricSums([worker])).toMatchObject({ JobCrashes: 2, CallsResumed: 2 });
+    const crashes = 1 + carried;
+    expect(metricSums([worker])).toMatchObject({ JobCrashes: crashes, CallsResumed: crashes });
   }, 120_000);
 
   it('an unresponsive job process is ended and counted, and its call goes on', async () => {
     const [frozen, other] = (await calls(2)) as [RemoteCaller, RemoteCaller];
+    const before = metricSums([worker]).JobCrashes ?? 0;
     const at = Date.now();
     process.kill(pid(frozen), 'SIGSTOP');
     await askAll(fleet, [other]);
     note(`frozen: the next agent was there after ${(await nextAgent(frozen, at)) - at} ms`);
-    const [, died] = worker.lines('the process of a call died').slice(-2);
+    const died = worker.lines('the process of a call died').at(-1);
     expect(died).toMatchObject({ call_id: frozen.jobId, reason: 'unresponsive', resumes: true });
     await frozen.waitForEvent('message', ({ text }) => /line was interrupted/.test(text));
     await askAll(fleet, [frozen, other]);
     await fleet.hangUp();
     await untilCalls([worker], 0);
-    expect(metricSums([worker]).JobCrashes).toBe(3);
+    expect(metricSums([worker]).JobCrashes).toBe(before + 1);
   }, 180_000);
 
   it('a Region that throttles delays one call and is skipped until its cooldown is over', async () => {
