@@ -2,7 +2,8 @@
 import { ReadableStream, TransformStream } from 'node:stream/web';
 import { llm } from '@livekit/agents';
 import { AudioFrame } from '@livekit/rtc-node';
-import { rmsLevel, SILENCE_LEVEL } from '../local/audio/wav.js';
+import { SILENCE_LEVEL } from '../agent/src/caller/pcm.js';
+import { rmsLevel } from '../local/audio/wav.js';
 
 /** The model's own delay in one turn; times in ms since the epoch. */
 export interface ModelDelay {

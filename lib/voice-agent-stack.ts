@@ -21,6 +21,7 @@ import { NovaSonicAccess } from './access/nova-sonic-access.js';
 import { AgentImage } from './image/agent-image.js';
 import { pinnedImage } from './image/pinned-image.js';
 import { DeploymentAlarms } from './monitoring/deployment-alarms.js';
+import { SyntheticCall } from './monitoring/synthetic-call.js';
 import { VoiceAgentMonitoring } from './monitoring/voice-agent-monitoring.js';
 import { AgentNetwork, type AgentNetworkProps, importVpc } from './network/agent-network.js';
 import { CallScaling } from './scaling/call-scaling.js';
@@ -125,11 +126,18 @@ export class VoiceAgentStack extends Stack {
       targetSlotUtilization: parameters.targetSlotUtilization.valueAsNumber,
       schedules: settings.schedules,
     });
+    const syntheticCall =
+      settings.syntheticCallMinutes &&
+      new SyntheticCall(this, 'SyntheticCall', {
+        agent: this.agent,
+        interval: Duration.minutes(settings.syntheticCallMinutes),
+      });
     this.monitoring = new VoiceAgentMonitoring(this, 'Monitoring', {
       agent: this.agent,
       scaling: this.scaling,
       logRetention: settings.logRetentionDays,
       alarmEmail: settings.alarmEmail,
+      ...(syntheticCall && { syntheticCall }),
     });
     if (settings.bakeMinutes > 0) {
       new DeploymentAlarms(this, 'DeploymentAlarms', {

@@ -48,6 +48,11 @@ export interface AgentAlarmsProps {
     readonly targetSlotUtilization: number;
   };
   /**
+   * Time between two synthetic calls.
+   * @default - no alarm for synthetic calls
+   */
+  readonly syntheticCallInterval?: Duration;
+  /**
    * Receives a message when an alarm goes off and when it is over.
    * @default - none; the alarms are still in the console and on the dashboard
    */
@@ -223,6 +228,19 @@ const healthAlarms = (props: AgentAlarmsProps, thresholds: ResolvedThresholds) =
       below: true,
       // Missing data has its own alarm, MetricsMissing.
     },
+    ...(props.syntheticCallInterval && {
+      SyntheticCallsFailing: {
+        metric: props.metrics.syntheticCallsAnswered({
+          period: props.syntheticCallInterval,
+          statistic: Stats.SUM,
+        }),
+        threshold: 1,
+        // A task that starts late leaves one period empty.
+        periods: 2,
+        below: true,
+        missingIsBreaching: true,
+      },
+    }),
     MetricsMissing: {
       metric: props.metrics.slotUtilization({ statistic: Stats.SAMPLE_COUNT }),
       threshold: 1,

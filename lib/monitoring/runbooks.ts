@@ -97,6 +97,11 @@ export const RUNBOOKS = {
     firstAction:
       'check that the LiveKit server is up and that the secret has its address and keys; after changing the secret, start new tasks.',
   },
+  SyntheticCallsFailing: {
+    condition: () => 'Two synthetic calls in a row got no answer, or were not made',
+    firstAction:
+      'read "synthetic call not answered" in the log for the reason, and call the agent yourself (npm run playground).',
+  },
   CrashLoop: {
     condition: ({ taskCrashes }) =>
       `${times(taskCrashes, 'task', 'tasks')} stopped unexpectedly within 15 minutes`,

@@ -12,6 +12,7 @@ import { AgentAlarms } from './agent-alarms.js';
 import { AgentDashboard } from './agent-dashboard.js';
 import { LogsInsightsQueries } from './logs-insights-queries.js';
 import type { AlarmThresholds } from './runbooks.js';
+import type { SyntheticCall } from './synthetic-call.js';
 import { TaskCrashLog } from './task-crash-log.js';
 
 export interface VoiceAgentMonitoringProps {
@@ -41,6 +42,12 @@ export interface VoiceAgentMonitoringProps {
    * @default - without that alarm
    */
   readonly scaling?: CallScaling;
+
+  /**
+   * The synthetic call, for the alarm SyntheticCallsFailing.
+   * @default - without that alarm
+   */
+  readonly syntheticCall?: SyntheticCall;
 
   /**
    * How long the events of crashed tasks are kept.
@@ -78,6 +85,7 @@ export class VoiceAgentMonitoring extends Construct {
       streamQuotaPerRegion: novaSonic.streamQuotaPerRegion,
       regions: novaSonic.regions,
       ...(props.scaling && { scaling: props.scaling }),
+      ...(props.syntheticCall && { syntheticCallInterval: props.syntheticCall.interval }),
       topic,
       thresholds: props.thresholds,
     });

@@ -78,6 +78,16 @@ export class AgentMetrics {
     return this.metric('CallDuration', options);
   }
 
+  /** Share of synthetic calls that the agent answered, 0 to 1. */
+  public syntheticCallsAnswered(options: MetricOptions = {}): Metric {
+    return this.metric('SyntheticCallsAnswered', options);
+  }
+
+  /** From the end of the question of a synthetic call to the first sound of the reply, in milliseconds. */
+  public syntheticCallReplyTime(statistic: string, options: MetricOptions = {}): Metric {
+    return this.metric('SyntheticCallReplyTime', { statistic, ...options });
+  }
+
   /** Replies of the model. */
   public turns(options: MetricOptions = {}): Metric {
     return this.metric('Turns', options);

@@ -6,8 +6,11 @@ import {
   PolicyDocument,
   type PolicyStatement,
   Role,
+  type RoleProps,
+  ServicePrincipal,
 } from 'aws-cdk-lib/aws-iam';
-import { type IResolveContext, Token } from 'aws-cdk-lib/core';
+import { type IResolveContext, Stack, Token, Validations } from 'aws-cdk-lib/core';
+import type { Construct } from 'constructs';
 import { SECRET_SUFFIX } from '../access/container-secret.js';
 
 /**
@@ -28,12 +31,32 @@ const USED_BY_ECS: readonly { granted: readonly string[]; used: readonly string[
   },
 ];
 
+/** ECS tasks of this account and Region only, against confused deputies. */
+export function ecsTasksPrincipal(scope: Construct): ServicePrincipal {
+  const stack = Stack.of(scope);
+  return new ServicePrincipal('ecs-tasks.amazonaws.com', {
+    conditions: {
+      StringEquals: { 'aws:SourceAccount': stack.account },
+      ArnLike: { 'aws:SourceArn': stack.formatArn({ service: 'ecs', resource: '*' }) },
+    },
+  });
+}
+
 /**
  * The role with which ECS starts tasks. It has exactly what is granted to it, by this library or by what you add to the
  * task definition, less the actions that the CDK grants and ECS does not call.
  */
 export class ExecutionRole extends Role {
   private start?: Policy;
+
+  constructor(scope: Construct, id: string, props: RoleProps) {
+    super(scope, id, props);
+    Validations.of(this).acknowledge({
+      id: 'AwsSolutions-IAM5[Resource::*]',
+      reason:
+        'ecr:GetAuthorizationToken has no resource; AWS accepts it on * only. Pulling is limited to one repository.',
+    });
+  }
 
   public override addToPrincipalPolicy(statement: PolicyStatement): AddToPrincipalPolicyResult {
     this.start ??= new Policy(this, 'DefaultPolicy', {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { ICluster } from 'aws-cdk-lib/aws-ecs';
-import { type IRole, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type IRole, Policy, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import { Stack, Validations } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import { wildcardFindingId } from '../access/nag-suppressions.js';
 import type { NovaSonicAccess } from '../access/nova-sonic-access.js';
-import { ExecutionRole } from './execution-role.js';
+import { ExecutionRole, ecsTasksPrincipal } from './execution-role.js';
 
 export interface TaskRolesProps {
   /** Cluster whose tasks may be protected, and whose services may be read. */
@@ -38,7 +38,7 @@ export class TaskRoles extends Construct {
       props.taskRole ??
       new Role(this, 'Task', {
         description: 'Voice agent: call Nova Sonic, protect its own ECS tasks, see new deployments',
-        assumedBy: this.ecsTasks(),
+        assumedBy: ecsTasksPrincipal(this),
       });
     props.novaSonic.grantInvoke(this.task);
     this.grantOwnService(props.cluster);
@@ -47,26 +47,9 @@ export class TaskRoles extends Construct {
 
   /** Its permissions come from the CDK's grants for what is put into the task definition. */
   private createExecutionRole(): ExecutionRole {
-    const role = new ExecutionRole(this, 'Execution', {
+    return new ExecutionRole(this, 'Execution', {
       description: 'Starts the voice agent: pull its image, read its secrets, write its log',
-      assumedBy: this.ecsTasks(),
-    });
-    Validations.of(role).acknowledge({
-      id: 'AwsSolutions-IAM5[Resource::*]',
-      reason:
-        'ecr:GetAuthorizationToken has no resource; AWS accepts it on * only. Pulling is limited to one repository.',
-    });
-    return role;
-  }
-
-  /** ECS tasks of this account and Region only, against confused deputies. */
-  private ecsTasks(): ServicePrincipal {
-    const stack = Stack.of(this);
-    return new ServicePrincipal('ecs-tasks.amazonaws.com', {
-      conditions: {
-        StringEquals: { 'aws:SourceAccount': stack.account },
-        ArnLike: { 'aws:SourceArn': stack.formatArn({ service: 'ecs', resource: '*' }) },
-      },
+      assumedBy: ecsTasksPrincipal(this),
     });
   }
 

@@ -24,6 +24,7 @@ import {
   LogDrivers,
   OperatingSystemFamily,
   PropagatedTagSource,
+  type RuntimePlatform,
   type Secret,
 } from 'aws-cdk-lib/aws-ecs';
 import type { IGrantable, IPrincipal, IRole } from 'aws-cdk-lib/aws-iam';
@@ -335,6 +336,13 @@ export class VoiceAgentService extends Construct implements IGrantable, IConnect
   /** The security group of the tasks, to let them reach a database of yours: `database.connections.allowDefaultPortFrom(agent)`. */
   public readonly connections: Connections;
   public readonly callsPerTask: number;
+  /** The image of the agent, for other tasks of yours. */
+  public readonly image: ContainerImage;
+  public readonly credentials: LiveKitCredentials;
+  /** LiveKit agent name; absent for an agent that joins every new room. */
+  public readonly agentName?: string;
+  /** Processor and operating system of the tasks. */
+  public readonly runtimePlatform: RuntimePlatform;
 
   /** @throws Error with one sentence when a size, a time or a combination of them cannot work on Fargate */
   constructor(scope: Construct, id: string, props: VoiceAgentServiceProps = {}) {
@@ -348,10 +356,16 @@ export class VoiceAgentService extends Construct implements IGrantable, IConnect
     this.connections = new Connections({ securityGroups: [this.network.securityGroup] });
     this.cluster = props.cluster ?? this.createCluster(props);
     this.novaSonic = props.novaSonic ?? new NovaSonicAccess(this, 'NovaSonic');
-    const credentials = props.credentials ?? new LiveKitCredentials(this, 'LiveKit');
+    this.credentials = props.credentials ?? new LiveKitCredentials(this, 'LiveKit');
+    if (props.agentName) this.agentName = props.agentName;
     this.warnAboutPlainSecrets(props);
     const image =
       props.image ?? new AgentImage(this, 'Image', { architecture: resolved.architecture });
+    this.image = image instanceof AgentImage ? ContainerImage.fromDockerImageAsset(image) : image;
+    this.runtimePlatform = {
+      cpuArchitecture: resolved.architecture,
+      operatingSystemFamily: OperatingSystemFamily.LINUX,
+    };
     this.metrics = new AgentMetrics({
       serviceName:
         props.serviceName ?? Names.uniqueResourceName(this, { maxLength: 60, separator: '-' }),
@@ -367,7 +381,7 @@ export class VoiceAgentService extends Construct implements IGrantable, IConnect
     });
     this.grantPrincipal = roles.task;
     this.taskDefinition = this.createTaskDefinition(resolved, roles);
-    this.container = this.addAgentContainer(props, resolved, image, credentials);
+    this.container = this.addAgentContainer(props, resolved);
     checkTaskDefinition(this.taskDefinition);
     this.service = this.createService(props);
     if (props.enableExecuteCommand) {
@@ -401,10 +415,7 @@ export class VoiceAgentService extends Construct implements IGrantable, IConnect
     const taskDefinition = new FargateTaskDefinition(this, 'Task', {
       cpu: resolved.cpu,
       memoryLimitMiB: resolved.memory,
-      runtimePlatform: {
-        cpuArchitecture: resolved.architecture,
-        operatingSystemFamily: OperatingSystemFamily.LINUX,
-      },
+      runtimePlatform: this.runtimePlatform,
       taskRole: roles.task,
       executionRole: roles.execution,
     });
@@ -419,16 +430,14 @@ export class VoiceAgentService extends Construct implements IGrantable, IConnect
   private addAgentContainer(
     props: VoiceAgentServiceProps,
     { stopTimeout, maxCallLength, callsPerTask }: ResolvedProps,
-    image: AgentImage | ContainerImage,
-    credentials: LiveKitCredentials,
   ): ContainerDefinition {
     const container = this.taskDefinition.addContainer('Agent', {
-      image: image instanceof AgentImage ? ContainerImage.fromDockerImageAsset(image) : image,
+      image: this.image,
       environment: containerEnvironment(
         { ...props, stopTimeout, maxCallLength },
         { novaSonic: this.novaSonic, metrics: this.metrics, callsPerTask },
       ),
-      secrets: { ...credentials.containerSecrets(), ...props.secrets },
+      secrets: { ...this.credentials.containerSecrets(), ...props.secrets },
       healthCheck,
       stopTimeout,
       user: '1000:1000',

@@ -316,6 +316,14 @@ export const settingsSchema = z.strictObject({
       'Minutes for which ECS watches a deployment whose new tasks are healthy, and rolls it back when streams fail, calls crash, or replies are slow or missing. `cdk deploy` takes as much longer. 0 turns it off.',
     change: 'inPlace',
   }),
+  syntheticCallMinutes: whole(RANGES.syntheticCallMinutes, ' minutes')
+    .optional()
+    .register(details, {
+      meaning:
+        'Call the agent at this interval, expect an answer, and alarm when two calls in a row got none. [Cost](../cost.md#synthetic-calls): every 15 minutes about 8 USD a month.',
+      change: 'inPlace',
+      unset: 'no calls',
+    }),
   alarmEmail: z.email().describe('an e-mail address').optional().register(details, {
     meaning: 'Address that receives alarms. AWS asks it to confirm once.',
     change: 'inPlace',

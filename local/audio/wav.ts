@@ -2,16 +2,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import wavefile from 'wavefile';
-
-/** Samples up to this count as silence: -50 dBFS, well above the noise of WebRTC's codec and below quiet speech. */
-export const SILENCE_LEVEL = 32768 * 10 ** (-50 / 20);
-
-/** Mono 16-bit audio. */
-export interface PcmAudio {
-  /** Hz. */
-  sampleRate: number;
-  samples: Int16Array;
-}
+import { type PcmAudio, SILENCE_LEVEL } from '../../agent/src/caller/pcm.js';
 
 /**
  * Reads a WAV of any rate, width and number of channels as mono 16-bit audio at `sampleRate`.
@@ -49,13 +40,6 @@ export function writeWav(file: string, { sampleRate, samples }: PcmAudio): void 
   const wav = new wavefile.WaveFile();
   wav.fromScratch(1, sampleRate, '16', samples);
   writeFileSync(file, wav.toBuffer());
-}
-
-/** Index after the last sample that is not silence: where the speech in a recording ends. */
-export function endOfSound(samples: Int16Array): number {
-  let end = samples.length;
-  while (end > 0 && Math.abs(samples[end - 1] ?? 0) <= SILENCE_LEVEL) end--;
-  return end;
 }
 
 /** Peak level in dB relative to full scale; -Infinity for digital silence. */

@@ -4,9 +4,9 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import pc from 'picocolors';
 import type { CallEvent } from '../../agent/src/call/call-events.js';
-import type { PcmAudio } from '../audio/wav.js';
+import { Caller } from '../../agent/src/caller/caller.js';
+import type { PcmAudio } from '../../agent/src/caller/pcm.js';
 import type { LiveKitConnection } from '../livekit/connection.js';
-import { Caller } from './caller.js';
 
 /** How long to wait for the agent to join, in ms. */
 const AGENT_TIMEOUT_MS = 60_000;

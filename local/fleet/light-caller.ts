@@ -12,8 +12,8 @@ import {
   TrackKind,
 } from '@livekit/rtc-node';
 import type { CallEvent } from '../../agent/src/call/call-events.js';
-import { SILENCE_LEVEL } from '../audio/wav.js';
-import { joinRoom, publishMicrophone } from '../caller/join-room.js';
+import { joinRoom, publishMicrophone } from '../../agent/src/caller/join-room.js';
+import { SILENCE_LEVEL } from '../../agent/src/caller/pcm.js';
 import type { LiveKitConnection } from '../livekit/connection.js';
 
 /** Sample rate of a light caller in both directions, in Hz. */

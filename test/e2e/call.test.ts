@@ -5,7 +5,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
-import { peakDb, readWav, SILENCE_LEVEL } from '../../local/audio/wav.js';
+import { SILENCE_LEVEL } from '../../agent/src/caller/pcm.js';
+import { peakDb, readWav } from '../../local/audio/wav.js';
 import type { CallOutcome } from '../../local/caller/call-runner.js';
 import { Command, directory, speechFile } from './support.js';
 

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Bedrock goes away in the middle of a call: the call says so and ends, and the worker takes the next one.
+// The synthetic call is answered. Then Bedrock goes away in the middle of a call: the call says so and ends, and the worker takes the
+// next one.
 
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { jest } from '@jest/globals';
-import { Caller } from '../../local/caller/caller.js';
+import { execa } from 'execa';
+import { Caller } from '../../agent/src/caller/caller.js';
 import { buildAgent } from '../../local/dev/build-agent.js';
 import { startWorkerProcess } from '../../local/dev/dev-environment.js';
 import { type EmulatorProcess, startEmulatorProcess } from '../../local/dev/emulator-process.js';
 import type { LiveKitConnection } from '../../local/livekit/connection.js';
 import { type LiveKitServer, startLiveKitServer } from '../../local/livekit/server.js';
 import type { ManagedProcess } from '../../local/process/managed-process.js';
+import { ROOT } from './support.js';
 
 jest.setTimeout(180_000);
 
@@ -46,6 +49,19 @@ async function callAndHear(connection: LiveKitConnection, room: string): Promise
   await audible;
   return caller;
 }
+
+it('answers the synthetic call, whose program prints its metrics', async () => {
+  const { url, apiKey, apiSecret } = livekit;
+  const { stdout } = await execa(process.execPath, ['agent/dist/synthetic-call.js'], {
+    cwd: ROOT,
+    env: { LIVEKIT_URL: url, LIVEKIT_API_KEY: apiKey, LIVEKIT_API_SECRET: apiSecret },
+  });
+  const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
+  const metrics = lines.map((line) => JSON.parse(line)).find((line) => '_aws' in line);
+  expect(metrics).toMatchObject({ SyntheticCallsAnswered: 1 });
+  expect(metrics.SyntheticCallReplyTime).toBeGreaterThan(0);
+  expect(stdout).toContain('synthetic call answered');
+});
 
 it('ends the call with an error that names the cause, and answers the next call when the endpoint is back', async () => {
   const first = await callAndHear(livekit, 'first');

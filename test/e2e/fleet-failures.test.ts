@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Room } from '@livekit/rtc-node';
-import { joinRoom } from '../../local/caller/join-room.js';
+import { joinRoom } from '../../agent/src/caller/join-room.js';
 import { metricSums } from '../../local/fleet/analysis.js';
 import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
 import { Fleet } from '../../local/fleet/worker-fleet.js';

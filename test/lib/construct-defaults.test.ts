@@ -88,6 +88,13 @@ const TABLE: Record<string, [build: (scope: Construct) => void, makes: Record<st
       'AWS::ApplicationAutoScaling::ScalingPolicy': 2,
     },
   ],
+  SyntheticCall: [
+    (scope) => {
+      const agent = new lib.VoiceAgentService(scope, 'Agent');
+      new lib.SyntheticCall(scope, 'It', { agent });
+    },
+    { 'AWS::Scheduler::Schedule': 1, 'AWS::ECS::TaskDefinition': 2 },
+  ],
   TaskCrashLog: [
     (scope) => {
       const retention = RetentionDays.ONE_DAY;

@@ -32,6 +32,17 @@ export const COUNTERS = {
     statistic: 'Sum',
     description: 'Length of each call, once it has ended, also of one whose process died.',
   },
+  SyntheticCallsAnswered: {
+    unit: 'Count',
+    statistic: 'Average',
+    description: '1 for each synthetic call that the agent answered, 0 for one that it did not.',
+  },
+  SyntheticCallReplyTime: {
+    unit: 'Milliseconds',
+    statistic: 'p90',
+    description:
+      'From the end of the question of a synthetic call to the first sound of the reply, as the caller hears it.',
+  },
   Turns: { unit: 'Count', statistic: 'Sum', description: 'Replies of the model.' },
   TimeToFirstAudio: {
     unit: 'Milliseconds',

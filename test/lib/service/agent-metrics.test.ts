@@ -22,6 +22,8 @@ const TABLE: [Metric, name: string, statistic: string][] = [
   [metrics.callsRejected(), 'CallsRejected', 'Sum'],
   [metrics.callDuration(), 'CallDuration', 'Sum'],
   [metrics.turns(), 'Turns', 'Sum'],
+  [metrics.syntheticCallsAnswered(), 'SyntheticCallsAnswered', 'Average'],
+  [metrics.syntheticCallReplyTime('p90'), 'SyntheticCallReplyTime', 'p90'],
   [metrics.timeToFirstAudio('p90'), 'TimeToFirstAudio', 'p90'],
   [metrics.interruptionLatency('p50'), 'InterruptionLatency', 'p50'],
   [metrics.streamRenewals(), 'StreamRenewals', 'Sum'],

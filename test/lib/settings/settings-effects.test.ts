@@ -137,6 +137,11 @@ const TABLE: [setting: string, change: Context, moves: string[], from?: Context]
     { bakeMinutes: 0 },
     ['-DeploymentAlarms', 'AgentService.DeploymentConfiguration'],
   ],
+  [
+    'syntheticCallMinutes',
+    { syntheticCallMinutes: 15 },
+    ['+MonitoringAlarmsSyntheticCallsFailing', '+SyntheticCall', 'MonitoringDashboard'],
+  ],
   ['alarmEmail', { alarmEmail: 'ops@example.com' }, ['+MonitoringAlarmTopic', 'Alarms']],
   [
     'logRetentionDays',
@@ -180,7 +185,7 @@ function partsOf(context: Context): Part {
 function short(name: string): string {
   return name
     .replace(/^MonitoringAlarms\w+\..*/, 'Alarms')
-    .replace(/^([+-]?DeploymentAlarms)\w+.*/, '$1')
+    .replace(/^([+-]?(?:DeploymentAlarms|SyntheticCall))\w+.*/, '$1')
     .replace(/^([+-]Network|[+-]MonitoringAlarmTopic|MonitoringQueries)\w+.*/, '$1')
     .replace(/^(MonitoringDashboard|Scaling(?:Calls|Rush)\w*)\..*/, '$1');
 }

@@ -4,7 +4,8 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import wavefile from 'wavefile';
-import { endOfSound, peakDb, readWav, rmsLevel, writeWav } from '../../../local/audio/wav.js';
+import { endOfSound } from '../../../agent/src/caller/pcm.js';
+import { peakDb, readWav, rmsLevel, writeWav } from '../../../local/audio/wav.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'recording-'));
 const tone = (sampleRate: number, seconds: number, amplitude = 16384) =>

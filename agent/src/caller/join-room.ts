@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { RoomAgentDispatch, RoomConfiguration } from '@livekit/protocol';
 import {
   type AudioSource,
   LocalAudioTrack,
@@ -9,13 +10,21 @@ import {
   TrackSource,
 } from '@livekit/rtc-node';
 import { AccessToken } from 'livekit-server-sdk';
-import { CALL_EVENTS_TOPIC, type CallEvent } from '../../agent/src/call/call-events.js';
-import type { LiveKitConnection } from '../livekit/connection.js';
+import { CALL_EVENTS_TOPIC, type CallEvent } from '../call/call-events.js';
+
+/** Address and API key of a LiveKit server. */
+export interface LiveKitAddress {
+  url: string;
+  apiKey: string;
+  apiSecret: string;
+}
 
 export interface JoinOptions {
   /** Name of the room; the token is valid for this room only. */
   name: string;
   identity: string;
+  /** The agent that a new room gets; '' or absent for none, which suits an agent without a name. */
+  agentName?: string;
   /** Called with each event that the agent publishes about the call, in order. */
   onCallEvent: (event: CallEvent) => void;
 }
@@ -23,11 +32,14 @@ export interface JoinOptions {
 /** Joins a room as a caller and listens to the events that the agent publishes. */
 export async function joinRoom(
   room: Room,
-  { url, apiKey, apiSecret }: LiveKitConnection,
-  { name, identity, onCallEvent }: JoinOptions,
+  { url, apiKey, apiSecret }: LiveKitAddress,
+  { name, identity, agentName, onCallEvent }: JoinOptions,
 ): Promise<void> {
   const token = new AccessToken(apiKey, apiSecret, { identity, ttl: '1h' });
   token.addGrant({ room: name, roomJoin: true, canPublish: true, canSubscribe: true });
+  if (agentName) {
+    token.roomConfig = new RoomConfiguration({ agents: [new RoomAgentDispatch({ agentName })] });
+  }
   room.registerTextStreamHandler(CALL_EVENTS_TOPIC, async (reader) => {
     // A stream that is still arriving when the caller hangs up is never complete.
     const text = await reader.readAll().catch(() => undefined);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { AudioRecorder } from '../../../local/audio/audio-recorder.js';
+import { AudioRecorder } from '../../../agent/src/caller/audio-recorder.js';
 
 const RATE = 1000;
 const samples = (length: number, value = 7) => new Int16Array(length).fill(value);

@@ -11,11 +11,10 @@ import {
   RoomEvent,
   TrackKind,
 } from '@livekit/rtc-node';
-import type { CallEvent } from '../../agent/src/call/call-events.js';
-import { AudioRecorder } from '../audio/audio-recorder.js';
-import { endOfSound, type PcmAudio, SILENCE_LEVEL } from '../audio/wav.js';
-import type { LiveKitConnection } from '../livekit/connection.js';
-import { joinRoom, publishMicrophone } from './join-room.js';
+import type { CallEvent } from '../call/call-events.js';
+import { AudioRecorder } from './audio-recorder.js';
+import { joinRoom, type LiveKitAddress, publishMicrophone } from './join-room.js';
+import { endOfSound, type PcmAudio, SILENCE_LEVEL } from './pcm.js';
 
 /** The caller's sample rate in Hz, in both directions: the rate that WebRTC uses. */
 export const CALLER_RATE = 48_000;
@@ -62,8 +61,12 @@ export class Caller extends EventEmitter<CallerEvents> {
     this.#agentAudio = new AudioRecorder(CALLER_RATE);
   }
 
-  /** Joins the room `name` and starts the microphone. */
-  async join(connection: LiveKitConnection, name: string, identity = 'caller'): Promise<void> {
+  /** Joins the room `name` and starts the microphone. A new room gets the agent `agentName`, if one is given. */
+  async join(
+    livekit: LiveKitAddress,
+    name: string,
+    { identity = 'caller', agentName = '' } = {},
+  ): Promise<void> {
     this.room
       .on(RoomEvent.TrackSubscribed, (track, _publication, participant) =>
         this.#receiveTrack(track, participant),
@@ -76,9 +79,10 @@ export class Caller extends EventEmitter<CallerEvents> {
         if (participant.identity === this.#agentIdentity) this.emit('left');
       })
       .on(RoomEvent.Disconnected, () => this.emit('left'));
-    await joinRoom(this.room, connection, {
+    await joinRoom(this.room, livekit, {
       name,
       identity,
+      agentName,
       onCallEvent: (event) => this.emit('callEvent', event),
     });
     await publishMicrophone(this.room, this.#source);

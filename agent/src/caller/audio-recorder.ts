@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { PcmAudio } from './wav.js';
+import type { PcmAudio } from './pcm.js';
 
 /** Gaps up to this length are timer jitter; in longer ones no audio arrived. */
 const MAX_JITTER_MS = 60;
