@@ -3,17 +3,18 @@
 
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { initializeLogger } from '@livekit/agents';
+import { settle } from '../../support/manual-clock.js';
 import { until } from '../../support/wait.js';
-import { NO_PROCESS, startEcsAgent, startWorker } from './worker-rig.js';
+import { beginWorker, NO_PROCESS, startEcsAgent } from './worker-rig.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
 /** LiveKit's WorkerStatus. */
 const [WS_AVAILABLE, WS_FULL] = [0, 1];
 
-let rig: Awaited<ReturnType<typeof startWorker>>;
-const start = async (...options: Parameters<typeof startWorker>) => {
-  rig = await startWorker(...options);
+let rig: Awaited<ReturnType<typeof beginWorker>>;
+const start = async (...options: Parameters<typeof beginWorker>) => {
+  rig = await beginWorker(...options);
   return rig;
 };
 /** Ends whatever a test left: SIGTERM, and the second SIGINT, which waits for no call. */
@@ -119,6 +120,59 @@ describe('AgentWorker', () => {
     }
   });
 
+  it('lets its protection go at once when it takes no more calls', async () => {
+    const ecs = await startEcsAgent();
+    try {
+      const { call, calls, register, signal, exited } = await start({
+        env: { ECS_AGENT_URI: ecs.uri, PROTECTION_GRACE_S: '3600' },
+      });
+      register();
+      const { end } = await call('j1');
+      await until('ECS has confirmed', () => rig.health.details().protected === true);
+      end();
+      await until('the call has ended', () => calls() === 0);
+      signal('SIGTERM');
+      await until('ECS is asked', () => ecs.asked.at(-1) === false);
+      expect(await exited).toBe(0);
+    } finally {
+      ecs.close();
+    }
+  });
+
+  it('renews no protection after its end', async () => {
+    const ecs = await startEcsAgent();
+    try {
+      const env = { ECS_AGENT_URI: ecs.uri };
+      const { call, signal, exited, clock, register } = await start({ env });
+      register();
+      await call('j1');
+      await until('ECS has confirmed', () => rig.health.details().protected === true);
+      signal('SIGINT');
+      signal('SIGINT');
+      await clock.pass(5_000);
+      expect(await exited).toBe(0);
+      expect(clock.pending).toBe(0);
+    } finally {
+      ecs.close();
+    }
+  });
+
+  it('asks ECS about its service once LiveKit has accepted it', async () => {
+    const ecs = await startEcsAgent();
+    try {
+      const { register, clock } = await start({
+        env: { ECS_AGENT_URI: ecs.uri, ECS_CONTAINER_METADATA_URI_V4: `${ecs.uri}/v4` },
+      });
+      await clock.pass(30_000);
+      expect(ecs.metadataRequests).toEqual([]);
+      register();
+      await clock.pass(30_000);
+      await until('ECS is asked', () => ecs.metadataRequests.length > 0);
+    } finally {
+      ecs.close();
+    }
+  });
+
   describe('health', () => {
     it('is ready when LiveKit has accepted the worker, as long as it is connected', async () => {
       const { health, register, loseConnection, clock } = await start();
@@ -170,6 +224,18 @@ describe('AgentWorker', () => {
       await clock.pass(3_600_000);
       expect(clock.pending).toBe(0);
       expect(log.slice(-2)).toEqual(['kill initializing', 'server closed']);
+    });
+
+    it('is no crash of the processes that wait for a call', async () => {
+      const worker = await start();
+      const idle = await worker.connectProcess(NO_PROCESS);
+      worker.onServerClose(async () => {
+        idle.die();
+        for (let i = 0; i < 20; i += 1) await settle();
+      });
+      worker.signal('SIGTERM');
+      expect(await worker.exited).toBe(0);
+      expect(worker.published('JobCrashes')).toEqual([]);
     });
 
     it('waits for the last call, and takes no new one meanwhile', async () => {
@@ -277,6 +343,8 @@ describe('AgentWorker', () => {
     expect(published('WorkersRegistered')).toEqual([1]);
     expect(published('CallCapacity')).toEqual([2]);
     expect(published('CallDemand')).toEqual([2]);
+    // Two in a minute; a new task is there after 90 seconds.
+    expect(published('ExpectedCallDemand')).toEqual([5]);
     expect(published('CallsAccepted')).toEqual([1, 1]);
     expect(metrics.filter((line) => 'CallsRejected' in line)).toMatchObject([{ reason: 'full' }]);
     // A worker that takes no calls offers no capacity and asks for no growth.

@@ -28,7 +28,7 @@ interface RigOptions {
 }
 
 /** Starts a worker; it is not registered yet. */
-export async function startWorker({ env = {}, healthErrors = [] }: RigOptions = {}) {
+export async function beginWorker({ env = {}, healthErrors = [] }: RigOptions = {}) {
   const clock = new ManualClock();
   const log: string[] = [];
   const metrics: Record<string, unknown>[] = [];
@@ -38,6 +38,7 @@ export async function startWorker({ env = {}, healthErrors = [] }: RigOptions = 
   const serverEvents = new EventEmitter();
   const repeating = new Set<() => void>();
   const jobEnvironment: NodeJS.ProcessEnv = {};
+  let onServerClose = async () => {};
   let health: HealthState | undefined;
   let options: ServerOptions | undefined;
   let endServer: (error?: Error) => void = () => {};
@@ -69,7 +70,10 @@ export async function startWorker({ env = {}, healthErrors = [] }: RigOptions = 
         id: 'AW_1',
         event: serverEvents,
         run: () => serverRuns,
-        close: async () => void log.push('server closed'),
+        async close() {
+          log.push('server closed');
+          await onServerClose();
+        },
       };
       return server as unknown as AgentServer;
     },
@@ -199,6 +203,10 @@ export async function startWorker({ env = {}, healthErrors = [] }: RigOptions = 
     calls: () => health?.details().calls,
     signal: (name: 'SIGTERM' | 'SIGINT') => signals.emit(name),
     endServer,
+    /** Something to be done while the server is closed. */
+    onServerClose(act: () => Promise<void>) {
+      onServerClose = act;
+    },
     /** LiveKit accepts the worker. */
     register() {
       serverEvents.on('worker_msg', ({ message }) => loads.push(message.value));
@@ -220,9 +228,15 @@ export async function startWorker({ env = {}, healthErrors = [] }: RigOptions = 
 /** The endpoint of ECS on a task: what the task asked for, in order. */
 export async function startEcsAgent() {
   const asked: boolean[] = [];
+  const metadataRequests: (string | undefined)[] = [];
   const server = createHttpServer(async (request, response) => {
     let body = '';
     for await (const part of request) body += part;
+    if (request.method === 'GET') {
+      metadataRequests.push(request.url);
+      response.writeHead(404).end();
+      return;
+    }
     const { ProtectionEnabled } = JSON.parse(body);
     asked.push(ProtectionEnabled);
     response.end(JSON.stringify({ protection: { ProtectionEnabled } }));
@@ -232,6 +246,7 @@ export async function startEcsAgent() {
   const { port } = server.address() as AddressInfo;
   return {
     asked,
+    metadataRequests,
     uri: `http://127.0.0.1:${port}`,
     close() {
       server.closeAllConnections();

@@ -134,8 +134,11 @@ describe('a new VPC', () => {
     expect(group?.Properties.SecurityGroupEgress).toEqual([
       expect.objectContaining({ CidrIp: '255.255.255.255/32' }),
     ]);
-    for (const [, { Properties }] of resources(template, 'AWS::EC2::VPCEndpoint')) {
-      if (Properties.VpcEndpointType !== 'Interface') continue;
+    const endpoints = resources(template, 'AWS::EC2::VPCEndpoint').filter(
+      ([, { Properties }]) => Properties.VpcEndpointType === 'Interface',
+    );
+    expect(endpoints.length).toBeGreaterThan(3);
+    for (const [, { Properties }] of endpoints) {
       expect((Properties.SecurityGroupIds as unknown[]).map(flat)).toEqual([`<${id}.GroupId>`]);
       expect(Properties.PrivateDnsEnabled).toBe(true);
     }
@@ -164,7 +167,9 @@ describe('an existing VPC', () => {
 
   test('can have the endpoints, too', () => {
     const template = templateWith({ ...THEIRS, vpcEndpoints: true });
-    for (const [, { Properties }] of resources(template, 'AWS::EC2::VPCEndpoint')) {
+    const endpoints = resources(template, 'AWS::EC2::VPCEndpoint');
+    expect(endpoints.length).toBeGreaterThan(3);
+    for (const [, { Properties }] of endpoints) {
       expect(Properties).toMatchObject({ VpcId: THEIRS.vpcId, SubnetIds: THEIRS.subnetIds });
     }
   });

@@ -119,7 +119,8 @@ describe('renewal', () => {
     const make = (parameters: z.ZodObject) => ({
       look_up: llm.tool({ description: 'd', parameters, execute: async () => 'x' }),
     });
-    await startAgent({ tools: make(z.object({})), speed: 20 });
+    const clock = new SteppedClock();
+    await startAgent({ tools: make(z.object({})), speed: 20, model: { clock } });
     const stream = await server.stream(0);
     const id = serverEvents.newContentId();
     stream.send(
@@ -133,11 +134,16 @@ describe('renewal', () => {
     await rig.agent.updateTools(Object.entries(make(z.object({ a: z.string() }))).map(named));
     await rig.agent.updateTools(Object.entries(make(z.object({ b: z.number() }))).map(named));
     // Time enough for a renewal that would not wait for the end of the reply.
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    expect(server.streams).toHaveLength(1);
+    let opened = 1;
+    rig.sonic.on('stream_lifecycle', ({ type }: StreamLifecycle) => {
+      if (type === 'opening') opened += 1;
+    });
+    clock.advance(2_000);
+    expect(opened).toBe(1);
     stream.send(...serverEvents.audioData(id, 400), serverEvents.audioEnd(id, 'END_TURN'));
     await rig.item('assistant', 'A reply.');
     expect(rig.speaker.playedMs).toBe(800);
+    for (let ms = 0; opened === 1 && ms < 60_000; ms += 100) clock.advance(100);
     const next = await server.stream(1);
     const start = await next.received('promptStart');
     expect(JSON.stringify(start.body)).toContain('\\"b\\"');
@@ -152,23 +158,35 @@ describe('renewal', () => {
 describe('close', () => {
   test('9: closed at any moment, nothing stays open', async () => {
     const silent = (s: ScriptedStream) => s;
-    for (const behaviour of [
-      welcome,
-      silent,
-      (s: ScriptedStream) => s.refuse(429, 'ThrottlingException', 'full'),
-    ]) {
-      for (const delay of [0, 5, 40]) {
+    const refused = (s: ScriptedStream) => s.refuse(429, 'ThrottlingException', 'full');
+    /** How far the call has come when it is closed. */
+    const moments: Record<string, (clock: SteppedClock) => Promise<unknown>> = {
+      'at once': async () => {},
+      'while the stream is opened': () => server.stream(server.streams.length),
+      'in the life of the stream': async (clock) => {
+        const { type } = await rig.sonicEvent<StreamLifecycle>('stream_lifecycle');
+        if (type === 'opened') clock.advance(200);
+      },
+    };
+    for (const behaviour of [welcome, silent, refused]) {
+      for (const [moment, reached] of Object.entries(moments)) {
+        if (behaviour === silent && moment === 'in the life of the stream') continue;
         server.onStream = behaviour as never;
-        await startAgent({ model: { renewAfterMs: 100 } });
-        await new Promise((resolve) => setTimeout(resolve, delay));
-        await rig.close();
+        const clock = new SteppedClock();
+        await startAgent({ model: { renewAfterMs: 100, clock } });
+        await reached(clock);
+        const closed = rig.close();
+        // A stream that does not answer its end is cut.
+        for (let ms = 0; ms < 10_000; ms += 500) {
+          await settle();
+          clock.advance(500);
+        }
+        await closed;
         expect(rig.model.openSessions).toBe(0);
+        expect(clock.pending).toBe(0);
       }
     }
     await until('no stream is open', () => server.open.length === 0, 5_000);
-    const count = server.streams.length;
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(server.streams).toHaveLength(count);
   }, 60_000);
 
   test('9: a stream that is up is ended in order, also during a renewal', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { llm } from '@livekit/agents';
 import type { TurnTiming } from 'livekit-plugin-nova-sonic';
 import { z } from 'zod';
+import { SteppedClock } from './support/clocks.js';
 import { rig, server, startAgent } from './support/scripted-call.js';
 import * as serverEvents from './support/server-events.js';
 
@@ -60,12 +61,17 @@ describe('a call, with a scripted service', () => {
   });
 
   test('a tool is called and its result comes back', async () => {
+    const clock = new SteppedClock();
     await startAgent({
+      model: { clock },
       tools: {
         time: llm.tool({
           description: 'The time in a city',
           parameters: z.object({ city: z.string() }),
-          execute: async ({ city }) => ({ city, time: '12:00' }),
+          execute: async ({ city }) => {
+            clock.advance(250);
+            return { city, time: '12:00' };
+          },
         }),
       },
     });
@@ -82,7 +88,7 @@ describe('a call, with a scripted service', () => {
     await rig.item('assistant', 'twelve');
     // One for the reply that was heard, none for the call before it.
     expect(timings).toHaveLength(1);
-    expect(timings[0]?.toolWaitMs).toBeGreaterThanOrEqual(0);
+    expect(timings[0]?.toolWaitMs).toBe(250);
     expect(rig.session.history.items.map((i) => i.type)).toContain('function_call_output');
   });
 });

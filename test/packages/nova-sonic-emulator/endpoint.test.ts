@@ -2,6 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Emulator, startEmulator } from '../../../packages/nova-sonic-emulator/src/index.js';
 import { findModel } from '../../../packages/nova-sonic-emulator/src/protocol/models.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import { until } from '../../support/wait.js';
 import { sdkClient, speechSamples, TestClient } from './support/client.js';
 import { RawClient } from './support/raw-client.js';
 import { toneSpeech } from './support/tone-speech.js';
@@ -121,22 +123,25 @@ describe('audio', () => {
   });
 
   it('of less than 66 ms leaves typed text unanswered, until more arrives', async () => {
-    const client = new TestClient(sdkClient(emulator));
-    const opened = emulator.next('open');
+    const clock = new ManualClock();
+    const slow = await startEmulator({ profile: 'fast', textToSpeech: toneSpeech, clock });
+    const client = new TestClient(sdkClient(slow));
+    const opened = slow.next('open');
     client.start();
     const { session } = await opened;
     client.openAudio({ primeMs: 0 });
     client.silence(64);
     client.text('USER', 'Say "Here."', true);
-    await emulator.until({ session, direction: 'in', name: 'contentEnd' });
-    await client.output(({ name }) => name === 'usageEvent');
-    // The profile answers in milliseconds: by now a reply would be here.
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(client.names()).not.toContain('textOutput');
+    const read = () => slow.events.seen({ session, direction: 'in', name: 'contentEnd' });
+    await until('the text is read', () => read().length === 2);
+    const said = () => slow.events.seen({ session, name: 'textOutput' });
+    await clock.pass(20_000);
+    expect(said()).toEqual([]);
     client.silence(32);
-    await client.output(({ body }) => body.content === 'Here.');
-    client.close();
-    expect(await client.ended).toBeUndefined();
+    while (said().length === 0) await clock.pass(10);
+    expect(said()[0]?.event.content).toBe('Here.');
+    client.endInput();
+    await slow.close();
   });
 });
 

@@ -206,6 +206,17 @@ describe('CallController', () => {
       expect(shown()).toEqual([]);
     });
 
+    it('ends no call when the agent had left a moment before', async () => {
+      await call();
+      log.length = 0;
+      room.agentPresent = false;
+      room.events.onAgentLeft();
+      await pass(1_000);
+      lose();
+      await pass(60_000);
+      expect(log).toEqual([]);
+    });
+
     it('ends it when the agent is not there ten seconds after it is restored', async () => {
       await call();
       log.length = 0;

@@ -3,6 +3,7 @@
 // has a file of its own.
 import { describe, expect, test } from '@jest/globals';
 import { llm, log, type metrics } from '@livekit/agents';
+import { AudioFrame } from '@livekit/rtc-node';
 import type { BargeIn, BedrockEvent, StreamLifecycle, TurnTiming } from 'livekit-plugin-nova-sonic';
 import { z } from 'zod';
 import { until } from '../../../support/wait.js';
@@ -25,11 +26,17 @@ describe('the small members', () => {
     });
     expect(logged).toHaveLength(2);
     const before = stream.said.length;
-    rig.hear(10);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    // Half a piece, given to the session itself: nothing is sent before it is committed.
+    rig.sonic.pushAudio(new AudioFrame(new Int16Array(160).fill(9), 16_000, 1, 160));
     await rig.sonic.commitAudio();
-    await until('half a piece was sent', () =>
-      stream.said.slice(before).some((e) => e.name === 'audioInput'),
+    const isHalfAPiece = (content: unknown) => {
+      const samples = Buffer.from(String(content), 'base64');
+      return samples.readInt16LE(0) === 9 && samples.readInt16LE(2 * 160) === 0;
+    };
+    await until('half a piece was sent, and silence after it', () =>
+      stream.said
+        .slice(before)
+        .some((e) => e.name === 'audioInput' && isHalfAPiece(e.body.content)),
     );
   });
 

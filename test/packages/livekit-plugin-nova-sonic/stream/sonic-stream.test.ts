@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { once } from 'node:events';
 import { BedrockRuntimeClient } from '@aws-sdk/client-bedrock-runtime';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { initializeLogger } from '@livekit/agents';
-import { systemClock } from '../../../../packages/livekit-plugin-nova-sonic/src/clock.js';
+import {
+  type Clock,
+  systemClock,
+} from '../../../../packages/livekit-plugin-nova-sonic/src/clock.js';
 import {
   type RealtimeModelOptions,
   resolveOptions,
@@ -14,8 +16,10 @@ import {
 } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/errors.js';
 import { createStreamClient } from '../../../../packages/livekit-plugin-nova-sonic/src/stream/bedrock-client.js';
 import { SonicStream } from '../../../../packages/livekit-plugin-nova-sonic/src/stream/sonic-stream.js';
+import { settle } from '../../../support/manual-clock.js';
 import { until } from '../../../support/wait.js';
 import { CREDENTIALS } from '../support/agent-harness.js';
+import { SteppedClock } from '../support/clocks.js';
 import { ScriptedServer, usage } from '../support/scripted-server.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
@@ -31,7 +35,7 @@ describe('SonicStream', () => {
 
   function open(
     options: RealtimeModelOptions = {},
-    limits: { firstEventMs?: number; closeMs?: number } = {},
+    limits: { firstEventMs?: number; closeMs?: number; clock?: Clock } = {},
   ) {
     const log: string[] = [];
     let error: NovaSonicError | undefined;
@@ -46,7 +50,7 @@ describe('SonicStream', () => {
         id: 's',
         region: 'us-east-1',
         modelId: resolved.model,
-        clock: systemClock,
+        clock: limits.clock ?? systemClock,
         connect: (region) => createStreamClient(resolved, region),
         firstEventMs: limits.firstEventMs ?? 5_000,
         writeStallMs: 50,
@@ -169,12 +173,19 @@ describe('SonicStream', () => {
   });
 
   test('writing that is not taken is noticed', async () => {
-    const { stream } = open({ credentials: () => new Promise(() => {}) });
+    const clock = new SteppedClock();
+    const { stream } = open({ credentials: () => new Promise(() => {}) }, { clock });
+    const begun = clock.now();
+    // The piece that waits longest counts; a stream on which none waits does not stall.
+    expect(stream.stalled(begun + 60_000)).toBe(false);
+    clock.advance(1_000);
     stream.write([event('one')]);
-    expect(stream.stalled(Date.now() + 49)).toBe(false);
-    expect(stream.stalled(Date.now() + 1_000)).toBe(true);
+    clock.advance(30);
+    stream.write([event('two')]);
+    expect(stream.stalled(begun + 1_050)).toBe(false);
+    expect(stream.stalled(begun + 1_051)).toBe(true);
     await stream.close();
-    expect(stream.stalled(Date.now() + 1_000)).toBe(false);
+    expect(stream.stalled(begun + 60_000)).toBe(false);
   });
 
   test('a client of your own is used, for one Region or for each, and stays yours', async () => {
@@ -213,7 +224,7 @@ describe('SonicStream', () => {
         Promise.reject(Object.assign(new Error('no keys'), { name: 'CredentialsProviderError' })),
     });
     expect(await ended).toMatchObject({ kind: 'credentials', retryable: false });
-    await once(process, 'x', { signal: AbortSignal.timeout(1) }).catch(() => {});
+    await settle();
     expect(server.streams).toHaveLength(0);
   });
 });

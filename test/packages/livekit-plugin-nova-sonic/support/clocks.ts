@@ -1,18 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Clock } from 'livekit-plugin-nova-sonic';
 
-/** A clock that runs `factor` times as fast as the machine's. */
-export function fastClock(factor: number): Clock {
-  const begun = Date.now();
-  return {
-    now: () => begun + (Date.now() - begun) * factor,
-    after: (ms, run) => {
-      const timer = setTimeout(run, Math.max(0, ms) / factor);
-      return () => clearTimeout(timer);
-    },
-  };
-}
-
 /** A clock that stands until it is moved by hand; timers run in their order. */
 export class SteppedClock implements Clock {
   #now = 1_000_000;

@@ -7,6 +7,8 @@ import {
   type Fault,
   startEmulator,
 } from '../../../../packages/nova-sonic-emulator/src/index.js';
+import { ManualClock, settle } from '../../../support/manual-clock.js';
+import { until } from '../../../support/wait.js';
 import { sdkClient, speechSamples, TestClient } from '../support/client.js';
 import { toneSpeech } from '../support/tone-speech.js';
 
@@ -45,6 +47,37 @@ function talk(): TestClient {
   client.openAudio();
   client.text('USER', 'Speak.', true);
   return client;
+}
+
+/** An emulator whose time the test makes, and a session that asks it for a reply. */
+async function onManualClock(fault: Fault) {
+  const clock = new ManualClock();
+  const slow = await startEmulator({ profile: 'fast', textToSpeech: toneSpeech, clock });
+  slow.setFault(fault);
+  const client = new TestClient(sdkClient(slow));
+  client.start();
+  const struck = slow.next('fault');
+  client.openAudio();
+  client.text('USER', 'Speak.', true);
+  const { session } = await struck;
+  const seen = (name: string) => slow.events.seen({ session, name });
+  /** Lets time pass until something is the case; a slow machine only makes it later. */
+  const passUntil = async (holds: () => boolean) => {
+    while (!holds()) await clock.pass(10);
+  };
+  return {
+    clock,
+    client,
+    seen,
+    passUntil,
+    /** Everything that the client has sent has been read. */
+    allRead: () => until('the text is read', () => seen('contentEnd').length === 2),
+    async end() {
+      client.endInput();
+      await slow.close();
+      await client.ended;
+    },
+  };
 }
 
 /** With a fault set, what the SDK's caller sees. */
@@ -91,13 +124,18 @@ describe('before the stream', () => {
   });
 
   it('late-headers: send() waits, then everything arrives', async () => {
-    emulator.setFault({ kind: 'late-headers', delayMs: 400 });
-    const before = performance.now();
-    const client = talk();
-    await client.output(() => true);
-    expect(performance.now() - before).toBeGreaterThan(395);
-    await client.output(isEnd);
-    await closesNormally(client);
+    const { client, clock, seen, passUntil, allRead, end } = await onManualClock({
+      kind: 'late-headers',
+      delayMs: 400,
+    });
+    await allRead();
+    await clock.pass(399);
+    expect(seen('headers')).toEqual([]);
+    expect(client.outputs).toEqual([]);
+    await clock.pass(1);
+    expect(seen('headers')).toHaveLength(1);
+    await passUntil(() => client.outputs.some(isEnd));
+    await end();
   });
 });
 
@@ -164,41 +202,48 @@ describe('broken connections', () => {
   });
 
   it('silent: nothing arrives, not even headers; send() does not settle', async () => {
-    emulator.setFault({ kind: 'silent' });
-    const client = talk();
-    const fault = await emulator.next('fault');
-    await emulator.next({ session: fault.session, direction: 'in', name: 'contentEnd' });
-    const state = await Promise.race([client.ended.then(() => 'ended'), tick(300)]);
-    expect(state).toBe('pending');
-    expect(emulator.events.seen({ session: fault.session, name: 'headers' })).toEqual([]);
-    emulator.endSession(fault.session);
-    client.endInput();
+    const { client, clock, seen, allRead, end } = await onManualClock({ kind: 'silent' });
+    let ended = false;
+    void client.ended.then(() => {
+      ended = true;
+    });
+    await allRead();
+    await clock.pass(50_000);
+    expect(ended).toBe(false);
+    expect(seen('headers')).toEqual([]);
+    await end();
   });
 
   it('silent after an event: nothing follows that event', async () => {
-    emulator.setFault({ kind: 'silent', after: 'audioOutput' });
-    const client = talk();
-    const { session } = await emulator.next('fault');
+    const clock = new ManualClock();
+    const slow = await startEmulator({ profile: 'fast', textToSpeech: toneSpeech, clock });
+    slow.setFault({ kind: 'silent', after: 'audioOutput' });
+    const client = new TestClient(sdkClient(slow));
+    client.start();
+    client.openAudio();
+    client.text('USER', 'Speak.', true);
+    while (slow.faults().length > 0) await clock.pass(10);
     await client.output(({ name }) => name === 'audioOutput');
-    await tick(200);
+    // The rest of the reply would have been sent by now.
+    await clock.pass(20_000);
+    await settle();
     expect(client.outputs.at(-1)?.name).toBe('audioOutput');
     expect(client.outputs.filter(({ name }) => name === 'audioOutput')).toHaveLength(1);
-    emulator.endSession(session);
     client.endInput();
+    await slow.close();
   });
 
   it('slow-reader: the client’s writes back up', async () => {
-    emulator.setFault({ kind: 'slow-reader', bytesPerSecond: 20_000 });
-    const client = talk();
-    const { session } = await emulator.next('fault');
+    const { client, clock, seen, passUntil, end } = await onManualClock({
+      kind: 'slow-reader',
+      bytesPerSecond: 20_000,
+    });
+    const before = seen('audioInput').length;
     // A second of audio is about 69 kB on the wire: more than three seconds at this pace.
-    client.silence(2000);
-    await tick(700);
-    const received = emulator.events.seen({ session, name: 'audioInput' }).length;
-    expect(received).toBeLessThan(40);
-    emulator.endSession(session);
-    client.endInput();
-    await client.ended;
+    client.silence(1024);
+    await passUntil(() => seen('audioInput').length >= before + 32);
+    expect(clock.now()).toBeGreaterThan(3_000);
+    await end();
   });
 });
 
@@ -337,16 +382,29 @@ describe('what others have seen at times', () => {
 });
 
 describe('while running', () => {
-  it('strikes a live session, and only the one that is named', async () => {
-    const [one, two] = [talk(), talk()];
-    await Promise.all([one.output(isEnd), two.output(isEnd)]);
-    const [, second] = emulator.sessions();
-    emulator.setFault({ kind: 'exception', session: second?.id });
-    one.silence(64);
-    two.silence(64);
-    expect((await two.ended)?.name).toBe('InternalServerException');
-    await closesNormally(one);
-  });
+  it.each([0, 1])(
+    'strikes a live session, and only the one that is named: number %i',
+    async (named) => {
+      const clients = [talk()];
+      await clients[0]?.output(isEnd);
+      clients.push(talk());
+      await clients[1]?.output(isEnd);
+      const sessions = emulator.sessions();
+      const [victim, other] = [clients[named], clients[1 - named]] as [TestClient, TestClient];
+      emulator.setFault({ kind: 'exception', session: sessions[named]?.id });
+      // The other one goes on, and is not struck although it comes first.
+      const received = emulator.next({ session: sessions[1 - named]?.id, name: 'audioInput' });
+      other.silence(32);
+      await received;
+      const from = other.outputs.length;
+      other.text('USER', 'Go on.', true);
+      await other.output(isEnd, from);
+      expect(emulator.faults()).toHaveLength(1);
+      victim.silence(32);
+      expect((await victim.ended)?.name).toBe('InternalServerException');
+      await closesNormally(other);
+    },
+  );
 
   it('strikes as often as it says', async () => {
     emulator.setFault({ kind: 'throttle', times: 2 });
@@ -394,7 +452,3 @@ it('every kind is tested here', () => {
     ].sort(),
   );
 });
-
-/** Waits for something that should not happen. */
-const tick = (ms: number) =>
-  new Promise<'pending'>((resolve) => setTimeout(resolve, ms, 'pending'));
