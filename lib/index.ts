@@ -12,7 +12,12 @@ export * from './monitoring/agent-alarms.js';
 export * from './monitoring/agent-dashboard.js';
 export * from './monitoring/deployment-alarms.js';
 export * from './monitoring/logs-insights-queries.js';
-export { type AlarmThresholds, DEFAULT_THRESHOLDS } from './monitoring/runbooks.js';
+export {
+  type AlarmName,
+  type AlarmSeverity,
+  type AlarmThresholds,
+  DEFAULT_THRESHOLDS,
+} from './monitoring/runbooks.js';
 export * from './monitoring/synthetic-call.js';
 export * from './monitoring/task-crash-log.js';
 export * from './monitoring/voice-agent-monitoring.js';

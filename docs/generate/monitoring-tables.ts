@@ -20,9 +20,10 @@ function metrics(): string {
 
 function alarms(): string {
   return table(
-    ['alarm', 'goes off when', 'first thing to do'],
-    Object.entries<Runbook>(RUNBOOKS).map(([name, { condition, firstAction }]) => [
+    ['alarm', 'severity', 'goes off when', 'first thing to do'],
+    Object.entries<Runbook>(RUNBOOKS).map(([name, { severity, condition, firstAction }]) => [
       `[${name}](runbooks.md#${name.toLowerCase()})`,
+      severity,
       condition(DEFAULT_THRESHOLDS),
       capitalized(cell(firstAction)),
     ]),

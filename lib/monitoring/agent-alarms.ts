@@ -3,6 +3,7 @@
 import {
   Alarm,
   ComparisonOperator,
+  type IAlarmAction,
   type IMetric,
   MathExpression,
   Stats,
@@ -17,12 +18,12 @@ import { warnRenamedProp } from '../deprecation.js';
 import { type AgentMetrics, runningTasks } from '../service/agent-metrics.js';
 import {
   type AlarmName,
+  type AlarmSeverity,
   type AlarmThresholds,
   DEFAULT_THRESHOLDS,
   RENAMED_THRESHOLDS,
   type ResolvedThresholds,
   RUNBOOKS,
-  type Runbook,
   runbookPath,
 } from './runbooks.js';
 
@@ -58,10 +59,34 @@ export interface AgentAlarmsProps {
    */
   readonly topic?: ITopic;
   /**
+   * What else happens when an alarm goes off and when it is over, by its severity: page somebody for the critical ones.
+   * @default - nothing
+   */
+  readonly actions?: Partial<Record<AlarmSeverity, readonly IAlarmAction[]>>;
+  /**
+   * Alarms by name that are left out (false) or changed.
+   * @default - all, as they are documented
+   */
+  readonly alarms?: Partial<Record<AlarmName, false | AlarmChange>>;
+  /**
    * The values at which the alarms go off.
    * @default - see each threshold
    */
   readonly thresholds?: AlarmThresholds;
+}
+
+/** A change of one alarm; `thresholds` has the value at which it goes off. */
+export interface AlarmChange {
+  /**
+   * Consecutive periods for which the value must be reached.
+   * @default - the alarm's
+   */
+  readonly evaluationPeriods?: number;
+  /**
+   * More actions of this alarm.
+   * @default - none
+   */
+  readonly actions?: readonly IAlarmAction[];
 }
 
 interface AlarmSpec {
@@ -81,6 +106,8 @@ const ONE_MINUTE = Duration.minutes(1);
 /** One alarm for each problem that affects callers, each with the first thing to do in its description. */
 export class AgentAlarms extends Construct {
   public readonly alarms: readonly Alarm[];
+  /** The same alarms by name, without those that are left out. */
+  public readonly byName: Readonly<Partial<Record<AlarmName, Alarm>>>;
 
   constructor(scope: Construct, id: string, props: AgentAlarmsProps) {
     super(scope, id);
@@ -90,27 +117,44 @@ export class AgentAlarms extends Construct {
       ...qualityAlarms(props, thresholds),
       ...healthAlarms(props, thresholds),
     };
-    const action = props.topic && new SnsAction(props.topic);
-    this.alarms = (Object.entries(specs) as [AlarmName, AlarmSpec][]).map(([name, spec]) => {
-      const { condition, firstAction }: Runbook = RUNBOOKS[name];
-      const alarm = new Alarm(this, name, {
-        metric: spec.metric,
-        threshold: spec.threshold,
-        evaluationPeriods: spec.periods ?? 1,
-        comparisonOperator: spec.below
-          ? ComparisonOperator.LESS_THAN_THRESHOLD
-          : ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        treatMissingData: spec.missingIsBreaching
-          ? TreatMissingData.BREACHING
-          : TreatMissingData.NOT_BREACHING,
-        // Read at night on a phone: what happens, what to do, where to read on.
-        alarmDescription: `${condition(thresholds, props.streamQuotaPerRegion)}: ${firstAction} Runbook: ${runbookPath(name)}`,
+    const topic = props.topic ? [new SnsAction(props.topic)] : [];
+    const created = (Object.entries(specs) as [AlarmName, AlarmSpec][]).flatMap(([name, spec]) => {
+      const change = props.alarms?.[name] ?? {};
+      if (change === false) return [];
+      const alarm = this.createAlarm(name, spec, {
+        words: RUNBOOKS[name].condition(thresholds, props.streamQuotaPerRegion),
+        ...change,
       });
-      if (action) {
+      const bySeverity = props.actions?.[RUNBOOKS[name].severity] ?? [];
+      for (const action of [...topic, ...bySeverity, ...(change.actions ?? [])]) {
         alarm.addAlarmAction(action);
         alarm.addOkAction(action);
       }
-      return alarm;
+      return [[name, alarm] as const];
+    });
+    this.byName = Object.fromEntries(created);
+    this.alarms = created.map(([, alarm]) => alarm);
+  }
+
+  private createAlarm(
+    name: AlarmName,
+    spec: AlarmSpec,
+    { words, evaluationPeriods }: AlarmChange & { words: string },
+  ): Alarm {
+    // The words have the usual number of periods.
+    const changed = evaluationPeriods ? ` (changed: for ${evaluationPeriods} periods)` : '';
+    return new Alarm(this, name, {
+      metric: spec.metric,
+      threshold: spec.threshold,
+      evaluationPeriods: evaluationPeriods ?? spec.periods ?? 1,
+      comparisonOperator: spec.below
+        ? ComparisonOperator.LESS_THAN_THRESHOLD
+        : ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      treatMissingData: spec.missingIsBreaching
+        ? TreatMissingData.BREACHING
+        : TreatMissingData.NOT_BREACHING,
+      // Read at night on a phone: what happens, what to do, where to read on.
+      alarmDescription: `${words}${changed}: ${RUNBOOKS[name].firstAction} Runbook: ${runbookPath(name)}`,
     });
   }
 

@@ -73,8 +73,12 @@ export const DEFAULT_THRESHOLDS: ResolvedThresholds = {
   taskCrashes: 3,
 };
 
+/** `critical`: callers get no answer, or calls end. `warning`: they will, or calls are worse than they should be. */
+export type AlarmSeverity = 'critical' | 'warning';
+
 /** An alarm in words. */
 export interface Runbook {
+  readonly severity: AlarmSeverity;
   /** When it goes off, without a period. `streamQuota`: streams of a Region; left out in the documentation. */
   readonly condition: (thresholds: ResolvedThresholds, streamQuota?: number) => string;
   /** What to do first; the rest of the sentence after the condition and a colon. */
@@ -87,91 +91,107 @@ const times = (count: number, one: string, many: string) =>
 /** By the construct ID of the alarm, in the order of urgency. */
 export const RUNBOOKS = {
   NoTaskRunning: {
+    severity: 'critical',
     condition: () => 'No task has run for 3 minutes, so no call is answered',
     firstAction:
       'read the service events in the ECS console and the task crash log; after a deployment, a missing secret or image is the usual reason.',
   },
   NoTaskRegistered: {
+    severity: 'critical',
     condition: () =>
       'Tasks run, but none has been registered with LiveKit for 3 minutes, so no new call is answered',
     firstAction:
       'check that the LiveKit server is up and that the secret has its address and keys; after changing the secret, start new tasks.',
   },
   SyntheticCallsFailing: {
+    severity: 'critical',
     condition: () => 'Two synthetic calls in a row got no answer, or were not made',
     firstAction:
       'read "synthetic call not answered" in the log for the reason, and call the agent yourself (npm run playground).',
   },
   CrashLoop: {
+    severity: 'critical',
     condition: ({ taskCrashes }) =>
       `${times(taskCrashes, 'task', 'tasks')} stopped unexpectedly within 15 minutes`,
     firstAction:
       'read stoppedReason and exitCode in the task crash log; after a deployment, roll back to the last good commit.',
   },
   MetricsMissing: {
+    severity: 'warning',
     condition: () =>
       'Tasks have published no metrics for 5 minutes, so scaling does not see the load',
     firstAction:
       'if tasks run, check whether their log still receives lines (permissions on the log group, log driver), then restart them.',
   },
   CallsRejected: {
+    severity: 'critical',
     condition: ({ callsRejected }) =>
       `${times(callsRejected, 'call', 'calls')} rejected within 5 minutes`,
     firstAction:
       'see "Calls rejected by reason" on the dashboard; "full" needs more MinTasks or a lower TargetSlotUtilization, "draining", "superseded" and "surplus" are normal during a deployment or a scale-in.',
   },
   SlotUtilizationHigh: {
+    severity: 'warning',
     condition: ({ slotUtilizationPercent }) =>
       `Slot utilization has been at ${slotUtilizationPercent} percent or more for 5 minutes, and no new task has helped`,
     firstAction:
       'if the service runs its maximum of tasks, raise it (cdk deploy --parameters MaxTasks=..., or maxTasks of the schedule) within the stream quota; otherwise read the service events in the ECS console.',
   },
   TasksAtMaximum: {
+    severity: 'warning',
     condition: () =>
       'The service has run MaxTasks tasks for 10 minutes, and calls use more of them than it aims for',
     firstAction:
       'raise MaxTasks (cdk deploy --parameters MaxTasks=...) within the stream quota, before callers are refused.',
   },
   StreamQuotaUtilizationHigh: {
+    severity: 'warning',
     condition: ({ streamQuotaPercent }, streamQuota) =>
       `In each Region calls have used ${streamQuotaPercent} percent or more of the ${streamQuota ?? ''} Bedrock streams for 2 minutes`,
     firstAction: 'add a Region to bedrockRegions and deploy, before calls fail.',
   },
   Throttles: {
+    severity: 'critical',
     condition: ({ throttles }) =>
       `${times(throttles, 'call', 'calls')} ended within 5 minutes because Bedrock throttled it in every Region`,
     firstAction: 'add a Region to bedrockRegions, or ask AWS for a higher quota.',
   },
   StreamErrors: {
+    severity: 'critical',
     condition: ({ streamErrors }) =>
       `${times(streamErrors, 'Bedrock stream', 'Bedrock streams')} failed within 5 minutes`,
     firstAction:
       'run the saved query "errors by kind"; access errors mean model access or IAM, validation errors mean a prompt, tool or voice in assistant.ts.',
   },
   JobCrashes: {
+    severity: 'critical',
     condition: () => 'A process died, which interrupted its calls',
     firstAction:
       'search the log for "job" errors of that minute; if it ran out of memory, use fewer calls per task or more memory.',
   },
   ReplyLatencyHigh: {
+    severity: 'warning',
     condition: ({ timeToFirstAudioP90Ms }) =>
       `For 15 minutes one reply in ten has taken longer than ${timeToFirstAudioP90Ms} ms to its first audio`,
     firstAction:
       'compare CPU on the dashboard (near 100 percent: fewer calls per task) with the saved query "slowest replies" (one Region only: put another first).',
   },
   ProtectionFailures: {
+    severity: 'warning',
     condition: () =>
       'ECS has not granted task protection for 10 minutes, so a scale-in may end calls',
     firstAction:
       'during a deployment, wait a few minutes; otherwise check the role for ecs:UpdateTaskProtection and the AWS Health Dashboard.',
   },
   UnprotectedCalls: {
+    severity: 'warning',
     condition: () =>
       'For 30 minutes a task has had calls without confirmed task protection, so a scale-in may end them',
     firstAction:
       'leave MinTasks and the schedule as they are until it is over; read "ECS did not confirm the task protection" in the log for the reason.',
   },
   OverdueCalls: {
+    severity: 'warning',
     condition: () =>
       'A superseded task still has calls, although it got its last one longer ago than the longest call',
     firstAction:

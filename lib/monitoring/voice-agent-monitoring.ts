@@ -8,7 +8,7 @@ import { Stack } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import type { CallScaling } from '../scaling/call-scaling.js';
 import type { VoiceAgentService } from '../service/voice-agent-service.js';
-import { AgentAlarms } from './agent-alarms.js';
+import { AgentAlarms, type AgentAlarmsProps } from './agent-alarms.js';
 import { AgentDashboard } from './agent-dashboard.js';
 import { LogsInsightsQueries } from './logs-insights-queries.js';
 import type { AlarmThresholds } from './runbooks.js';
@@ -30,6 +30,18 @@ export interface VoiceAgentMonitoringProps {
    * @default - a new topic when `alarmEmail` is set
    */
   readonly alarmTopic?: ITopic;
+
+  /**
+   * What else happens when an alarm goes off and when it is over, by its severity.
+   * @default - nothing
+   */
+  readonly alarmActions?: AgentAlarmsProps['actions'];
+
+  /**
+   * Alarms by name that are left out (false) or changed.
+   * @default - all, as they are documented
+   */
+  readonly alarmChanges?: AgentAlarmsProps['alarms'];
 
   /**
    * The values at which alarms go off.
@@ -87,6 +99,8 @@ export class VoiceAgentMonitoring extends Construct {
       ...(props.scaling && { scaling: props.scaling }),
       ...(props.syntheticCall && { syntheticCallInterval: props.syntheticCall.interval }),
       topic,
+      actions: props.alarmActions,
+      alarms: props.alarmChanges,
       thresholds: props.thresholds,
     });
     this.dashboard = new AgentDashboard(this, 'Dashboard', {

@@ -68,6 +68,19 @@ export interface CallScalingProps {
   readonly targetSlotShare?: number;
 
   /**
+   * The steps of a rush: expected demand in percent of what the tasks are meant to carry, at which each begins; at most 20, above
+   * 100 and ascending. Each adds what its own interval needs.
+   * @default - 140, 160, 180, 200, 250, 300, 400, 500, 600, 800, 1000, 1200, 1600
+   */
+  readonly rushSteps?: readonly number[];
+
+  /**
+   * How long after a step only a larger one adds more tasks: as long as new tasks take to start and to show in the metrics.
+   * @default Duration.seconds(120)
+   */
+  readonly rushCooldown?: Duration;
+
+  /**
    * Times at which the minimum and maximum change, such as business hours.
    * @default - none
    */
@@ -78,7 +91,7 @@ export interface CallScalingProps {
  * Expected demand in percent of what the tasks are meant to carry at which a rush starts, and the demand of each further
  * step. Each step asks for what its own interval needs, so that one step is enough.
  */
-const RUSH = [140, 160, 180, 200, 250, 300, 400, 500, 600, 800, 1000, 1200, 1600] as const;
+const RUSH_STEPS = [140, 160, 180, 200, 250, 300, 400, 500, 600, 800, 1000, 1200, 1600];
 
 /** As long as new tasks take to start and to show in the metrics; until then only a larger step adds more. */
 const RUSH_COOLDOWN = Duration.seconds(120);
@@ -128,7 +141,7 @@ export class CallScaling extends Construct {
       maxCapacity: maxTasks,
     });
     this.followCalls(props.metrics, targetSlotUtilization);
-    this.meetRush(props.metrics, targetSlotUtilization);
+    this.meetRush(props, targetSlotUtilization);
     for (const [index, schedule] of schedules.entries()) {
       this.addSchedule(`Schedule${index + 1}`, schedule);
     }
@@ -169,7 +182,17 @@ export class CallScaling extends Construct {
     });
   }
 
-  private meetRush(metrics: AgentMetrics, targetSlotUtilization: number): void {
+  private meetRush(
+    { metrics, rushSteps = RUSH_STEPS, rushCooldown = RUSH_COOLDOWN }: CallScalingProps,
+    targetSlotUtilization: number,
+  ): void {
+    const [threshold = 0] = rushSteps;
+    const ascend = rushSteps.every((from, index) => from > (rushSteps[index - 1] ?? 100));
+    if (rushSteps.length < 1 || rushSteps.length > 20 || !ascend) {
+      throw new Error(
+        `"rushSteps" cannot be ${JSON.stringify(rushSteps)}: give 1 to 20 percentages above 100 in ascending order.`,
+      );
+    }
     // The metrics are high-resolution.
     const period = Duration.seconds(10);
     const target = Tokenization.stringifyNumber(targetSlotUtilization);
@@ -177,12 +200,11 @@ export class CallScaling extends Construct {
       scalingTarget: this.target,
       adjustmentType: AdjustmentType.PERCENT_CHANGE_IN_CAPACITY,
       minAdjustmentMagnitude: 1,
-      cooldown: RUSH_COOLDOWN,
+      cooldown: rushCooldown,
       metricAggregationType: MetricAggregationType.AVERAGE,
     });
-    const [threshold] = RUSH;
-    for (const [index, from] of RUSH.entries()) {
-      const to = RUSH[index + 1];
+    for (const [index, from] of rushSteps.entries()) {
+      const to = rushSteps[index + 1];
       action.addAdjustment({
         adjustment: Math.round(Math.sqrt(from * (to ?? from)) - 100),
         lowerBound: from - threshold,

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { Topic } from 'aws-cdk-lib/aws-sns';
-import type { AlarmThresholds } from '../../../lib/monitoring/runbooks.js';
-import { VoiceAgentMonitoring } from '../../../lib/monitoring/voice-agent-monitoring.js';
+import { type AlarmThresholds, RUNBOOKS } from '../../../lib/monitoring/runbooks.js';
+import {
+  VoiceAgentMonitoring,
+  type VoiceAgentMonitoringProps,
+} from '../../../lib/monitoring/voice-agent-monitoring.js';
 import { VoiceAgentService } from '../../../lib/service/voice-agent-service.js';
 import {
   annotationsOf,
@@ -268,5 +272,46 @@ describe('alone in another stack', () => {
     for (const { AlarmActions, OKActions } of alarms) {
       expect([AlarmActions, OKActions].map(flat).join()).toMatch(/(\{"Ref":"Theirs\w+"\}.*){2}/);
     }
+  });
+});
+
+describe('the alarms of somebody else’s stack', () => {
+  const build = (props: Partial<VoiceAgentMonitoringProps>) => {
+    let monitoring: VoiceAgentMonitoring | undefined;
+    const stack = stackOf((scope) => {
+      const topic = new Topic(scope, 'Pager');
+      const page = new SnsAction(topic);
+      monitoring = new VoiceAgentMonitoring(scope, 'Monitoring', {
+        agent: new VoiceAgentService(scope, 'Agent'),
+        alarmActions: { critical: [page] },
+        alarmChanges: {
+          CallsRejected: false,
+          OverdueCalls: { evaluationPeriods: 9, actions: [page] },
+        },
+        ...props,
+      });
+    });
+    return { alarms: alarmsOf(templateOf(stack)), monitoring };
+  };
+  const { alarms, monitoring } = build({});
+
+  test('are by name, without those that are left out', () => {
+    expect(alarms).not.toHaveProperty('CallsRejected');
+    expect(Object.keys(monitoring?.alarms.byName ?? {}).sort()).toEqual(Object.keys(alarms).sort());
+    expect(monitoring?.alarms.alarms).toHaveLength(Object.keys(alarms).length);
+  });
+
+  test('have the actions of their severity, and their own', () => {
+    const acting = Object.keys(alarms).filter((name) => alarms[name].AlarmActions);
+    const critical = Object.entries(RUNBOOKS)
+      .filter(([name, { severity }]) => severity === 'critical' && alarms[name])
+      .map(([name]) => name);
+    expect(acting.sort()).toEqual([...critical, 'OverdueCalls'].sort());
+    for (const name of acting) expect(alarms[name].OKActions).toEqual(alarms[name].AlarmActions);
+  });
+
+  test('look at more periods, and say so', () => {
+    expect(alarms.OverdueCalls.EvaluationPeriods).toBe(9);
+    expect(alarms.OverdueCalls.AlarmDescription).toContain(' (changed: for 9 periods): ');
   });
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, test } from '@jest/globals';
-import { Token } from 'aws-cdk-lib/core';
+import { Duration, Token } from 'aws-cdk-lib/core';
 import { CallScaling, type CallScalingProps } from '../../../lib/scaling/call-scaling.js';
 import { VoiceAgentService } from '../../../lib/service/voice-agent-service.js';
 import {
@@ -190,4 +190,36 @@ describe('alone in another stack', () => {
   ])('rejects %j', (props, sentence) => {
     expect(scaling(props)).toThrow(new Error(sentence));
   });
+});
+
+describe('the steps of a rush', () => {
+  const build = (rushSteps: number[]) =>
+    stackOf((scope) => {
+      const { service, metrics } = new VoiceAgentService(scope, 'Agent');
+      const rushCooldown = Duration.minutes(3);
+      new CallScaling(scope, 'Scaling', { service, metrics, rushSteps, rushCooldown });
+    });
+
+  test('can be others, each with what its interval needs', () => {
+    const template = templateOf(build([150, 300]));
+    const step = resources(template, 'AWS::ApplicationAutoScaling::ScalingPolicy').find(
+      ([, { Properties }]) => Properties.PolicyType === 'StepScaling',
+    )?.[1].Properties.StepScalingPolicyConfiguration;
+    expect(step).toMatchObject({
+      Cooldown: 180,
+      StepAdjustments: [
+        { MetricIntervalLowerBound: 0, MetricIntervalUpperBound: 150, ScalingAdjustment: 112 },
+        { MetricIntervalLowerBound: 150, ScalingAdjustment: 200 },
+      ],
+    });
+  });
+
+  test.each([[[]], [[90]], [[200, 150]], [Array.from({ length: 21 }, (_, i) => 110 + i)]])(
+    'cannot be %j',
+    (rushSteps) => {
+      expect(() => build(rushSteps)).toThrow(
+        `"rushSteps" cannot be ${JSON.stringify(rushSteps)}: give 1 to 20 percentages above 100 in ascending order.`,
+      );
+    },
+  );
 });
