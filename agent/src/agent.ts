@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { defineAgent, type JobContext, log, voice } from '@livekit/agents';
+import { defineAgent, type JobContext, llm, log, voice } from '@livekit/agents';
 import type { RemoteParticipant } from '@livekit/rtc-node';
 import { RealtimeModel, type RealtimeSession } from 'livekit-plugin-nova-sonic';
 import { type Assistant, assistant, type Call } from './assistant.js';
@@ -8,29 +8,44 @@ import { CallEventPublisher } from './call/call-event-publisher.js';
 import { CallerAudioInput, FRAME_MS } from './call/caller-audio-input.js';
 import { publishBedrockEvents } from './call/publish-bedrock-events.js';
 import { publishRealtimeSession, publishSession } from './call/publish-session.js';
+import { RoomCallers } from './call/room-callers.js';
 import { readWorkerConfig, type WorkerConfig } from './config.js';
 import { nameTools } from './host/call-context.js';
 import { CallLifecycle, prewarmProcess } from './job/call-lifecycle.js';
+import { answeringMachineTool, answerMachine } from './phone/answering-machine.js';
+import { listenToKeypad } from './phone/listen-to-keypad.js';
+import { PhoneCall } from './phone/phone-call.js';
+import { RoomPhoneLine } from './phone/room-phone-line.js';
+import { watchIdleCaller } from './phone/watch-idle-caller.js';
 
 /** One call: runs in a job process, from the dispatch to the end of the session. */
 export default defineAgent({
   prewarm: prewarmProcess,
   entry: (ctx: JobContext) => {
     const config = readWorkerConfig(process.env);
-    return CallLifecycle.run(ctx, config, (lifecycle) => answer(ctx, config, lifecycle));
+    const callers = new RoomCallers(ctx.room, config.callers);
+    return CallLifecycle.run(ctx, config, callers, (lifecycle) =>
+      answer(ctx, config, callers, lifecycle),
+    );
   },
 });
 
 async function answer(
   ctx: JobContext,
   config: WorkerConfig,
+  callers: RoomCallers,
   lifecycle: CallLifecycle,
 ): Promise<void> {
   const resumed = await lifecycle.resumed;
   await ctx.connect();
-  if (resumed && !lifecycle.callerPresent(resumed.caller)) return lifecycle.endWithoutCaller();
-  const caller = await ctx.waitForParticipant(resumed?.caller);
-  const behaviour = await assistant(describe(ctx, caller));
+  if (resumed?.caller !== undefined && !lifecycle.callerPresent(resumed.caller))
+    return lifecycle.endWithoutCaller();
+  const caller = await callers.first(resumed?.caller);
+  const line = RoomPhoneLine.of(caller, ctx.room, config.livekit, () =>
+    lifecycle.leave('transferred'),
+  );
+  const phone = line && new PhoneCall(line);
+  const behaviour = await assistant(describe(ctx, caller, phone));
   const publisher = new CallEventPublisher(ctx.room, resumed?.crashes);
   lifecycle.answers(caller, publisher);
   const model = new ObservedRealtimeModel(config, behaviour, publisher, lifecycle);
@@ -44,14 +59,17 @@ async function answer(
   });
   const ended = publishSession(session, publisher);
   lifecycle.attach(session);
+  const tools = toolsOf(behaviour, phone, () => lifecycle.end('answering_machine'));
   const agent = new voice.Agent({
     instructions: behaviour.instructions,
     ...(resumed && { chatCtx: resumed.history }),
-    ...(behaviour.tools && { tools: nameTools(behaviour.tools) }),
+    ...(tools && { tools: nameTools(tools) }),
   });
 
-  const audioInput = new CallerAudioInput(ctx.room, caller.identity);
+  const audioInput = new CallerAudioInput(ctx.room, callers.identities);
   session.input.audio = audioInput;
+  // The ringing tone is no speech.
+  if (phone && !phone.answered) session.input.setAudioEnabled(false);
 
   ctx.addShutdownCallback(async () => {
     await Promise.all([model.close(), audioInput.close()]);
@@ -62,6 +80,40 @@ async function answer(
     inputOptions: { audioEnabled: false, participantIdentity: caller.identity },
     record: false,
   });
+  const greet = () => {
+    if (behaviour.greeting) session.generateReply({ instructions: behaviour.greeting });
+  };
+  /** Somebody, or a machine, can hear the agent. */
+  const begin = async () => {
+    followCaller(session, callers, audioInput, greet);
+    if (resumed?.end) return lifecycle.endWithWords(resumed.end);
+    if (resumed) {
+      const instructions = config.resumeCallInstructions;
+      if (instructions) session.generateReply({ instructions });
+      return;
+    }
+    const { answeringMachine } = behaviour;
+    if (phone?.direction === 'outbound' && answeringMachine?.detect) {
+      const machine = await answeringMachine.detect(session).catch((error) => {
+        log().error({ error }, 'detection of answering machines failed');
+        return false;
+      });
+      if (machine) {
+        await answerMachine(session, answeringMachine);
+        return lifecycle.end('answering_machine');
+      }
+    }
+    greet();
+  };
+  const idle = watchIdleCaller(session, { ...config.idle, ...behaviour.idle }, () =>
+    lifecycle.endWithWords('caller_idle').catch(() => lifecycle.end('caller_idle')),
+  );
+  line?.attach(session, (on) => idle.set('hold', on));
+  const isCaller = (identity: string) => callers.identities.includes(identity);
+  const stopKeypad = listenToKeypad(ctx.room, session, isCaller, behaviour.keypad, () =>
+    idle.heard(),
+  );
+  ctx.addShutdownCallback(async () => stopKeypad());
   publisher.publish({
     type: 'ready',
     model: model.model,
@@ -71,12 +123,46 @@ async function answer(
     wire: config.publishBedrockEvents,
     prices: config.prices,
   });
-  const firstReply = resumed ? config.resumeCallInstructions : behaviour.greeting;
-  if (resumed?.end) void lifecycle.endWithWords(resumed.end);
-  else if (firstReply) session.generateReply({ instructions: firstReply });
+  if (line && phone && !phone.answered) {
+    idle.set('ringing', true);
+    void line.answered().then((outcome) => {
+      if (outcome !== 'answered') return lifecycle.end(outcome);
+      idle.set('ringing', false);
+      session.input.setAudioEnabled(true);
+      return begin();
+    });
+  } else void begin();
 
   // The agent never stays in a room that it cannot serve.
   void ended.then((reason) => lifecycle.sessionClosed(reason));
+}
+
+/** Listens to the caller who is back, or to whoever replaced the caller; a new one who heard nobody yet is greeted. */
+function followCaller(
+  session: voice.AgentSession,
+  callers: RoomCallers,
+  audioInput: CallerAudioInput,
+  greet: () => void,
+): void {
+  const follow = (identities: readonly string[]) => {
+    audioInput.setCallers(identities);
+    const [caller] = identities;
+    if (caller !== undefined) session._roomIO?.setParticipant(caller);
+  };
+  let closed = false;
+  session.on(voice.AgentSessionEventTypes.Close, () => {
+    closed = true;
+  });
+  callers.onChange(({ identities, change }) => {
+    if (closed) return;
+    follow(identities);
+    const said = session.history.items.some(
+      (item) => item.type === 'message' && item.role === 'user',
+    );
+    if (change === 'replaced' && !said) greet();
+  });
+  // Somebody else may have become the caller while the session started.
+  follow(callers.identities);
 }
 
 /** The framework creates a realtime session for each agent of a call: this observes each of them from its start. */
@@ -115,7 +201,20 @@ class ObservedRealtimeModel extends RealtimeModel {
   }
 }
 
-function describe(ctx: JobContext, caller: RemoteParticipant): Call {
+/** The tools of the assistant, and the one by which the model tells that a machine answered. */
+function toolsOf(
+  { tools, answeringMachine }: Assistant,
+  phone: PhoneCall | undefined,
+  end: () => void,
+): llm.ToolContextLike | undefined {
+  if (phone?.direction !== 'outbound' || !answeringMachine || answeringMachine.detect) return tools;
+  return new llm.ToolContext([
+    ...llm.toToolContext(tools ?? []).tools,
+    answeringMachineTool(answeringMachine, end),
+  ]);
+}
+
+function describe(ctx: JobContext, caller: RemoteParticipant, phone: PhoneCall | undefined): Call {
   return {
     room: ctx.room.name ?? ctx.job.room?.name ?? '',
     caller: {
@@ -124,6 +223,7 @@ function describe(ctx: JobContext, caller: RemoteParticipant): Call {
       attributes: { ...caller.attributes },
       metadata: caller.metadata ?? '',
     },
+    ...(phone && { phone }),
     metadata: parsedMetadata(ctx.job.metadata),
   };
 }

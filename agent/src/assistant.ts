@@ -7,6 +7,10 @@ import { llm } from '@livekit/agents';
 import { convert, type Unit } from 'convert';
 import { z } from 'zod';
 import { endCall } from './job/end-call-tool.js';
+import type { AnsweringMachineOptions } from './phone/answering-machine.js';
+import type { KeypadOptions } from './phone/listen-to-keypad.js';
+import type { PhoneCall } from './phone/phone-call.js';
+import type { IdleOptions } from './phone/watch-idle-caller.js';
 
 /** What is known about a call before it starts. */
 export interface Call {
@@ -20,6 +24,8 @@ export interface Call {
     attributes: Record<string, string>;
     metadata: string;
   };
+  /** The telephone, when it is a phone call: direction, numbers, status, and what the tools of phone/phone-tools.ts need. */
+  phone?: PhoneCall;
   /** Metadata of the dispatch: parsed JSON, or the text itself if it is not JSON; '' without metadata. */
   metadata: unknown;
 }
@@ -33,6 +39,12 @@ export interface Assistant {
   /** Instructions for the agent's first reply. Without them the caller speaks first. */
   greeting?: string;
   tools?: llm.ToolContextLike;
+  /** What happens when the caller presses keys. Default: a sequence that # or a pause ends is told to the model. */
+  keypad?: KeypadOptions;
+  /** What to do when a machine answers a call that was placed. Default: the agent talks to it. */
+  answeringMachine?: AnsweringMachineOptions;
+  /** When the agent asks whether a silent caller is still there, and when it ends the call. */
+  idle?: IdleOptions;
 }
 
 export function assistant(call: Call): Assistant {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { DEFAULT_REGION, type TokenPrices } from 'livekit-plugin-nova-sonic/models';
+import { type CallerRules, parseAttributeCondition } from './call/caller-choice.js';
 import { parseEnvironment } from './environment.js';
 
 /** Typed configuration of the worker process and of each job process; environment.ts describes the variables. */
@@ -38,6 +39,9 @@ export interface WorkerConfig {
   maxCallMs: number;
   /** How long the agent stays in a room without a caller; 0: no limit. */
   waitForCallerMs: number;
+  callers: CallerRules;
+  /** Silence of the caller after which the agent asks, or the call ends; 0: never. */
+  idle: { askAfterS: number; endAfterS: number };
   /** A process with a call that sends no heartbeat for so long is killed. */
   unresponsiveTimeoutMs: number;
   /** Memory of one call's process; 0: no limit. */
@@ -78,6 +82,7 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     .split(',')
     .map((region) => region.trim())
     .filter(Boolean);
+  const attribute = e.CALLER_ATTRIBUTE ? parseAttributeCondition(e.CALLER_ATTRIBUTE) : undefined;
   return {
     livekit: {
       url: e.LIVEKIT_URL,
@@ -102,6 +107,8 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     disconnectOnEnd: e.DISCONNECT_ON_END,
     maxCallMs: e.MAX_CALL_S * 1000,
     waitForCallerMs: e.WAIT_FOR_CALLER_S * 1000,
+    idle: { askAfterS: e.IDLE_ASK_S, endAfterS: e.IDLE_END_S },
+    callers: { heard: e.CALLERS_HEARD, ...(attribute && { attribute }) },
     unresponsiveTimeoutMs: e.UNRESPONSIVE_TIMEOUT_S * 1000,
     jobMemoryLimitMB: e.JOB_MEMORY_LIMIT_MB,
     registerTimeoutMs: e.REGISTER_TIMEOUT_S * 1000,

@@ -9,6 +9,7 @@ import {
   DEFAULT_VOICE,
 } from 'livekit-plugin-nova-sonic/models';
 import { z } from 'zod';
+import { parseAttributeCondition } from './call/caller-choice.js';
 
 /** Who sets a variable of a deployed worker. Locally you set all of them. */
 export type VariableSetBy =
@@ -181,8 +182,37 @@ const environment = z.object({
   }),
   WAIT_FOR_CALLER_S: integer(0, 86_400).default(60).register(docs, {
     description:
-      'Seconds to wait for a caller before the agent leaves the room and frees its slot. 0 disables the limit.',
+      'Seconds to wait for a caller, or for one who is gone to come back, before the agent leaves the room and frees its slot, whoever else is there. 0 disables the limit.',
     allowed: 'whole seconds from 1 to 86400, or 0 for no limit',
+    setBy: 'operator',
+  }),
+  CALLER_ATTRIBUTE: z
+    .string()
+    .trim()
+    .optional()
+    .refine((given) => given === undefined || parseAttributeCondition(given) !== undefined)
+    .register(docs, {
+      description:
+        'Who may be the caller, by an attribute of the participant or a key of its metadata (JSON): `role=caller` (only these), `role!=supervisor` (all but these) or `customer` (who has it). Recorders, ingests, agents and whoever may not publish audio are never the caller.',
+      allowed: 'key, key=value or key!=value',
+      setBy: 'operator',
+    }),
+  CALLERS_HEARD: z.enum(['first', 'all']).default('first').register(docs, {
+    description:
+      'Whom the agent hears when several people in the room could be the caller: the first, or all of them mixed.',
+    allowed: 'first or all',
+    setBy: 'operator',
+  }),
+  IDLE_ASK_S: integer(0, 3600).default(0).register(docs, {
+    description:
+      'Seconds of silence after which the agent asks, in its own words, whether the caller is still there; `idle` in assistant.ts overrides it. 0 disables it, as for rooms that should stay.',
+    allowed: 'whole seconds from 1 to 3600, or 0 for never',
+    setBy: 'operator',
+  }),
+  IDLE_END_S: integer(0, 86_400).default(0).register(docs, {
+    description:
+      'Seconds of silence after which the agent ends the call, with the reason `caller_idle`; `idle` in assistant.ts overrides it. 0 disables it.',
+    allowed: 'whole seconds from 1 to 86400, or 0 for never',
     setBy: 'operator',
   }),
   UNRESPONSIVE_TIMEOUT_S: integer(2, 600).default(20).register(docs, {

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import { createProgram as call } from '../../local/call.js';
+import { createProgram as dial } from '../../local/dial.js';
 import { createProgram as fleet } from '../../local/fleet.js';
 import { createProgram as phone } from '../../local/phone.js';
 import { createProgram as playground } from '../../local/playground.js';
@@ -63,6 +64,7 @@ export const FLAG_TABLES: Tables = {
   'phone-inbound-flags': flags(commandOf(phone, 'inbound'), showPhones),
   'phone-outbound-flags': flags(commandOf(phone, 'outbound'), showPhones),
   'phone-remove-flags': flags(commandOf(phone, 'remove'), showPhones),
+  'dial-flags': flags(dial),
   'fleet-flags': flags(fleet),
   'simulate-flags': flags(simulate),
   'emulator-flags': flags(emulator),

@@ -105,7 +105,7 @@ describe('the caller’s microphone', () => {
   beforeEach(async () => {
     rooms += 1;
     [agent, caller] = await Promise.all([join('agent'), join('caller')]);
-    input = new CallerAudioInput(agent, 'caller');
+    input = new CallerAudioInput(agent, ['caller']);
     input.setAttached(true);
     frames = input.stream.getReader() as ReadableStreamDefaultReader<AudioFrame>;
   });
@@ -132,7 +132,7 @@ describe('the caller’s microphone', () => {
   it('is used when it was published before the agent started to listen', async () => {
     await new Microphone(caller, 10_000).publish();
     await until(true);
-    const late = new CallerAudioInput(agent, 'caller');
+    const late = new CallerAudioInput(agent, ['caller']);
     late.setAttached(true);
     frames = late.stream.getReader() as ReadableStreamDefaultReader<AudioFrame>;
     await until(true);
@@ -178,7 +178,7 @@ describe('the caller’s microphone', () => {
       return value;
     });
     // Another listener hears it: so much time has passed.
-    const other = new CallerAudioInput(agent, 'caller');
+    const other = new CallerAudioInput(agent, ['caller']);
     other.setAttached(true);
     const reader = other.stream.getReader();
     for (let i = 0; i < 25; i++) await reader.read();

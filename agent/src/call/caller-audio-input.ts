@@ -1,39 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import type { ReadableStream } from 'node:stream/web';
 import { log, voice } from '@livekit/agents';
 import {
+  type AudioFrame,
   AudioStream,
   type RemoteTrack,
   type Room,
   RoomEvent,
+  TrackKind,
   TrackSource,
 } from '@livekit/rtc-node';
+import { type AudioTrackLabel, chooseAudioTrack } from './caller-track.js';
+import { mixAudio } from './mix-audio.js';
 
 /** Sonic's input rate in Hz: frames that arrive at it need no resampler, which would add bursts of 33 ms. */
 const SAMPLE_RATE = 16_000;
 /** Also the length of the chunks sent to Sonic (32 ms in real captures): each frame costs CPU at every step. */
 export const FRAME_MS = 30;
 
+/** The audio of one caller. */
+interface CallerTrack extends AudioTrackLabel {
+  track: RemoteTrack;
+}
+
 /**
- * The caller's microphone as input of an `AgentSession`: `session.input.audio = new CallerAudio(room, identity)`, before
- * it is started with `inputOptions: { audioEnabled: false }`. 16 kHz, mono, frames of 30 ms.
+ * The caller's microphone as input of an `AgentSession`: `session.input.audio = new CallerAudioInput(room, [identity])`,
+ * before it is started with `inputOptions: { audioEnabled: false }`. 16 kHz, mono, frames of 30 ms.
  *
  * The framework's own input has frames of 10 ms, without a setting (agents 1.9.0, `room_io/_input.ts`): a call took
  * 0.21 of a core instead of 0.14 (Linux on x86).
  */
 export class CallerAudioInput extends voice.AudioInput {
   readonly #room: Room;
-  readonly #identity: string;
+  #callers: readonly string[];
   #attached = false;
-  #source: { track: RemoteTrack; frames: AudioStream; input: string } | undefined;
+  #source: { tracks: RemoteTrack[]; frames: ReadableStream<AudioFrame>; input: string } | undefined;
 
-  /** @param identity identity of the caller; audio of other participants is ignored */
-  constructor(room: Room, identity: string) {
+  /** @param callers identities of those who are heard; several are mixed */
+  constructor(room: Room, callers: readonly string[]) {
     super();
     this.#room = room;
-    this.#identity = identity;
+    this.#callers = callers;
     room.on(RoomEvent.TrackSubscribed, this.#updateSource);
     room.on(RoomEvent.TrackUnsubscribed, this.#updateSource);
+  }
+
+  /** Listens to others from now on. */
+  setCallers(callers: readonly string[]): void {
+    this.#callers = callers;
+    this.#updateSource();
   }
 
   override setAttached(attached: boolean): void {
@@ -48,33 +64,54 @@ export class CallerAudioInput extends voice.AudioInput {
     await super.close();
   }
 
-  /** Switches to the caller's newest microphone, as after a reload of the caller's page. */
   readonly #updateSource = (): void => {
-    const track = this.#attached ? this.#newestMicrophone() : undefined;
-    if (track === this.#source?.track) return;
+    const chosen = this.#attached
+      ? this.#callers.flatMap((identity) => chooseAudioTrack(this.#audioOf(identity)) ?? [])
+      : [];
+    const current = this.#source?.tracks ?? [];
+    if (
+      chosen.length === current.length &&
+      chosen.every(({ track }, index) => track === current[index])
+    )
+      return;
     this.#closeSource();
     try {
-      if (track) this.#openSource(track);
+      if (chosen.length > 0) this.#openSource(chosen);
     } catch (error) {
       // Thrown here it would stop the room's other listeners. The next change tries again.
       log().error({ error }, 'failed to open caller audio');
     }
   };
 
-  #openSource(track: RemoteTrack): void {
-    const frames = new AudioStream(track, {
-      sampleRate: SAMPLE_RATE,
-      numChannels: 1,
-      frameSizeMs: FRAME_MS,
-    });
-    this.#source = { track, frames, input: this.multiStream.addInputStream(frames) };
+  #openSource(chosen: CallerTrack[]): void {
+    const tracks = chosen.map(({ track }) => track);
+    const streams = tracks.map(
+      (track) =>
+        new AudioStream(track, {
+          sampleRate: SAMPLE_RATE,
+          numChannels: 1,
+          frameSizeMs: FRAME_MS,
+        }) as ReadableStream<AudioFrame>,
+    );
+    const [only] = streams;
+    const frames = only && streams.length === 1 ? only : mixAudio(streams);
+    this.#source = { tracks, frames, input: this.multiStream.addInputStream(frames) };
+    log().info(
+      {
+        track_sids: tracks.map(({ sid }) => sid),
+        sources: chosen.map(({ source }) => source),
+        muted: tracks.map(({ muted }) => muted ?? false),
+      },
+      'caller audio chosen',
+    );
   }
 
-  #newestMicrophone(): RemoteTrack | undefined {
-    const caller = this.#room.remoteParticipants.get(this.#identity);
-    return [...(caller?.trackPublications.values() ?? [])].findLast(
-      ({ source, track }) => track && source === TrackSource.SOURCE_MICROPHONE,
-    )?.track;
+  /** Subscribed audio tracks, oldest first. */
+  #audioOf(identity: string): CallerTrack[] {
+    const caller = this.#room.remoteParticipants.get(identity);
+    return [...(caller?.trackPublications.values() ?? [])].flatMap(({ kind, source, track }) =>
+      track && kind === TrackKind.KIND_AUDIO ? [{ track, source: sourceLabel(source) }] : [],
+    );
   }
 
   #closeSource(): void {
@@ -86,4 +123,10 @@ export class CallerAudioInput extends voice.AudioInput {
       .then(() => frames.cancel())
       .catch((error) => log().warn({ error }, 'failed to close audio stream of removed track'));
   }
+}
+
+function sourceLabel(source: TrackSource | undefined): AudioTrackLabel['source'] {
+  if (source === TrackSource.SOURCE_MICROPHONE) return 'microphone';
+  if (source === TrackSource.SOURCE_SCREENSHARE_AUDIO) return 'screenshare_audio';
+  return 'unknown';
 }

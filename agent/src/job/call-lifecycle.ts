@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { type JobContext, type JobProcess, log, voice } from '@livekit/agents';
-import {
-  ConnectionState,
-  ParticipantKind,
-  type RemoteParticipant,
-  RoomEvent,
-} from '@livekit/rtc-node';
+import { ConnectionState, type RemoteParticipant, RoomEvent } from '@livekit/rtc-node';
 import { prewarm } from 'livekit-plugin-nova-sonic';
 import type { CallEventPublisher } from '../call/call-event-publisher.js';
+import type { RoomCallers } from '../call/room-callers.js';
 import { readWorkerConfig, type WorkerConfig } from '../config.js';
 import { type CallReporter, SupervisorClient } from '../supervision/supervisor-client.js';
 import type { JobCommand } from '../supervision/supervisor-messages.js';
@@ -34,6 +30,9 @@ export async function prewarmProcess(_process: JobProcess): Promise<void> {
   });
 }
 
+/** What is known about who is in the room. */
+export type CallersInRoom = Pick<RoomCallers, 'caller' | 'onChange'>;
+
 /** Runs one call for the supervisor: reports its start and end, and ends it on command or without a caller. */
 export class CallLifecycle {
   readonly metrics: CallMetrics;
@@ -42,6 +41,7 @@ export class CallLifecycle {
   readonly resumed: Promise<ResumedCall | undefined>;
   readonly #ctx: JobContext;
   readonly #config: WorkerConfig;
+  readonly #callers: CallersInRoom;
   readonly #supervisor = SupervisorClient.ofProcess();
   readonly #reporter: CallReporter;
   readonly #end: EndOfCall;
@@ -49,8 +49,9 @@ export class CallLifecycle {
   /** We ended the call ourselves. */
   #ended = false;
 
-  private constructor(ctx: JobContext, config: WorkerConfig) {
+  private constructor(ctx: JobContext, config: WorkerConfig, callers: CallersInRoom) {
     this.#ctx = ctx;
+    this.#callers = callers;
     this.#config = config;
     const { job } = ctx;
     const handover = new Handover(ctx.info);
@@ -73,6 +74,9 @@ export class CallLifecycle {
     this.conversation = new ConversationKeeper(this.#reporter);
     ctx.addShutdownCallback(async () => this.#reporter.ended('closed'));
     ctx.addShutdownCallback(() => this.#end.done);
+    callers.onChange(({ identities: [caller] }) => {
+      if (caller !== undefined) this.#end.caller = caller;
+    });
     // The framework then closes the session as if we had asked for it.
     ctx.room.on(RoomEvent.Disconnected, () => this.#reporter.ended('room_disconnected'));
     this.#watchForCaller();
@@ -82,9 +86,10 @@ export class CallLifecycle {
   static async run(
     ctx: JobContext,
     config: WorkerConfig,
+    callers: CallersInRoom,
     entry: (call: CallLifecycle) => Promise<void>,
   ): Promise<void> {
-    const call = new CallLifecycle(ctx, config);
+    const call = new CallLifecycle(ctx, config, callers);
     try {
       await entry(call);
     } catch (error) {
@@ -131,9 +136,9 @@ export class CallLifecycle {
   }
 
   /**
-   * Ends a call without a caller: a caller may hang up before the agent joins, or in the moment in which it does,
-   * which the framework does not notice. The slot would be held until LiveKit closes the room, five minutes by
-   * default.
+   * Ends a call without a caller, whoever else is in the room: a caller may hang up before the agent joins, or in the
+   * moment in which it does, which the framework does not notice, or never come back after losing the connection. The
+   * slot would be held until LiveKit closes the room, five minutes by default.
    */
   #watchForCaller(): void {
     const { waitForCallerMs } = this.#config;
@@ -142,47 +147,51 @@ export class CallLifecycle {
     const timer = setInterval(() => {
       // Without a connection nobody can be missed. `isConnected` stays true while reconnecting.
       const connected = this.#ctx.room.connectionState === ConnectionState.CONN_CONNECTED;
-      if (this.callerPresent() || !connected) seenAt = performance.now();
+      if (this.#callers.caller || !connected) seenAt = performance.now();
       if (performance.now() - seenAt < waitForCallerMs || this.#ended) return;
       this.endWithoutCaller();
     }, CALLER_CHECK_MS).unref();
     this.#ctx.addShutdownCallback(async () => clearInterval(timer));
   }
 
-  /** @param identity of the caller; undefined: any person */
-  callerPresent(identity?: string): boolean {
-    return [...this.#ctx.room.remoteParticipants.values()].some((participant) =>
-      identity === undefined
-        ? participant.info.kind !== ParticipantKind.AGENT
-        : participant.identity === identity,
-    );
+  callerPresent(identity: string): boolean {
+    return this.#ctx.room.remoteParticipants.has(identity);
   }
 
   /** Ends a call that nobody is in. */
   endWithoutCaller(): void {
     log().info({ call_id: this.#ctx.job.id }, 'no caller in room, ending call');
+    void this.leave('no_caller');
+  }
+
+  /** The agent ends the call, also for its caller. */
+  async end(reason: string): Promise<void> {
+    if (this.#ended) return;
     this.#ended = true;
-    this.#reporter.ended('no_caller');
-    void this.#end.leave('no_caller').then(() => this.#ctx.shutdown('no_caller'));
+    this.#reporter.ended(reason);
+    await this.#end.endByAgent(reason);
+    this.#ctx.shutdown(reason);
+  }
+
+  /** The caller goes on without the agent, or is gone: nobody is disconnected. */
+  async leave(reason: string): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#reporter.ended(reason);
+    await this.#end.leave(reason);
+    this.#ctx.shutdown(reason);
   }
 
   async #handleCommand({ type, reason }: JobCommand): Promise<void> {
     log().info({ command: type, reason }, 'ending call on command of the worker');
     if (type === 'end_gracefully') await this.endWithWords(reason);
-    else await this.#endNow(reason);
+    else await this.end(reason);
   }
 
   /** Gives the last reply of END_CALL_INSTRUCTIONS, then ends the call for its caller, too. */
   async endWithWords(reason: string): Promise<void> {
     await this.#giveLastReply();
-    await this.#endNow(reason);
-  }
-
-  async #endNow(reason: string): Promise<void> {
-    this.#ended = true;
-    this.#reporter.ended(reason);
-    await this.#end.endByAgent(reason);
-    this.#ctx.shutdown(reason);
+    await this.end(reason);
   }
 
   async #giveLastReply(): Promise<void> {

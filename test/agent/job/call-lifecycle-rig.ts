@@ -4,7 +4,12 @@
 import { EventEmitter } from 'node:events';
 import { jest } from '@jest/globals';
 import type { JobContext, voice } from '@livekit/agents';
-import { ConnectionState, ParticipantKind, RoomEvent } from '@livekit/rtc-node';
+import {
+  ConnectionState,
+  ParticipantKind,
+  type RemoteParticipant,
+  RoomEvent,
+} from '@livekit/rtc-node';
 import { ParticipantInfo, RoomServiceClient } from 'livekit-server-sdk';
 import { readWorkerConfig } from '../../../agent/src/config.js';
 import { CallLifecycle } from '../../../agent/src/job/call-lifecycle.js';
@@ -72,7 +77,16 @@ export function startCall(
     ...env,
   });
   let lifecycle: CallLifecycle | undefined;
-  const done = CallLifecycle.run(ctx as unknown as JobContext, config, async (call) => {
+  const callers = {
+    get caller() {
+      const people = [...participants.values()];
+      return people.find(({ info }) => info.kind !== ParticipantKind.AGENT) as
+        | RemoteParticipant
+        | undefined;
+    },
+    onChange: () => {},
+  };
+  const done = CallLifecycle.run(ctx as unknown as JobContext, config, callers, async (call) => {
     lifecycle = call;
     await entry(call);
   });

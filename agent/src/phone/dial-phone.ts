@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { randomUUID } from 'node:crypto';
+import { AgentDispatchClient, RoomServiceClient, SipClient } from 'livekit-server-sdk';
+import { type SipFailure, sipFailure } from './sip-failure.js';
+
+/** How long a phone may ring, in seconds; LiveKit's own default. */
+const RINGING_S = 30;
+
+export interface DialOptions {
+  /** Number to call, in international form, like +15551234567. */
+  number: string;
+  /** LiveKit's id of the outbound trunk, like `ST_…`. */
+  trunkId: string;
+  /** Name of the agent. '' when the agent joins every new room by itself. */
+  agentName: string;
+  /** Metadata of the dispatch, for `assistant.ts`; not with an agent that has no name. */
+  metadata?: string;
+  /** Name of the room. Default: a new one. */
+  room?: string;
+  /** Number of the trunk that the call comes from. Default: the trunk's. */
+  fromNumber?: string;
+  /** Keys to press when the call is answered, like an extension; `w` waits for half a second. */
+  digits?: string;
+  /** Seconds that the phone may ring. Default: 30. */
+  ringingTimeout?: number;
+  /** Keeps the number from the agent, its logs and `assistant.ts`. */
+  hideNumber?: boolean;
+}
+
+export interface LiveKitAddress {
+  /** `ws://`, `wss://`, `http://` or `https://`. */
+  url: string;
+  apiKey: string;
+  apiSecret: string;
+}
+
+/** A call that was answered, or why it was not. */
+export type DialedCall = { room: string } & (
+  | { answered: true; callId: string }
+  | { answered: false; failure: SipFailure }
+);
+
+/**
+ * Calls a telephone and lets the agent talk to whoever answers: sends the agent to a room, dials, and resolves when the
+ * phone was answered, or not. A room whose phone did not answer is deleted.
+ * @throws Error when the room cannot be made or the agent cannot be sent, before anything rings
+ */
+export async function dialPhone(
+  { url, apiKey, apiSecret }: LiveKitAddress,
+  options: DialOptions,
+): Promise<DialedCall> {
+  const { number, trunkId, agentName, metadata, fromNumber, digits, hideNumber } = options;
+  const room = options.room ?? `call-${randomUUID()}`;
+  const host = url.replace(/^ws/, 'http');
+  const rooms = new RoomServiceClient(host, apiKey, apiSecret);
+  // The agent is there before anybody can answer.
+  await rooms.createRoom({ name: room });
+  if (agentName)
+    await new AgentDispatchClient(host, apiKey, apiSecret).createDispatch(room, agentName, {
+      ...(metadata !== undefined && { metadata }),
+    });
+  try {
+    const { sipCallId } = await new SipClient(host, apiKey, apiSecret).createSipParticipant(
+      trunkId,
+      number,
+      room,
+      {
+        // Identities are logged by many programs: no number in it.
+        participantIdentity: `phone-${randomUUID()}`,
+        waitUntilAnswered: true,
+        ringingTimeout: options.ringingTimeout ?? RINGING_S,
+        ...(fromNumber && { fromNumber }),
+        ...(digits && { dtmf: digits }),
+        ...(hideNumber && { hidePhoneNumber: true }),
+      },
+    );
+    return { room, answered: true, callId: sipCallId };
+  } catch (error) {
+    await rooms.deleteRoom(room).catch(() => {});
+    return { room, answered: false, failure: sipFailure(error) };
+  }
+}

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { EventEmitter } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { initializeLogger, llm, type voice, type workflows } from '@livekit/agents';
+import { DisconnectReason, type Room, RoomEvent } from '@livekit/rtc-node';
+import { PhoneCall, type PhoneLine } from '../../../agent/src/phone/phone-call.js';
+import {
+  holdCallTool,
+  sendDigitsTool,
+  transferCallTool,
+  warmTransferTool,
+} from '../../../agent/src/phone/phone-tools.js';
+import { RoomPhoneLine } from '../../../agent/src/phone/room-phone-line.js';
+import { ManualClock, settle } from '../../support/manual-clock.js';
+import { type SipAnswer, SipServiceStandIn } from '../../support/sip-service.js';
+
+initializeLogger({ pretty: false, level: 'silent' });
+
+const destinations = { sales: '+15550100' };
+const inbound = {
+  'sip.ruleID': 'SDR_1',
+  'sip.callStatus': 'active',
+  'sip.phoneNumber': '+15551234567',
+};
+
+/** A room with one phone in it. */
+class FakeRoom extends EventEmitter {
+  readonly name = 'room-1';
+  readonly phone = { identity: 'sip_1', attributes: { ...inbound } as Record<string, string> };
+  readonly remoteParticipants = new Map([['sip_1', this.phone]]);
+  readonly keys: string[] = [];
+  failKeys = false;
+  readonly localParticipant = {
+    publishDtmf: async (code: number, key: string) => {
+      if (this.failKeys) throw new Error('no connection');
+      this.keys.push(`${code}:${key}`);
+    },
+  };
+}
+
+/** Runs a tool as the framework does. */
+function use(tool: unknown, args: object, ctx: object = {}): Promise<unknown> {
+  const { execute } = tool as { execute: (args: object, options: never) => unknown };
+  const context = { waitForPlayout: async () => {}, ...ctx } as unknown as voice.RunContext;
+  return execute(args, { ctx: context } as never) as Promise<unknown>;
+}
+
+let service: SipServiceStandIn;
+let room: FakeRoom;
+let transferred: number;
+let clock: ManualClock;
+
+/** A phone call on the line of a room; the SIP service is the stand-in. */
+function phoneCall(): PhoneCall {
+  const livekit = { url: service.url, apiKey: 'key', apiSecret: 'a secret of some length....' };
+  const line = new RoomPhoneLine(room as unknown as Room, room.phone, livekit, () => {
+    transferred += 1;
+  });
+  return new PhoneCall(line, clock);
+}
+
+beforeEach(async () => {
+  service = await SipServiceStandIn.start();
+  room = new FakeRoom();
+  transferred = 0;
+  clock = new ManualClock();
+});
+afterEach(() => service.stop());
+
+it('knows its numbers, direction and status', () => {
+  const phone = phoneCall();
+  expect(phone).toMatchObject({ direction: 'inbound', number: '+15551234567' });
+  expect(phone.status).toBe('active');
+  expect(phone.answered).toBe(true);
+  room.phone.attributes['sip.callStatus'] = 'hangup';
+  expect(phone.status).toBe('hangup');
+  room.remoteParticipants.clear();
+  expect(phone.status).toBe('hangup');
+});
+
+describe('the transfer tool', () => {
+  it('asks LiveKit for it, and the agent’s part is over', async () => {
+    const tool = transferCallTool(phoneCall(), { destinations, ringingTimeout: 15 });
+    expect(await use(tool, { destination: 'sales' })).toEqual({ transferred: true });
+    expect(service.request('TransferSIPParticipant')).toMatchObject({
+      roomName: 'room-1',
+      participantIdentity: 'sip_1',
+      transferTo: 'tel:+15550100',
+      playDialtone: true,
+      ringingTimeout: '15s',
+    });
+    expect(transferred).toBe(1);
+  });
+
+  it.each<[string, SipAnswer, RegExp]>([
+    ['busy', { code: 'unavailable', httpStatus: 503, sipStatus: 486 }, /^The line is busy\./],
+    ['refused', { code: 'aborted', httpStatus: 409, sipStatus: 603 }, /^The call was refused\./],
+    ['gone', { code: 'not_found', httpStatus: 404 }, /^The number does not exist, or the call/],
+  ])('says what to tell the caller when it is %s', async (_title, answer, sentence) => {
+    service.answers.set('TransferSIPParticipant', answer);
+    const result = await use(transferCallTool(phoneCall(), { destinations }), {
+      destination: 'sales',
+    });
+    expect(result).toEqual({ error: expect.stringMatching(sentence) });
+    expect(result).toEqual({ error: expect.stringContaining('still on the line') });
+    expect(transferred).toBe(0);
+  });
+
+  it('gives up on a SIP service that does not answer', async () => {
+    service.answers.set('TransferSIPParticipant', 'silence');
+    const result = use(transferCallTool(phoneCall(), { destinations, ringingTimeout: 15 }), {
+      destination: 'sales',
+    });
+    for (let turn = 0; service.requests.length === 0 && turn < 1_000; turn++) await settle();
+    await clock.pass(25_000);
+    expect(await result).toEqual({ error: expect.stringMatching(/service did not answer/) });
+  });
+
+  it('offers the destinations, and nothing else', () => {
+    const tool = transferCallTool(phoneCall(), { destinations: { ...destinations, help: '112' } });
+    const schema = llm.toJsonSchema(tool.parameters, false);
+    expect(JSON.stringify(schema)).toContain('"enum":["sales","help"]');
+    expect(JSON.stringify(schema)).not.toContain('5550100');
+    expect(() => transferCallTool(phoneCall(), { destinations: {} })).toThrow(
+      /needs at least one destination/,
+    );
+  });
+
+  it('waits until the announcement was heard, but not for ever', async () => {
+    let heard: () => void = () => {};
+    const waitForPlayout = () =>
+      new Promise<void>((resolve) => {
+        heard = resolve;
+      });
+    const result = use(
+      transferCallTool(phoneCall(), { destinations }),
+      { destination: 'sales' },
+      { waitForPlayout },
+    );
+    await settle();
+    expect(service.requests).toEqual([]);
+    heard();
+    expect(await result).toEqual({ transferred: true });
+  });
+});
+
+describe('the warm transfer tool', () => {
+  const make = (run: () => Promise<workflows.WarmTransferResult>) => {
+    const given: workflows.WarmTransferTaskOptions[] = [];
+    const createTask = ((options: workflows.WarmTransferTaskOptions) => {
+      given.push(options);
+      return { run };
+    }) as typeof workflows.createWarmTransferTask;
+    const tool = warmTransferTool(phoneCall(), {
+      destinations,
+      trunkId: 'ST_1',
+      ringingTimeout: 20,
+      createTask,
+    });
+    return { tool, given };
+  };
+  const ctx = { session: { history: new llm.ChatContext() } };
+
+  it('is the framework’s, and the agent leaves the two alone', async () => {
+    const { tool, given } = make(async () => ({ humanAgentIdentity: 'human-agent-sip' }));
+    expect(await use(tool, { destination: 'sales' }, ctx)).toEqual({ connected: true });
+    expect(given).toMatchObject([
+      { sipCallTo: '+15550100', sipTrunkId: 'ST_1', ringingTimeout: 20_000 },
+    ]);
+    expect(transferred).toBe(1);
+  });
+
+  it('says what to tell the caller when nobody takes the call', async () => {
+    const { tool } = make(() => Promise.reject(new llm.ToolError('voicemail detected')));
+    expect(await use(tool, { destination: 'sales' }, ctx)).toEqual({
+      error: expect.stringMatching(/^Nobody could take the call\. The caller is still on the line/),
+    });
+    expect(transferred).toBe(0);
+  });
+});
+
+describe('the tool that presses keys', () => {
+  it('presses them one by one, with pauses', async () => {
+    const result = use(sendDigitsTool(phoneCall()), { digits: '1w2#' });
+    await clock.pass(0);
+    expect(room.keys).toEqual(['1:1']);
+    await clock.pass(700);
+    expect(room.keys).toEqual(['1:1']);
+    await clock.pass(200);
+    expect(room.keys).toEqual(['1:1', '2:2']);
+    await clock.pass(1_000);
+    expect(room.keys).toEqual(['1:1', '2:2', '11:#']);
+    expect(await result).toEqual({ sent: true });
+  });
+
+  it.each([
+    ['what is no key', 'call me', false],
+    ['a line that fails', '1', true],
+  ])('says so for %s', async (_title, digits, fails) => {
+    room.failKeys = fails;
+    expect(await use(sendDigitsTool(phoneCall()), { digits })).toEqual({
+      error: expect.stringMatching(/^The keys could not be pressed: /),
+    });
+  });
+});
+
+describe('on hold', () => {
+  const line = (holds: boolean[]): PhoneLine => ({
+    attributes: () => inbound,
+    transfer: async () => {},
+    sendKey: async () => {},
+    hold: async (on) => {
+      holds.push(on);
+    },
+    transferred: () => {},
+  });
+
+  it('the caller waits for as long as the model says', async () => {
+    const holds: boolean[] = [];
+    const result = use(holdCallTool(new PhoneCall(line(holds), clock)), { seconds: 30 });
+    await clock.pass(29_000);
+    expect(holds).toEqual([true]);
+    await clock.pass(1_000);
+    expect(holds).toEqual([true, false]);
+    expect(await result).toMatchObject({ onHoldForSeconds: 30 });
+  });
+
+  it('the caller is taken back', async () => {
+    const holds: boolean[] = [];
+    const phone = new PhoneCall(line(holds), clock);
+    const held = phone.hold(60_000);
+    await settle();
+    phone.resume();
+    await held;
+    expect(holds).toEqual([true, false]);
+    expect(clock.pending).toBe(0);
+  });
+});
+
+it.each([
+  ['transfer', transferCallTool(undefined, { destinations }), { destination: 'sales' }],
+  [
+    'warm transfer',
+    warmTransferTool(undefined, { destinations, trunkId: 'ST_1' }),
+    { destination: 'sales' },
+  ],
+  ['keys', sendDigitsTool(undefined), { digits: '1' }],
+  ['hold', holdCallTool(undefined), { seconds: 5 }],
+])('without a telephone the tool for %s says so', async (_title, tool, args) => {
+  expect(await use(tool, args)).toEqual({ error: expect.stringMatching(/no|not a telephone/) });
+});
+
+describe('a phone that rings', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+    room.phone.attributes = { 'sip.callStatus': 'dialing' };
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  const ring = () => {
+    const livekit = { url: service.url, apiKey: 'key', apiSecret: 'secret' };
+    return new RoomPhoneLine(room as unknown as Room, room.phone, livekit, () => {}).answered();
+  };
+  const status = (value: string) => {
+    room.phone.attributes['sip.callStatus'] = value;
+    room.emit(RoomEvent.ParticipantAttributesChanged, {}, room.phone);
+  };
+
+  it('is answered when it is active, not before', async () => {
+    let outcome: string | undefined;
+    void ring().then((value) => {
+      outcome = value;
+    });
+    for (const before of ['ringing', 'automation']) {
+      status(before);
+      await settle();
+      expect(outcome).toBeUndefined();
+    }
+    status('active');
+    await settle();
+    expect(outcome).toBe('answered');
+    expect(room.eventNames()).toEqual([]);
+  });
+
+  it.each([
+    [DisconnectReason.USER_REJECTED, 'busy_or_refused'],
+    [DisconnectReason.USER_UNAVAILABLE, 'no_answer'],
+    [DisconnectReason.SIP_TRUNK_FAILURE, 'phone_network_failed'],
+  ])('and leaves with %s: %s', async (disconnectReason, expected) => {
+    const outcome = ring();
+    room.emit(RoomEvent.ParticipantDisconnected, { identity: 'other', disconnectReason });
+    room.emit(RoomEvent.ParticipantDisconnected, { identity: 'sip_1', disconnectReason });
+    expect(await outcome).toBe(expected);
+  });
+
+  it('rings no longer than three minutes', async () => {
+    const outcome = ring();
+    jest.advanceTimersByTime(180_000);
+    expect(await outcome).toBe('no_answer');
+  });
+
+  it('stops with the room', async () => {
+    const outcome = ring();
+    room.emit(RoomEvent.Disconnected);
+    expect(await outcome).toBe('dial_cancelled');
+  });
+});
