@@ -138,7 +138,7 @@ describe('the caller’s microphone', () => {
     await until(true);
   });
 
-  it('is the newest track, or the previous one when that is unpublished', async () => {
+  it('is every microphone of the caller, as long as it is published', async () => {
     await new Microphone(caller, 0).publish();
     await until(false);
     const second = await new Microphone(caller, 10_000).publish();

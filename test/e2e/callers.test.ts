@@ -122,7 +122,7 @@ describe('is the caller, who is heard,', () => {
       await caller.publish({ source: TrackSource.SOURCE_UNKNOWN });
       await caller.isHeard(speech);
     },
-    'with two microphones: the newer one': async (room) => {
+    'with two microphones': async (room) => {
       const caller = await call(room);
       await caller.publish();
       await caller.isHeard(speech);

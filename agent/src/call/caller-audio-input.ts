@@ -11,7 +11,7 @@ import {
   TrackKind,
   TrackSource,
 } from '@livekit/rtc-node';
-import { type AudioTrackLabel, chooseAudioTrack } from './caller-track.js';
+import { type AudioTrackLabel, chooseAudioTracks } from './caller-track.js';
 import { mixAudio } from './mix-audio.js';
 
 /** Sonic's input rate in Hz: frames that arrive at it need no resampler, which would add bursts of 33 ms. */
@@ -37,7 +37,7 @@ export class CallerAudioInput extends voice.AudioInput {
   #attached = false;
   #source: { tracks: RemoteTrack[]; frames: ReadableStream<AudioFrame>; input: string } | undefined;
 
-  /** @param callers identities of those who are heard; several are mixed */
+  /** @param callers identities of those who are heard; their microphones are mixed */
   constructor(room: Room, callers: readonly string[]) {
     super();
     this.#room = room;
@@ -66,7 +66,7 @@ export class CallerAudioInput extends voice.AudioInput {
 
   readonly #updateSource = (): void => {
     const chosen = this.#attached
-      ? this.#callers.flatMap((identity) => chooseAudioTrack(this.#audioOf(identity)) ?? [])
+      ? this.#callers.flatMap((identity) => chooseAudioTracks(this.#audioOf(identity)))
       : [];
     const current = this.#source?.tracks ?? [];
     if (
@@ -106,7 +106,7 @@ export class CallerAudioInput extends voice.AudioInput {
     );
   }
 
-  /** Subscribed audio tracks, oldest first. */
+  /** Subscribed audio tracks. */
   #audioOf(identity: string): CallerTrack[] {
     const caller = this.#room.remoteParticipants.get(identity);
     return [...(caller?.trackPublications.values() ?? [])].flatMap(({ kind, source, track }) =>

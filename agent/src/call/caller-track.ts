@@ -6,12 +6,14 @@ export interface AudioTrackLabel {
 }
 
 /**
- * The audio track that carries a caller's voice, of those that are subscribed, oldest first: the newest microphone (as
- * after a reload of the page); else the newest without a label, since some clients and bridges set none; else whatever
- * there is.
+ * The audio tracks that carry a caller's voice, of those that are subscribed: the microphones; else those without a
+ * label, since some clients and bridges set none; else whatever there is. Several of a kind are all heard: LiveKit does
+ * not tell which is the newest, nor which one somebody speaks into.
  */
-export function chooseAudioTrack<T extends AudioTrackLabel>(tracks: readonly T[]): T | undefined {
-  const newest = (wanted: AudioTrackLabel['source']) =>
-    tracks.findLast(({ source }) => source === wanted);
-  return newest('microphone') ?? newest('unknown') ?? tracks.at(-1);
+export function chooseAudioTracks<T extends AudioTrackLabel>(tracks: readonly T[]): readonly T[] {
+  for (const wanted of ['microphone', 'unknown'] as const) {
+    const found = tracks.filter(({ source }) => source === wanted);
+    if (found.length > 0) return found;
+  }
+  return tracks;
 }
