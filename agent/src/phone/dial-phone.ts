@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { AgentDispatchClient, RoomServiceClient, SipClient } from 'livekit-server-sdk';
+import type { WorkerConfig } from '../config.js';
 import { type SipFailure, sipFailure } from './sip-failure.js';
 
 /** How long a phone may ring, in seconds; LiveKit's own default. */
@@ -28,13 +29,6 @@ export interface DialOptions {
   hideNumber?: boolean;
 }
 
-export interface LiveKitAddress {
-  /** `ws://`, `wss://`, `http://` or `https://`. */
-  url: string;
-  apiKey: string;
-  apiSecret: string;
-}
-
 /** A call that was answered, or why it was not. */
 export type DialedCall = { room: string } & (
   | { answered: true; callId: string }
@@ -47,7 +41,7 @@ export type DialedCall = { room: string } & (
  * @throws Error when the room cannot be made or the agent cannot be sent, before anything rings
  */
 export async function dialPhone(
-  { url, apiKey, apiSecret }: LiveKitAddress,
+  { url, apiKey, apiSecret }: Pick<WorkerConfig['livekit'], 'url' | 'apiKey' | 'apiSecret'>,
   options: DialOptions,
 ): Promise<DialedCall> {
   const { number, trunkId, agentName, metadata, fromNumber, digits, hideNumber } = options;
