@@ -2,6 +2,7 @@
 import { Plugin } from '@livekit/agents';
 import { PACKAGE_NAME, PACKAGE_VERSION } from './version.js';
 
+export type { VoiceActivityDetector } from './audio/voice-activity.js';
 export type { Clock } from './clock.js';
 export type {
   Credentials,

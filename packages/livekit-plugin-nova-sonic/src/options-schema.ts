@@ -84,6 +84,9 @@ const current = {
       close: between(1, 60_000).optional(),
     })
     .optional(),
+  voiceActivityDetector: z
+    .custom<() => never>((v) => typeof v === 'function', 'must be a function that makes a detector')
+    .optional(),
   logEvents: z.boolean('must be true or false').optional(),
   force: z.boolean('must be true or false').optional(),
   clock: objectOrFunction('must be a clock').optional(),

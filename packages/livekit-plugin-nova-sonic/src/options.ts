@@ -4,6 +4,7 @@ import type {
   BedrockRuntimeClientConfig,
 } from '@aws-sdk/client-bedrock-runtime';
 import type { llm } from '@livekit/agents';
+import type { VoiceActivityDetector } from './audio/voice-activity.js';
 import { type Clock, systemClock } from './clock.js';
 import { checkOptions, optionError } from './options-schema.js';
 import {
@@ -65,7 +66,7 @@ export interface TimeoutOptions {
   readonly firstEvent: number;
   /** Longest time without any event while an answer is pending. @default 10000 */
   readonly progress: number;
-  /** Longest time for an orderly close. @default 1000 */
+  /** Longest time for an orderly end of a stream: from its closing events to the service's end. @default 1000 */
   readonly close: number;
 }
 
@@ -142,6 +143,12 @@ export interface RealtimeModelOptions extends DeprecatedOptions {
   chatCtxUpdates?: 'next-stream' | 'renew';
   /** How long the service may be silent. @default see `TimeoutOptions` */
   timeouts?: Partial<TimeoutOptions>;
+  /**
+   * Makes the detector that tells the caller's voice from other sound, one for each session: a stream that shows no sign
+   * of hearing a voice is replaced. @default Silero, which @livekit/agents brings along; without its native part, sound
+   * that rises from its background
+   */
+  voiceActivityDetector?: () => VoiceActivityDetector | Promise<VoiceActivityDetector>;
   /** Logs every event of the service at debug level, without audio. Speech and text are under `lk.pii.*`. @default false */
   logEvents?: boolean;
   /** No warning for a model, voice or Region that this version does not know; accepts a model past its end of life. @default false */
@@ -175,6 +182,7 @@ export interface ResolvedOptions {
   readonly audioBufferMs: number;
   readonly chatCtxUpdates: 'next-stream' | 'renew';
   readonly timeouts: TimeoutOptions;
+  readonly voiceActivityDetector?: () => VoiceActivityDetector | Promise<VoiceActivityDetector>;
   readonly logEvents: boolean;
   readonly clock: Clock;
 }
@@ -308,6 +316,7 @@ export function resolveOptions(
       progress: timeouts?.progress ?? 10_000,
       close: timeouts?.close ?? 1_000,
     },
+    voiceActivityDetector: options.voiceActivityDetector,
     logEvents: options.logEvents ?? false,
     clock: options.clock ?? systemClock,
   };

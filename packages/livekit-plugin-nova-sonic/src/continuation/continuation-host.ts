@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { CallerVoice } from '../audio/caller-voice.js';
 import type { Clock } from '../clock.js';
 import type { HistoryLimits, RetryOptions } from '../options.js';
 import type { ClientEvent } from '../protocol/client-events.js';
@@ -41,5 +42,7 @@ export interface ContinuationOptions {
   readonly audioBufferMs: number;
   /** Longest time without any event while the service owes an answer (ms). */
   readonly progressMs: number;
+  /** The caller's voice; gets the audio from the continuation. */
+  readonly voice: CallerVoice;
   readonly openStream: StreamFactory;
 }

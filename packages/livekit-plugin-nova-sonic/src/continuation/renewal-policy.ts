@@ -13,6 +13,9 @@ const HARD_LIMIT_MS = 465_000;
 const HARD_EXTRA_MS = 90_000;
 /** The service ends a stream without input for 295 s. */
 const UNUSED_LIMIT_MS = 270_000;
+const UNUSED_HARD_LIMIT_MS = 285_000;
+/** A stream that should have been replaced beside the current one at the hard limit, and was not. */
+const LAST_MOMENT_MS = 8_000;
 /** Credentials are exchanged before they end. */
 const CREDENTIALS_MARGIN_MS = 60_000;
 /** Credentials that did not change would be due for renewal again at once. */
@@ -61,7 +64,28 @@ export class RenewalPolicy {
   /** True when the stream cannot wait for a quiet moment: the service would end it before. */
   overdue(session: RenewableStream, now: number): boolean {
     const after = this.#renewAfterMs;
-    return session.age(now) >= Math.min(after + HARD_EXTRA_MS, Math.max(after, HARD_LIMIT_MS));
+    const limit = Math.min(after + HARD_EXTRA_MS, Math.max(after, HARD_LIMIT_MS));
+    return session.age(now) >= limit;
+  }
+
+  /**
+   * How a stream that is due is replaced now: `beside` the current one, which nobody notices, `at_once`, or not yet.
+   *
+   * @param quiet by all that the service told, nobody speaks and nothing is pending
+   * @param speech there is a voice that the service may not have reported yet
+   */
+  how(
+    session: RenewableStream,
+    now: number,
+    quiet: boolean,
+    speech: boolean,
+  ): 'beside' | 'at_once' | undefined {
+    const overdueAt = (time: number) =>
+      this.overdue(session, time) || time - session.lastActivityAt >= UNUSED_HARD_LIMIT_MS;
+    const overdue = overdueAt(now);
+    if (!quiet) return overdue ? 'at_once' : undefined;
+    if (overdueAt(now - LAST_MOMENT_MS)) return 'at_once';
+    return speech && !overdue ? undefined : 'beside';
   }
 
   /** The next stream could not be opened: wait before another attempt. */

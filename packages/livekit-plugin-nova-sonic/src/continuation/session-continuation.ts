@@ -18,8 +18,10 @@ import type { StreamLifecycle } from '../session-events.js';
 import type { SonicStream } from '../stream/sonic-stream.js';
 import { StreamSession } from '../stream/stream-session.js';
 import type { Conversation } from '../turns/conversation.js';
-import type { Effect } from '../turns/effects.js';
+import type { Effect, EventTiming } from '../turns/effects.js';
+import { sampleTime } from '../turns/user-turn.js';
 import type { ContinuationHost, ContinuationOptions } from './continuation-host.js';
+import { DeafStreamDetector, type Suspicion } from './deaf-stream-detector.js';
 import { RenewalPolicy } from './renewal-policy.js';
 import { ResumeState } from './resume-state.js';
 import { RetryPolicy } from './retry-policy.js';
@@ -34,10 +36,16 @@ type State =
   /** The call's stream was opened and the service has not answered yet. */
   | { readonly type: 'connecting'; readonly stream: StreamSession }
   /** The call's stream is up; `standby` is the one that will replace it. */
-  | { readonly type: 'live'; readonly stream: StreamSession; readonly standby?: StreamSession }
+  | { readonly type: 'live'; readonly stream: StreamSession; readonly standby?: Standby }
   /** Between two streams; `cancel` cancels the next attempt. */
   | { readonly type: 'waiting'; readonly cancel?: () => void }
   | { readonly type: 'ended' };
+
+interface Standby {
+  readonly stream: StreamSession;
+  /** It was opened because the current one may be deaf. */
+  readonly suspicion?: Suspicion;
+}
 
 export class SessionContinuation {
   readonly #options: ContinuationOptions;
@@ -48,6 +56,8 @@ export class SessionContinuation {
   readonly #resume: ResumeState;
   readonly #audioBuffer: RollingAudioBuffer;
   readonly #watchdog = new Watchdog();
+  readonly #deafness: DeafStreamDetector;
+  #lastAudioAt = 0;
   readonly #writer: StreamWriter;
   readonly #closing = new Set<Promise<void>>();
   #state: State = { type: 'idle' };
@@ -61,12 +71,13 @@ export class SessionContinuation {
     this.#renewal = new RenewalPolicy(options.renewAfterMs);
     this.#resume = new ResumeState(options.history);
     this.#audioBuffer = new RollingAudioBuffer(options.audioBufferMs);
+    this.#deafness = new DeafStreamDetector(options.voice);
     this.#writer = new StreamWriter({
       clock: options.clock,
       conversation,
       resume: this.#resume,
       audioBuffer: this.#audioBuffer,
-      watchdog: this.#watchdog,
+      lastAudioAt: () => this.#lastAudioAt,
     });
   }
 
@@ -102,7 +113,8 @@ export class SessionContinuation {
   audio(chunk: AudioChunk): void {
     if (this.#ended) return;
     this.#audioBuffer.push(chunk);
-    this.#watchdog.audio(chunk, this.#current !== undefined);
+    this.#lastAudioAt = chunk.at;
+    this.#options.voice.push(chunk);
     this.#current?.audio(chunk, this.#now);
   }
 
@@ -167,7 +179,7 @@ export class SessionContinuation {
     return 'stream' in this.#state ? this.#state.stream : undefined;
   }
 
-  get #standby(): StreamSession | undefined {
+  get #standby(): Standby | undefined {
     return this.#state.type === 'live' ? this.#state.standby : undefined;
   }
 
@@ -215,6 +227,7 @@ export class SessionContinuation {
   #connect(region: string, reason: string): void {
     try {
       this.#watchdog.restart(this.#now);
+      this.#deafness.restart(this.#now);
       const history = this.#resume.plan?.history ?? this.#conversation.snapshot();
       const stream = this.#open(region, reason, history);
       // A listener of `stream_lifecycle` may have closed the session meanwhile.
@@ -234,9 +247,13 @@ export class SessionContinuation {
     const { reason, stream } = session;
     session.openedAt = this.#now;
     const current = session === this.#current;
-    if (current) this.#state = { type: 'live', stream: session };
+    if (current) {
+      this.#state = { type: 'live', stream: session };
+      this.#deafness.restart(session.openedAt);
+    }
     this.#emitLifecycle('opened', stream, { openMs, reason });
-    if (session === this.#standby) this.#promote(session);
+    const standby = this.#standby;
+    if (session === standby?.stream) this.#promote(standby);
     else if (session === this.#current) {
       this.#resume.streamOpened(session);
       this.#retry.opened();
@@ -255,14 +272,18 @@ export class SessionContinuation {
     const event =
       parsed.type === 'toolUse' ? { ...parsed, name: this.#host.toolName(parsed.name) } : parsed;
     if (event.type === 'toolUse') session.sequencer.toolUsed(event.toolUseId);
-    const noticed = event.type === 'userSpeechStart' || event.type === 'text';
-    if (noticed) session.lastActivityAt = now;
-    this.#watchdog.event(now, noticed);
-    const effects = this.#conversation.apply(event, {
+    // Noise may be taken for speech, too: only words show that the stream is used.
+    if (event.type === 'text') session.lastActivityAt = now;
+    this.#watchdog.event(now);
+    const timing: EventTiming = {
       now,
-      lastLoudAt: this.#watchdog.lastLoudAt,
+      lastVoiceAt: this.#options.voice.lastAt,
       sampleAt: (offsetMs) => session.arrival(offsetMs),
-    });
+    };
+    const effects = this.#conversation.apply(event, timing);
+    if (event.type === 'userSpeechStart' || event.type === 'userSpeechEnd')
+      this.#deafness.heard(sampleTime(event.offsetMs, timing), now);
+    else if (effects.some(({ type }) => type === 'transcript')) this.#deafness.understood(now);
     if (effects.some((effect) => effect.type === 'generation_opened')) this.#resume.replyStarted();
     if (effects.some((e) => e.type === 'generation_closed' && e.reason === 'end_turn')) {
       this.#retry.healthy(session.stream.region);
@@ -282,9 +303,11 @@ export class SessionContinuation {
     }
     const type = error.kind === 'throttled' ? 'throttled' : 'failed';
     this.#emitLifecycle(type, stream, { reason, kind: error.kind, error: error.message, livedMs });
-    if (session === this.#standby) {
+    if (session === this.#standby?.stream) {
       this.#setStandby(undefined);
-      this.#renewal.failed(this.#retry.renewalFailed(stream.region, error, now), now);
+      const waitMs = this.#retry.renewalFailed(stream.region, error, now);
+      this.#renewal.failed(waitMs, now);
+      this.#deafness.postpone(waitMs, now);
     } else if (session === this.#current) this.#onLost(session, error, livedMs, now);
   }
 
@@ -327,31 +350,37 @@ export class SessionContinuation {
   // -- renewal -----------------------------------------------------------------------------------------------------
 
   /** Opens the next stream beside the current one, which serves the call meanwhile. */
-  #openStandby(reason: string): void {
+  #openStandby(reason: string, suspicion?: Suspicion): void {
     const region = this.#retry.pick(this.#now);
-    this.#setStandby(this.#open(region, reason, this.#conversation.snapshot()));
+    const stream = this.#open(region, reason, this.#conversation.snapshot());
+    this.#setStandby({ stream, suspicion });
   }
 
-  #setStandby(standby: StreamSession | undefined): void {
+  #setStandby(standby: Standby | undefined): void {
     if (this.#state.type === 'live') this.#state = { ...this.#state, standby };
-    else if (standby) this.#retire(standby);
+    else if (standby) this.#retire(standby.stream);
   }
 
   /** The standby is up: the call moves there, unless something happened that the standby does not know. */
-  #promote(standby: StreamSession): void {
+  #promote({ stream: standby, suspicion }: Standby): void {
     this.#setStandby(undefined);
     const old = this.#current;
     const now = this.#now;
     const stale =
       standby.version !== this.#conversation.version ||
-      standby.settings !== settingsFingerprint(this.#host.settings());
+      standby.settings !== settingsFingerprint(this.#host.settings()) ||
+      (suspicion && this.#deafness.refuted(suspicion));
     if (stale || !old) {
       this.#retire(standby);
       return;
     }
-    const { effects, plan } = this.#conversation.resume(now, 'planned');
+    const { cause = 'planned', from = this.#unreportedSpeech(now) } = suspicion ?? {};
+    const { effects, plan } = this.#conversation.resume(now, cause, from);
     this.#state = { type: 'live', stream: standby };
     this.#renewal.moved(standby.reason, old, standby, now);
+    if (suspicion) this.#deafness.moved(suspicion, now);
+    else this.#deafness.restart(now);
+    this.#watchdog.restart(now);
     this.#writer.replayAudio(standby, plan.audioFrom);
     this.dispatch(effects);
     this.#retire(old);
@@ -377,7 +406,7 @@ export class SessionContinuation {
   #leave(): void {
     const standby = this.#standby;
     this.#state = { type: 'waiting' };
-    if (standby) this.#retire(standby);
+    if (standby) this.#retire(standby.stream);
   }
 
   #retire({ stream }: StreamSession): void {
@@ -401,10 +430,10 @@ export class SessionContinuation {
 
   #watch(): void {
     const now = this.#now;
-    this.dispatch(this.#conversation.tick(now));
+    this.dispatch(this.#conversation.tick(now, this.#options.voice.lastAt));
     const session = this.#current;
     if (!session) return;
-    session.fillGap(this.#watchdog.lastAudioAt, now);
+    session.fillGap(this.#lastAudioAt, now);
     const { progressMs } = this.#options;
     const stall = this.#watchdog.detectStall(session, this.#conversation, now, progressMs);
     if (stall) {
@@ -412,11 +441,24 @@ export class SessionContinuation {
       return;
     }
     if (this.#state.type !== 'live' || this.#state.standby) return;
+    const conversation = this.#conversation;
+    const silentMs = this.#watchdog.sinceEvent(now);
+    const suspicion = this.#deafness.suspect(conversation, now, silentMs, progressMs);
+    if (suspicion) {
+      this.#openStandby(suspicion.reason, suspicion);
+      return;
+    }
     const reason = this.#renewal.due(session, now);
     if (!reason) return;
-    if (this.#renewal.overdue(session, now)) this.#replace(reason);
-    else if (this.#conversation.quiet(now) && this.#watchdog.callerSilent(now))
-      this.#openStandby(reason);
+    const speech = this.#unreportedSpeech(now) !== undefined;
+    const how = this.#renewal.how(session, now, conversation.quiet(now), speech);
+    if (how === 'beside') this.#openStandby(reason);
+    else if (how === 'at_once') this.#replace(reason);
+  }
+
+  /** Since when there is a voice that the service may not have reported yet (ms since the epoch). */
+  #unreportedSpeech(now: number): number | undefined {
+    return this.#deafness.unreportedSpeech(this.#conversation.serviceReportsSpeech, now);
   }
 
   #emitLifecycle(
@@ -434,7 +476,7 @@ export class SessionContinuation {
     this.#state = { type: 'ended' };
     if (state.type === 'waiting') state.cancel?.();
     this.#cancelTick?.();
-    if (standby) this.#retire(standby);
+    if (standby) this.#retire(standby.stream);
     if (current) {
       current.reason = reason;
       this.#retire(current);

@@ -4,14 +4,14 @@ import type { Clock } from '../clock.js';
 import type { StreamSession } from '../stream/stream-session.js';
 import type { Conversation } from '../turns/conversation.js';
 import type { ResumeState } from './resume-state.js';
-import type { Watchdog } from './stalled-stream-watchdog.js';
 
 interface StreamWriterContext {
   readonly clock: Clock;
   readonly conversation: Conversation;
   readonly resume: ResumeState;
   readonly audioBuffer: RollingAudioBuffer;
-  readonly watchdog: Watchdog;
+  /** When the caller's audio last came (ms since the epoch). */
+  readonly lastAudioAt: () => number;
 }
 
 /** Writes to a stream what it needs besides the live audio, and records in the conversation what it got. */
@@ -78,7 +78,7 @@ export class StreamWriter {
   }
 
   #sendText(stream: StreamSession, text: string): void {
-    stream.text(text, this.#context.watchdog.lastAudioAt, this.#now);
+    stream.text(text, this.#context.lastAudioAt(), this.#now);
   }
 
   get #now(): number {

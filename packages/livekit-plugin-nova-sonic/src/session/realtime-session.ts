@@ -2,7 +2,9 @@
 // Long because it has every member of LiveKit's RealtimeSession with its documentation.
 import { llm, shortuuid } from '@livekit/agents';
 import type { AudioFrame } from '@livekit/rtc-node';
+import { CallerVoice } from '../audio/caller-voice.js';
 import { AudioChunker } from '../audio/chunker.js';
+import { createVoiceActivityDetector } from '../audio/voice-activity.js';
 import { SessionContinuation } from '../continuation/session-continuation.js';
 import {
   diffChatContext,
@@ -135,6 +137,7 @@ export class RealtimeSession extends llm.RealtimeSession {
         random: Math.random,
         newId: shortuuid,
         progressMs: this.#options.timeouts.progress,
+        voice: this.#createCallerVoice(),
         openStream: createStreamFactory(this.#options),
       },
       this.#conversation,
@@ -146,6 +149,20 @@ export class RealtimeSession extends llm.RealtimeSession {
         replies,
       }),
     );
+  }
+
+  #createCallerVoice(): CallerVoice {
+    const { inputSampleRate, voiceActivityDetector } = this.#options;
+    const warn = (message: string) => (error: unknown) =>
+      this.#emitter.warnOnce(message, asError(error));
+    const detector =
+      voiceActivityDetector?.() ??
+      createVoiceActivityDetector(
+        warn(
+          '@livekit/local-inference cannot be loaded: voice is detected by how sound rises and falls',
+        ),
+      );
+    return new CallerVoice(inputSampleRate, detector, warn('voice activity detection failed'));
   }
 
   #toolSkipped(error: Error): void {

@@ -42,6 +42,17 @@ export class Conversation {
     return this.#state.user.speaking;
   }
 
+  /** The service has reported the beginning of speech in this call. */
+  get serviceReportsSpeech(): boolean {
+    return this.#state.user.reportsSpeech;
+  }
+
+  /** Speech that the service reported, whose end or words it has not told, unless its audio was replayed already. */
+  unfinishedSpeech(now: number): { readonly from: number; readonly ended: boolean } | undefined {
+    const { user } = this.#state;
+    return user.speaking || this.awaitingAnswer(now) ? user.unfinished : undefined;
+  }
+
   /** A reply has begun and not ended. */
   get replying(): boolean {
     return this.#state.agent.open !== undefined;
@@ -50,6 +61,11 @@ export class Conversation {
   /** The model owes an answer. */
   awaitingAnswer(now: number): boolean {
     return this.#state.pending.pending(now);
+  }
+
+  /** The model may be about to answer; speech that stays without words counts for a short while only. */
+  answerImminent(now: number): boolean {
+    return this.#state.pending.imminent(now);
   }
 
   /** Since when the model owes an answer to something that it certainly got: speech, text or a tool's result. */
@@ -63,7 +79,7 @@ export class Conversation {
     return (
       !user.speaking &&
       agent.silent(now) &&
-      !this.awaitingAnswer(now) &&
+      !this.answerImminent(now) &&
       this.pendingTools.size === 0 &&
       !requests.waiting
     );
@@ -134,13 +150,16 @@ export class Conversation {
     return this.#state.takeEffects();
   }
 
-  /** Closes a reply that stalled, and gives up questions and speech of which nothing more is heard. */
-  tick(now: number): Effect[] {
+  /**
+   * Closes a reply that stalled, and gives up questions and speech of which nothing more is heard.
+   * @param lastVoiceAt when the caller's voice was last heard
+   */
+  tick(now: number, lastVoiceAt = 0): Effect[] {
     const { agent, pending, user, discarded } = this.#state;
     discarded.tick(now);
     if (agent.stalled(now)) this.#state.closeGeneration('stalled', now);
     pending.tick(now);
-    user.tick(now);
+    user.tick(now, lastVoiceAt);
     return this.#state.takeEffects();
   }
 
@@ -148,10 +167,14 @@ export class Conversation {
    * The stream failed or is about to be replaced: closes what is open and returns what the next stream must know.
    * Nothing that was said is lost: text that was transcribed but not answered becomes the `prompt`, speech that was not
    * transcribed is in the audio from `audioFrom` on. `planned` is at a quiet moment, so that little can be missed;
-   * `silence` is a service that made nothing of what it got.
+   * `silence` is a service that made nothing of what it got. `from`: speech since then was not heard.
    */
-  resume(now: number, cause: ResumeCause = 'failure'): { effects: Effect[]; plan: ResumePlan } {
-    const plan = leaveStream(this.#state, now, cause);
+  resume(
+    now: number,
+    cause: ResumeCause = 'failure',
+    from = now,
+  ): { effects: Effect[]; plan: ResumePlan } {
+    const plan = leaveStream(this.#state, now, cause, from);
     return { effects: this.#state.takeEffects(), plan };
   }
 
@@ -212,7 +235,7 @@ export class Conversation {
     const detectedAt = event.detectedMs === undefined ? at : sampleTime(event.detectedMs, timing);
     // Speech that began before the reply was interrupted says nothing about what follows.
     if (user.speaking) discarded.end();
-    pending.speechEnded(at, timing.now, !user.retried);
+    pending.speechEnded(at, timing.now);
     this.#state.version += 1;
     user.speechEnded(at, Math.max(at, detectedAt), timing.now);
   }
@@ -261,7 +284,7 @@ export class Conversation {
     }
   }
 
-  #userText(text: string, { now, lastLoudAt }: EventTiming): void {
+  #userText(text: string, { now, lastVoiceAt }: EventTiming): void {
     const { discarded, requests, user, pending } = this.#state;
     const late = user.awaitsLateText && (this.replying || (discarded.arriving && user.passed));
     if (!late) {
@@ -270,7 +293,7 @@ export class Conversation {
     }
     if (this.replying && !late) bargeIn(this.#state, 'user_text', now);
     user.text(text, now, late);
-    pending.assumeSpeechEnd(lastLoudAt);
+    pending.assumeSpeechEnd(lastVoiceAt);
     this.#state.version += 1;
     if (late) return;
     pending.transcribed(now);

@@ -76,8 +76,8 @@ export type Effect =
 /** The time of an event, and how the service's audio offsets map to when those samples arrived. */
 export interface EventTiming {
   readonly now: number;
-  /** When the caller's audio was last loud: stands in for offsets that the service leaves out. */
-  readonly lastLoudAt?: number;
+  /** When the caller's voice was last heard: stands in for offsets that the service leaves out. */
+  readonly lastVoiceAt?: number;
   /** Arrival of the sample at an offset (ms of audio) of the current stream. */
   readonly sampleAt?: (offsetMs: number) => number | undefined;
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ResponseRecord } from './effects.js';
 
+/** Speech without a transcript for so long (which comes 1 ms after its end) may have been noise: it delays nothing (ms). */
+const WORDLESS_MS = 4_000;
+
 /**
  * The question that waits for its answer, if there is one: speech, text or the result of a tool; and the tools that run
  * meanwhile. Knows since when the model owes the answer, for the watchdog, the metrics and renewals. Pure.
@@ -25,6 +28,12 @@ export class PendingResponse {
   /** The model owes an answer. */
   pending(now: number): boolean {
     return this.#since !== undefined && now - this.#since < this.#patienceMs;
+  }
+
+  /** The model may be about to answer: a bad moment to replace its stream. */
+  imminent(now: number): boolean {
+    if (this.#since === undefined) return false;
+    return this.#certain ? this.pending(now) : now - this.#since < WORDLESS_MS;
   }
 
   /** Since when the model owes an answer to something that it certainly got. */
@@ -60,17 +69,15 @@ export class PendingResponse {
     this.requested(now);
   }
 
-  /** When the caller was last loud, where the service does not report when speech ended. */
+  /** When the caller's voice was last heard, where the service does not report when speech ended. */
   assumeSpeechEnd(at: number | undefined): void {
     this.#speechEndedAt ??= at;
   }
 
-  /** Speech ended at a time; `certain`: it is not noise that was replayed before without effect. */
-  speechEnded(endedAt: number, now: number, certain: boolean): void {
+  /** Speech ended at a time. It is no certain question until it is transcribed: noise may be taken for speech, too. */
+  speechEnded(endedAt: number, now: number): void {
     this.#speechEndedAt = endedAt;
-    if (this.#since !== undefined) return;
-    this.#since = now;
-    this.#certain = certain;
+    this.#since ??= now;
   }
 
   /** The speech is replayed on another stream, which may detect nothing; `over`: the caller has finished. */

@@ -5,13 +5,18 @@ import { type CutReply, planResume } from './resume-plan.js';
 import type { ResumeCause } from './user-turn.js';
 
 /** Closes what is open on the stream that is left, and plans what the next stream must know. */
-export function leaveStream(state: ConversationState, now: number, cause: ResumeCause): ResumePlan {
+export function leaveStream(
+  state: ConversationState,
+  now: number,
+  cause: ResumeCause,
+  from: number,
+): ResumePlan {
   const { user, requests, pending } = state;
   const cut = state.closeGeneration('lost', now);
   state.blocks.clear();
   state.discarded.end();
   state.textUnanswered = false;
-  const { audioFrom, untranscribed } = user.replayFrom(now, cause, pending.pending(now));
+  const { audioFrom, untranscribed } = user.replayFrom(now, cause, pending.pending(now), from);
   if (untranscribed) pending.speechReplayed(now, !user.speaking);
   user.finish();
   requests.restart();

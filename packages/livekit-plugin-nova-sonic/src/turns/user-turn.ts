@@ -24,8 +24,10 @@ const SPEECH_LEAD_MS = 1_000;
 const UNREPORTED_LEAD_MS = 10_000;
 /** The text of speech comes right after its end (capture: 1 ms); later there was nothing to be understood. */
 const TEXT_LAG_MS = 1_000;
-/** Longest speech of a caller: ends speech whose userSpeechEnd was lost. */
+/** Ends speech whose userSpeechEnd was lost, unless there still is a voice … */
 const SPEECH_PATIENCE_MS = 120_000;
+/** … which is somebody else's after so long: no stream lives longer. */
+const LONGEST_SPEECH_MS = 480_000;
 
 /** Why a stream is followed by another. */
 export type ResumeCause = 'failure' | 'silence' | 'planned';
@@ -62,9 +64,16 @@ export class UserTurnTracker {
     return this.#speaking;
   }
 
-  /** The turn's audio was already replayed. */
-  get retried(): boolean {
-    return this.#turn?.retried ?? false;
+  /** The service has reported the beginning of speech in this call. */
+  get reportsSpeech(): boolean {
+    return this.#serviceReportsSpeech;
+  }
+
+  /** Speech without a text, or without its end, unless its audio was replayed already. */
+  get unfinished(): { readonly from: number; readonly ended: boolean } | undefined {
+    const turn = this.#turn;
+    if (!turn || turn.retried || !this.awaitsLateText || turn.passed) return undefined;
+    return { from: turn.startedAt, ended: !this.#speaking };
   }
 
   /** The text of the turn that the model has begun to answer is still to come. */
@@ -147,22 +156,29 @@ export class UserTurnTracker {
     this.#emit({ type: 'speech_stopped' });
   }
 
-  /** Ends speech of which nothing more is reported. */
-  tick(now: number): void {
+  /** Ends speech of which nothing more is reported, and in which there is no voice any more. */
+  tick(now: number, lastVoiceAt: number): void {
+    if (!this.#speaking) return;
     const limit = this.#reportedByService ? SPEECH_PATIENCE_MS : this.#patienceMs;
-    if (this.#speaking && now - this.#reportedAt > limit) this.stop();
+    const silent = now - Math.max(this.#reportedAt, lastVoiceAt) > this.#patienceMs;
+    const since = now - this.#reportedAt;
+    if (since > LONGEST_SPEECH_MS || (since > limit && silent)) this.stop();
   }
 
-  /** The stream is gone: from which time on is the caller's audio replayed? `pending`: an answer is pending. */
+  /**
+   * The stream is gone: from which time on is the caller's audio replayed? `pending`: an answer is pending; `from`:
+   * speech since then was not heard.
+   */
   replayFrom(
     now: number,
     cause: ResumeCause,
     pending: boolean,
+    from: number,
   ): { audioFrom: number; untranscribed: boolean } {
     // A service that never reports the beginning of speech leaves it to be guessed: then more is replayed.
-    let audioFrom =
-      now -
-      (this.#serviceReportsSpeech || cause === 'planned' ? SPEECH_LEAD_MS : UNREPORTED_LEAD_MS);
+    const leadMs =
+      this.#serviceReportsSpeech || cause === 'planned' ? SPEECH_LEAD_MS : UNREPORTED_LEAD_MS;
+    let audioFrom = Math.min(from, now - leadMs);
     const turn = this.#turn;
     const untranscribed = this.awaitsLateText && !turn?.passed && (this.#speaking || pending);
     if (turn && untranscribed) {

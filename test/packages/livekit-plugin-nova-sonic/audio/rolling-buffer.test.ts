@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { rms } from '../../../../packages/livekit-plugin-nova-sonic/src/audio/rms.js';
 import { RollingAudioBuffer } from '../../../../packages/livekit-plugin-nova-sonic/src/audio/rolling-buffer.js';
 
 const chunk = (at: number, ms = 20) => ({ pcm: new Uint8Array(2), at, ms });
@@ -37,22 +36,5 @@ describe('RollingAudioBuffer', () => {
     buffer.clear();
     expect(since(0)).toEqual([]);
     expect(buffer.ms).toBe(0);
-  });
-});
-
-describe('rms', () => {
-  test.each([
-    ['nothing', [], 0],
-    ['silence', [0, 0, 0], 0],
-    ['a square wave', [1_000, -1_000], 1_000],
-    ['mixed samples', [3, 4], Math.sqrt(12.5)],
-    ['the loudest sample there is', [-32_768], 32_768],
-  ])('of %s', (_, samples, expected) => {
-    expect(rms(new Uint8Array(Int16Array.from(samples).buffer))).toBeCloseTo(expected);
-  });
-
-  test('of a part of a buffer', () => {
-    const samples = Int16Array.of(9_000, 5, -5, 9_000);
-    expect(rms(new Uint8Array(samples.buffer, 2, 4))).toBe(5);
   });
 });

@@ -26,12 +26,14 @@ describe('watchdogs and silence', () => {
     rig.stream(0).say(serverEvents.speechStart(8_100));
     end(rig);
     rig.hear(5_500);
-    expect(rig.failures).toEqual([{ kind: 'no_response', recoverable: true }]);
-    expect(rig.stream(1).audio).toContain(first);
     rig.stream(1).open();
+    expect(rig.types().at(-1)).toBe('renewed');
+    expect(rig.stream(1).audio).toContain(first);
     rig.stream(1).say(serverEvents.speechStart(1_000), serverEvents.speechEnd(1_900));
     rig.hear(30_000);
-    expect(rig.failures).toHaveLength(1);
+    // It may have been noise: no failure, and no third stream.
+    expect(rig.failures).toEqual([]);
+    expect(rig.streams).toHaveLength(2);
     expect(rig.conversation.userSpeaking).toBe(false);
   });
 
@@ -54,15 +56,6 @@ describe('watchdogs and silence', () => {
     rig.stream(0).stuck = true;
     rig.hear(200);
     expect(rig.failures).toEqual([{ kind: 'no_response', recoverable: true }]);
-  });
-
-  test('a caller whom the service does not notice, once, since it may be noise', () => {
-    const rig = beginContinuation();
-    rig.hear(5_200, true);
-    expect(rig.failures).toHaveLength(1);
-    rig.stream(1).open();
-    rig.hear(40_000, true);
-    expect(rig.failures).toHaveLength(1);
   });
 
   test('a gap in the audio is silence: all of it at first, then enough for the 55 s rule', () => {

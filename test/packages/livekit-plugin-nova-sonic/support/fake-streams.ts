@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A SessionContinuation with a manual clock and streams that only record what was written to them.
 
+import { CallerVoice } from '../../../../packages/livekit-plugin-nova-sonic/src/audio/caller-voice.js';
+import type { VoiceActivityDetector } from '../../../../packages/livekit-plugin-nova-sonic/src/audio/voice-activity.js';
 import type { ContinuationHost } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/continuation-host.js';
 import { SessionContinuation } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/session-continuation.js';
 import {
@@ -99,6 +101,10 @@ export class FakeStream {
   }
 }
 
+/** The numbers of the pieces are loud samples, too. */
+const loudIsVoice = (samples: Int16Array): number =>
+  samples.filter((sample) => sample >= 2_000).length > 10 ? 1 : 0;
+
 export function rigContinuation(
   options: {
     regions?: string[];
@@ -106,6 +112,8 @@ export function rigContinuation(
     audioBufferMs?: number;
     progressMs?: number;
     expiresAt?: (index: number) => number;
+    /** @default what is loud is a voice */
+    detector?: VoiceActivityDetector;
   } = {},
 ) {
   const clock = new SteppedClock();
@@ -161,6 +169,9 @@ export function rigContinuation(
       renewAfterMs: options.renewAfterMs ?? 360_000,
       audioBufferMs: options.audioBufferMs ?? 30_000,
       progressMs: options.progressMs ?? 10_000,
+      voice: new CallerVoice(16_000, options.detector ?? { predict: loudIsVoice }, (error) => {
+        throw error;
+      }),
       openStream: (id, region, sink) => {
         const stream = new FakeStream(id, region, sink);
         stream.expiresAt = options.expiresAt?.(streams.length);

@@ -35,37 +35,48 @@ describe('OpenQuestion', () => {
     });
   });
 
-  test('speech is pending from its end on; noise that was replayed without effect is not certain', () => {
-    question.speechEnded(80, 100, false);
+  test('speech is pending from its end on, and certain once it is transcribed', () => {
+    question.speechEnded(80, 100);
     expect(question.pending(101)).toBe(true);
     expect(question.pendingSince).toBeUndefined();
     expect(question.responseStarted(200)).toMatchObject({
       requestedAt: 100,
       userSpeechEndedAt: 80,
     });
+    question.speechEnded(380, 400);
+    question.transcribed(401);
+    expect(question.pendingSince).toBe(401);
+  });
+
+  test('speech without words delays a renewal for four seconds only, a question until it is given up', () => {
+    question.speechEnded(80, 100);
+    expect(question.imminent(4_099)).toBe(true);
+    expect(question.imminent(4_100)).toBe(false);
+    question.transcribed(5_000);
+    expect(question.imminent(14_999)).toBe(true);
   });
 
   test('more speech before the answer moves the end of speech, not the beginning of the wait', () => {
-    question.speechEnded(80, 100, true);
-    question.speechEnded(280, 300, true);
+    question.speechEnded(80, 100);
+    question.speechEnded(280, 300);
     expect(question.responseStarted(400)).toMatchObject({
       requestedAt: 100,
       userSpeechEndedAt: 280,
     });
   });
 
-  test('the level of the audio dates the end of speech only where the service does not', () => {
+  test('the voice of the caller dates the end of speech only where the service does not', () => {
     question.assumeSpeechEnd(50);
     question.requested(60);
     expect(question.responseStarted(70).userSpeechEndedAt).toBe(50);
     question.reset();
-    question.speechEnded(80, 90, true);
+    question.speechEnded(80, 90);
     question.assumeSpeechEnd(95);
     expect(question.responseStarted(99).userSpeechEndedAt).toBe(80);
   });
 
   test('words of ours are no speech of the caller', () => {
-    question.speechEnded(80, 100, true);
+    question.speechEnded(80, 100);
     question.requestedByText(200);
     expect(question.responseStarted(300)).toMatchObject({
       requestedAt: 200,
@@ -74,7 +85,7 @@ describe('OpenQuestion', () => {
   });
 
   test('speech that is replayed is pending from now on, and not certain', () => {
-    question.speechEnded(80, 100, true);
+    question.speechEnded(80, 100);
     question.speechReplayed(5_000, true);
     expect(question.pending(14_999)).toBe(true);
     expect(question.pendingSince).toBeUndefined();
