@@ -150,10 +150,7 @@ export class Conversation {
     return this.#state.takeEffects();
   }
 
-  /**
-   * Closes a reply that stalled, and gives up questions and speech of which nothing more is heard.
-   * @param lastVoiceAt when the caller's voice was last heard
-   */
+  /** Closes a reply that stalled, and gives up questions and speech of which nothing, and no voice, is heard any more. */
   tick(now: number, lastVoiceAt = 0): Effect[] {
     const { agent, pending, user, discarded } = this.#state;
     discarded.tick(now);
@@ -169,12 +166,8 @@ export class Conversation {
    * transcribed is in the audio from `audioFrom` on. `planned` is at a quiet moment, so that little can be missed;
    * `silence` is a service that made nothing of what it got. `from`: speech since then was not heard.
    */
-  resume(
-    now: number,
-    cause: ResumeCause = 'failure',
-    from = now,
-  ): { effects: Effect[]; plan: ResumePlan } {
-    const plan = leaveStream(this.#state, now, cause, from);
+  resume(now: number, cause: ResumeCause = 'failure', from = now) {
+    const plan: ResumePlan = leaveStream(this.#state, now, cause, from);
     return { effects: this.#state.takeEffects(), plan };
   }
 

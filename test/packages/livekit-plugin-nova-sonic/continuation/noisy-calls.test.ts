@@ -10,15 +10,15 @@ import { beginContinuation, type FakeStream } from '../support/fake-streams.js';
 import {
   babble,
   closeSynthesizer,
+  NOISE_RATE,
   type NoiseKind,
   noise,
-  RATE,
   speech,
 } from '../support/noises.js';
 import * as serverEvents from '../support/server-events.js';
 
 const CHUNK_MS = 100;
-const CHUNK = (RATE * CHUNK_MS) / 1_000;
+const CHUNK = (NOISE_RATE * CHUNK_MS) / 1_000;
 /** The noise is repeated; each time there is one question. A whole number of the detector's windows. */
 const LOOP_MS = 40_000;
 const LOOP_CHUNKS = LOOP_MS / CHUNK_MS;
@@ -36,7 +36,7 @@ interface Scene {
 
 async function scene(kind: NoiseKind, db: number): Promise<Scene> {
   const words = await speech('What is the weather like in Berlin tomorrow morning?', SPEECH_DB);
-  const from = (QUESTION_FROM_MS * RATE) / 1_000;
+  const from = (QUESTION_FROM_MS * NOISE_RATE) / 1_000;
   const samples = kind === 'babble' ? await babble(LOOP_MS, db) : noise(kind, LOOP_MS, db);
   for (const [i, word] of words.entries())
     samples[from + i] = Math.max(-32_768, Math.min(32_767, (samples[from + i] as number) + word));

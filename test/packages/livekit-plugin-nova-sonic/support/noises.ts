@@ -3,7 +3,7 @@
 import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
 import seedrandom from 'seedrandom';
 
-export const RATE = 16_000;
+export const NOISE_RATE = 16_000;
 export type NoiseKind = 'white' | 'babble' | 'music';
 
 const synthesizer = new SpeechSynthesizer();
@@ -24,13 +24,13 @@ export async function speech(
   db: number,
   register: 'feminine' | 'masculine' = 'feminine',
 ): Promise<Int16Array> {
-  return atLevel(await synthesizer.say(text, { locale: 'en-US', register }, RATE), db);
+  return atLevel(await synthesizer.say(text, { locale: 'en-US', register }, NOISE_RATE), db);
 }
 
 /** White noise, or music: chords with a beat and a snare. */
 export function noise(kind: 'white' | 'music', ms: number, db: number): Int16Array {
   const random = seedrandom(kind);
-  const samples = new Float32Array((ms * RATE) / 1_000);
+  const samples = new Float32Array((ms * NOISE_RATE) / 1_000);
   const chords = [
     [220, 277.2, 329.6],
     [196, 246.9, 293.7],
@@ -41,7 +41,7 @@ export function noise(kind: 'white' | 'music', ms: number, db: number): Int16Arr
     const hiss = random() * 2 - 1;
     if (kind === 'white') samples[i] = hiss;
     else {
-      const t = i / RATE;
+      const t = i / NOISE_RATE;
       const beat = t % 0.5;
       let value = 0;
       for (const f of chords[Math.floor(t / 2) % 4] as number[])
@@ -58,7 +58,7 @@ const GOSSIP =
 
 /** Six people who talk to each other. */
 export async function babble(ms: number, db: number): Promise<Int16Array> {
-  const samples = new Float32Array((ms * RATE) / 1_000);
+  const samples = new Float32Array((ms * NOISE_RATE) / 1_000);
   for (let person = 0; person < 6; person++) {
     const words = GOSSIP.slice(person * 17) + GOSSIP;
     const voice = await speech(words, -20, person % 2 ? 'masculine' : 'feminine');
