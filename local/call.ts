@@ -9,9 +9,13 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
 import pc from 'picocolors';
 import { CALLER_RATE } from '../agent/src/caller/caller.js';
+import { PHONE_RATE } from './audio/g711.js';
+import { type Noise, parseNoise } from './audio/noise.js';
 import { peakDb, readWav, writeWav } from './audio/wav.js';
 import { type CallOutcome, CallRunner, type Question } from './caller/call-runner.js';
 import { latencyTable } from './caller/latency-table.js';
+import { parseKeys } from './caller/phone.js';
+import { checked } from './command/checked.js';
 import { isEntryPoint, logStatus, runCommand, warnRenamedScript } from './command/run-command.js';
 import { findRunningEnvironment } from './dev/state-file.js';
 
@@ -25,6 +29,9 @@ interface CallOptions {
   out: string;
   bargeIn?: number[];
   patience: number;
+  phone?: boolean;
+  digits?: string;
+  noise?: Noise;
   bedrock?: 'emulator' | 'aws';
   scenario?: string;
   record?: string;
@@ -49,6 +56,20 @@ export function createProgram(): Command {
       parseBargeIn,
     )
     .option('--patience <seconds>', 'how long to wait for a reply to start', parseSeconds, 20)
+    .option(
+      '--phone',
+      "call as a telephone does through LiveKit's SIP service: a SIP participant, 8 kHz, G.711",
+    )
+    .option(
+      '--digits <keys>',
+      'press these keys after the greeting, like 123#; w is a pause of 0.5 s',
+      checked(parseKeys),
+    )
+    .option(
+      '--noise <noise>',
+      'noise around the caller: a level like -40 (dBFS, white noise), or a WAV file, repeated',
+      checked(parseNoise),
+    )
     .addOption(
       new Option('--bedrock <endpoint>', 'what answers: the emulator, or Amazon Bedrock').choices([
         'emulator',
@@ -69,7 +90,8 @@ async function call(
   interrupted: Promise<undefined>,
 ): Promise<number> {
   const options: CallOptions = { ...given, out: given.out ?? defaultOut() };
-  const questions = await loadQuestions(recordings, options.bargeIn ?? []);
+  const sampleRate = options.phone ? PHONE_RATE : CALLER_RATE;
+  const questions = await loadQuestions(recordings, options.bargeIn ?? [], sampleRate);
   const ownEnvironment = options.bedrock || options.scenario || options.record;
   const running = ownEnvironment ? undefined : await findRunningEnvironment();
   if (running) logStatus('calling the agent that `npm start` is running');
@@ -90,10 +112,15 @@ async function call(
       });
   const livekit = (running ?? started)?.livekit;
   if (!livekit) throw new Error('There is no LiveKit server to call.');
+  const { patience, phone, digits, noise } = options;
   try {
-    const runner = new CallRunner(questions, options.patience * 1000, (text) =>
-      process.stdout.write(`${text}\n`),
-    );
+    const runner = new CallRunner(questions, {
+      patienceMs: patience * 1000,
+      ...(phone && { phone }),
+      ...(digits && { digits }),
+      ...(noise && { noise }),
+      print: (text) => process.stdout.write(`${text}\n`),
+    });
     const outcome = await Promise.race([
       runner.run(livekit),
       interrupted,
@@ -108,29 +135,30 @@ async function call(
   }
 }
 
-async function loadQuestions(files: string[], bargeIns: number[]): Promise<Question[]> {
+async function loadQuestions(
+  files: string[],
+  bargeIns: number[],
+  sampleRate: number,
+): Promise<Question[]> {
   const missing = bargeIns.find((n) => n > (files.length || DEMO_QUESTIONS.length));
   if (missing)
     throw new Error(
       `--barge-in ${missing} names a recording that was not given: give at least ${missing} recordings.`,
     );
   const recordings = files.length
-    ? files.map((file) => ({ name: basename(file), recording: readWav(file, CALLER_RATE) }))
-    : await synthesizeDemoQuestions();
+    ? files.map((file) => ({ name: basename(file), recording: readWav(file, sampleRate) }))
+    : await synthesizeDemoQuestions(sampleRate);
   return recordings.map((question, i) => ({ ...question, bargeIn: bargeIns.includes(i + 1) }));
 }
 
-async function synthesizeDemoQuestions() {
+async function synthesizeDemoQuestions(sampleRate: number) {
   const speech = new SpeechSynthesizer();
   const voice = { id: 'caller', locale: 'en-US', register: 'masculine' } as const;
   try {
     return await Promise.all(
       DEMO_QUESTIONS.map(async (text) => ({
         name: `"${text}"`,
-        recording: {
-          sampleRate: CALLER_RATE,
-          samples: await speech.say(text, voice, CALLER_RATE),
-        },
+        recording: { sampleRate, samples: await speech.say(text, voice, sampleRate) },
       })),
     );
   } finally {

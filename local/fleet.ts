@@ -5,6 +5,8 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
+import { type Noise, parseNoise } from './audio/noise.js';
+import { checked } from './command/checked.js';
 import { isEntryPoint, logStatus, runCommand } from './command/run-command.js';
 import { type CallResult, placeCall } from './fleet/fleet-call.js';
 import { CHAOS_ENV, FlakyEcsAgent, runProtectionChaos } from './fleet/protection-chaos.js';
@@ -24,6 +26,8 @@ interface FleetCommandOptions {
   slots: number;
   turns: number;
   every?: number;
+  phone?: boolean;
+  noise?: Noise;
   regions: string;
   streams: number;
   protection?: number;
@@ -50,6 +54,15 @@ export function createProgram(): Command {
       'start one call after another, this far apart; each stays until the last has started',
       parseSeconds,
     )
+    .option(
+      '--phone',
+      "callers call as telephones do through LiveKit's SIP service: SIP participants, 8 kHz, G.711",
+    )
+    .option(
+      '--noise <noise>',
+      'noise around each caller: a level like -40 (dBFS, white noise), or a WAV file, repeated',
+      checked(parseNoise),
+    )
     .option('--regions <list>', 'Bedrock Regions in order, comma-separated', 'us-east-1,us-west-2')
     .option(
       '--protection <steps>',
@@ -74,6 +87,10 @@ async function runFleet(
     callsPerTask: options.slots,
     regions: options.regions.split(','),
     streamsPerRegion: options.streams,
+    callers: {
+      ...(options.phone && { phone: true }),
+      ...(options.noise && { noise: options.noise }),
+    },
     onStatus: logStatus,
   });
   try {

@@ -4,6 +4,7 @@ import './command/silence-warnings.js';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { SipClient } from 'livekit-server-sdk';
 import pc from 'picocolors';
+import { checked } from './command/checked.js';
 import { isEntryPoint, runCommand } from './command/run-command.js';
 import type { DispatchRuleSettings } from './phone/dispatch-rule.js';
 import { findService, type ServiceOptions } from './phone/find-service.js';
@@ -242,13 +243,10 @@ const withoutAny = (values: string[]): string[] => (values.includes(ANY) ? [] : 
 
 const listValue = (text: string, before: string[] = []): string[] => [...before, text];
 
-function number(text: string, before: string[] = []): string[] {
-  try {
-    return [...before, parsePhoneNumber(text)];
-  } catch (error) {
-    throw new InvalidArgumentError((error as Error).message);
-  }
-}
+const number = (text: string, before: string[] = []): string[] => [
+  ...before,
+  checked(parsePhoneNumber)(text),
+];
 
 function host(text: string): string {
   if (!/^[\w.-]+(:\d+)?$/.test(text))

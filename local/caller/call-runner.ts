@@ -4,9 +4,11 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import pc from 'picocolors';
 import type { CallEvent } from '../../agent/src/call/call-events.js';
-import { Caller } from '../../agent/src/caller/caller.js';
+import { CALLER_RATE, Caller } from '../../agent/src/caller/caller.js';
 import type { PcmAudio } from '../../agent/src/caller/pcm.js';
 import type { LiveKitConnection } from '../livekit/connection.js';
+import { type CallerConditions, createDevice } from './device.js';
+import { phoneRoomName, pressKeys } from './phone.js';
 
 /** How long to wait for the agent to join, in ms. */
 const AGENT_TIMEOUT_MS = 60_000;
@@ -16,6 +18,8 @@ const REPLY_ENDED_AFTER_MS = 1_500;
 const MAX_REPLY_MS = 120_000;
 /** How far into a reply a barge-in starts. */
 const BARGE_IN_AFTER_MS = 1_200;
+/** How long the agent may take to say something to keys; it need not. */
+const KEYS_ANSWER_MS = 5_000;
 
 export interface Question {
   name: string;
@@ -44,22 +48,32 @@ export interface CallOutcome {
   events: CallEvent[];
 }
 
+export interface CallRunnerOptions extends CallerConditions {
+  /** How long to wait for a reply to start, in ms. */
+  patienceMs: number;
+  /** Keys to press after the greeting. */
+  digits?: string;
+  /** Called with each line about the call, as it happens. */
+  print: (line: string) => void;
+}
+
 /** Runs a whole call from a list of questions and prints it line by line as it happens. */
 export class CallRunner {
-  readonly #caller = new Caller();
+  readonly #device: ReturnType<typeof createDevice>;
+  readonly #caller: Caller;
   readonly #questions: Question[];
-  readonly #patienceMs: number;
-  readonly #print: (line: string) => void;
+  readonly #options: CallRunnerOptions;
   readonly #outcome: CallOutcome = { startedAt: Date.now(), turns: [], bargeIns: [], events: [] };
   #changed = new AbortController();
   #failure = '';
   #soundStartedAt = 0;
 
-  /** @param patienceMs How long to wait for a reply to start. */
-  constructor(questions: Question[], patienceMs: number, print: (line: string) => void) {
+  /** @throws Error with one sentence when the file with the noise cannot be read */
+  constructor(questions: Question[], options: CallRunnerOptions) {
     this.#questions = questions;
-    this.#patienceMs = patienceMs;
-    this.#print = print;
+    this.#options = options;
+    this.#device = createDevice(options, CALLER_RATE);
+    this.#caller = new Caller({ device: this.#device });
     this.#caller.on('callEvent', (event) => this.#onCallEvent(event));
     this.#caller.on('state', () => this.#wake());
     this.#caller.on('sound', (audible, at) => this.#onSound(audible, at));
@@ -75,9 +89,10 @@ export class CallRunner {
 
   /** @throws Error with one sentence when no agent joins, or it leaves before the end. */
   async run(connection: LiveKitConnection): Promise<CallOutcome> {
-    const room = `conversation-${randomBytes(4).toString('hex')}`;
+    const { sip } = this.#device;
+    const room = sip ? phoneRoomName(sip) : `conversation-${randomBytes(4).toString('hex')}`;
     await this.#caller.join(connection, room);
-    this.#log(pc.dim('call'), `joined room ${room}`);
+    this.#log(pc.dim('call'), `joined room ${room}${sip ? ` as ${sip.name}` : ''}`);
     const joined = await this.#waitUntil(() => this.#hasEvent('ready'), AGENT_TIMEOUT_MS);
     if (!joined)
       throw new Error(
@@ -86,6 +101,7 @@ export class CallRunner {
     if (this.#agentGreets)
       await this.#waitUntil(() => this.#caller.lastSound > 0, AGENT_TIMEOUT_MS);
     await this.#waitForReplyEnd();
+    if (this.#options.digits) await this.#pressKeys(this.#options.digits);
 
     for (const [i, question] of this.#questions.entries()) {
       if (question.bargeIn) await this.#waitForBargeIn();
@@ -100,13 +116,21 @@ export class CallRunner {
     await this.#caller.hangUp();
   }
 
+  async #pressKeys(keys: string): Promise<void> {
+    this.#log(pc.cyan('keys'), keys);
+    const pressedAt = Date.now();
+    await pressKeys(this.#caller.room, keys);
+    const answered = () => this.#caller.lastSound > pressedAt;
+    if (await this.#waitUntil(answered, KEYS_ANSWER_MS)) await this.#waitForReplyEnd();
+  }
+
   async #ask({ name, recording }: Question): Promise<void> {
     const endOfSpeechAt = await this.#caller.speak(recording);
     const turn: Turn = { question: name, endOfSpeechAt };
     this.#outcome.turns.push(turn);
     const answered = await this.#waitUntil(
       () => this.#caller.audible && this.#soundStartedAt > endOfSpeechAt,
-      this.#patienceMs,
+      this.#options.patienceMs,
     );
     if (answered) turn.firstSoundAt = this.#soundStartedAt;
   }
@@ -122,7 +146,7 @@ export class CallRunner {
 
   /** Resolves a moment after the reply has become audible. */
   async #waitForBargeIn(): Promise<void> {
-    await this.#waitUntil(() => this.#caller.audible, this.#patienceMs);
+    await this.#waitUntil(() => this.#caller.audible, this.#options.patienceMs);
     const longEnough = () => Date.now() - this.#soundStartedAt >= BARGE_IN_AFTER_MS;
     await this.#waitUntil(longEnough, BARGE_IN_AFTER_MS + 100);
   }
@@ -202,7 +226,7 @@ export class CallRunner {
 
   #log(label: string, text: string): void {
     const at = ((Date.now() - this.#outcome.startedAt) / 1000).toFixed(1).padStart(6);
-    this.#print(`${pc.dim(`${at} s`)}  ${padLabel(label)}  ${text}`);
+    this.#options.print(`${pc.dim(`${at} s`)}  ${padLabel(label)}  ${text}`);
   }
 }
 

@@ -3,12 +3,13 @@
 // The program of a process that runs a few light callers. rtc-node delivers every event to every room and stream of
 // its process, so the cost of callers grows with the square of their number: use several processes with a few each.
 
+import type { CallerConditions } from '../caller/device.js';
 import type { LiveKitConnection } from '../livekit/connection.js';
 import { LightCaller } from './light-caller.js';
 
 /** A request of the parent process to one caller; the response has the same `id`. */
 export type HostRequest = { id: number; name: string } & (
-  | { method: 'join'; args: [LiveKitConnection] }
+  | { method: 'join'; args: [LiveKitConnection, CallerConditions] }
   | { method: 'ask'; args: [question: Int16Array, ms: number] }
   | { method: 'listen'; args: [from: number, ms: number] }
   | { method: 'hangUp'; args: [] }
@@ -16,10 +17,8 @@ export type HostRequest = { id: number; name: string } & (
 
 const callers = new Map<string, LightCaller>();
 
-function findOrCreateCaller(name: string): LightCaller {
-  const known = callers.get(name);
-  if (known) return known;
-  const caller = new LightCaller(name);
+function createCaller(name: string, options: CallerConditions): LightCaller {
+  const caller = new LightCaller(name, options);
   callers.set(name, caller);
   caller.on('callEvent', (callEvent) => process.send?.({ name, event: 'callEvent', callEvent }));
   caller.on('agent', (identity, present, at) =>
@@ -41,16 +40,18 @@ process.on('message', (request: HostRequest) => {
 process.on('disconnect', () => process.exit(0));
 
 async function handleRequest(request: HostRequest): Promise<unknown> {
-  const caller = findOrCreateCaller(request.name);
+  if (request.method === 'join') {
+    const [connection, options] = request.args;
+    return createCaller(request.name, options).join(connection);
+  }
+  const caller = callers.get(request.name);
   switch (request.method) {
-    case 'join':
-      return caller.join(...request.args);
     case 'ask':
-      return caller.ask(...request.args);
+      return caller?.ask(...request.args);
     case 'listen':
-      return caller.listen(...request.args);
+      return caller?.listen(...request.args);
     case 'hangUp':
       callers.delete(request.name);
-      return caller.hangUp();
+      return caller?.hangUp();
   }
 }

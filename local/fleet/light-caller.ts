@@ -14,16 +14,16 @@ import {
 import type { CallEvent } from '../../agent/src/call/call-events.js';
 import { joinRoom, publishMicrophone } from '../../agent/src/caller/join-room.js';
 import { SILENCE_LEVEL } from '../../agent/src/caller/pcm.js';
+import { type CallerConditions, createDevice } from '../caller/device.js';
 import type { LiveKitConnection } from '../livekit/connection.js';
 
-/** Sample rate of a light caller in both directions, in Hz. */
+/** Sample rate in Hz of a light caller without a telephone, in both directions. */
 export const LIGHT_RATE = 16_000;
 /** Long frames: each one is an event for every room and stream of the process. */
 const MICROPHONE_FRAME_MS = 200;
 const AGENT_FRAME_MS = 50;
 /** From the agent's subscription to the microphone until it receives audio reliably. */
 const SUBSCRIPTION_SETTLE_MS = 500;
-const FRAME_SAMPLES = (LIGHT_RATE * MICROPHONE_FRAME_MS) / 1000;
 /** After a stall, older frames than these are skipped: they would only pile up in the queue. */
 const MAX_LATE_FRAMES = 5;
 /** Silence after which an answer has ended; pauses between words are shorter. */
@@ -63,9 +63,14 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
   #utterance: { samples: Int16Array; offset: number; done: (at: number) => void } | undefined;
   #microphone: NodeJS.Timeout | undefined;
   #agentIdentity = '';
+  readonly #device: ReturnType<typeof createDevice>;
 
-  constructor(readonly name: string) {
+  constructor(
+    readonly name: string,
+    conditions: CallerConditions = {},
+  ) {
     super();
+    this.#device = createDevice(conditions, LIGHT_RATE);
     this.setMaxListeners(50);
   }
 
@@ -84,11 +89,15 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
     await joinRoom(this.room, connection, {
       name: this.name,
       identity: 'caller',
+      sip: this.#device.sip,
       onCallEvent: (event) => this.emit('callEvent', event),
     });
   }
 
-  /** Asks a question and listens to the answer; undefined when none has started within `ms`. */
+  /**
+   * Asks a question and listens to the answer; undefined when none has started within `ms`.
+   * @param question At 16 kHz, or at 8 kHz for a telephone
+   */
   async ask(question: Int16Array, ms = 15_000): Promise<HeardAnswer | undefined> {
     // Without an agent nobody subscribes to the microphone.
     if (!this.#microphone && !(await settlesWithin(ms, this.#openMicrophone()))) return undefined;
@@ -147,7 +156,7 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
   }
 
   async #openMicrophone(): Promise<void> {
-    const source = new AudioSource(LIGHT_RATE, 1, 1_000);
+    const source = new AudioSource(this.#device.sampleRate, 1, 1_000);
     this.#source = source;
     const publication = await publishMicrophone(this.room, source);
     this.#sendFrames(source);
@@ -164,7 +173,8 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
       const due = Math.floor((performance.now() - start) / MICROPHONE_FRAME_MS);
       sent = Math.max(sent, due - MAX_LATE_FRAMES);
       for (; sent < due; sent++) {
-        const frame = new AudioFrame(this.#nextFrame(), LIGHT_RATE, 1, FRAME_SAMPLES);
+        const samples = this.#device.send(this.#nextFrame());
+        const frame = new AudioFrame(samples, this.#device.sampleRate, 1, samples.length);
         void source.captureFrame(frame).catch(() => {});
       }
       this.#microphone = setTimeout(tick, MICROPHONE_FRAME_MS);
@@ -173,16 +183,17 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
   }
 
   #nextFrame(): Int16Array {
-    const samples = new Int16Array(FRAME_SAMPLES);
+    const length = (this.#device.sampleRate * MICROPHONE_FRAME_MS) / 1000;
+    const samples = new Int16Array(length);
     const utterance = this.#utterance;
     if (!utterance) return samples;
-    const part = utterance.samples.subarray(utterance.offset, utterance.offset + FRAME_SAMPLES);
+    const part = utterance.samples.subarray(utterance.offset, utterance.offset + length);
     samples.set(part);
-    utterance.offset += FRAME_SAMPLES;
+    utterance.offset += length;
     if (utterance.offset >= utterance.samples.length) {
       this.#utterance = undefined;
       // The source plays the frame in real time: the utterance ends when its part of the frame has been played.
-      utterance.done(Date.now() + Math.round((part.length * 1000) / LIGHT_RATE));
+      utterance.done(Date.now() + Math.round((part.length * 1000) / this.#device.sampleRate));
     }
     return samples;
   }
@@ -191,7 +202,7 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
   async #receiveTrack(track: RemoteTrack): Promise<void> {
     if (track.kind !== TrackKind.KIND_AUDIO) return;
     const frames = new AudioStream(track, {
-      sampleRate: LIGHT_RATE,
+      sampleRate: this.#device.sampleRate,
       numChannels: 1,
       frameSizeMs: AGENT_FRAME_MS,
     });

@@ -4,6 +4,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { CallEvent } from '../../agent/src/call/call-events.js';
+import type { CallerConditions } from '../caller/device.js';
 import type { LiveKitConnection } from '../livekit/connection.js';
 import type { HostRequest } from './caller-host.js';
 import type { HeardAnswer } from './light-caller.js';
@@ -59,8 +60,8 @@ export class RemoteCaller extends EventEmitter<RemoteCallerEvents> {
     return this.agentJoinedAt !== undefined && this.agentLeftAt === undefined;
   }
 
-  async join(connection: LiveKitConnection): Promise<void> {
-    await this.#host.request(this.name, 'join', [connection]);
+  async join(connection: LiveKitConnection, options: CallerConditions = {}): Promise<void> {
+    await this.#host.request(this.name, 'join', [connection, options]);
   }
 
   /** Asks a question and listens to the answer; undefined when none has started within `ms`. */

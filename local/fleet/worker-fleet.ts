@@ -4,6 +4,7 @@ import { randomInt } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { clearLockedPorts } from 'get-port';
 import { AgentDispatchClient } from 'livekit-server-sdk';
+import type { CallerConditions } from '../caller/device.js';
 import { buildAgent } from '../dev/build-agent.js';
 import {
   EMULATOR_CREDENTIALS,
@@ -33,6 +34,8 @@ export interface FleetOptions {
   streamsPerRegion?: number;
   /** Scenario file of the emulator. Default: many short calls. */
   scenario?: string;
+  /** What all callers are like. Default: without telephones and noise. */
+  callers?: CallerConditions;
   /** Additional environment variables of the workers. */
   env?: NodeJS.ProcessEnv;
   /** Called with each line of the LiveKit server's log. */
@@ -92,7 +95,7 @@ export class Fleet {
         maxStreams: options.streamsPerRegion ?? 20,
       }),
       EcsEndpoint.start(),
-      synthesizeQuestion('What time is it in Tokyo?'),
+      synthesizeQuestion('What time is it in Tokyo?', options.callers?.phone),
     ]);
     return new Fleet(options, livekit, emulator, ecs, question);
   }
@@ -155,7 +158,7 @@ export class Fleet {
         // LiveKit names the rooms of telephone calls like this.
         const caller = this.#hosts.caller(`call-_+15550100${process.pid}_${this.#lastName}`);
         this.callers.push(caller);
-        await caller.join(this.livekit);
+        await caller.join(this.livekit, this.#options.callers);
         return caller;
       }),
     );

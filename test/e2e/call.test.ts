@@ -94,7 +94,7 @@ describe('npm run call', () => {
     });
   });
 
-  it('ends with an error when no answer comes', async () => {
+  it('ends with an error when no answer comes, here to a telephone that has pressed keys', async () => {
     const out = directory('silence');
     const scenario = join(out, 'scenario.yaml');
     writeFileSync(
@@ -111,8 +111,11 @@ describe('npm run call', () => {
         '--patience',
         '4',
       ],
+      ...['--phone', '--digits', '1#', '--noise', '-45'],
     ]);
     expect(await command.exited).toBe(1);
+    expect(command.stdout).toMatch(/joined room call-_\+1555\S+ as Phone \+1555/);
+    expect(command.stdout).toMatch(/keys +1#/);
     expect(command.stderr).toContain('1 of 1 questions got no answer.');
     expect(await command.leftovers()).toEqual([]);
   });

@@ -146,8 +146,7 @@ test('a call', async (context) => {
     await speech.close();
     const runner = new CallRunner(
       [{ name: text, recording: { sampleRate: CALLER_RATE, samples }, bargeIn: false }],
-      30_000,
-      (line) => step.diagnostic(line),
+      { patienceMs: 30_000, print: (line) => step.diagnostic(line) },
     );
     let outcome: CallOutcome;
     try {

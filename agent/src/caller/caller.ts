@@ -13,18 +13,40 @@ import {
 } from '@livekit/rtc-node';
 import type { CallEvent } from '../call/call-events.js';
 import { AudioRecorder } from './audio-recorder.js';
-import { joinRoom, type LiveKitAddress, publishMicrophone } from './join-room.js';
+import {
+  joinRoom,
+  type LiveKitAddress,
+  publishMicrophone,
+  type SipParticipant,
+} from './join-room.js';
 import { endOfSound, type PcmAudio, SILENCE_LEVEL } from './pcm.js';
 
-/** The caller's sample rate in Hz, in both directions: the rate that WebRTC uses. */
+/** The sample rate in Hz of a caller without a device of its own, in both directions: the rate that WebRTC uses. */
 export const CALLER_RATE = 48_000;
 const FRAME_MS = 10;
-const FRAME_SAMPLES = (CALLER_RATE * FRAME_MS) / 1000;
 /** How much audio may wait in the source; a real microphone has no queue. */
 const MAX_QUEUED_MS = 30;
 /** Pauses between words are shorter; a longer one counts as silence, which began when the sound ended. */
 const PAUSE_MS = 300;
 const AGENT_STATE_ATTRIBUTE = 'lk.agent.state';
+
+/** What somebody calls with. */
+export interface CallerDevice {
+  /** Sample rate of what is said and heard, in Hz. */
+  sampleRate: number;
+  /** The participant that a telephone is. Default: one of no special kind. */
+  sip?: SipParticipant;
+  /** What becomes of the samples that leave the caller, and of those that reach it. Default: nothing. */
+  send?(samples: Int16Array): Int16Array;
+  receive?(samples: Int16Array): Int16Array;
+}
+
+export interface CallerOptions {
+  /** Record both sides. Default true; use false for many callers at once. */
+  record?: boolean;
+  /** Default: a microphone and a speaker at CALLER_RATE. */
+  device?: CallerDevice;
+}
 
 interface CallerEvents {
   /** The agent published an event about the call. */
@@ -38,12 +60,13 @@ interface CallerEvents {
 }
 
 /**
- * A caller on a phone: joins a room, sends an uninterrupted microphone track (silence between utterances, as a real
+ * A caller: joins a room, sends an uninterrupted microphone track (silence between utterances, as a real
  * microphone does), listens to the agent, and records both sides.
  */
 export class Caller extends EventEmitter<CallerEvents> {
   readonly room = new Room();
-  readonly #source = new AudioSource(CALLER_RATE, 1, 200);
+  readonly #device: CallerDevice;
+  readonly #source: AudioSource;
   #utterances: { samples: Int16Array; offset: number; done: (endOfSpeech: number) => void }[] = [];
   #microphone: NodeJS.Timeout | undefined;
   #callerAudio: AudioRecorder | undefined;
@@ -53,12 +76,13 @@ export class Caller extends EventEmitter<CallerEvents> {
   #state = '';
   #agentIdentity: string | undefined;
 
-  /** @param options.record Record both sides. Default true; use false for many callers at once. */
-  constructor(options: { record?: boolean } = {}) {
+  constructor({ record = true, device = { sampleRate: CALLER_RATE } }: CallerOptions = {}) {
     super();
-    if (options.record === false) return;
-    this.#callerAudio = new AudioRecorder(CALLER_RATE);
-    this.#agentAudio = new AudioRecorder(CALLER_RATE);
+    this.#device = device;
+    this.#source = new AudioSource(device.sampleRate, 1, 200);
+    if (!record) return;
+    this.#callerAudio = new AudioRecorder(device.sampleRate);
+    this.#agentAudio = new AudioRecorder(device.sampleRate);
   }
 
   /** Joins the room `name` and starts the microphone. A new room gets the agent `agentName`, if one is given. */
@@ -82,6 +106,7 @@ export class Caller extends EventEmitter<CallerEvents> {
     await joinRoom(this.room, livekit, {
       name,
       identity,
+      sip: this.#device.sip,
       agentName,
       onCallEvent: (event) => this.emit('callEvent', event),
     });
@@ -112,7 +137,7 @@ export class Caller extends EventEmitter<CallerEvents> {
 
   /** What the caller sent and what it received, on the call's own timeline, pauses included. */
   get recordings(): { caller: PcmAudio; agent: PcmAudio } {
-    const empty = { sampleRate: CALLER_RATE, samples: new Int16Array() };
+    const empty = { sampleRate: this.#device.sampleRate, samples: new Int16Array() };
     return {
       caller: this.#callerAudio?.recording() ?? empty,
       agent: this.#agentAudio?.recording() ?? empty,
@@ -137,9 +162,10 @@ export class Caller extends EventEmitter<CallerEvents> {
         // After a late timer, frames queue in the source and would stay queued for the rest of the call: skip
         // silent frames until the queue is short again.
         if (!this.#utterances[0] && this.#source.queuedDuration > MAX_QUEUED_MS) continue;
-        const samples = this.#nextFrame();
+        const spoken = this.#nextFrame();
+        const samples = this.#device.send?.(spoken) ?? spoken;
         this.#callerAudio?.write(samples, Date.now());
-        const frame = new AudioFrame(samples, CALLER_RATE, 1, FRAME_SAMPLES);
+        const frame = new AudioFrame(samples, this.#device.sampleRate, 1, samples.length);
         void this.#source.captureFrame(frame).catch(() => {});
       }
       this.#microphone = setTimeout(tick, FRAME_MS);
@@ -148,11 +174,12 @@ export class Caller extends EventEmitter<CallerEvents> {
   }
 
   #nextFrame(): Int16Array {
-    const samples = new Int16Array(FRAME_SAMPLES);
+    const length = (this.#device.sampleRate * FRAME_MS) / 1000;
+    const samples = new Int16Array(length);
     const next = this.#utterances[0];
     if (!next) return samples;
-    samples.set(next.samples.subarray(next.offset, next.offset + FRAME_SAMPLES));
-    next.offset += FRAME_SAMPLES;
+    samples.set(next.samples.subarray(next.offset, next.offset + length));
+    next.offset += length;
     if (next.offset >= next.samples.length) {
       this.#utterances.shift();
       next.done(Date.now() + this.#source.queuedDuration);
@@ -167,14 +194,15 @@ export class Caller extends EventEmitter<CallerEvents> {
     if (state) this.#setState(state);
     void (async () => {
       const frames = new AudioStream(track, {
-        sampleRate: CALLER_RATE,
+        sampleRate: this.#device.sampleRate,
         numChannels: 1,
         frameSizeMs: FRAME_MS,
       });
       for await (const frame of frames) {
         const now = Date.now();
-        this.#agentAudio?.write(frame.data, now);
-        this.#detectSound(frame.data, now);
+        const samples = this.#device.receive?.(frame.data) ?? frame.data;
+        this.#agentAudio?.write(samples, now);
+        this.#detectSound(samples, now);
       }
     })().catch(() => {
       // The track was removed before it could be read.

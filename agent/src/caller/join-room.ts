@@ -19,10 +19,20 @@ export interface LiveKitAddress {
   apiSecret: string;
 }
 
+/** How LiveKit's SIP service joins somebody who calls by telephone. */
+export interface SipParticipant {
+  identity: string;
+  name: string;
+  /** `sip.callStatus`, `sip.phoneNumber` and more. */
+  attributes: Record<string, string>;
+}
+
 export interface JoinOptions {
   /** Name of the room; the token is valid for this room only. */
   name: string;
   identity: string;
+  /** Join as this SIP participant instead. */
+  sip?: SipParticipant | undefined;
   /** The agent that a new room gets; '' or absent for none, which suits an agent without a name. */
   agentName?: string;
   /** Called with each event that the agent publishes about the call, in order. */
@@ -33,9 +43,10 @@ export interface JoinOptions {
 export async function joinRoom(
   room: Room,
   { url, apiKey, apiSecret }: LiveKitAddress,
-  { name, identity, agentName, onCallEvent }: JoinOptions,
+  { name, identity, sip, agentName, onCallEvent }: JoinOptions,
 ): Promise<void> {
-  const token = new AccessToken(apiKey, apiSecret, { identity, ttl: '1h' });
+  const token = new AccessToken(apiKey, apiSecret, { identity, ttl: '1h', ...sip });
+  if (sip) token.kind = 'sip';
   token.addGrant({ room: name, roomJoin: true, canPublish: true, canSubscribe: true });
   if (agentName) {
     token.roomConfig = new RoomConfiguration({ agents: [new RoomAgentDispatch({ agentName })] });
