@@ -48,6 +48,8 @@ export interface WorkerConfig {
   jobMemoryLimitMB: number;
   /** A worker that never registered with LiveKit exits after this; 0: no limit. */
   registerTimeoutMs: number;
+  /** Requests to LiveKit's API about rooms whose caller may have no agent; 0: nobody looks for them. */
+  watcher: { requestsPerSecond: number };
   /** `explicit`: the operator chose the port, so no other one will do. */
   health: { port: number; explicit: boolean };
   metrics: { namespace: string; service: string; intervalMs: number };
@@ -112,6 +114,7 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     unresponsiveTimeoutMs: e.UNRESPONSIVE_TIMEOUT_S * 1000,
     jobMemoryLimitMB: e.JOB_MEMORY_LIMIT_MB,
     registerTimeoutMs: e.REGISTER_TIMEOUT_S * 1000,
+    watcher: { requestsPerSecond: e.WATCHER_REQUESTS_PER_S },
     health: { port: e.HEALTH_PORT, explicit: Boolean(env.HEALTH_PORT?.trim()) },
     metrics: {
       namespace: e.METRICS_NAMESPACE,

@@ -233,6 +233,15 @@ const environment = z.object({
     allowed: 'whole seconds from 1 to 86400, or 0 for no limit',
     setBy: 'operator',
   }),
+  WATCHER_REQUESTS_PER_S: z
+    .union([z.literal('0').transform(() => 0), integer(10, 1_000)])
+    .default(50)
+    .register(docs, {
+      description:
+        'Most requests a second to the API of LiveKit about single rooms, by which callers without an agent are found and dispatched to again; one worker of a service sends them. 0 turns that off.',
+      allowed: 'a whole number from 10 to 1000, or 0 to leave callers without an agent alone',
+      setBy: 'operator',
+    }),
   HEALTH_PORT: integer(0, 65_535).default(8081).register(docs, {
     description: 'Port of the health server. 0 takes any free port.',
     allowed: 'a port from 1 to 65535, or 0 for any free one',

@@ -33,6 +33,8 @@ describe('a fleet that is offered more calls than it has slots', () => {
       callsPerTask: SLOTS,
       regions: ['us-east-1', 'us-west-2'],
       streamsPerRegion: QUOTA,
+      // Whoever is rejected stays so until the test offers the call again.
+      env: { WATCHER_REQUESTS_PER_S: '0' },
     });
     await fleet.startWorkers(3);
     callers = await fleet.joinCallers(ALL);

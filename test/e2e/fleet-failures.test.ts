@@ -36,7 +36,12 @@ describe('after a failure', () => {
       callsPerTask: 4,
       regions: ['us-east-1', 'us-west-2'],
       scenario: join(ROOT, 'test/e2e/fleet-failures.scenario.yaml'),
-      env: { UNRESPONSIVE_TIMEOUT_S: String(HANG_S), REGISTER_TIMEOUT_S: String(REGISTER_S) },
+      env: {
+        UNRESPONSIVE_TIMEOUT_S: String(HANG_S),
+        REGISTER_TIMEOUT_S: String(REGISTER_S),
+        // A caller whose agent was lost stays alone, to be looked at.
+        WATCHER_REQUESTS_PER_S: '0',
+      },
     });
     [worker] = (await fleet.startWorkers(1)) as [WorkerProcess];
   }, 120_000);

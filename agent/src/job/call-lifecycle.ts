@@ -135,6 +135,14 @@ export class CallLifecycle {
     this.#ctx.shutdown(reason);
   }
 
+  /** Leaves the call to another agent, which was there before. */
+  leaveToOther(): void {
+    const reason = 'already_answered';
+    this.#ended = true;
+    this.#reporter.ended(reason);
+    void this.#end.leave(reason).then(() => this.#ctx.shutdown(reason));
+  }
+
   /**
    * Ends a call without a caller, whoever else is in the room: a caller may hang up before the agent joins, or in the
    * moment in which it does, which the framework does not notice, or never come back after losing the connection. The

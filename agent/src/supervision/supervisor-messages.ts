@@ -66,6 +66,7 @@ export type CallCounter = Exclude<
   Counter,
   | 'CallsAccepted'
   | 'CallsRejected'
+  | 'CallsRedispatched'
   | 'CallDuration'
   | 'ProtectionFailures'
   | 'EstimatedCostUsd'

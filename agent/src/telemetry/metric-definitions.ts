@@ -27,6 +27,12 @@ export const COUNTERS = {
     description: 'Calls that a task rejected; LiveKit offers them to another task.',
     dimension: 'reason',
   },
+  CallsRedispatched: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description:
+      'Callers without an agent for whom a task was found after all: nobody had room for them, or their agent was lost.',
+  },
   CallDuration: {
     unit: 'Seconds',
     statistic: 'Sum',
@@ -179,6 +185,12 @@ export const GAUGES = {
     description:
       'Bedrock streams of a task. The average is per task: multiply by the number of tasks.',
     dimension: 'region',
+  },
+  CallersUnanswered: {
+    unit: 'Count',
+    statistic: 'Maximum',
+    description:
+      'Callers of the whole service who have had no agent for 2 s or more. The task that watches publishes it, the others publish 0.',
   },
   WorkersRegistered: {
     unit: 'Count',

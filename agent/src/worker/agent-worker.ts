@@ -17,6 +17,9 @@ import { CallSupervisor } from '../supervision/call-supervisor.js';
 import { SUPERVISOR_SOCKET } from '../supervision/supervisor-client.js';
 import { SupervisorServer } from '../supervision/supervisor-server.js';
 import { WorkerMetrics } from '../telemetry/metrics.js';
+import type { CallerWatcher } from '../watcher/caller-watcher.js';
+import { createCallerWatcher } from '../watcher/create-caller-watcher.js';
+import { endedForGood, withdrawDispatches } from '../watcher/withdraw-dispatches.js';
 import { CallDemand } from './call-demand.js';
 import { CallSlots } from './call-slots.js';
 import { CpuMonitor } from './cpu.js';
@@ -58,6 +61,8 @@ export class AgentWorker {
   readonly #processes: JobProcesses;
   readonly #drain: Drain;
   readonly #health: WorkerHealth;
+  /** Undefined when it is turned off. */
+  readonly #watcher: CallerWatcher | undefined;
   /** Undefined until the server runs. */
   #reporter: LoadReporter | undefined;
   #exit: (reason: ExitReason) => void = () => {};
@@ -92,6 +97,7 @@ export class AgentWorker {
     );
     this.#supervisor = this.#createSupervisor();
     this.#drain = this.#createDrain();
+    this.#watcher = createCallerWatcher(config, this.#clock, this.#metrics, peers.createRooms);
     this.#health = new WorkerHealth({
       admission: this.#admission,
       processes: this.#processes,
@@ -123,7 +129,8 @@ export class AgentWorker {
     this.#admission.protection.stop();
     this.#standing.stop();
     this.#processes.killInitializing();
-    await Promise.race([server.close().catch(() => {}), delay(CLOSE_TIMEOUT_MS)]);
+    const closed = Promise.all([server.close().catch(() => {}), this.#watcher?.stop()]);
+    await Promise.race([closed, delay(CLOSE_TIMEOUT_MS)]);
     supervisorServer.close();
     this.#cpu.stop();
     this.#publishMetrics();
@@ -243,6 +250,7 @@ export class AgentWorker {
       onFirstRegistered: () => {
         stopWaiting();
         this.#standing.start();
+        this.#watcher?.start();
         const { livekit, regions } = this.#config;
         log().info({ worker: server.id, livekit: livekit.url, regions }, 'ready');
       },
@@ -329,7 +337,7 @@ export class AgentWorker {
     const takesCalls = registered && refusal === undefined;
     const demand = this.#demand.measure(this.#clock.now() / 1000, {
       calls: slots.used,
-      waiting: 0,
+      waiting: this.#watcher?.unanswered ?? 0,
       slots: slots.total,
       cpuUtilization: this.#cpu.smoothed,
       cpuLoadThreshold: this.#config.cpuLoadThreshold,
@@ -345,6 +353,7 @@ export class AgentWorker {
       // New callers go to other tasks than one that takes none.
       expectedCallDemand: takesCalls ? demand.expected : demand.now,
       callCapacity: takesCalls ? slots.total : 0,
+      callersUnanswered: this.#watcher?.unanswered ?? 0,
     });
     this.#metrics.flush();
   }
@@ -353,6 +362,10 @@ export class AgentWorker {
     log().info(callSummary(record, now), 'call ended');
     this.#processes.forget(record.job);
     if (!record.ended) void this.#peers.endDeadCall(this.#config, record);
+    if (this.#watcher && endedForGood(record)) {
+      const { livekit } = this.#config;
+      void withdrawDispatches(this.#peers.createRooms(livekit), livekit.agentName, record);
+    }
     this.#admission.release(record.job);
     this.#metrics.flush();
     this.#slotsChanged();

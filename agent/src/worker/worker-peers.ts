@@ -2,6 +2,9 @@
 
 import { AgentServer, type ServerOptions } from '@livekit/agents';
 import { type MonotonicClock, systemMonotonicClock } from '../clock.js';
+import type { WorkerConfig } from '../config.js';
+import { LiveKitRooms } from '../watcher/livekit-rooms.js';
+import type { RoomsApi } from '../watcher/rooms-api.js';
 import { createJobProcesses } from './create-job-processes.js';
 import { endDeadCall } from './end-dead-call.js';
 import { serveHealth } from './health-server.js';
@@ -20,6 +23,7 @@ export interface WorkerPeers {
   readonly createJobProcesses: typeof createJobProcesses;
   readonly serveHealth: typeof serveHealth;
   readonly endDeadCall: typeof endDeadCall;
+  createRooms(livekit: WorkerConfig['livekit']): RoomsApi;
 }
 
 export const systemPeers: WorkerPeers = {
@@ -33,4 +37,5 @@ export const systemPeers: WorkerPeers = {
   createJobProcesses,
   serveHealth,
   endDeadCall,
+  createRooms: (livekit) => new LiveKitRooms(livekit),
 };

@@ -18,7 +18,13 @@ function setUp() {
 
 const busy = {
   ...{ activeCalls: 3, slotUtilization: 0.3, registered: true, draining: false },
-  ...{ callDemand: 4, expectedCallDemand: 6.5, callCapacity: 10, activeStreams: {} },
+  ...{
+    callDemand: 4,
+    expectedCallDemand: 6.5,
+    callCapacity: 10,
+    callersUnanswered: 0,
+    activeStreams: {},
+  },
 };
 const DEMAND = { CallDemand: 4, ExpectedCallDemand: 6.5, CallCapacity: 10 };
 

@@ -11,6 +11,7 @@ import type {
   JobCommand,
   JobReport,
 } from '../../../agent/src/supervision/supervisor-messages.js';
+import type { RoomsApi } from '../../../agent/src/watcher/rooms-api.js';
 import { AgentWorker } from '../../../agent/src/worker/agent-worker.js';
 import type { HealthState } from '../../../agent/src/worker/health-server.js';
 import type { WorkerPeers } from '../../../agent/src/worker/worker-peers.js';
@@ -25,10 +26,12 @@ interface RigOptions {
   env?: Record<string, string>;
   /** Errors of the first attempts to open the health port. */
   healthErrors?: Error[];
+  /** LiveKit's API. Default: nobody watches, and nobody asks. */
+  rooms?: RoomsApi;
 }
 
 /** Starts a worker; it is not registered yet. */
-export async function beginWorker({ env = {}, healthErrors = [] }: RigOptions = {}) {
+export async function beginWorker({ env = {}, healthErrors = [], rooms }: RigOptions = {}) {
   const clock = new ManualClock();
   const log: string[] = [];
   const metrics: Record<string, unknown>[] = [];
@@ -107,12 +110,17 @@ export async function beginWorker({ env = {}, healthErrors = [] }: RigOptions = 
     async endDeadCall(_config, { room, job }) {
       log.push(`remove ${job} from ${room}`);
     },
+    createRooms() {
+      if (!rooms) throw new Error('The test has no LiveKit.');
+      return rooms;
+    },
   };
   const config = readWorkerConfig({
     LIVEKIT_URL: 'ws://127.0.0.1:7880',
     LIVEKIT_API_KEY: 'key',
     LIVEKIT_API_SECRET: 'secret',
     CALLS_PER_TASK: '2',
+    WATCHER_REQUESTS_PER_S: rooms ? '50' : '0',
     ...env,
   });
   Object.assign(config.metrics, {

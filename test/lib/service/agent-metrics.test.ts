@@ -56,7 +56,13 @@ function published(): Set<string> {
   const worker = new WorkerMetrics({ namespace: 'n', service: 's', write });
   worker.gauges({
     ...{ activeCalls: 0, slotUtilization: 0, registered: true, draining: false },
-    ...{ callDemand: 0, expectedCallDemand: 0, callCapacity: 10, activeStreams: { r: 0 } },
+    ...{
+      callDemand: 0,
+      expectedCallDemand: 0,
+      callCapacity: 10,
+      callersUnanswered: 0,
+      activeStreams: { r: 0 },
+    },
     deployment: { unprotectedCalls: 0, supersededCalls: 0, overdueCalls: 0 },
   });
   return names;

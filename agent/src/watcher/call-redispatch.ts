@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { MonotonicClock } from '../clock.js';
+import type { RequestBudget } from './request-budget.js';
+import type { RoomWatch, UnansweredRoom } from './room-watch.js';
+import type { RoomDispatch, RoomMember, RoomsApi } from './rooms-api.js';
+
+/** Between two dispatches to one room. LiveKit answers none that found no worker. */
+const RETRY_MS = 700;
+/** From a dispatch to the look whether a worker accepted it. */
+const ACCEPTED_MS = 250;
+/** Most rooms that are dispatched to at once. */
+const MAX_AT_ONCE = 8;
+/** Requests of one dispatch. */
+export const REQUESTS_PER_DISPATCH = 6;
+
+export interface RedispatchEvents {
+  /** @param accepted whether a worker accepted it at once */
+  onDispatched?: (room: UnansweredRoom, accepted: boolean) => void;
+  onFailure?: (error: unknown) => void;
+}
+
+/**
+ * Dispatches an agent again to callers who have none: to the first in the line, and, as long as workers accept, to
+ * more of them at once. With a full house only the first one's dispatch is repeated, since whoever comes next must
+ * not be served before.
+ *
+ * LiveKit creates as many dispatches as it is asked for: the room is looked at just before, a dispatch of which
+ * nothing is known yet is waited for, and an agent that finds another one in its room leaves.
+ */
+export class CallRedispatch {
+  readonly #clock: MonotonicClock;
+  readonly #api: RoomsApi;
+  readonly #watch: RoomWatch;
+  readonly #budget: RequestBudget;
+  readonly #events: RedispatchEvents;
+  readonly #busy = new Set<string>();
+  readonly #triedAt = new Map<string, number>();
+  #atOnce = 1;
+
+  constructor(
+    clock: MonotonicClock,
+    api: RoomsApi,
+    watch: RoomWatch,
+    budget: RequestBudget,
+    events: RedispatchEvents = {},
+  ) {
+    this.#clock = clock;
+    this.#api = api;
+    this.#watch = watch;
+    this.#budget = budget;
+    this.#events = events;
+  }
+
+  /** One step; to be called several times a second. @param line unanswered rooms in their order */
+  step(line: readonly UnansweredRoom[]): void {
+    this.#forget(line);
+    const now = this.#clock.now();
+    let underWay = 0;
+    for (const room of line) {
+      const { name } = room;
+      const outlook = this.#watch.outlook(name);
+      if (outlook === 'coming' || outlook === 'rest') continue;
+      // Nobody overtakes one whose turn it is, unless workers accept one after the other.
+      underWay += 1;
+      if (underWay > this.#atOnce) return;
+      if (this.#busy.has(name) || outlook === 'pending') continue;
+      if (now - (this.#triedAt.get(name) ?? Number.NEGATIVE_INFINITY) < RETRY_MS) continue;
+      if (!this.#budget.take(REQUESTS_PER_DISPATCH)) return;
+      this.#busy.add(name);
+      this.#triedAt.set(name, now);
+      void this.#dispatch(room)
+        .catch((error) => this.#events.onFailure?.(error))
+        .finally(() => this.#busy.delete(name));
+    }
+  }
+
+  async #dispatch(room: UnansweredRoom): Promise<void> {
+    const { name } = room;
+    const [members, dispatches] = await this.#look(name);
+    if (!this.#stillUnanswered(name, members)) return;
+    await this.#api.createDispatch(name, room.terms);
+    await new Promise<void>((resolve) => this.#clock.after(ACCEPTED_MS, resolve));
+    const [, after] = await this.#look(name);
+    const known = new Set(dispatches.flatMap(({ jobs }) => jobs.map(({ id }) => id)));
+    const accepted = after.some(({ jobs }) => jobs.some(({ id }) => !known.has(id)));
+    this.#atOnce = accepted ? Math.min(MAX_AT_ONCE, this.#atOnce * 2) : 1;
+    this.#events.onDispatched?.(room, accepted);
+    for (const id of room.spent) await this.#api.deleteDispatch(name, id);
+  }
+
+  async #look(name: string): Promise<[RoomMember[], RoomDispatch[]]> {
+    const [members, dispatches] = await Promise.all([
+      this.#api.listMembers(name),
+      this.#api.listDispatches(name),
+    ]);
+    this.#watch.checked(name, members, dispatches);
+    return [members, dispatches];
+  }
+
+  #stillUnanswered(name: string, members: RoomMember[]): boolean {
+    return (
+      this.#watch.needsDispatches(members) &&
+      this.#watch.outlook(name) === 'dispatch' &&
+      this.#watch.unanswered().some((room) => room.name === name)
+    );
+  }
+
+  #forget(line: readonly UnansweredRoom[]): void {
+    const names = new Set(line.map(({ name }) => name));
+    for (const name of this.#triedAt.keys()) if (!names.has(name)) this.#triedAt.delete(name);
+  }
+}

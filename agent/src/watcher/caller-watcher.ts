@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { MonotonicClock } from '../clock.js';
+import { CallRedispatch, REQUESTS_PER_DISPATCH } from './call-redispatch.js';
+import { RequestBudget } from './request-budget.js';
+import { RoomWatch, type UnansweredRoom } from './room-watch.js';
+import type { RoomsApi } from './rooms-api.js';
+import { seatName, WatcherSeats } from './watcher-seats.js';
+
+const TICK_MS = 250;
+/** Between two lists of all rooms; four times the time that LiveKit takes for one, if that is more. */
+const LIST_MS = 1_000;
+const LIST_SHARE = 4;
+/** Rooms that are looked at at the same time. */
+const MAX_LOOKS = 8;
+/** A caller counts as unanswered after this. */
+export const UNANSWERED_AFTER_MS = 2_000;
+
+export interface CallerWatcherOptions {
+  /** LIVEKIT_AGENT_NAME. */
+  agentName: string;
+  /** Tells this worker from the others. */
+  worker: string;
+  /** WATCHER_REQUESTS_PER_S: requests about single rooms. */
+  requestsPerSecond: number;
+  /** Milliseconds since the epoch. Default: Date.now. */
+  wallClock?: () => number;
+  /** 0 to 1. Default: Math.random. */
+  random?: () => number;
+}
+
+export interface CallerWatcherEvents {
+  /** This worker began, or ceased, to watch. */
+  onWatching?: (watching: boolean) => void;
+  /** A caller has had no agent for UNANSWERED_AFTER_MS. */
+  onUnanswered?: (room: UnansweredRoom) => void;
+  onDispatched?: (room: UnansweredRoom, accepted: boolean) => void;
+  /** LiveKit's API failed; called once until it works again. */
+  onFailure?: (error: unknown) => void;
+}
+
+/**
+ * Sees to it that no caller stays without an agent, whatever the reason: every room of the LiveKit server that has a
+ * caller, a dispatch of ours and no agent is dispatched to again, the longest wait first. Every worker has a watcher,
+ * one of which works at a time (WatcherSeats).
+ */
+export class CallerWatcher {
+  readonly #clock: MonotonicClock;
+  readonly #api: RoomsApi;
+  readonly #events: CallerWatcherEvents;
+  readonly #seats: WatcherSeats;
+  readonly #watch: RoomWatch;
+  readonly #budget: RequestBudget;
+  readonly #redispatch: CallRedispatch;
+  readonly #looking = new Set<string>();
+  readonly #reported = new Set<string>();
+  #watching = false;
+  #listing = false;
+  #listAt = Number.NEGATIVE_INFINITY;
+  #failed = false;
+  #running = false;
+  #cancel = () => {};
+
+  constructor(
+    clock: MonotonicClock,
+    api: RoomsApi,
+    options: CallerWatcherOptions,
+    events: CallerWatcherEvents = {},
+  ) {
+    const { agentName, worker, requestsPerSecond, wallClock, random } = options;
+    const onFailure = (error: unknown) => this.#noteFailure(error);
+    this.#clock = clock;
+    this.#api = api;
+    this.#events = events;
+    this.#seats = new WatcherSeats(clock, api, {
+      name: seatName(agentName),
+      worker,
+      onFailure,
+      ...(random && { random }),
+    });
+    this.#watch = new RoomWatch(clock, agentName, wallClock);
+    this.#budget = new RequestBudget(clock, requestsPerSecond);
+    this.#redispatch = new CallRedispatch(clock, api, this.#watch, this.#budget, {
+      onDispatched: (room, accepted) => this.#events.onDispatched?.(room, accepted),
+      onFailure,
+    });
+  }
+
+  /** Whether this worker is the one that watches. */
+  get watching(): boolean {
+    return this.#seats.watching;
+  }
+
+  /** Callers without an agent for longer than is normal, of all rooms; 0 on workers that do not watch. */
+  get unanswered(): number {
+    if (!this.watching) return 0;
+    return this.#overdue().reduce((sum, { callers }) => sum + callers.length, 0);
+  }
+
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#seats.start();
+    this.#tick();
+  }
+
+  /** Lets another worker take over at once. */
+  async stop(): Promise<void> {
+    if (!this.#running) return;
+    this.#running = false;
+    this.#cancel();
+    await this.#seats.stop();
+  }
+
+  #tick(): void {
+    if (!this.#running) return;
+    this.#cancel = this.#clock.after(TICK_MS, () => this.#tick());
+    const watching = this.#seats.watching;
+    if (watching !== this.#watching) {
+      this.#watching = watching;
+      if (watching) this.#watch.resume();
+      this.#events.onWatching?.(watching);
+    }
+    if (!watching) return;
+    this.#report();
+    this.#redispatch.step(this.#watch.unanswered());
+    void this.#list();
+    this.#look();
+  }
+
+  async #list(): Promise<void> {
+    const start = this.#clock.now();
+    if (this.#listing || start < this.#listAt) return;
+    this.#listing = true;
+    try {
+      const rooms = await this.#api.listRooms();
+      if (this.#seats.watching) {
+        this.#watch.list(rooms.filter(({ name }) => !WatcherSeats.isSeat(name)));
+      }
+      this.#failed = false;
+    } catch (error) {
+      this.#watch.outage();
+      this.#noteFailure(error);
+    }
+    const now = this.#clock.now();
+    this.#listAt = Math.max(start + LIST_MS, now + (LIST_SHARE - 1) * (now - start));
+    this.#listing = false;
+    this.#look();
+  }
+
+  #look(): void {
+    for (const name of this.#watch.due()) {
+      if (this.#looking.size >= MAX_LOOKS) return;
+      if (this.#looking.has(name)) continue;
+      if (!this.#budget.take(1, REQUESTS_PER_DISPATCH)) return;
+      this.#looking.add(name);
+      void this.#lookAt(name)
+        .catch((error) => this.#noteFailure(error))
+        .finally(() => {
+          this.#looking.delete(name);
+          this.#look();
+        });
+    }
+  }
+
+  async #lookAt(name: string): Promise<void> {
+    const members = await this.#api.listMembers(name);
+    if (!this.#watch.needsDispatches(members)) {
+      this.#watch.checked(name, members);
+      return;
+    }
+    this.#budget.spend();
+    this.#watch.checked(name, members, await this.#api.listDispatches(name));
+  }
+
+  #overdue(): UnansweredRoom[] {
+    const now = this.#clock.now();
+    return this.#watch.unanswered().filter(({ since }) => now - since >= UNANSWERED_AFTER_MS);
+  }
+
+  #report(): void {
+    const overdue = this.#overdue();
+    const names = new Set(overdue.map(({ name }) => name));
+    for (const name of this.#reported) if (!names.has(name)) this.#reported.delete(name);
+    for (const room of overdue) {
+      if (this.#reported.has(room.name)) continue;
+      this.#reported.add(room.name);
+      this.#events.onUnanswered?.(room);
+    }
+  }
+
+  #noteFailure(error: unknown): void {
+    if (!this.#failed) this.#events.onFailure?.(error);
+    this.#failed = true;
+  }
+}

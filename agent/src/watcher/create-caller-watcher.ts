@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { randomUUID } from 'node:crypto';
+import { log } from '@livekit/agents';
+import type { MonotonicClock } from '../clock.js';
+import type { WorkerConfig } from '../config.js';
+import type { WorkerMetrics } from '../telemetry/metrics.js';
+import { maskPhoneNumbers } from '../telemetry/redaction.js';
+import { CallerWatcher } from './caller-watcher.js';
+import type { UnansweredRoom } from './room-watch.js';
+import type { RoomsApi } from './rooms-api.js';
+
+/** The watcher of a worker, which logs and counts what it does; undefined when it is turned off. */
+export function createCallerWatcher(
+  { livekit, watcher }: Pick<WorkerConfig, 'livekit' | 'watcher'>,
+  clock: MonotonicClock,
+  metrics: Pick<WorkerMetrics, 'add'>,
+  createRooms: (livekit: WorkerConfig['livekit']) => RoomsApi,
+): CallerWatcher | undefined {
+  const { requestsPerSecond } = watcher;
+  if (requestsPerSecond === 0) return undefined;
+  return new CallerWatcher(
+    clock,
+    createRooms(livekit),
+    { agentName: livekit.agentName, worker: randomUUID(), requestsPerSecond },
+    {
+      onWatching: (watching) => {
+        if (watching) log().info('this worker watches for callers without an agent');
+        else log().info('another worker watches for callers without an agent');
+      },
+      onUnanswered: (room) => log().warn(roomFields(room), 'caller without an agent'),
+      onDispatched: (room, accepted) => {
+        if (!accepted) {
+          log().debug(roomFields(room), 'no worker took the caller');
+          return;
+        }
+        metrics.add('CallsRedispatched');
+        const waitedMs = Math.round(clock.now() - room.since);
+        log().info({ ...roomFields(room), waited_ms: waitedMs }, 'agent dispatched again');
+      },
+      onFailure: (error) => log().warn({ error }, 'the watcher could not ask LiveKit'),
+    },
+  );
+}
+
+function roomFields({ name, sid }: UnansweredRoom): Record<string, string> {
+  return { room: maskPhoneNumbers(name), room_sid: sid, 'lk.pii.room_name': name };
+}

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { MonotonicClock } from '../clock.js';
+import type { RoomDispatch, RoomMember, RoomSummary } from './rooms-api.js';
+
+/** For so long after a room appeared or changed its numbers may be out of date: it is looked at every second. */
+const UNSETTLED_MS = 12_000;
+const CHECK_MS = { unsettled: 1_000, alone: 2_000, settled: 30_000 };
+/** A caller is unanswered after so long without an agent: LiveKit needs a moment to send one, or to note an end. */
+const GRACE_MS = 1_000;
+/** A dispatch without a job that is younger than this may still find a worker. */
+const PENDING_MS = 700;
+/** LiveKit's own limit of a job request is 3 s: a job of an older dispatch without one will not come. */
+const SPENT_MS = 4_000;
+/** A job that was accepted so recently may still be joining. */
+const JOINING_MS = 6_000;
+/** Agents that each stay for less than this have a problem that the next one will have, too. */
+const SHORT_STAY_MS = 10_000;
+/** Pauses after so many of them in a row. */
+const RETRY_MS = [0, 0, 2_000, 5_000, 15_000, 60_000];
+/** Rooms that LiveKit does not list are remembered for so long: after its restart they are back. */
+const FORGET_MS = 60_000;
+
+/** What a dispatch is repeated with. */
+export type DispatchTerms = Pick<
+  RoomDispatch,
+  'agentName' | 'metadata' | 'deployment' | 'restartPolicy'
+>;
+
+/** A room with a caller whom no agent serves. */
+export interface UnansweredRoom {
+  name: string;
+  sid: string;
+  callers: readonly string[];
+  /** When the first of the callers joined: milliseconds since the epoch, by LiveKit's clock. */
+  joinedAt: number;
+  /** Since when this worker has known it: milliseconds of its clock. */
+  since: number;
+  terms: DispatchTerms;
+  /** Dispatches that came to nothing, beside the first one, which is kept. */
+  spent: readonly string[];
+}
+
+interface WatchedRoom {
+  summary: RoomSummary;
+  listedAt: number;
+  changedAt: number;
+  /** Undefined: to be looked at now. */
+  checkedAt: number | undefined;
+  callers: RoomMember[];
+  agents: string[];
+  /** Agents that have been seen in the room and are not there any more. */
+  left: Set<string>;
+  /** Since when there has been a caller without an agent; undefined when there is none. */
+  aloneSince: number | undefined;
+  /** The terms of our latest dispatch; undefined: nobody wants our agent here. */
+  terms: DispatchTerms | undefined;
+  /** Those terms are from before LiveKit lost the room and its dispatches. */
+  lost: boolean;
+  spent: string[];
+  /** Until when a dispatch may still find a worker. */
+  pendingUntil: number;
+  /** Until when an agent may still come whose job a worker has accepted. */
+  joiningUntil: number;
+  agentAt: number;
+  shortStays: number;
+  notBefore: number;
+}
+
+/**
+ * Knows of every room whether its caller has an agent. Whoever calls it asks LiveKit: for the list of rooms every
+ * second, and for the participants and the dispatches of the rooms that are due. A room wants an agent if it has a
+ * dispatch of ours; a call that was ended for good has none any more. Pure: no requests, a clock passed in.
+ */
+export class RoomWatch {
+  readonly #clock: MonotonicClock;
+  readonly #agentName: string;
+  readonly #wallClock: () => number;
+  readonly #rooms = new Map<string, WatchedRoom>();
+  #listedAt = Number.NEGATIVE_INFINITY;
+  #outageAt = Number.NEGATIVE_INFINITY;
+
+  /**
+   * @param agentName LIVEKIT_AGENT_NAME; '' for automatic dispatch
+   * @param wallClock milliseconds since the epoch, to tell how old LiveKit's times are
+   */
+  constructor(clock: MonotonicClock, agentName: string, wallClock: () => number = Date.now) {
+    this.#clock = clock;
+    this.#agentName = agentName;
+    this.#wallClock = wallClock;
+  }
+
+  /** What LiveKit lists now. */
+  list(rooms: readonly RoomSummary[]): void {
+    const now = this.#clock.now();
+    this.#listedAt = now;
+    for (const summary of rooms) this.#listed(summary, now);
+    for (const [name, room] of this.#rooms) {
+      if (room.listedAt === now) continue;
+      room.aloneSince = undefined;
+      if (now - room.listedAt > FORGET_MS) this.#rooms.delete(name);
+    }
+  }
+
+  /** LiveKit did not answer: it may have lost its rooms and their dispatches. */
+  outage(): void {
+    this.#outageAt = this.#clock.now();
+  }
+
+  /** The rooms to look at now, the most urgent first: new ones, then those in doubt, then those that seem settled. */
+  due(): string[] {
+    const now = this.#clock.now();
+    return [...this.#rooms.values()]
+      .filter(({ listedAt }) => listedAt === this.#listedAt)
+      .map((room) => ({ name: room.summary.name, ...this.#plan(room) }))
+      .filter(({ at }) => at <= now)
+      .sort((a, b) => a.rank - b.rank || a.at - b.at)
+      .map(({ name }) => name);
+  }
+
+  /** Whether these participants are a caller without an agent: then the dispatches of the room are wanted as well. */
+  needsDispatches(members: readonly RoomMember[]): boolean {
+    return members.some(isCaller) && !members.some((member) => this.#isAgent(member));
+  }
+
+  /** What LiveKit answered about a room; `dispatches` for one that needs them. */
+  checked(
+    name: string,
+    members: readonly RoomMember[],
+    dispatches: readonly RoomDispatch[] = [],
+  ): void {
+    const room = this.#rooms.get(name);
+    // After an outage it may be another room, which the next list will tell.
+    if (!room || this.#outageAt > room.listedAt) return;
+    const now = this.#clock.now();
+    room.checkedAt = now;
+    room.callers = members.filter(isCaller);
+    noteAgents(room, members.filter((member) => this.#isAgent(member)).map(identityOf), now);
+    if (room.callers.length === 0 || room.agents.length > 0) {
+      room.aloneSince = undefined;
+      room.pendingUntil = room.joiningUntil = now;
+      return;
+    }
+    room.aloneSince ??= now;
+    this.#takeDispatches(room, dispatches);
+  }
+
+  /** Rooms that want an agent, those whose caller came first first. */
+  unanswered(): UnansweredRoom[] {
+    const now = this.#clock.now();
+    return [...this.#rooms.values()]
+      .flatMap((room) => {
+        const { aloneSince, terms, summary, callers, spent } = room;
+        if (aloneSince === undefined || !terms || now - aloneSince < GRACE_MS) return [];
+        const joinedAt = Math.min(...callers.map((caller) => caller.joinedAt));
+        const { name, sid } = summary;
+        const identities = callers.map(identityOf);
+        return [{ name, sid, callers: identities, joinedAt, since: aloneSince, terms, spent }];
+      })
+      .sort((a, b) => a.joinedAt - b.joinedAt || (a.name < b.name ? -1 : 1));
+  }
+
+  /**
+   * What may be done about an unanswered room: `dispatch` to it, or leave it, because an agent is `coming`, a dispatch
+   * is `pending`, or agents came and did not stay, and the next one should `rest`.
+   */
+  outlook(name: string): 'dispatch' | 'coming' | 'pending' | 'rest' {
+    const room = this.#rooms.get(name);
+    const now = this.#clock.now();
+    if (!room || now < room.notBefore) return 'rest';
+    if (now < room.joiningUntil) return 'coming';
+    return now < room.pendingUntil ? 'pending' : 'dispatch';
+  }
+
+  /** What is known may be out of date: this worker has not watched for a while. */
+  resume(): void {
+    for (const room of this.#rooms.values()) room.checkedAt = undefined;
+  }
+
+  #listed(summary: RoomSummary, now: number): void {
+    const { name, sid, participants, publishers } = summary;
+    const known = this.#rooms.get(name);
+    if (!known) {
+      this.#rooms.set(name, newRoom(summary, now));
+      return;
+    }
+    const before = known.summary;
+    if (sid !== before.sid) {
+      // Another room of the same name, unless LiveKit has lost the first one and its dispatches.
+      const lost = this.#outageAt > known.listedAt && known.terms !== undefined;
+      const kept = lost ? { terms: known.terms, lost } : {};
+      this.#rooms.set(name, { ...newRoom(summary, now), ...kept });
+      return;
+    }
+    if (participants !== before.participants || publishers !== before.publishers) {
+      known.changedAt = now;
+      known.checkedAt = undefined;
+    }
+    known.summary = summary;
+    known.listedAt = now;
+  }
+
+  #plan(room: WatchedRoom): { rank: number; at: number } {
+    const { checkedAt, changedAt, joiningUntil, aloneSince } = room;
+    if (checkedAt === undefined) return { rank: 0, at: changedAt };
+    const now = this.#clock.now();
+    const unsettled = now < joiningUntil || now - changedAt < UNSETTLED_MS;
+    if (unsettled) return { rank: 1, at: checkedAt + CHECK_MS.unsettled };
+    if (aloneSince !== undefined) return { rank: 1, at: checkedAt + CHECK_MS.alone };
+    return { rank: 2, at: checkedAt + CHECK_MS.settled };
+  }
+
+  #isAgent({ kind, agentName, identity }: RoomMember): boolean {
+    if (kind !== 'agent') return false;
+    return agentName === undefined ? identity.startsWith('agent-') : agentName === this.#agentName;
+  }
+
+  #takeDispatches(room: WatchedRoom, dispatches: readonly RoomDispatch[]): void {
+    const ours = dispatches
+      .filter(({ agentName }) => agentName === this.#agentName)
+      .sort((a, b) => a.createdAt - b.createdAt);
+    if (ours.length > 0) room.lost = false;
+    room.terms = ours.at(-1) ?? (room.lost ? room.terms : undefined);
+    room.spent = ours
+      .slice(1)
+      .filter(({ jobs, createdAt }) => jobs.length === 0 && this.#age(createdAt) > SPENT_MS)
+      .map(({ id }) => id);
+    const now = this.#clock.now();
+    const pending = ours.filter(({ jobs }) => jobs.length === 0);
+    const coming = ours
+      .flatMap(({ jobs }) => jobs)
+      .filter(({ identity }) => !room.left.has(identity));
+    const youngest = (times: number[]) => Math.min(...times.map((time) => this.#age(time)));
+    room.pendingUntil = now + PENDING_MS - youngest(pending.map(({ createdAt }) => createdAt));
+    room.joiningUntil = now + JOINING_MS - youngest(coming.map(({ startedAt }) => startedAt));
+  }
+
+  #age(time: number): number {
+    return this.#wallClock() - time;
+  }
+}
+
+function newRoom(summary: RoomSummary, now: number): WatchedRoom {
+  return {
+    summary,
+    listedAt: now,
+    changedAt: now,
+    checkedAt: undefined,
+    callers: [],
+    agents: [],
+    left: new Set(),
+    aloneSince: undefined,
+    terms: undefined,
+    lost: false,
+    spent: [],
+    pendingUntil: now,
+    joiningUntil: now,
+    agentAt: now,
+    shortStays: 0,
+    notBefore: now,
+  };
+}
+
+function isCaller({ kind }: RoomMember): boolean {
+  return kind === 'caller';
+}
+
+function identityOf({ identity }: RoomMember): string {
+  return identity;
+}
+
+/** Notes who has come and who has gone; after agents that stayed only for a moment the next one has to wait. */
+function noteAgents(room: WatchedRoom, agents: string[], now: number): void {
+  const gone = room.agents.filter((identity) => !agents.includes(identity));
+  for (const identity of gone) room.left.add(identity);
+  if (room.agents.length === 0 && agents.length > 0) room.agentAt = now;
+  if (gone.length > 0 && agents.length === 0) {
+    room.shortStays = now - room.agentAt < SHORT_STAY_MS ? room.shortStays + 1 : 0;
+    room.notBefore = now + (RETRY_MS[Math.min(room.shortStays, RETRY_MS.length - 1)] ?? 0);
+  }
+  room.agents = agents;
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** A room as LiveKit lists it. */
+export interface RoomSummary {
+  name: string;
+  sid: string;
+  /** People: LiveKit leaves agents and recorders out. livekit-server 1.13.5 is up to 10 s late with both counts. */
+  participants: number;
+  /** Participants that publish a track, agents included. */
+  publishers: number;
+  metadata: string;
+}
+
+/** A participant of a room. */
+export interface RoomMember {
+  identity: string;
+  /** `other`: recorders and hidden participants, who are nobody's callers. */
+  kind: 'caller' | 'agent' | 'other';
+  /** The name that an agent was dispatched by; undefined when LiveKit does not say. */
+  agentName?: string;
+  /** Milliseconds since the epoch, by LiveKit's clock. */
+  joinedAt: number;
+}
+
+/** The wish for an agent in a room, and the jobs that came of it. */
+export interface RoomDispatch {
+  id: string;
+  agentName: string;
+  metadata: string;
+  deployment: string;
+  /** JobRestartPolicy of @livekit/protocol. */
+  restartPolicy: number;
+  /** Milliseconds since the epoch, by LiveKit's clock. */
+  createdAt: number;
+  /**
+   * Jobs that a worker accepted. livekit-server 1.13.5 never updates their states here: whether a job still runs is
+   * to be seen from the participants.
+   */
+  jobs: { id: string; startedAt: number; identity: string }[];
+}
+
+/** What the watcher asks of LiveKit's server API. Every method may reject, and none is answered for certain. */
+export interface RoomsApi {
+  listRooms(names?: string[]): Promise<RoomSummary[]>;
+  /** Empty for a room that does not exist. */
+  listMembers(room: string): Promise<RoomMember[]>;
+  /** Empty for a room that does not exist. */
+  listDispatches(room: string): Promise<RoomDispatch[]>;
+  createDispatch(
+    room: string,
+    like: Pick<RoomDispatch, 'agentName' | 'metadata' | 'deployment' | 'restartPolicy'>,
+  ): Promise<RoomDispatch>;
+  deleteDispatch(room: string, id: string): Promise<void>;
+  /** Sets the metadata of a room without an agent, which is created when it does not exist. */
+  writeMetadata(room: string, metadata: string): Promise<void>;
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { ParticipantKind, type Room } from '@livekit/rtc-node';
+import { AGENT_NAME_ATTRIBUTE } from './livekit-rooms.js';
+
+/**
+ * Whether another agent of this service is in a room already. LiveKit lets participants in one after the other, and
+ * tells each who is there: of two agents exactly the second one finds the first.
+ * @param agentName LIVEKIT_AGENT_NAME
+ */
+export function isAnswered(room: Pick<Room, 'remoteParticipants'>, agentName: string): boolean {
+  return [...room.remoteParticipants.values()].some(
+    ({ info, attributes, identity }) =>
+      info.kind === ParticipantKind.AGENT &&
+      identity.startsWith('agent-') &&
+      (attributes[AGENT_NAME_ATTRIBUTE] ?? agentName) === agentName,
+  );
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { MonotonicClock } from '../clock.js';
+import type { RoomsApi } from './rooms-api.js';
+
+/** How many workers stand by, the one that watches included. The others cost LiveKit four requests a minute. */
+const SEATS = 3;
+const BEAT_MS = 500;
+/** A seat that has not changed for so long is free; on a slow API, for four of its slowest answers. */
+const STALE_MS = 1_500;
+const ROUND_TRIPS = 4;
+/** From the claim of a seat until it counts: another worker's claim may be on its way. */
+const SETTLE_MS = 1_000;
+/** A worker without a seat looks for one so often, on average. */
+const SEEK_MS = 15_000;
+/** After a claim that another worker got, there may be another free seat. */
+const SEEK_AGAIN_MS = 1_000;
+/** Answers that the slowest is taken from. */
+const MEMORY = 5;
+
+export interface WatcherSeatsOptions {
+  /** The seats are the metadata of the rooms `NAME-0` to `NAME-2`. */
+  name: string;
+  /** Tells this worker from the others. */
+  worker: string;
+  /** 0 to 1. Default: Math.random. */
+  random?: () => number;
+  onFailure?: (error: unknown) => void;
+}
+
+interface Seat {
+  room: string;
+  document: string;
+  changedAt: number;
+}
+
+/**
+ * Decides which of the workers watches: the one in the first seat that is in use. Seats are rooms without participants,
+ * whose metadata names their worker and changes twice a second, so that nobody's clock is compared with another's.
+ *
+ * LiveKit's API has no compare-and-set: a claim is written and has to be there still a second later. Two workers that
+ * watch at once, for a moment, must do no harm, and do not (see CallRedispatch and the agent that finds another one).
+ */
+export class WatcherSeats {
+  readonly #clock: MonotonicClock;
+  readonly #api: Pick<RoomsApi, 'listRooms' | 'writeMetadata'>;
+  readonly #options: Required<WatcherSeatsOptions>;
+  readonly #seats: Seat[];
+  #mine: Seat | undefined;
+  #beats = 0;
+  /** When the last beat that arrived was sent. */
+  #beatAt = Number.NEGATIVE_INFINITY;
+  #roundTrips: number[] = [];
+  #running = false;
+  #cancel = () => {};
+
+  constructor(
+    clock: MonotonicClock,
+    api: Pick<RoomsApi, 'listRooms' | 'writeMetadata'>,
+    options: WatcherSeatsOptions,
+  ) {
+    this.#clock = clock;
+    this.#api = api;
+    this.#options = { random: Math.random, onFailure: () => {}, ...options };
+    this.#seats = Array.from({ length: SEATS }, (_, i) => ({
+      room: `${options.name}-${i}`,
+      document: '',
+      changedAt: Number.NEGATIVE_INFINITY,
+    }));
+  }
+
+  /** Whether this worker is the one that watches, now. */
+  get watching(): boolean {
+    const mine = this.#mine;
+    if (!mine || this.#clock.now() - this.#beatAt > this.#staleMs) return false;
+    const before = this.#seats.slice(0, this.#seats.indexOf(mine));
+    return !before.some((seat) => this.#inUse(seat));
+  }
+
+  /** Whether a room holds a seat, of any service: it has no callers. */
+  static isSeat(room: string): boolean {
+    return room.startsWith(SEAT_ROOMS);
+  }
+
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    void this.#run();
+  }
+
+  /** Gives the seat up, so that the next worker takes over at once. */
+  async stop(): Promise<void> {
+    this.#running = false;
+    this.#cancel();
+    const mine = this.#mine;
+    this.#mine = undefined;
+    if (mine) await this.#api.writeMetadata(mine.room, '').catch(() => {});
+  }
+
+  get #staleMs(): number {
+    return Math.max(STALE_MS, ROUND_TRIPS * Math.max(0, ...this.#roundTrips));
+  }
+
+  async #run(): Promise<void> {
+    let pauseMs = 0;
+    while (this.#running) {
+      if (pauseMs > 0) await this.#pause(pauseMs);
+      if (this.#mine) await this.#keep();
+      else pauseMs = (await this.#seek()) * (0.5 + this.#options.random());
+      if (this.#mine) pauseMs = BEAT_MS;
+    }
+  }
+
+  /** One beat: this seat's sign of life, and a look at the others. */
+  async #keep(): Promise<void> {
+    const mine = this.#mine;
+    if (!mine || !this.#running) return;
+    await Promise.all([this.#write(mine), this.#read()]);
+    // None: LiveKit has lost the room.
+    if (![undefined, this.#options.worker].includes(holderOf(mine))) this.#mine = undefined;
+  }
+
+  /** Takes a free seat, if there is one; returns after how long to look again. */
+  async #seek(): Promise<number> {
+    const answered = await this.#read();
+    if (!this.#seats.some(({ document }) => document === '')) {
+      // Those who hold the seats have so long to show that they are alive.
+      await this.#pause(this.#staleMs + BEAT_MS);
+      await this.#read();
+    }
+    const free = this.#seats.find((seat) => !this.#inUse(seat));
+    if (!this.#running || !answered) return SEEK_AGAIN_MS;
+    if (!free) return SEEK_MS;
+    if (!(await this.#write(free))) return SEEK_AGAIN_MS;
+    await this.#pause(SETTLE_MS);
+    const settled = await this.#read();
+    if (settled && this.#running && holderOf(free) === this.#options.worker) {
+      this.#mine = free;
+      await this.#keep();
+    }
+    return SEEK_AGAIN_MS;
+  }
+
+  async #read(): Promise<boolean> {
+    const rooms = await this.#timed(() => this.#api.listRooms(this.#seats.map(({ room }) => room)));
+    if (!rooms) return false;
+    for (const seat of this.#seats) {
+      const document = rooms.find(({ name }) => name === seat.room)?.metadata ?? '';
+      if (document === seat.document) continue;
+      seat.document = document;
+      seat.changedAt = this.#clock.now();
+    }
+    return true;
+  }
+
+  async #write(seat: Seat): Promise<boolean> {
+    const sentAt = this.#clock.now();
+    this.#beats += 1;
+    const document = JSON.stringify({ worker: this.#options.worker, beat: this.#beats });
+    const written = await this.#timed(async () => {
+      await this.#api.writeMetadata(seat.room, document);
+      return true;
+    });
+    if (written) this.#beatAt = sentAt;
+    return written === true;
+  }
+
+  async #timed<T>(request: () => Promise<T>): Promise<T | undefined> {
+    const start = this.#clock.now();
+    try {
+      const answer = await request();
+      this.#roundTrips = [...this.#roundTrips, this.#clock.now() - start].slice(-MEMORY);
+      return answer;
+    } catch (error) {
+      this.#options.onFailure(error);
+      return undefined;
+    }
+  }
+
+  #inUse({ document, changedAt }: Seat): boolean {
+    return document !== '' && this.#clock.now() - changedAt <= this.#staleMs;
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(ms, resolve);
+      this.#cancel = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+}
+
+const SEAT_ROOMS = 'nova-sonic-watcher';
+
+/** The name of a service's seats: services with the same agent name are one, to LiveKit as well. */
+export function seatName(agentName: string): string {
+  return agentName ? `${SEAT_ROOMS}-${agentName}` : SEAT_ROOMS;
+}
+
+function holderOf({ document }: Seat): string | undefined {
+  try {
+    return (JSON.parse(document) as { worker?: string }).worker;
+  } catch {
+    return undefined;
+  }
+}

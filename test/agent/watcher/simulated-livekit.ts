@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type {
+  RoomDispatch,
+  RoomMember,
+  RoomSummary,
+  RoomsApi,
+} from '../../../agent/src/watcher/rooms-api.js';
+import type { ManualClock } from '../../support/manual-clock.js';
+
+export const AGENT = 'agent';
+const EPOCH = 1_700_000_000_000;
+const ACCEPT_MS = 40;
+const JOIN_MS = 400;
+/** livekit-server 1.13.5: numbers of a room are renewed at once if they are older than this, else up to 10 s later. */
+const COUNTS_MS = 5_000;
+
+interface SimulatedRoom {
+  name: string;
+  sid: string;
+  metadata: string;
+  members: RoomMember[];
+  dispatches: RoomDispatch[];
+  counts: { participants: number; publishers: number };
+  countedAt: number;
+}
+
+/** As much of livekit-server 1.13.5 as the watcher sees, with tasks that take calls, on a manual clock. */
+export class SimulatedLiveKit {
+  readonly rooms = new Map<string, SimulatedRoom>();
+  /** Free slots of all tasks. */
+  slots = 0;
+  /** Which caller was answered when. */
+  readonly answered: { room: string; at: number }[] = [];
+  /** Agents that found another one and left. */
+  second = 0;
+  requests = 0;
+  /** Until when it answers nothing but errors. */
+  downUntil = 0;
+  readonly #clock: ManualClock;
+  readonly #latency: () => number;
+  #ids = 0;
+
+  constructor(clock: ManualClock, latency: () => number = () => 2) {
+    this.#clock = clock;
+    this.#latency = latency;
+  }
+
+  readonly wallClock = () => EPOCH + this.#clock.now();
+
+  /** A client of the API, as each worker has one; `cut()` is its worker's end. */
+  client(): RoomsApi & { cut(): void } {
+    let cut = false;
+    const call = <T>(run: () => T): Promise<T> => {
+      this.requests += 1;
+      return new Promise((resolve, reject) => {
+        const there = this.#latency() / 2;
+        this.#clock.after(there, () => {
+          if (cut) return;
+          if (this.#clock.now() < this.downUntil) return reject(new Error('unavailable'));
+          const answer = structuredClone(run());
+          this.#clock.after(this.#latency() / 2, () => cut || resolve(answer));
+        });
+      });
+    };
+    return {
+      cut: () => {
+        cut = true;
+      },
+      listRooms: (names) =>
+        call(() =>
+          [...this.rooms.values()]
+            .filter(({ name }) => !names || names.includes(name))
+            .map(
+              ({ name, sid, counts, metadata }): RoomSummary => ({
+                name,
+                sid,
+                metadata,
+                ...counts,
+              }),
+            ),
+        ),
+      listMembers: (room) => call(() => this.rooms.get(room)?.members ?? []),
+      listDispatches: (room) => call(() => this.rooms.get(room)?.dispatches ?? []),
+      createDispatch: (room, { agentName, metadata }) =>
+        call(() => this.dispatch(room, metadata, agentName)),
+      deleteDispatch: (room, id) =>
+        call(() => {
+          const found = this.rooms.get(room);
+          if (found) found.dispatches = found.dispatches.filter((other) => other.id !== id);
+        }),
+      writeMetadata: (room, metadata) =>
+        call(() => {
+          this.#room(room).metadata = metadata;
+        }),
+    };
+  }
+
+  /** A caller joins a room, which is created. */
+  join(name: string, { dispatch = true, metadata = '' } = {}): void {
+    const room = this.#room(name);
+    const joinedAt = this.wallClock();
+    room.members.push({ identity: `caller-${name}`, kind: 'caller', joinedAt });
+    this.#changed(room);
+    if (dispatch) this.dispatch(name, metadata);
+  }
+
+  leave(name: string, identity = `caller-${name}`): void {
+    const room = this.rooms.get(name);
+    if (!room) return;
+    room.members = room.members.filter((member) => member.identity !== identity);
+    this.#changed(room);
+  }
+
+  agents(name: string): string[] {
+    const members = this.rooms.get(name)?.members ?? [];
+    return members.filter(({ kind }) => kind === 'agent').map(({ identity }) => identity);
+  }
+
+  dispatch(name: string, metadata = '', agentName = AGENT): RoomDispatch {
+    const room = this.#room(name);
+    const dispatch: RoomDispatch = {
+      id: this.#id('AD'),
+      agentName,
+      metadata,
+      deployment: '',
+      restartPolicy: 0,
+      createdAt: this.wallClock(),
+      jobs: [],
+    };
+    room.dispatches.push(dispatch);
+    this.#clock.after(ACCEPT_MS, () => this.#offer(room, dispatch));
+    return dispatch;
+  }
+
+  /** Ends all rooms, as a restart does; the callers come back at once, their dispatches do not. */
+  restart(): void {
+    const rooms = [...this.rooms.values()];
+    this.rooms.clear();
+    for (const { name, members } of rooms) {
+      const callers = members.filter(({ kind }) => kind === 'caller');
+      if (callers.length > 0) this.join(name, { dispatch: false });
+    }
+  }
+
+  #offer(room: SimulatedRoom, dispatch: RoomDispatch): void {
+    if (this.slots === 0) return;
+    this.slots -= 1;
+    const id = this.#id('AJ');
+    const identity = `agent-${id}`;
+    dispatch.jobs.push({ id, startedAt: this.wallClock(), identity });
+    this.#clock.after(JOIN_MS, () => {
+      if (this.agents(room.name).length > 0) {
+        this.second += 1;
+        this.slots += 1;
+        return;
+      }
+      room.members.push({ identity, kind: 'agent', agentName: AGENT, joinedAt: this.wallClock() });
+      this.answered.push({ room: room.name, at: this.#clock.now() });
+      this.#changed(room);
+    });
+  }
+
+  #room(name: string): SimulatedRoom {
+    const known = this.rooms.get(name);
+    if (known) return known;
+    const room: SimulatedRoom = {
+      name,
+      sid: this.#id('RM'),
+      metadata: '',
+      members: [],
+      dispatches: [],
+      counts: { participants: 0, publishers: 0 },
+      countedAt: this.#clock.now(),
+    };
+    this.rooms.set(name, room);
+    return room;
+  }
+
+  #changed(room: SimulatedRoom): void {
+    const count = () => {
+      room.countedAt = this.#clock.now();
+      const people = room.members.filter(({ kind }) => kind === 'caller').length;
+      room.counts = { participants: people, publishers: room.members.length };
+    };
+    if (this.#clock.now() - room.countedAt > COUNTS_MS) count();
+    else this.#clock.after(2 * COUNTS_MS, count);
+  }
+
+  #id(prefix: string): string {
+    this.#ids += 1;
+    return `${prefix}_${this.#ids}`;
+  }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { describe, expect, test } from '@jest/globals';
+import { initializeLogger } from '@livekit/agents';
+import { newCallRecord } from '../../../agent/src/supervision/call-record.js';
+import { isAnswered } from '../../../agent/src/watcher/second-agent.js';
+import {
+  endedForGood,
+  withdrawDispatches,
+} from '../../../agent/src/watcher/withdraw-dispatches.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import { until } from '../../support/wait.js';
+import { beginWorker } from '../worker/worker-rig.js';
+import { AGENT, SimulatedLiveKit } from './simulated-livekit.js';
+
+initializeLogger({ pretty: false, level: 'silent' });
+
+const record = newCallRecord({ job: 'AJ_1', room: 'a', roomSid: 'RM_1', pid: 1 }, 0);
+
+describe('a call has ended for good', () => {
+  test.each([
+    ['max_call_length', true],
+    ['task_stopping', true],
+    ['user_initiated', true],
+    ['task_completed', true],
+    ['participant_disconnected', false],
+    ['room_disconnected', false],
+    ['no_caller', false],
+    ['error', true],
+    ['failed', true],
+    ['withdrawn', false],
+    ['already_answered', false],
+  ])('%s: %s', (endReason, forGood) => {
+    expect(endedForGood({ ...record, ended: true, endReason })).toBe(forGood);
+  });
+
+  test('when its process died, only if it was to end anyway', () => {
+    expect(endedForGood({ ...record, endReason: 'crashed' })).toBe(false);
+    expect(endedForGood({ ...record, endReason: 'task_stopping', over: true })).toBe(true);
+  });
+});
+
+test('the dispatches of an ended call are withdrawn, but nobody else’s', async () => {
+  const clock = new ManualClock();
+  const livekit = new SimulatedLiveKit(clock);
+  livekit.join('a');
+  livekit.dispatch('a', '', 'someone');
+  const withdrawn = withdrawDispatches(livekit.client(), AGENT, record);
+  await clock.pass(100);
+  await withdrawn;
+  expect(livekit.rooms.get('a')?.dispatches.map(({ agentName }) => agentName)).toEqual(['someone']);
+});
+
+test('a worker withdraws the dispatches of a call that it ended, and watches once LiveKit has accepted it', async () => {
+  const clock = new ManualClock();
+  const livekit = new SimulatedLiveKit(clock);
+  livekit.join('room-j1', { dispatch: false });
+  livekit.dispatch('room-j1', '', '');
+  const rig = await beginWorker({ rooms: livekit.client() });
+  expect(livekit.requests).toBe(0);
+  rig.register();
+  await until('it looks for a seat', () => livekit.requests > 0);
+  const call = await rig.call('j1');
+  call.report({ type: 'ended', job: 'j1', reason: 'max_call_length' });
+  call.report({ type: 'closed', job: 'j1' });
+  await until('the call has ended', () => rig.calls() === 0);
+  await clock.pass(100);
+  expect(livekit.rooms.get('room-j1')?.dispatches).toEqual([]);
+  rig.signal('SIGTERM');
+  for (let i = 0; i < 20; i++) {
+    await clock.pass(1_000);
+    await rig.clock.pass(1_000);
+  }
+  expect(await rig.exited).toBe(0);
+});
+
+describe('the agent that finds another one in its room', () => {
+  const AGENT_KIND = 4;
+  const room = (identity: string, kind: number, attributes: Record<string, string> = {}) =>
+    ({
+      remoteParticipants: new Map([[identity, { identity, info: { kind }, attributes }]]),
+    }) as never;
+
+  test.each([
+    ['another agent of its name', room('agent-AJ_1', AGENT_KIND, { 'lk.agent_name': 'a' }), true],
+    ['an agent without a name', room('agent-AJ_1', AGENT_KIND), true],
+    ['somebody else’s agent', room('agent-AJ_1', AGENT_KIND, { 'lk.agent_name': 'b' }), false],
+    ['a caller who is called agent', room('agent-x', 0), false],
+    ['nobody', { remoteParticipants: new Map() } as never, false],
+  ])('%s: %s', (_who, where, answered) => {
+    expect(isAnswered(where, 'a')).toBe(answered);
+  });
+});
