@@ -126,6 +126,10 @@ async function answer(
     wire: config.publishBedrockEvents,
     prices: config.prices,
   });
+  const ringing = phone !== undefined && !phone.answered;
+  if (!resumed && !ringing) {
+    lifecycle.metrics.observeAnswer(session, ctx.room, caller.identity, config.livekit);
+  }
   if (line && phone && !phone.answered) {
     idle.set('ringing', true);
     void line.answered().then((outcome) => {

@@ -216,6 +216,12 @@ const capacityAlarms = (props: AgentAlarmsProps, thresholds: ResolvedThresholds)
       // New tasks relieve the others within two or three minutes, unless none may or can start.
       periods: 5,
     },
+    CallersUnanswered: {
+      metric: props.metrics.callersUnanswered(),
+      threshold: 1,
+      // A burst waits for its first new tasks, which may take two minutes.
+      periods: 3,
+    },
     CallsRejected: {
       metric: props.metrics.callsRejected({ period: FIVE_MINUTES }),
       threshold: thresholds.callsRejected,
@@ -238,6 +244,11 @@ const capacityAlarms = (props: AgentAlarmsProps, thresholds: ResolvedThresholds)
 /** Are calls good? */
 const qualityAlarms = ({ metrics }: AgentAlarmsProps, thresholds: ResolvedThresholds) =>
   ({
+    TimeToAnswerHigh: {
+      metric: metrics.timeToAnswer(Stats.p(95), { period: FIVE_MINUTES }),
+      threshold: thresholds.timeToAnswerP95Ms,
+      periods: 3,
+    },
     ReplyLatencyHigh: {
       metric: metrics.timeToFirstAudio(Stats.p(90), { period: FIVE_MINUTES }),
       threshold: thresholds.timeToFirstAudioP90Ms,

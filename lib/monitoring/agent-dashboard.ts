@@ -52,6 +52,7 @@ export class AgentDashboard extends Construct {
       widgets: [
         [heading('Are calls answered?')],
         answered(props),
+        unanswered(props.metrics),
         [heading('How fast?')],
         speed(props.metrics),
         [heading('How many?')],
@@ -95,6 +96,20 @@ function answered(props: AgentDashboardProps): IWidget[] {
       metrics.callsAccepted({ label: 'accepted' }),
       metrics.callsRejected({ label: 'rejected (offered elsewhere)' }),
     ]),
+  ];
+}
+
+function unanswered(metrics: AgentMetrics): IWidget[] {
+  return [
+    graph('Callers without an agent', 12, [
+      metrics.callersUnanswered({ label: 'callers without an agent' }),
+      metrics.callsRedispatched({ label: 'found an agent after all' }),
+    ]),
+    graph(
+      'Time to answer (ms)',
+      12,
+      ['p50', 'p95'].map((p) => metrics.timeToAnswer(p, { label: p })),
+    ),
   ];
 }
 

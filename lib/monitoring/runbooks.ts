@@ -15,6 +15,11 @@ export interface AlarmThresholds {
    */
   readonly callsRejected?: number;
   /**
+   * Milliseconds from a caller's joining to the first sound of the agent, 95th percentile.
+   * @default 6000
+   */
+  readonly timeToAnswerP95Ms?: number;
+  /**
    * Milliseconds to the first audio of a reply, 90th percentile.
    * @default 2500
    */
@@ -65,6 +70,7 @@ export type ResolvedThresholds = Required<Omit<AlarmThresholds, keyof typeof REN
 export const DEFAULT_THRESHOLDS: ResolvedThresholds = {
   slotUtilizationPercent: 90,
   callsRejected: 5,
+  timeToAnswerP95Ms: 6000,
   timeToFirstAudioP90Ms: 2500,
   streamErrors: 5,
   throttles: 1,
@@ -123,6 +129,12 @@ export const RUNBOOKS = {
     firstAction:
       'if tasks run, check whether their log still receives lines (permissions on the log group, log driver), then restart them.',
   },
+  CallersUnanswered: {
+    severity: 'critical',
+    condition: () => 'For 3 minutes there have been callers without an agent',
+    firstAction:
+      'compare Slot utilization on the dashboard: with free slots, search the log for "caller without an agent" and for what failed before it; without, raise MinTasks or MaxTasks.',
+  },
   CallsRejected: {
     severity: 'critical',
     condition: ({ callsRejected }) =>
@@ -168,6 +180,13 @@ export const RUNBOOKS = {
     condition: () => 'A process died, which interrupted its calls',
     firstAction:
       'search the log for "job" errors of that minute; if it ran out of memory, use fewer calls per task or more memory.',
+  },
+  TimeToAnswerHigh: {
+    severity: 'warning',
+    condition: ({ timeToAnswerP95Ms }) =>
+      `For 15 minutes one caller in twenty has waited longer than ${timeToAnswerP95Ms} ms for the first sound of the agent`,
+    firstAction:
+      'compare "Callers without an agent" on the dashboard (callers wait for a slot: raise MinTasks) with CPU (near 100 percent: fewer calls per task).',
   },
   ReplyLatencyHigh: {
     severity: 'warning',

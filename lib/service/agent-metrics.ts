@@ -73,6 +73,21 @@ export class AgentMetrics {
     return this.metric('CallsRejected', options);
   }
 
+  /** Callers of the whole service who have had no agent for 2 s or more. */
+  public callersUnanswered(options: MetricOptions = {}): Metric {
+    return this.metric('CallersUnanswered', options);
+  }
+
+  /** Callers without an agent for whom a task was found after all. */
+  public callsRedispatched(options: MetricOptions = {}): Metric {
+    return this.metric('CallsRedispatched', options);
+  }
+
+  /** From a caller's joining to the first sound of the agent, in milliseconds. */
+  public timeToAnswer(statistic: string, options: MetricOptions = {}): Metric {
+    return this.metric('TimeToAnswer', { statistic, ...options });
+  }
+
   /** Length of the calls that ended, in seconds. */
   public callDuration(options: MetricOptions = {}): Metric {
     return this.metric('CallDuration', options);

@@ -18,6 +18,8 @@ export const CHAOS_ENV = {
   RESUME_CALL_INSTRUCTIONS: 'off',
   PROTECTION_EXPIRES_MIN: '1',
   ECS_CONTAINER_METADATA_URI_V4: '',
+  // Nor another agent for a caller whose agent was killed.
+  WATCHER_REQUESTS_PER_S: '0',
 };
 const GRACE_MS = 1_000;
 const MAX_LIVE_CALLS = 3;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { log, type metrics, voice } from '@livekit/agents';
+import type { Room } from '@livekit/rtc-node';
 import type {
   BargeIn,
   NovaSonicErrorKind,
@@ -8,7 +9,10 @@ import type {
   StreamLifecycle,
   TurnTiming,
 } from 'livekit-plugin-nova-sonic';
+import type { WorkerConfig } from '../config.js';
 import type { CallReporter, SupervisorClient } from '../supervision/supervisor-client.js';
+import { LiveKitRooms } from '../watcher/livekit-rooms.js';
+import { timeToAnswer } from '../watcher/time-to-answer.js';
 
 /** Errors at connect that are the Region's fault, so that other calls should skip it for a while. */
 const REGIONAL_ERRORS = new Set<NovaSonicErrorKind | undefined>([
@@ -59,6 +63,26 @@ export class CallMetrics {
     session.on(Events.AgentStateChanged, ({ newState }) => {
       if (newState !== 'speaking') this.#agentSilent();
     });
+  }
+
+  /** Measures the time to answer, at the first sound of the agent: by then LiveKit has told who came when. */
+  observeAnswer(
+    session: voice.AgentSession,
+    room: Room,
+    caller: string,
+    livekit: WorkerConfig['livekit'],
+  ): void {
+    const { AgentStateChanged } = voice.AgentSessionEventTypes;
+    const spoke = ({ newState }: { newState: string }) => {
+      if (newState !== 'speaking') return;
+      session.off(AgentStateChanged, spoke);
+      const agent = room.localParticipant?.identity ?? '';
+      const call = { room: room.name ?? '', caller, agent };
+      timeToAnswer(new LiveKitRooms(livekit), call, Date.now())
+        .then((ms) => ms !== undefined && this.#add('TimeToAnswer', ms))
+        .catch((error) => log().debug({ error }, 'the time to answer is not known'));
+    };
+    session.on(AgentStateChanged, spoke);
   }
 
   observeRealtimeSession(session: RealtimeSession): void {

@@ -7,7 +7,7 @@ export interface MetricDefinition {
   /** CloudWatch's unit; CloudWatch has none for money. */
   readonly unit: 'Count' | 'Milliseconds' | 'None' | 'Percent' | 'Seconds';
   /** How its values add up to something meaningful, as CloudWatch calls it. */
-  readonly statistic: 'Average' | 'Maximum' | 'Sum' | 'p90';
+  readonly statistic: 'Average' | 'Maximum' | 'Sum' | 'p90' | 'p95';
   /** What it measures: one sentence. */
   readonly description: string;
   /** Dimension beside `service`; the metric is published with and without it. */
@@ -32,6 +32,12 @@ export const COUNTERS = {
     statistic: 'Sum',
     description:
       'Callers without an agent for whom a task was found after all: nobody had room for them, or their agent was lost.',
+  },
+  TimeToAnswer: {
+    unit: 'Milliseconds',
+    statistic: 'p95',
+    description:
+      "From a caller's joining to the first sound of the agent, by the clocks of LiveKit and of the task.",
   },
   CallDuration: {
     unit: 'Seconds',

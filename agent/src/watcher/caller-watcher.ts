@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { MonotonicClock } from '../clock.js';
+import type { CallRecord } from '../supervision/call-record.js';
 import { CallRedispatch, REQUESTS_PER_DISPATCH } from './call-redispatch.js';
 import { RequestBudget } from './request-budget.js';
 import { RoomWatch, type UnansweredRoom } from './room-watch.js';
 import type { RoomsApi } from './rooms-api.js';
 import { seatName, WatcherSeats } from './watcher-seats.js';
+import { endedForGood, withdrawDispatches } from './withdraw-dispatches.js';
 
 const TICK_MS = 250;
 /** Between two lists of all rooms; four times the time that LiveKit takes for one, if that is more. */
@@ -47,6 +49,7 @@ export interface CallerWatcherEvents {
 export class CallerWatcher {
   readonly #clock: MonotonicClock;
   readonly #api: RoomsApi;
+  readonly #agentName: string;
   readonly #events: CallerWatcherEvents;
   readonly #seats: WatcherSeats;
   readonly #watch: RoomWatch;
@@ -71,6 +74,7 @@ export class CallerWatcher {
     const onFailure = (error: unknown) => this.#noteFailure(error);
     this.#clock = clock;
     this.#api = api;
+    this.#agentName = agentName;
     this.#events = events;
     this.#seats = new WatcherSeats(clock, api, {
       name: seatName(agentName),
@@ -110,6 +114,11 @@ export class CallerWatcher {
     this.#running = false;
     this.#cancel();
     await this.#seats.stop();
+  }
+
+  /** Keeps a call of this worker that has ended for good from being taken for one without an agent. Never rejects. */
+  async callEnded(record: CallRecord): Promise<void> {
+    if (endedForGood(record)) await withdrawDispatches(this.#api, this.#agentName, record);
   }
 
   #tick(): void {

@@ -19,7 +19,6 @@ import { SupervisorServer } from '../supervision/supervisor-server.js';
 import { WorkerMetrics } from '../telemetry/metrics.js';
 import type { CallerWatcher } from '../watcher/caller-watcher.js';
 import { createCallerWatcher } from '../watcher/create-caller-watcher.js';
-import { endedForGood, withdrawDispatches } from '../watcher/withdraw-dispatches.js';
 import { CallDemand } from './call-demand.js';
 import { CallSlots } from './call-slots.js';
 import { CpuMonitor } from './cpu.js';
@@ -362,10 +361,7 @@ export class AgentWorker {
     log().info(callSummary(record, now), 'call ended');
     this.#processes.forget(record.job);
     if (!record.ended) void this.#peers.endDeadCall(this.#config, record);
-    if (this.#watcher && endedForGood(record)) {
-      const { livekit } = this.#config;
-      void withdrawDispatches(this.#peers.createRooms(livekit), livekit.agentName, record);
-    }
+    void this.#watcher?.callEnded(record);
     this.#admission.release(record.job);
     this.#metrics.flush();
     this.#slotsChanged();

@@ -86,7 +86,7 @@ describe('WorkerMetrics', () => {
     metrics.gauges({ ...busy, activeCalls: 0, slotUtilization: 0 });
     expect(emfSums(lines())).toEqual({
       ...DEMAND,
-      ...{ ActiveCalls: 0, SlotUtilization: 0, WorkersRegistered: 1 },
+      ...{ ActiveCalls: 0, CallersUnanswered: 0, SlotUtilization: 0, WorkersRegistered: 1 },
     });
     const metric = lines()[0]?._aws.CloudWatchMetrics[0]?.Metrics.find(
       (m) => m.Name === 'SlotUtilization',
@@ -118,6 +118,9 @@ describe('WorkerMetrics', () => {
   it('does not publish the utilization of a draining task', () => {
     const { metrics, lines } = setUp();
     metrics.gauges({ ...busy, draining: true });
-    expect(emfSums(lines())).toEqual({ ...DEMAND, ActiveCalls: 3, WorkersRegistered: 1 });
+    expect(emfSums(lines())).toEqual({
+      ...DEMAND,
+      ...{ ActiveCalls: 3, CallersUnanswered: 0, WorkersRegistered: 1 },
+    });
   });
 });

@@ -45,6 +45,11 @@ const TABLE: [string, object, object][] = [
     { EvaluationPeriods: 5, Threshold: 90, ComparisonOperator: UP },
   ],
   [
+    'CallersUnanswered',
+    { ...OURS, MetricName: 'CallersUnanswered', Statistic: 'Maximum', Period: 60 },
+    { EvaluationPeriods: 3, Threshold: 1, ComparisonOperator: UP },
+  ],
+  [
     'CallsRejected',
     { ...OURS, MetricName: 'CallsRejected', Statistic: 'Sum', Period: 300 },
     { EvaluationPeriods: 1, Threshold: 5, ComparisonOperator: UP },
@@ -55,6 +60,11 @@ const TABLE: [string, object, object][] = [
     { EvaluationPeriods: 2, Threshold: 80, ComparisonOperator: UP },
   ],
   ['TasksAtMaximum', {}, { EvaluationPeriods: 10, Threshold: 1, ComparisonOperator: UP }],
+  [
+    'TimeToAnswerHigh',
+    { ...OURS, MetricName: 'TimeToAnswer', ExtendedStatistic: 'p95', Period: 300 },
+    { EvaluationPeriods: 3, Threshold: 6000, ComparisonOperator: UP },
+  ],
   [
     'ReplyLatencyHigh',
     { ...OURS, MetricName: 'TimeToFirstAudio', ExtendedStatistic: 'p90', Period: 300 },
@@ -198,6 +208,7 @@ describe('alone in another stack', () => {
   const THRESHOLDS: [keyof AlarmThresholds, string, RegExp?][] = [
     ['slotUtilizationPercent', 'SlotUtilizationHigh', /^Slot utilization has been at 7 percent/],
     ['callsRejected', 'CallsRejected'],
+    ['timeToAnswerP95Ms', 'TimeToAnswerHigh', /longer than 7 ms for the first/],
     ['timeToFirstAudioP90Ms', 'ReplyLatencyHigh', /longer than 7 ms to its/],
     ['streamErrors', 'StreamErrors'],
     ['throttles', 'Throttles'],

@@ -49,6 +49,8 @@ describe('the dashboard', () => {
       ['Alarms', 'alarm', 9, 6],
       ['Now', 'metric', 6, 6],
       ['Calls accepted and rejected', 'metric', 9, 6],
+      ['Callers without an agent', 'metric', 12, 6],
+      ['Time to answer (ms)', 'metric', 12, 6],
       '## How fast?',
       ['Time to first audio of a reply (ms)', 'metric', 12, 6],
       ['Interruption latency (ms)', 'metric', 6, 6],
@@ -74,7 +76,7 @@ describe('the dashboard', () => {
     const ends = new Map<number, number>();
     for (const { y, x, width } of body().widgets)
       ends.set(y, Math.max(ends.get(y) ?? 0, x + width));
-    expect([...ends.values()]).toEqual([24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24]);
+    expect([...ends.values()]).toEqual([24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24]);
   });
 
   test('shows the state of every alarm first', () => {
@@ -101,6 +103,14 @@ describe('the dashboard', () => {
         `CallsRejected${OURS} Sum/60 rejected (offered elsewhere)`,
       ],
     ],
+    [
+      'Callers without an agent',
+      [
+        `CallersUnanswered${OURS} Maximum/60 callers without an agent`,
+        `CallsRedispatched${OURS} Sum/60 found an agent after all`,
+      ],
+    ],
+    ['Time to answer (ms)', [`TimeToAnswer${OURS} p50/60 p50`, `TimeToAnswer${OURS} p95/60 p95`]],
     ['Time to first audio of a reply (ms)', percentiles('TimeToFirstAudio')],
     ['Interruption latency (ms)', percentiles('InterruptionLatency')],
     ['Tool duration (ms)', percentiles('ToolDuration')],

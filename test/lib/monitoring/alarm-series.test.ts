@@ -35,6 +35,8 @@ type Case = [alarm: string, what: string, series: Record<string, Series>];
 /** What must set each alarm off. */
 const MUST: Case[] = [
   ['SlotUtilizationHigh', 'full for five minutes', { SlotUtilization: after(50, 92, 5) }],
+  ['CallersUnanswered', 'callers who stay without an agent', { CallersUnanswered: [0, 3, 2, 4] }],
+  ['TimeToAnswerHigh', 'slow answers for a quarter of an hour', { TimeToAnswer: of(6100, 3) }],
   ['CallsRejected', 'five rejections', { CallsRejected: [0, 5] }],
   [
     'TasksAtMaximum',
@@ -74,6 +76,8 @@ const MUST_NOT: Case[] = [
     'full until new tasks are there',
     { SlotUtilization: [...after(50, 95, 4), 60] },
   ],
+  ['CallersUnanswered', 'a burst until new tasks are there', { CallersUnanswered: [0, 9, 5, 0] }],
+  ['TimeToAnswerHigh', 'slow answers for ten minutes', { TimeToAnswer: [6100, 6100, 2000] }],
   ['CallsRejected', 'a rejection now and then', { CallsRejected: of(4, 20) }],
   [
     'TasksAtMaximum',
