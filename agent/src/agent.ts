@@ -80,7 +80,12 @@ async function answer(
   await session.start({
     agent,
     room: ctx.room,
-    inputOptions: { audioEnabled: false, participantIdentity: caller.identity },
+    inputOptions: {
+      audioEnabled: false,
+      participantIdentity: caller.identity,
+      // With several callers the call goes on when one of them hangs up.
+      closeOnDisconnect: config.callers.heard === 'first',
+    },
     record: false,
   });
   const greet = () => {
@@ -111,6 +116,11 @@ async function answer(
   const idle = watchIdleCaller(session, { ...config.idle, ...behaviour.idle }, () =>
     lifecycle.endWithWords('caller_idle').catch(() => lifecycle.end('caller_idle')),
   );
+  callers.onChange(({ identities, hungUp }) => {
+    idle.set('absent', identities.length === 0);
+    if (hungUp && config.callers.heard === 'all')
+      void lifecycle.leave(voice.CloseReason.PARTICIPANT_DISCONNECTED);
+  });
   line?.attach(session, (on) => idle.set('hold', on));
   const isCaller = (identity: string) => callers.identities.includes(identity);
   const stopKeypad = listenToKeypad(ctx.room, session, isCaller, behaviour.keypad, () =>

@@ -47,6 +47,8 @@ export interface ChosenCallers {
   identities: readonly string[];
   /** What happened, if the caller is another one, or is back. */
   change?: 'found' | 'returned' | 'replaced';
+  /** There is no caller because the last one hung up. */
+  hungUp?: boolean;
   /** When to decide again if nothing happens. */
   againInMs?: number;
 }
@@ -100,6 +102,7 @@ export class CallerChoice {
     return {
       identities,
       ...(change && { change }),
+      ...(identities.length === 0 && this.#absent && !this.#absent.lost && { hungUp: true }),
       ...(waiting.length > 0 && { againInMs: Math.min(...waiting) }),
     };
   }

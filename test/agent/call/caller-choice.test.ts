@@ -185,7 +185,15 @@ describe('the caller', () => {
     const ben = one('ben');
     expect(room.at(0, [ann, ben]).identities).toEqual(['ann', 'ben']);
     expect(room.at(40, [ben])).toMatchObject({ identities: ['ben'], change: 'replaced' });
-    expect(room.at(41, []).identities).toEqual([]);
+    expect(room.at(41, [])).toEqual({ identities: [], hungUp: true });
+  });
+
+  it('hung up, or was lost', () => {
+    const room = new RoomInTime();
+    room.at(0, [one('ann')]);
+    expect(room.at(5, [], 'lost')).toEqual({ identities: [] });
+    room.at(6, [one('ann')]);
+    expect(room.at(7, [], 'hung up')).toEqual({ identities: [], hungUp: true });
   });
 });
 
