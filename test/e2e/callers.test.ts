@@ -16,8 +16,8 @@ const WAIT_FOR_CALLER_S = 10;
 
 const SCENARIO = `
 turns:
-  - { on: text, reply: Hello there. }
   - { on: text, match: pressed, reply: 'Thank you, one two.', repeat: true }
+  - { on: text, match: Greet, reply: Hello there., repeat: true }
   - { on: speech, user: Can you hear me?, reply: Yes., repeat: true }
 `;
 

@@ -64,7 +64,7 @@ const LOST_OVERLAP_MS = 30_000;
 
 /**
  * Decides who in a room is the caller: by what participants are, not by who came first. A telephone comes before
- * somebody with a microphone, and both before somebody without, who is taken after two seconds. The caller stays the
+ * somebody with a microphone, and both before somebody without, of whom several wait for two seconds. The caller stays the
  * caller while in the room; one who never published audio makes room for one who does. A caller who has left is
  * replaced by the same identity, or by somebody who joined afterwards: those who were there all along are bystanders.
  */
@@ -97,7 +97,7 @@ export class CallerChoice {
     const identities = this.#identities(candidates);
     const waiting = candidates
       .filter(({ identity }) => !identities.includes(identity))
-      .map((one) => this.#waitMs(one, now))
+      .map((one) => this.#waitMs(one, candidates, now))
       .filter((ms) => ms > 0);
     return {
       identities,
@@ -109,7 +109,7 @@ export class CallerChoice {
 
   #choose(candidates: RoomParticipant[], now: number): ChosenCallers['change'] {
     const caller = this.#caller;
-    const ready = candidates.filter((one) => this.#waitMs(one, now) === 0);
+    const ready = candidates.filter((one) => this.#waitMs(one, candidates, now) === 0);
     if (!caller) return this.#become(ready[0], 'found');
 
     const present = candidates.find(({ identity }) => identity === caller.identity);
@@ -153,9 +153,9 @@ export class CallerChoice {
     return [caller.identity, ...others.map(({ identity }) => identity)];
   }
 
-  /** How long somebody who publishes no audio is not yet taken. */
-  #waitMs(one: RoomParticipant, now: number): number {
-    if (rank(one) > RANK_SILENT) return 0;
+  /** How long somebody who publishes no audio is not yet taken: not at all when there is nobody else. */
+  #waitMs(one: RoomParticipant, { length }: RoomParticipant[], now: number): number {
+    if (rank(one) > RANK_SILENT || length === 1) return 0;
     return Math.max(0, (this.#seenAt.get(one.sid) ?? now) + AUDIO_WAIT_MS - now);
   }
 
