@@ -48,9 +48,9 @@ async function answer(
     lifecycle.leave('transferred'),
   );
   const phone = line && new PhoneCall(line);
-  const behaviour = await assistant(describe(ctx, caller, phone));
   const publisher = new CallEventPublisher(ctx.room, resumed?.crashes);
   lifecycle.answers(caller, publisher);
+  const behaviour = await assistant(describe(ctx, caller, phone));
   const model = new ObservedRealtimeModel(config, behaviour, publisher, lifecycle);
   const session = new voice.AgentSession({
     llm: model,
@@ -95,7 +95,8 @@ async function answer(
   const begin = async () => {
     followCaller(session, callers, audioInput, greet);
     if (resumed?.end) return lifecycle.endWithWords(resumed.end);
-    if (resumed) {
+    // Without a caller nothing had been said.
+    if (resumed?.caller) {
       const instructions = config.resumeCallInstructions;
       if (instructions) session.generateReply({ instructions });
       return;

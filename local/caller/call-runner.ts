@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import pc from 'picocolors';
-import type { CallEvent } from '../../agent/src/call/call-events.js';
+import { type CallEvent, ENDED_BY_TOOL } from '../../agent/src/call/call-events.js';
 import { CALLER_RATE, Caller } from '../../agent/src/caller/caller.js';
 import type { PcmAudio } from '../../agent/src/caller/pcm.js';
 import type { LiveKitConnection } from '../livekit/connection.js';
@@ -66,6 +66,8 @@ export class CallRunner {
   readonly #outcome: CallOutcome = { startedAt: Date.now(), turns: [], bargeIns: [], events: [] };
   #changed = new AbortController();
   #failure = '';
+  /** The model ended the call, with the tool of assistant.ts. */
+  #over = false;
   #soundStartedAt = 0;
 
   /** @throws Error with one sentence when the file with the noise cannot be read */
@@ -78,7 +80,8 @@ export class CallRunner {
     this.#caller.on('state', () => this.#wake());
     this.#caller.on('sound', (audible, at) => this.#onSound(audible, at));
     this.#caller.on('left', () => {
-      this.#failure ||= 'the agent left the call';
+      if (this.#endReason === ENDED_BY_TOOL) this.#over = true;
+      else this.#failure ||= 'the agent left the call';
       this.#wake();
     });
   }
@@ -125,14 +128,15 @@ export class CallRunner {
   }
 
   async #ask({ name, recording }: Question): Promise<void> {
+    if (this.#over) throw new Error(`The agent ended the call before ${name} was asked.`);
     const endOfSpeechAt = await this.#caller.speak(recording);
     const turn: Turn = { question: name, endOfSpeechAt };
     this.#outcome.turns.push(turn);
     const answered = await this.#waitUntil(
-      () => this.#caller.audible && this.#soundStartedAt > endOfSpeechAt,
+      () => this.#over || (this.#caller.audible && this.#soundStartedAt > endOfSpeechAt),
       this.#options.patienceMs,
     );
-    if (answered) turn.firstSoundAt = this.#soundStartedAt;
+    if (answered && this.#soundStartedAt > endOfSpeechAt) turn.firstSoundAt = this.#soundStartedAt;
   }
 
   #onSound(audible: boolean, at: number): void {
@@ -153,9 +157,10 @@ export class CallRunner {
 
   async #waitForReplyEnd(): Promise<void> {
     const ended = () =>
-      !this.#caller.audible &&
-      this.#caller.state === 'listening' &&
-      Date.now() - this.#caller.lastSound > REPLY_ENDED_AFTER_MS;
+      this.#over ||
+      (!this.#caller.audible &&
+        this.#caller.state === 'listening' &&
+        Date.now() - this.#caller.lastSound > REPLY_ENDED_AFTER_MS);
     await this.#waitUntil(ended, MAX_REPLY_MS);
   }
 
@@ -163,7 +168,10 @@ export class CallRunner {
   async #waitUntil(condition: () => boolean, ms: number): Promise<boolean> {
     const deadline = Date.now() + ms;
     while (!condition()) {
-      if (this.#failure) throw new Error(`${this.#failure}${this.#endReason}.`);
+      if (this.#failure) {
+        const reason = this.#endReason;
+        throw new Error(`${this.#failure}${reason && ` (${reason})`}.`);
+      }
       if (Date.now() >= deadline) return false;
       const timer = AbortSignal.timeout(100);
       const signal = AbortSignal.any([timer, this.#changed.signal]);
@@ -187,7 +195,7 @@ export class CallRunner {
 
   get #endReason(): string {
     const ended = this.#outcome.events.find((event) => event.type === 'ended');
-    return ended?.type === 'ended' ? ` (${ended.reason})` : '';
+    return ended?.type === 'ended' ? ended.reason : '';
   }
 
   #onCallEvent(event: CallEvent): void {

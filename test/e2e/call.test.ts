@@ -94,6 +94,28 @@ describe('npm run call', () => {
     });
   });
 
+  it('ends well when the model ends the call, whose caller hears the goodbye', async () => {
+    const out = directory('goodbye');
+    const scenario = join(out, 'scenario.yaml');
+    writeFileSync(
+      scenario,
+      `turns:
+  - { on: text, reply: Hello. }
+  - { user: 'That is all, goodbye.', tools: [{ name: end_call }], reply: Goodbye and thank you. }`,
+    );
+    const question = await speechFile('That is all, goodbye.');
+    const command = new Command('call', [question, '--scenario', scenario, '--out', out]);
+    await command.succeeds();
+    const outcome = outcomeIn(out);
+    expect(messages(outcome).at(-1)).toMatchObject({
+      text: 'Goodbye and thank you.',
+      interrupted: false,
+    });
+    expect(outcome.events.at(-1)).toMatchObject({ type: 'ended', reason: 'end_call_tool' });
+    const agent = readWav(join(out, 'agent.wav'), 48_000);
+    expect(secondsOfSound(agent.samples, agent.sampleRate)).toBeGreaterThan(1);
+  });
+
   it('ends with an error when no answer comes, here to a telephone that has pressed keys', async () => {
     const out = directory('silence');
     const scenario = join(out, 'scenario.yaml');

@@ -13,6 +13,9 @@ export const CALL_EVENTS_REPLAY_TOPIC = 'nova-sonic.call.again';
 /** Attribute of the agent with the reason why the call ended; also reaches participants that missed all events. */
 export const CALL_ENDED_ATTRIBUTE = 'nova-sonic.ended';
 
+/** The reason of a call that the model ended, with the tool `end_call`. */
+export const ENDED_BY_TOOL = 'end_call_tool';
+
 /** Milliseconds since the epoch by the agent's clock. */
 type Timestamped = { at: number };
 

@@ -2,12 +2,10 @@
 
 import { llm, log, voice } from '@livekit/agents';
 import { z } from 'zod';
+import { ENDED_BY_TOOL } from '../call/call-events.js';
 
 /** Milliseconds that the model may take to begin its goodbye. */
 const GOODBYE_MS = 5_000;
-
-/** The reason of a call that the model ended. */
-export const ENDED_BY_TOOL = 'end_call_tool';
 
 /**
  * A tool with which the model can end the call: it says goodbye, and when that has been heard the caller is
