@@ -80,8 +80,6 @@ describe('after a failure', () => {
 
   it('a call whose process is killed in mid reply goes on in another, which knows what was said', async () => {
     const [lost, other] = (await calls(2)) as [RemoteCaller, RemoteCaller];
-    await askAll(fleet, [lost]);
-    await lost.waitForEvent('message', ({ text }) => /good time/.test(text));
     const asked = Date.now();
     const cut = lost.ask(fleet.question, 30_000);
     await lost.waitForEvent(
@@ -100,7 +98,8 @@ describe('after a failure', () => {
     expect(silentMs).toBeLessThan(8_000);
     await cut;
     await lost.waitForEvent('message', ({ text }) => /line was interrupted/.test(text));
-    await askAll(fleet, [lost, other]);
+    // The answer knows the question that was asked before, and the half of its answer.
+    await askAll(fleet, [lost]);
     const known = await lost.waitForEvent('message', ({ text }) => /You asked me/.test(text));
     expect(known?.role).toBe('assistant');
 
@@ -117,7 +116,6 @@ describe('after a failure', () => {
     expect(line).toMatchObject({ end_reason: 'crashed', crashes: 2 });
     expect((line.tokens as { input_speech: number }).input_speech).toBeGreaterThan(0);
     expect(other.agentPresent).toBe(true);
-    await askAll(fleet, [other]);
     await fleet.hangUp();
     await untilCalls([worker], 0);
     const crashes = 1 + carried;
