@@ -139,7 +139,7 @@ async function answer(
   });
   const ringing = phone !== undefined && !phone.answered;
   if (!resumed && !ringing) {
-    lifecycle.metrics.observeAnswer(session, ctx.room, caller.identity, config.livekit);
+    lifecycle.metrics.observeAnswer(session, ctx.room, caller.identity, config);
   }
   if (line && phone && !phone.answered) {
     idle.set('ringing', true);

@@ -176,13 +176,20 @@ function rank({ kind, publishesAudio }: RoomParticipant): number {
 const byRank = (a: RoomParticipant, b: RoomParticipant): number =>
   rank(b) - rank(a) || a.joinedAt - b.joinedAt;
 
-function mayBeCaller(one: RoomParticipant, { attribute }: CallerRules): boolean {
+/** Whether a participant is somebody whom an agent may serve. */
+export function mayBeCaller(
+  one: Pick<RoomParticipant, 'kind' | 'attributes' | 'metadata' | 'mayPublishAudio'>,
+  { attribute }: CallerRules,
+): boolean {
   if (NEVER_CALLERS.has(one.kind) || !one.mayPublishAudio) return false;
   if (one.attributes[ON_BEHALF_ATTRIBUTE]) return false;
   return !attribute || fulfils(one, attribute);
 }
 
-function fulfils(one: RoomParticipant, { key, value, negated }: AttributeCondition): boolean {
+function fulfils(
+  one: Pick<RoomParticipant, 'attributes' | 'metadata'>,
+  { key, value, negated }: AttributeCondition,
+): boolean {
   const actual = one.attributes[key] ?? metadataValue(one.metadata, key);
   const holds = value === undefined ? actual !== undefined : actual === value;
   return holds !== negated;

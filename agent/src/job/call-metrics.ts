@@ -70,7 +70,7 @@ export class CallMetrics {
     session: voice.AgentSession,
     room: Room,
     caller: string,
-    livekit: WorkerConfig['livekit'],
+    config: WorkerConfig,
   ): void {
     const { AgentStateChanged } = voice.AgentSessionEventTypes;
     const spoke = ({ newState }: { newState: string }) => {
@@ -78,7 +78,7 @@ export class CallMetrics {
       session.off(AgentStateChanged, spoke);
       const agent = room.localParticipant?.identity ?? '';
       const call = { room: room.name ?? '', caller, agent };
-      timeToAnswer(new LiveKitRooms(livekit), call, Date.now())
+      timeToAnswer(new LiveKitRooms(config), call, Date.now())
         .then((ms) => ms !== undefined && this.#add('TimeToAnswer', ms))
         .catch((error) => log().debug({ error }, 'the time to answer is not known'));
     };

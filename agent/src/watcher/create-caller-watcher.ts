@@ -12,17 +12,17 @@ import type { RoomsApi } from './rooms-api.js';
 
 /** The watcher of a worker, which logs and counts what it does; undefined when it is turned off. */
 export function createCallerWatcher(
-  { livekit, watcher }: Pick<WorkerConfig, 'livekit' | 'watcher'>,
+  config: Pick<WorkerConfig, 'livekit' | 'callers' | 'watcher'>,
   clock: MonotonicClock,
   metrics: Pick<WorkerMetrics, 'add'>,
-  createRooms: (livekit: WorkerConfig['livekit']) => RoomsApi,
+  createRooms: (config: Pick<WorkerConfig, 'livekit' | 'callers'>) => RoomsApi,
 ): CallerWatcher | undefined {
-  const { requestsPerSecond } = watcher;
+  const { requestsPerSecond } = config.watcher;
   if (requestsPerSecond === 0) return undefined;
   return new CallerWatcher(
     clock,
-    createRooms(livekit),
-    { agentName: livekit.agentName, worker: randomUUID(), requestsPerSecond },
+    createRooms(config),
+    { agentName: config.livekit.agentName, worker: randomUUID(), requestsPerSecond },
     {
       onWatching: (watching) => {
         if (watching) log().info('this worker watches for callers without an agent');

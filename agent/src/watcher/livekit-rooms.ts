@@ -6,8 +6,10 @@ import {
   ParticipantInfo_Kind,
   ParticipantInfo_State,
   RoomAgentDispatch,
+  TrackSource,
 } from '@livekit/protocol';
 import { AgentDispatchClient, RoomServiceClient } from 'livekit-server-sdk';
+import { type CallerKind, type CallerRules, mayBeCaller } from '../call/caller-choice.js';
 import type { WorkerConfig } from '../config.js';
 import type { RoomDispatch, RoomMember, RoomSummary, RoomsApi } from './rooms-api.js';
 
@@ -23,8 +25,11 @@ const NOBODY = 'nobody';
 export class LiveKitRooms implements RoomsApi {
   readonly #rooms: RoomServiceClient;
   readonly #dispatches: AgentDispatchClient;
+  readonly #callers: CallerRules;
 
-  constructor({ url, apiKey, apiSecret }: WorkerConfig['livekit']) {
+  constructor({ livekit, callers }: Pick<WorkerConfig, 'livekit' | 'callers'>) {
+    const { url, apiKey, apiSecret } = livekit;
+    this.#callers = callers;
     const options = { requestTimeout: REQUEST_TIMEOUT_S };
     const host = url.replace(/^ws/, 'http');
     this.#rooms = new RoomServiceClient(host, apiKey, apiSecret, options);
@@ -46,7 +51,7 @@ export class LiveKitRooms implements RoomsApi {
     const participants = await this.#rooms.listParticipants(room).catch(emptyIfNotFound);
     return participants
       .filter(({ state }) => state !== ParticipantInfo_State.DISCONNECTED)
-      .map(roomMember);
+      .map((participant) => roomMember(participant, this.#callers));
   }
 
   async listDispatches(room: string): Promise<RoomDispatch[]> {
@@ -83,20 +88,31 @@ export class LiveKitRooms implements RoomsApi {
   }
 }
 
-function roomMember(participant: ParticipantInfo): RoomMember {
-  const { identity, kind, attributes, joinedAt, joinedAtMs, permission } = participant;
+function roomMember(participant: ParticipantInfo, rules: CallerRules): RoomMember {
+  const { identity, attributes, joinedAt, joinedAtMs } = participant;
   const agentName = attributes[AGENT_NAME_ATTRIBUTE];
   return {
     identity,
-    kind: memberKind(kind, permission?.hidden === true || permission?.recorder === true),
+    kind: memberKind(participant, rules),
     ...(agentName !== undefined && { agentName }),
     joinedAt: Number(joinedAtMs) || Number(joinedAt) * 1000,
   };
 }
 
-function memberKind(kind: ParticipantInfo_Kind, unseen: boolean): RoomMember['kind'] {
+function memberKind(participant: ParticipantInfo, rules: CallerRules): RoomMember['kind'] {
+  const { kind, attributes, metadata, permission } = participant;
   if (kind === ParticipantInfo_Kind.AGENT) return 'agent';
-  return unseen || kind === ParticipantInfo_Kind.EGRESS ? 'other' : 'caller';
+  if (permission?.hidden || permission?.recorder) return 'other';
+  const sources = permission?.canPublishSources ?? [];
+  const one = {
+    kind: (ParticipantInfo_Kind[kind]?.toLowerCase() ?? 'standard') as CallerKind,
+    attributes,
+    metadata,
+    mayPublishAudio:
+      permission?.canPublish !== false &&
+      (sources.length === 0 || sources.includes(TrackSource.MICROPHONE)),
+  };
+  return mayBeCaller(one, rules) ? 'caller' : 'other';
 }
 
 function roomDispatch(dispatch: AgentDispatch): RoomDispatch {

@@ -14,7 +14,7 @@ export interface RoomSummary {
 /** A participant of a room. */
 export interface RoomMember {
   identity: string;
-  /** `other`: recorders and hidden participants, who are nobody's callers. */
+  /** `other`: whom no agent serves, see CallerChoice, and hidden participants. */
   kind: 'caller' | 'agent' | 'other';
   /** The name that an agent was dispatched by; undefined when LiveKit does not say. */
   agentName?: string;

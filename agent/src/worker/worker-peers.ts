@@ -23,7 +23,7 @@ export interface WorkerPeers {
   readonly createJobProcesses: typeof createJobProcesses;
   readonly serveHealth: typeof serveHealth;
   readonly endDeadCall: typeof endDeadCall;
-  createRooms(livekit: WorkerConfig['livekit']): RoomsApi;
+  createRooms(config: Pick<WorkerConfig, 'livekit' | 'callers'>): RoomsApi;
 }
 
 export const systemPeers: WorkerPeers = {
@@ -37,5 +37,5 @@ export const systemPeers: WorkerPeers = {
   createJobProcesses,
   serveHealth,
   endDeadCall,
-  createRooms: (livekit) => new LiveKitRooms(livekit),
+  createRooms: (config) => new LiveKitRooms(config),
 };

@@ -23,9 +23,10 @@ describe('a call has ended for good', () => {
     ['task_stopping', true],
     ['user_initiated', true],
     ['task_completed', true],
-    ['participant_disconnected', false],
+    ['participant_disconnected', true],
     ['room_disconnected', false],
-    ['no_caller', false],
+    ['no_caller', true],
+    ['transferred', true],
     ['error', true],
     ['failed', true],
     ['withdrawn', false],
@@ -40,22 +41,33 @@ describe('a call has ended for good', () => {
   });
 });
 
-test('the dispatches of an ended call are withdrawn, but nobody else’s', async () => {
+test('the dispatch of an ended call and those before it are withdrawn, no later one, and nobody else’s', async () => {
   const clock = new ManualClock();
   const livekit = new SimulatedLiveKit(clock);
-  livekit.join('a');
+  livekit.join('a', { metadata: 'found nobody' });
   livekit.dispatch('a', '', 'someone');
-  const withdrawn = withdrawDispatches(livekit.client(), AGENT, record);
+  await clock.pass(1_000);
+  livekit.slots = 1;
+  livekit.dispatch('a', 'taken');
+  await clock.pass(1_000);
+  livekit.dispatch('a', 'later');
+  const [agent = ''] = livekit.agents('a');
+  const ended = { ...record, job: agent.replace('agent-', '') };
+  const withdrawn = withdrawDispatches(livekit.client(), AGENT, ended);
   await clock.pass(100);
   await withdrawn;
-  expect(livekit.rooms.get('a')?.dispatches.map(({ agentName }) => agentName)).toEqual(['someone']);
+  const left = livekit.rooms.get('a')?.dispatches;
+  expect(left?.map(({ agentName, metadata }) => [agentName, metadata])).toEqual([
+    ['someone', ''],
+    [AGENT, 'later'],
+  ]);
 });
 
 test('a worker withdraws the dispatches of a call that it ended, and watches once LiveKit has accepted it', async () => {
   const clock = new ManualClock();
   const livekit = new SimulatedLiveKit(clock);
   livekit.join('room-j1', { dispatch: false });
-  livekit.dispatch('room-j1', '', '');
+  livekit.dispatch('room-j1', '', '').jobs.push({ id: 'j1', startedAt: 0, identity: 'agent-j1' });
   const rig = await beginWorker({ rooms: livekit.client() });
   expect(livekit.requests).toBe(0);
   rig.register();
