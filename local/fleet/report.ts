@@ -104,7 +104,14 @@ export function metricTable(workers: WorkerProcess[], calls: CallResult[]): stri
   row('CallsRejected');
   row('CallDuration', `${round(seconds)} (since the offer)`);
   row('Turns', replies);
-  for (const name of ['Throttles', 'Failovers', 'StreamErrors', 'JobCrashes', 'EstimatedCostUsd'])
+  for (const name of [
+    'Throttles',
+    'Failovers',
+    'StreamErrors',
+    'JobCrashes',
+    'CallsResumed',
+    'EstimatedCostUsd',
+  ])
     row(name);
   return table.toString();
 }

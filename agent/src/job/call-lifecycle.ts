@@ -75,7 +75,9 @@ export class CallLifecycle {
     ctx.addShutdownCallback(async () => this.#reporter.ended('closed'));
     ctx.addShutdownCallback(() => this.#end.done);
     callers.onChange(({ identities: [caller] }) => {
-      if (caller !== undefined) this.#end.caller = caller;
+      if (caller === undefined) return;
+      this.#end.caller = caller;
+      this.#reporter.reportCaller(caller);
     });
     // The framework then closes the session as if we had asked for it.
     ctx.room.on(RoomEvent.Disconnected, () => this.#reporter.ended('room_disconnected'));
