@@ -17,7 +17,7 @@ import { listenToKeypad } from './phone/listen-to-keypad.js';
 import { PhoneCall } from './phone/phone-call.js';
 import { RoomPhoneLine } from './phone/room-phone-line.js';
 import { watchIdleCaller } from './phone/watch-idle-caller.js';
-import { isAnswered } from './watcher/second-agent.js';
+import { hasAgent } from './watcher/second-agent.js';
 
 /** One call: runs in a job process, from the dispatch to the end of the session. */
 export default defineAgent({
@@ -40,7 +40,7 @@ async function answer(
   const resumed = await lifecycle.resumed;
   await ctx.connect();
   // The watcher, or LiveKit Cloud, may have sent two.
-  if (isAnswered(ctx.room, config.livekit.agentName)) return lifecycle.leaveToOther();
+  if (hasAgent(ctx.room, config.livekit.agentName)) return lifecycle.leaveToOther();
   if (resumed?.caller !== undefined && !lifecycle.callerPresent(resumed.caller))
     return lifecycle.endWithoutCaller();
   const caller = await callers.first(resumed?.caller);

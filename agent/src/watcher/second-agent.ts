@@ -8,7 +8,7 @@ import { AGENT_NAME_ATTRIBUTE } from './livekit-rooms.js';
  * tells each who is there: of two agents exactly the second one finds the first.
  * @param agentName LIVEKIT_AGENT_NAME
  */
-export function isAnswered(room: Pick<Room, 'remoteParticipants'>, agentName: string): boolean {
+export function hasAgent(room: Pick<Room, 'remoteParticipants'>, agentName: string): boolean {
   return [...room.remoteParticipants.values()].some(
     ({ info, attributes, identity }) =>
       info.kind === ParticipantKind.AGENT &&

@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { initializeLogger } from '@livekit/agents';
 import { newCallRecord } from '../../../agent/src/supervision/call-record.js';
-import { isAnswered } from '../../../agent/src/watcher/second-agent.js';
+import { hasAgent } from '../../../agent/src/watcher/second-agent.js';
 import {
   endedForGood,
   withdrawDispatches,
@@ -100,6 +100,6 @@ describe('the agent that finds another one in its room', () => {
     ['a caller who is called agent', room('agent-x', 0), false],
     ['nobody', { remoteParticipants: new Map() } as never, false],
   ])('%s: %s', (_who, where, answered) => {
-    expect(isAnswered(where, 'a')).toBe(answered);
+    expect(hasAgent(where, 'a')).toBe(answered);
   });
 });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the worker connects its parts, each of which has a test of its own.
+// Long because it plays the whole life of a worker: how it connects its parts, each of which has a test of its own.
 
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { initializeLogger } from '@livekit/agents';
