@@ -51,6 +51,14 @@ export function metricSums(workers: WorkerProcess[]): Record<string, number> {
   return emfSums(workers.flatMap((worker) => emfLines(worker.log)));
 }
 
+/** All values that some workers published of a metric. */
+export function metricValues(workers: WorkerProcess[], name: string): number[] {
+  return workers
+    .flatMap((worker) => emfLines(worker.log))
+    .flatMap((line) => (line as Record<string, unknown>)[name] ?? [])
+    .map(Number);
+}
+
 /** For each throttled stream, the time from its request to the request in the next Region, in ms. */
 export function failoverDelays(callers: RemoteCaller[]): number[] {
   return callers.flatMap((caller) => {

@@ -7,6 +7,7 @@ import {
   failoverDelays,
   maxConcurrentCalls,
   metricSums,
+  metricValues,
   quantile,
   unprotectedCalls,
 } from './analysis.js';
@@ -113,6 +114,12 @@ export function metricTable(workers: WorkerProcess[], calls: CallResult[]): stri
     'EstimatedCostUsd',
   ])
     row(name);
+  row('CallsRedispatched');
+  const unanswered = Math.max(0, ...metricValues(workers, 'CallersUnanswered'));
+  table.push(['CallersUnanswered, most at once', unanswered, '']);
+  const answered = metricValues(workers, 'TimeToAnswer');
+  const times = [0.5, 0.95].map((q) => formatMs(quantile(answered, q)));
+  table.push(['TimeToAnswer, median and p95', times.join(', '), '']);
   return table.toString();
 }
 

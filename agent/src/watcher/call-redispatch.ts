@@ -79,14 +79,15 @@ export class CallRedispatch {
     const { name } = room;
     const [members, dispatches] = await this.#look(name);
     if (!this.#stillUnanswered(name, members)) return;
-    await this.#api.createDispatch(name, room.terms);
+    const { id } = await this.#api.createDispatch(name, room.terms);
+    this.#watch.dispatched(name, id);
     await new Promise<void>((resolve) => this.#clock.after(ACCEPTED_MS, resolve));
     const [, after] = await this.#look(name);
-    const known = new Set(dispatches.flatMap(({ jobs }) => jobs.map(({ id }) => id)));
-    const accepted = after.some(({ jobs }) => jobs.some(({ id }) => !known.has(id)));
+    const known = new Set(dispatches.flatMap(({ jobs }) => jobs.map((job) => job.id)));
+    const accepted = after.some(({ jobs }) => jobs.some((job) => !known.has(job.id)));
     this.#atOnce = accepted ? Math.min(MAX_AT_ONCE, this.#atOnce * 2) : 1;
     this.#events.onDispatched?.(room, accepted);
-    for (const id of room.spent) await this.#api.deleteDispatch(name, id);
+    for (const spent of room.spent) await this.#api.deleteDispatch(name, spent);
   }
 
   async #look(name: string): Promise<[RoomMember[], RoomDispatch[]]> {

@@ -58,6 +58,8 @@ interface WatchedRoom {
   /** Those terms are from before LiveKit lost the room and its dispatches. */
   lost: boolean;
   spent: string[];
+  /** Dispatches that this watcher created. */
+  own: Set<string>;
   /** Until when a dispatch may still find a worker. */
   pendingUntil: number;
   /** Until when an agent may still come whose job a worker has accepted. */
@@ -172,6 +174,11 @@ export class RoomWatch {
     return now < room.pendingUntil ? 'pending' : 'dispatch';
   }
 
+  /** This watcher has created a dispatch. */
+  dispatched(name: string, dispatch: string): void {
+    this.#rooms.get(name)?.own.add(dispatch);
+  }
+
   /** What is known may be out of date: this worker has not watched for a while. */
   resume(): void {
     for (const room of this.#rooms.values()) room.checkedAt = undefined;
@@ -219,8 +226,10 @@ export class RoomWatch {
     const ours = dispatches
       .filter(({ agentName }) => agentName === this.#agentName)
       .sort((a, b) => a.createdAt - b.createdAt);
-    if (ours.length > 0) room.lost = false;
-    room.terms = ours.at(-1) ?? (room.lost ? room.terms : undefined);
+    // One of our own says nothing: whoever deletes theirs wants no agent any more.
+    const wanted = ours.filter(({ id, jobs }) => !room.own.has(id) || jobs.length > 0);
+    if (wanted.length > 0) room.lost = false;
+    room.terms = wanted.at(-1) ?? (room.lost ? room.terms : undefined);
     room.spent = ours
       .slice(1)
       .filter(({ jobs, createdAt }) => jobs.length === 0 && this.#age(createdAt) > SPENT_MS)
@@ -253,6 +262,7 @@ function newRoom(summary: RoomSummary, now: number): WatchedRoom {
     terms: undefined,
     lost: false,
     spent: [],
+    own: new Set(),
     pendingUntil: now,
     joiningUntil: now,
     agentAt: now,

@@ -108,6 +108,21 @@ describe('a caller without an agent', () => {
     expect(livekit.answered.length).toBe(1);
   });
 
+  it('is none any more when whoever dispatched an agent withdraws that while the caller waits', async () => {
+    const { clock, livekit, watchers } = await rig();
+    livekit.join('a', { dispatch: false });
+    const { id } = livekit.dispatch('a');
+    await clock.pass(10_000);
+    expect(watchers[0]?.watcher.unanswered).toBe(1);
+    const room = livekit.rooms.get('a');
+    if (room) room.dispatches = room.dispatches.filter((other) => other.id !== id);
+    await clock.pass(5_000);
+    livekit.slots = 1;
+    await clock.pass(10_000);
+    expect(livekit.answered).toEqual([]);
+    expect(watchers[0]?.watcher.unanswered).toBe(0);
+  });
+
   it('is none in a room for which nobody, or somebody else’s agent, was wanted', async () => {
     const { clock, livekit, watchers } = await rig();
     livekit.slots = 5;
