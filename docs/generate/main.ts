@@ -7,6 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { API_REFERENCE } from './api-reference.js';
 import { CDK_TABLES } from './cdk-tables.js';
 import { fillTables } from './fill.js';
 import { FLAG_TABLES } from './flag-tables.js';
@@ -16,6 +17,7 @@ import { WORKER_TABLES } from './worker-tables.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TABLES = {
+  ...API_REFERENCE,
   ...CDK_TABLES,
   ...WORKER_TABLES,
   ...MONITORING_TABLES,
