@@ -8,7 +8,7 @@ import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { type BuildOptions, build } from 'esbuild';
 import { stageImageContext } from './image/image-context.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -17,7 +17,7 @@ const dist = join(here, 'dist');
 const MODELS = 'packages/livekit-plugin-nova-sonic/src/protocol/models';
 
 rmSync(dist, { recursive: true, force: true });
-const common = {
+const common: BuildOptions = {
   entryPoints: [join(here, 'index.ts')],
   bundle: true,
   platform: 'node',
@@ -25,7 +25,7 @@ const common = {
   external: ['aws-cdk-lib', 'constructs', 'zod', 'fastest-levenshtein'],
   // Not its package, which has the natives of WebRTC among its peers.
   alias: { 'livekit-plugin-nova-sonic/models': join(root, `${MODELS}.ts`) },
-} as const;
+};
 await build({ ...common, format: 'esm', outfile: join(dist, 'index.js') });
 await build({
   ...common,

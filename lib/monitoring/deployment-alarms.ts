@@ -9,7 +9,7 @@ import {
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { AlarmBehavior } from 'aws-cdk-lib/aws-ecs';
-import { Duration } from 'aws-cdk-lib/core';
+import { Duration, Validations } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import type { VoiceAgentService } from '../service/voice-agent-service.js';
 import { RANGES, validateRange } from '../service-limits.js';
@@ -149,6 +149,11 @@ export class DeploymentAlarms extends Construct {
         'calls are accepted, and the model never replies',
       ),
     ];
+    // The CDK informs about any name that is a reference.
+    Validations.of(service).acknowledge({
+      id: 'Annotation::info-annotation',
+      reason: 'The alarms read metrics by the name of the service, and refer to no resource of it.',
+    });
     service.enableDeploymentAlarms(
       this.alarms.map(({ alarmName }) => alarmName),
       { behavior: AlarmBehavior.ROLLBACK_ON_ALARM },
