@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { LiveKitConnection } from '../livekit/connection.js';
-import { readDeployedService } from '../playground/deployed-service.js';
 
 export interface ServiceOptions {
   /** CloudFormation stack; default: LiveKit from the environment. */
@@ -23,6 +22,8 @@ export async function findService(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<{ livekit: LiveKitConnection; agentName: string }> {
   if (options.stack) {
+    // The AWS SDK takes longer to load than everything else.
+    const { readDeployedService } = await import('../playground/deployed-service.js');
     const { livekit, agentName } = await readDeployedService({ ...options, stack: options.stack });
     return { livekit, agentName: options.agentName ?? agentName };
   }

@@ -14,6 +14,7 @@ import { Command } from './support.js';
 jest.setTimeout(120_000);
 
 const NUMBER = '+15551234567';
+const PASSWORD = 'very-secret';
 const redisServer = findRedis();
 
 /** A protobuf message as the API has it. */
@@ -45,11 +46,13 @@ const json = (message: { toJson(): unknown }) => message.toJson() as Record<stri
   });
 
   async function phone(...args: string[]): Promise<string> {
+    const withPassword = args.includes('--username') && { SIP_PASSWORD: PASSWORD };
     const command = new Command('phone', args, {
       LIVEKIT_URL: livekit.url,
       LIVEKIT_API_KEY: livekit.apiKey,
       LIVEKIT_API_SECRET: livekit.apiSecret,
       LIVEKIT_AGENT_NAME: 'sonic',
+      ...withPassword,
     });
     await command.succeeds();
     return command.stdout;
@@ -89,13 +92,39 @@ const json = (message: { toJson(): unknown }) => message.toJson() as Record<stri
     expect(again.match(/^\w+/gm)).toEqual(['unchanged', 'unchanged']);
     expect(await everything()).toMatchObject({ inbound, rules });
 
-    const changed = await phone('inbound', '--number', NUMBER, '+15557654321');
+    const changed = await phone(
+      ...['inbound', '--number', NUMBER, '+15557654321', '--from', '203.0.113.0/24'],
+      ...['--caller', 'any', '--username', 'user', '--hide-number'],
+    );
     expect(changed).toContain(`${NUMBER} -> ${NUMBER}, +15557654321`);
-    expect((await everything()).inbound).toMatchObject([
-      { sipTrunkId: inbound[0]?.sipTrunkId, numbers: [NUMBER, '+15557654321'] },
+    expect(changed).not.toContain(PASSWORD);
+    expect(await everything()).toMatchObject({
+      inbound: [
+        {
+          sipTrunkId: inbound[0]?.sipTrunkId,
+          numbers: [NUMBER, '+15557654321'],
+          allowedAddresses: ['203.0.113.0/24'],
+          authUsername: 'user',
+          authPassword: PASSWORD,
+        },
+      ],
+      rules: [{ sipDispatchRuleId: rules[0]?.sipDispatchRuleId, hidePhoneNumber: true }],
+    });
+
+    await phone(
+      ...['outbound', '--number', NUMBER, '--address', 'sip.telnyx.com', '--username', 'user'],
+      ...['--transport', 'tls', '--encryption', 'require'],
+    );
+    expect((await everything()).outbound).toMatchObject([
+      {
+        ...{ name: 'sonic outbound', address: 'sip.telnyx.com', transport: 'SIP_TRANSPORT_TLS' },
+        ...{ authPassword: PASSWORD, mediaEncryption: 'SIP_MEDIA_ENCRYPT_REQUIRE' },
+      },
     ]);
 
-    expect(await phone('remove')).toMatch(/removed dispatch rule[\s\S]*removed inbound trunk/);
+    expect(await phone('remove')).toMatch(
+      /removed dispatch rule[\s\S]*removed inbound trunk[\s\S]*removed outbound trunk/,
+    );
     expect(await everything()).toEqual({ inbound: [], outbound: [], rules: [] });
   });
 
