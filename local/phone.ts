@@ -63,7 +63,19 @@ export function createProgram(run: Run = () => {}): Command {
   program
     .command('show', { isDefault: true })
     .description('Shows the trunks and the rule, and what keeps calls from the agent (default)')
-    .action((flags: CommonOptions) => run(() => show(flags)));
+    // A misspelled command arrives here as an argument of the default one.
+    .allowExcessArguments()
+    .allowUnknownOption()
+    .action((flags: CommonOptions, command: Command) => {
+      const [unknown] = command.args;
+      if (unknown === undefined) return run(() => show(flags));
+      const names = program.commands.map((one) => one.name()).join(', ');
+      return command.error(
+        unknown.startsWith('-')
+          ? `error: unknown option '${unknown}'`
+          : `error: there is no command "${unknown}", only ${names}.`,
+      );
+    });
 
   const inboundCommand = program
     .command('inbound')
