@@ -15,8 +15,8 @@ import type { RoomDispatch, RoomMember, RoomSummary, RoomsApi } from './rooms-ap
 
 /** Seconds after which a request is given up: what it would tell is then out of date. */
 const REQUEST_TIMEOUT_S = 3;
-/** Seconds that a room of ours outlives the last worker. */
-const EMPTY_TIMEOUT_S = 600;
+/** Seconds after which LiveKit closes a room of ours, as nobody joins it; it is then created again. */
+const EMPTY_TIMEOUT_S = 86_400;
 /** The attribute in which LiveKit names the agent of a participant. */
 export const AGENT_NAME_ATTRIBUTE = 'lk.agent_name';
 const NOBODY = 'nobody';

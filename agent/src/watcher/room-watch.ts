@@ -6,8 +6,10 @@ import type { RoomDispatch, RoomMember, RoomSummary } from './rooms-api.js';
 /** For so long after a room appeared or changed its numbers may be out of date: it is looked at every second. */
 const UNSETTLED_MS = 12_000;
 const CHECK_MS = { unsettled: 1_000, alone: 2_000, settled: 30_000 };
-/** A caller is unanswered after so long without an agent: LiveKit needs a moment to send one, or to note an end. */
+/** A caller is unanswered after so long without an agent: LiveKit needs a moment to send one. */
 const GRACE_MS = 1_000;
+/** The same, after an agent has left: its worker needs a moment to withdraw the dispatch of a call that has ended. */
+const GRACE_AFTER_AGENT_MS = 3_000;
 /** A dispatch without a job that is younger than this may still find a worker. */
 const PENDING_MS = 700;
 /** LiveKit's own limit of a job request is 3 s: a job of an older dispatch without one will not come. */
@@ -60,6 +62,8 @@ interface WatchedRoom {
   spent: string[];
   /** Dispatches that this watcher created. */
   own: Set<string>;
+  /** A worker has accepted a job of this room before. */
+  hadAgent: boolean;
   /** Until when a dispatch may still find a worker. */
   pendingUntil: number;
   /** Until when an agent may still come whose job a worker has accepted. */
@@ -152,8 +156,9 @@ export class RoomWatch {
     const now = this.#clock.now();
     return [...this.#rooms.values()]
       .flatMap((room) => {
-        const { aloneSince, terms, summary, callers, spent } = room;
-        if (aloneSince === undefined || !terms || now - aloneSince < GRACE_MS) return [];
+        const { aloneSince, terms, summary, callers, spent, hadAgent } = room;
+        const grace = hadAgent ? GRACE_AFTER_AGENT_MS : GRACE_MS;
+        if (aloneSince === undefined || !terms || now - aloneSince < grace) return [];
         const joinedAt = Math.min(...callers.map((caller) => caller.joinedAt));
         const { name, sid } = summary;
         const identities = callers.map(identityOf);
@@ -234,6 +239,7 @@ export class RoomWatch {
       .slice(1)
       .filter(({ jobs, createdAt }) => jobs.length === 0 && this.#age(createdAt) > SPENT_MS)
       .map(({ id }) => id);
+    room.hadAgent = ours.some(({ jobs }) => jobs.length > 0);
     const now = this.#clock.now();
     const pending = ours.filter(({ jobs }) => jobs.length === 0);
     const coming = ours
@@ -263,6 +269,7 @@ function newRoom(summary: RoomSummary, now: number): WatchedRoom {
     lost: false,
     spent: [],
     own: new Set(),
+    hadAgent: false,
     pendingUntil: now,
     joiningUntil: now,
     agentAt: now,

@@ -71,7 +71,7 @@ describe('a caller without an agent', () => {
     expect((noticed?.at ?? 0) - joinedAt).toBeLessThanOrEqual(3_300);
   });
 
-  it('is one whose agent was lost in the middle of the call, within 3 s', async () => {
+  it('is one whose agent was lost in the middle of the call, within 5 s', async () => {
     const { clock, livekit } = await rig();
     livekit.slots = 2;
     livekit.join('a');
@@ -79,9 +79,12 @@ describe('a caller without an agent', () => {
     const [agent] = livekit.agents('a');
     const lostAt = clock.now();
     livekit.leave('a', agent);
-    await clock.pass(5_000);
+    await clock.pass(7_000);
     expect(livekit.answered.length).toBe(2);
-    expect((livekit.answered[1]?.at ?? 0) - lostAt).toBeLessThan(3_000);
+    const foundAfter = (livekit.answered[1]?.at ?? 0) - lostAt;
+    expect(foundAfter).toBeLessThan(5_000);
+    // The worker of a call that has ended has time to withdraw its dispatch.
+    expect(foundAfter).toBeGreaterThan(3_000);
     expect(livekit.second).toBe(0);
   });
 
@@ -92,8 +95,9 @@ describe('a caller without an agent', () => {
     await clock.pass(2_500);
     const lostAt = clock.now();
     livekit.leave('a', livekit.agents('a')[0]);
-    await clock.pass(5_000);
-    expect((livekit.answered[1]?.at ?? 0) - lostAt).toBeLessThan(4_000);
+    await clock.pass(8_000);
+    // Its job is young: until 6 s after its start the agent might still be joining.
+    expect((livekit.answered[1]?.at ?? 0) - lostAt).toBeLessThan(6_000);
   });
 
   it('is none whose call has ended for good: its dispatches were withdrawn', async () => {
