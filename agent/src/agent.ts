@@ -6,6 +6,7 @@ import { RealtimeModel, type RealtimeSession } from 'livekit-plugin-nova-sonic';
 import { type Assistant, assistant, type Call } from './assistant.js';
 import { CallEventPublisher } from './call/call-event-publisher.js';
 import { CallerAudioInput, FRAME_MS } from './call/caller-audio-input.js';
+import { parseMetadata } from './call/parse-metadata.js';
 import { publishBedrockEvents } from './call/publish-bedrock-events.js';
 import { publishRealtimeSession, publishSession } from './call/publish-session.js';
 import { RoomCallers } from './call/room-callers.js';
@@ -242,16 +243,6 @@ function describe(ctx: JobContext, caller: RemoteParticipant, phone: PhoneCall |
       metadata: caller.metadata ?? '',
     },
     ...(phone && { phone }),
-    metadata: parsedMetadata(ctx.job.metadata),
+    metadata: parseMetadata(ctx.job.metadata),
   };
-}
-
-function parsedMetadata(metadata: string): unknown {
-  if (!metadata) return '';
-  try {
-    return JSON.parse(metadata);
-  } catch {
-    log().debug('dispatch metadata is not JSON, passed on as text');
-    return metadata;
-  }
 }

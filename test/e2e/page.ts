@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { expect } from '@jest/globals';
+import { DEFAULT_TOKEN_PRICES, tokenCostUsd } from 'livekit-plugin-nova-sonic/models';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 
 /** For what must happen at some time: long enough for a machine that is busy with other things. */
@@ -105,4 +107,14 @@ export async function watchLayout(page: Page): Promise<void> {
 /** How far things have moved since `watchLayout`; 1 is the whole screen. */
 export async function layoutShift(page: Page): Promise<number> {
   return (await page.evaluate('window.shifted')) as number;
+}
+
+/** The cost on the page is that of the tokens beside it. */
+export async function expectPrice(page: Page): Promise<void> {
+  const figures = await page.locator('.tokens').innerText();
+  const [audioIn, audioOut, textIn, textOut, cost] = [...figures.matchAll(/\$?[\d.,]+$/gm)].map(
+    ([number]) => Number(number.replace(/[$,]/g, '')),
+  );
+  const usd = tokenCostUsd({ audioIn, audioOut, textIn, textOut }, DEFAULT_TOKEN_PRICES);
+  expect([usd > 0, cost]).toEqual([true, expect.closeTo(usd, 4)]);
 }

@@ -15,6 +15,7 @@ import { findChromium, launch, picture, seriousFaults, speak, useSpeech } from '
 import {
   call,
   captionSays,
+  expectPrice,
   expectText,
   focused,
   layoutShift,
@@ -124,7 +125,7 @@ const CLOSE_MS = 20;
 
     await stateIs(page, 'Listening');
     await expectFiguresOfLog(page, start);
-    expect(await page.getByTestId('cost').innerText()).toMatch(/^\$0\.\d+$/);
+    await expectPrice(page);
 
     // Muting, and the choice of devices, by keyboard.
     await tabTo(page, 'Mute');

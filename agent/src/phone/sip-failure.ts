@@ -20,27 +20,27 @@ const MESSAGES: Record<SipFailureReason, string> = {
   failed: 'The telephone network could not connect the call.',
 };
 
-const STATUSES: Record<number, SipFailureReason> = {
-  403: 'refused',
-  404: 'not_found',
-  408: 'no_answer',
-  410: 'not_found',
-  480: 'no_answer',
-  484: 'not_found',
-  486: 'busy',
-  487: 'no_answer',
-  600: 'busy',
-  603: 'refused',
-  604: 'not_found',
-  607: 'refused',
-};
+const STATUSES = new Map<unknown, SipFailureReason>([
+  [403, 'refused'],
+  [404, 'not_found'],
+  [408, 'no_answer'],
+  [410, 'not_found'],
+  [480, 'no_answer'],
+  [484, 'not_found'],
+  [486, 'busy'],
+  [487, 'no_answer'],
+  [600, 'busy'],
+  [603, 'refused'],
+  [604, 'not_found'],
+  [607, 'refused'],
+]);
 
 /** Codes of LiveKit's API without a SIP status. */
-const CODES: Record<string, SipFailureReason> = {
-  not_found: 'not_found',
-  deadline_exceeded: 'no_answer',
-  canceled: 'no_answer',
-};
+const CODES = new Map<unknown, SipFailureReason>([
+  ['not_found', 'not_found'],
+  ['deadline_exceeded', 'no_answer'],
+  ['canceled', 'no_answer'],
+]);
 
 /** Reads an error of LiveKit's `SipClient`. */
 export function sipFailure(error: unknown): SipFailure {
@@ -51,10 +51,10 @@ export function sipFailure(error: unknown): SipFailure {
   };
   const reason =
     sipStatusCode !== undefined
-      ? (STATUSES[sipStatusCode] ?? 'failed')
+      ? (STATUSES.get(sipStatusCode) ?? 'failed')
       : name === 'TimeoutError' || name === 'AbortError'
         ? 'silent'
-        : (CODES[code ?? ''] ?? 'failed');
+        : (CODES.get(code) ?? 'failed');
   return {
     reason,
     ...(sipStatusCode !== undefined && { sipStatus: sipStatusCode }),

@@ -19,6 +19,9 @@ export interface TimerLag {
   max: number;
 }
 
+/** Node fires a timer that is longer than this at once: 24.8 days. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** The machine's clock, which also measures how late its timers fire. */
 export class RealClock implements Clock {
   // A ring of the newest timers: enough for percentiles, bounded in memory.
@@ -30,14 +33,12 @@ export class RealClock implements Clock {
   }
 
   after(delayMs: number, fn: () => void): () => void {
-    const due = performance.now() + Math.max(0, delayMs);
-    const timer = setTimeout(
-      () => {
-        this.late[this.count++ % this.late.length] = Math.max(0, performance.now() - due);
-        fn();
-      },
-      Math.max(0, delayMs),
-    );
+    const waitMs = Math.min(Math.max(0, delayMs), LONGEST_TIMER_MS);
+    const due = performance.now() + waitMs;
+    const timer = setTimeout(() => {
+      this.late[this.count++ % this.late.length] = Math.max(0, performance.now() - due);
+      fn();
+    }, waitMs);
     return () => clearTimeout(timer);
   }
 

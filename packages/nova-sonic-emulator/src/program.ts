@@ -22,12 +22,12 @@ const port = (text: string): number => {
 };
 const positive = (text: string): number => {
   const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError('a number above 0.');
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('a number above 0.');
   return value;
 };
 const amount = (text: string): number => {
   const value = Number(text);
-  if (!(value >= 0)) throw new InvalidArgumentError('a number ≥ 0.');
+  if (!(value >= 0 && Number.isFinite(value))) throw new InvalidArgumentError('a number ≥ 0.');
   return value;
 };
 const fault = (text: string, before: Fault[] = []): Fault[] => {

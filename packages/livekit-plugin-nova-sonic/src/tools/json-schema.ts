@@ -44,7 +44,7 @@ function inline(schema: unknown, root: Json, path: readonly string[]): unknown {
   const { properties, required } = copy;
   if (isRecord(properties) && Array.isArray(required)) {
     copy.required = required.filter((name) => {
-      const property = properties[String(name)];
+      const property = typeof name === 'string' ? properties[name] : undefined;
       return !(isRecord(property) && 'default' in property);
     });
   }

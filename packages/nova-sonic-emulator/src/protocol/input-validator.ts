@@ -171,7 +171,7 @@ export class InputValidator {
       return NOTHING;
     }
     if (body.promptName !== undefined && body.promptName !== this.promptName) {
-      const why = `${name} names the prompt ${body.promptName}, not ${this.promptName}`;
+      const why = `${name} names the prompt ${stringOf(body.promptName)}, not ${this.promptName}`;
       this.broken('prompt-name', TEXT.invalid, why);
     }
     switch (name) {

@@ -48,7 +48,7 @@ export const stringOf = (value: unknown, fallback = ''): string =>
 
 const RATES = [8000, 16_000, 24_000];
 const sampleRate = (value: unknown, fallback: number) =>
-  RATES.includes(Number(value)) ? Number(value) : fallback;
+  RATES.find((rate) => value === rate || value === String(rate)) ?? fallback;
 
 const ROLES: readonly InputRole[] = ['SYSTEM', 'USER', 'ASSISTANT', 'SYSTEM_SPEECH'];
 

@@ -2,12 +2,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { RollingAudioBuffer } from '../../../../packages/livekit-plugin-nova-sonic/src/audio/rolling-buffer.js';
+import { holds } from '../../../support/properties.js';
 
 const chunk = (at: number, ms = 20) => ({ pcm: new Uint8Array(2), at, ms });
 
 describe('RollingAudioBuffer', () => {
   test('keeps the newest audio, as much of it as fits, and always the last chunk', () => {
-    fc.assert(
+    holds(
       fc.property(
         fc.integer({ min: 0, max: 500 }),
         fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 40 }),

@@ -7,6 +7,7 @@ import {
 } from '../../../../packages/livekit-plugin-nova-sonic/src/tools/tool-output.js';
 import { ToolResultRouter } from '../../../../packages/livekit-plugin-nova-sonic/src/tools/tool-result-router.js';
 import { Conversation } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/conversation.js';
+import { holds } from '../../../support/properties.js';
 import { SteppedClock } from '../support/clocks.js';
 
 function route() {
@@ -72,7 +73,7 @@ describe('ToolResultRouter', () => {
 
 describe('what a tool returns', () => {
   test('is always one JSON object for the service, which is the value itself or holds it', () => {
-    fc.assert(
+    holds(
       fc.property(fc.jsonValue(), fc.boolean(), (value, isError) => {
         const output = outputText(value);
         const content = JSON.parse(toolResultContent(output, isError));
@@ -85,7 +86,7 @@ describe('what a tool returns', () => {
   });
 
   test('can be anything at all', () => {
-    fc.assert(
+    holds(
       fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true }), (value) => {
         const content = JSON.parse(toolResultContent(outputText(value), false));
         expect(typeof content === 'object' && content !== null && !Array.isArray(content)).toBe(
