@@ -57,6 +57,7 @@ export class CallerWatcher {
   readonly #redispatch: CallRedispatch;
   readonly #looking = new Set<string>();
   readonly #reported = new Set<string>();
+  readonly #withdrawals = new Set<Promise<void>>();
   #watching = false;
   #listing = false;
   #listAt = Number.NEGATIVE_INFINITY;
@@ -113,12 +114,16 @@ export class CallerWatcher {
     if (!this.#running) return;
     this.#running = false;
     this.#cancel();
-    await this.#seats.stop();
+    await Promise.all([this.#seats.stop(), ...this.#withdrawals]);
   }
 
   /** Keeps a call of this worker that has ended for good from being taken for one without an agent. Never rejects. */
   async callEnded(record: CallRecord): Promise<void> {
-    if (endedForGood(record)) await withdrawDispatches(this.#api, this.#agentName, record);
+    if (!endedForGood(record)) return;
+    const withdrawn = withdrawDispatches(this.#api, this.#agentName, record);
+    this.#withdrawals.add(withdrawn);
+    await withdrawn;
+    this.#withdrawals.delete(withdrawn);
   }
 
   #tick(): void {

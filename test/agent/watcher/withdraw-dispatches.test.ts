@@ -3,6 +3,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { initializeLogger } from '@livekit/agents';
 import { newCallRecord } from '../../../agent/src/supervision/call-record.js';
+import { CallerWatcher } from '../../../agent/src/watcher/caller-watcher.js';
 import { hasAgent } from '../../../agent/src/watcher/second-agent.js';
 import {
   endedForGood,
@@ -84,6 +85,29 @@ test('a worker withdraws the dispatches of a call that it ended, and watches onc
     await rig.clock.pass(1_000);
   }
   expect(await rig.exited).toBe(0);
+});
+
+test('a watcher that stops has withdrawn what it was asked to', async () => {
+  const clock = new ManualClock();
+  const livekit = new SimulatedLiveKit(clock, () => 200);
+  livekit.slots = 1;
+  livekit.join('a');
+  await clock.pass(1_000);
+  const options = { agentName: AGENT, worker: 'w', requestsPerSecond: 50 };
+  const watcher = new CallerWatcher(clock, livekit.client(), options);
+  watcher.start();
+  await clock.pass(3_000);
+  const job = (livekit.agents('a')[0] ?? '').replace('agent-', '');
+  void watcher.callEnded({ ...record, job, ended: true, endReason: 'task_stopping' });
+  let stopped = false;
+  void watcher.stop().then(() => {
+    stopped = true;
+  });
+  await clock.pass(300);
+  expect(stopped).toBe(false);
+  await clock.pass(300);
+  expect(stopped).toBe(true);
+  expect(livekit.rooms.get('a')?.dispatches).toEqual([]);
 });
 
 describe('the agent that finds another one in its room', () => {
