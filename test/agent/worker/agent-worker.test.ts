@@ -163,10 +163,11 @@ describe('AgentWorker', () => {
       const { register, clock } = await start({
         env: { ECS_AGENT_URI: ecs.uri, ECS_CONTAINER_METADATA_URI_V4: `${ecs.uri}/v4` },
       });
-      await clock.pass(30_000);
+      await clock.pass(60_000);
       expect(ecs.metadataRequests).toEqual([]);
       register();
-      await clock.pass(30_000);
+      // The first request comes at a random moment of the first DEPLOYMENT_CHECK_S.
+      await clock.pass(60_000);
       await until('ECS is asked', () => ecs.metadataRequests.length > 0);
     } finally {
       ecs.close();
