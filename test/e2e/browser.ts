@@ -93,12 +93,14 @@ export async function useSpeech(page: Page): Promise<void> {
   await page.reload();
 }
 
-/** Says this into the page's microphone; resolves when it is said. */
-export async function speak(page: Page, text: string): Promise<void> {
+/** Says this into the page's microphone; resolves when it is said, with how long it took to say, in ms. */
+export async function speak(page: Page, text: string): Promise<number> {
   const file = join(mkdtempSync(join(tmpdir(), 'speech-')), 'speech.wav');
-  writeWav(file, { sampleRate: RATE, samples: await speech.say(text, VOICE, RATE) });
+  const samples = await speech.say(text, VOICE, RATE);
+  writeWav(file, { sampleRate: RATE, samples });
   const wav = readFileSync(file).toString('base64');
   await page.evaluate(`speak(Uint8Array.from(atob('${wav}'), (c) => c.charCodeAt(0)).buffer)`);
+  return (samples.length * 1000) / RATE;
 }
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');

@@ -55,7 +55,8 @@ describe('tasks that are told to stop, as when Fargate retires them', () => {
     const length = Math.min(...before.map((answer) => answer.heardMs));
     for (const answer of [...during, ...after]) {
       expect(answer.heardMs).toBeGreaterThan(length * 0.85);
-      expect(answer.longestPauseMs).toBeLessThan(1_500);
+      // Audio that was lost for a time would be a hole; the pauses between sentences are far shorter.
+      expect(answer.longestPauseMs).toBeLessThan(length / 2);
     }
     expect(callers.every((caller) => caller.agentPresent)).toBe(true);
     expect(callers.map((caller) => caller.reconnects)).toEqual(callers.map(() => 0));

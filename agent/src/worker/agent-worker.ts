@@ -129,7 +129,9 @@ export class AgentWorker {
     this.#standing.stop();
     this.#processes.killInitializing();
     const closed = Promise.all([server.close().catch(() => {}), this.#watcher?.stop()]);
-    await Promise.race([closed, delay(CLOSE_TIMEOUT_MS)]);
+    const late = delay(CLOSE_TIMEOUT_MS).then(() => 'late' as const);
+    if ((await Promise.race([closed, late])) === 'late')
+      log().warn({ waited_ms: CLOSE_TIMEOUT_MS }, 'worker did not close');
     supervisorServer.close();
     this.#cpu.stop();
     this.#publishMetrics();
