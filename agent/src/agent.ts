@@ -6,6 +6,7 @@ import { RealtimeModel, type RealtimeSession } from 'livekit-plugin-nova-sonic';
 import { type Assistant, assistant, type Call } from './assistant.js';
 import { CallEventPublisher } from './call/call-event-publisher.js';
 import { CallerAudioInput, FRAME_MS } from './call/caller-audio-input.js';
+import { prepareNoiseCancellation } from './call/noise-cancellation.js';
 import { parseMetadata } from './call/parse-metadata.js';
 import { publishBedrockEvents } from './call/publish-bedrock-events.js';
 import { publishRealtimeSession, publishSession } from './call/publish-session.js';
@@ -70,7 +71,10 @@ async function answer(
     ...(tools && { tools: nameTools(tools) }),
   });
 
-  const audioInput = new CallerAudioInput(ctx.room, callers.identities);
+  const noiseCancellation = await prepareNoiseCancellation(
+    behaviour.noiseCancellation ?? config.noiseCancellation,
+  );
+  const audioInput = new CallerAudioInput(ctx.room, callers.identities, noiseCancellation);
   session.input.audio = audioInput;
   // The ringing tone is no speech.
   if (phone && !phone.answered) session.input.setAudioEnabled(false);

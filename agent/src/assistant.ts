@@ -6,6 +6,7 @@
 import { llm } from '@livekit/agents';
 import { convert, type Unit } from 'convert';
 import { z } from 'zod';
+import type { NoiseCancellation } from './call/noise-cancellation.js';
 import { endCall } from './job/end-call-tool.js';
 import type { AnsweringMachineOptions } from './phone/answering-machine.js';
 import type { KeypadOptions } from './phone/listen-to-keypad.js';
@@ -43,6 +44,8 @@ export interface Assistant {
   keypad?: KeypadOptions;
   /** What to do when a machine answers a call that was placed. Default: the agent talks to it. */
   answeringMachine?: AnsweringMachineOptions;
+  /** What takes the noise out of the caller's audio: `rnnoise`, or LiveKit's own option. Default: NOISE_CANCELLATION. */
+  noiseCancellation?: NoiseCancellation;
   /** When the agent asks whether a silent caller is still there, and when it ends the call. */
   idle?: IdleOptions;
 }

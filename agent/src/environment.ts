@@ -104,6 +104,12 @@ const environment = z.object({
     allowed: 'whole seconds from 10 to 470 (Bedrock ends a stream at 480)',
     setBy: 'stack',
   }),
+  NOISE_CANCELLATION: z.enum(['off', 'rnnoise']).default('off').register(docs, {
+    description:
+      "Takes noise out of the caller's audio, for calls in which assistant.ts says nothing about it. `rnnoise` runs in the worker: 5 % of a core for a call and 11 ms of delay.",
+    allowed: 'off or rnnoise',
+    setBy: 'operator',
+  }),
   CALLS_PER_TASK: integer(1, 100).default(10).register(docs, {
     description: 'Call slots of a task.',
     allowed: 'a whole number from 1 to 100',

@@ -6,6 +6,7 @@ import {
   AudioFrame,
   AudioSource,
   dispose,
+  FrameProcessor,
   LocalAudioTrack,
   type RemoteTrack,
   Room,
@@ -14,6 +15,7 @@ import {
 } from '@livekit/rtc-node';
 import { AccessToken } from 'livekit-server-sdk';
 import { CallerAudioInput } from '../../agent/src/call/caller-audio-input.js';
+import { prepareNoiseCancellation } from '../../agent/src/call/noise-cancellation.js';
 import { type LiveKitServer, startLiveKitServer } from '../../local/livekit/server.js';
 
 const RATE = 48_000;
@@ -147,6 +149,51 @@ describe('the caller’s microphone', () => {
     await until(false);
     await new Microphone(caller, 10_000).publish();
     await until(true);
+  });
+
+  it('goes through LiveKit’s noise cancellation, in our own frames', async () => {
+    const processor = new (class extends FrameProcessor<AudioFrame> {
+      closed = 0;
+      readonly samples = new Set<number>();
+      override isEnabled() {
+        return true;
+      }
+      override setEnabled() {}
+      override process(frame: AudioFrame) {
+        this.samples.add(frame.samplesPerChannel);
+        frame.data.fill(7);
+        return frame;
+      }
+      override close() {
+        this.closed += 1;
+      }
+    })();
+    const filtered = new CallerAudioInput(
+      agent,
+      ['caller'],
+      await prepareNoiseCancellation(processor),
+    );
+    filtered.setAttached(true);
+    const reader = filtered.stream.getReader();
+    const first = await new Microphone(caller, 10_000).publish();
+    for (let i = 0; i < 3; i++) expect((await reader.read()).value?.data[100]).toBe(7);
+    await first.unpublish();
+    await new Microphone(caller, 10_000).publish();
+    expect((await reader.read()).value?.data[100]).toBe(7);
+    expect([...processor.samples]).toEqual([480]);
+    expect(processor.closed).toBe(0);
+    await filtered.close();
+    expect(processor.closed).toBe(1);
+  });
+
+  it('is heard with noise when LiveKit does not have the filter', async () => {
+    const filter = await prepareNoiseCancellation({ moduleId: 'missing', options: {} });
+    const unfiltered = new CallerAudioInput(agent, ['caller'], filter);
+    unfiltered.setAttached(true);
+    frames = unfiltered.stream.getReader() as ReadableStreamDefaultReader<AudioFrame>;
+    await new Microphone(caller, 10_000).publish();
+    await until(true);
+    await unfiltered.close();
   });
 
   it('is used again when the caller rejoins', async () => {

@@ -13,6 +13,7 @@ import {
 } from '@livekit/rtc-node';
 import { type AudioTrackLabel, chooseAudioTracks } from './caller-track.js';
 import { mixAudio } from './mix-audio.js';
+import type { CallNoiseCancellation } from './noise-cancellation.js';
 
 /** Sonic's input rate in Hz: frames that arrive at it need no resampler, which would add bursts of 33 ms. */
 const SAMPLE_RATE = 16_000;
@@ -33,14 +34,19 @@ interface CallerTrack extends AudioTrackLabel {
  */
 export class CallerAudioInput extends voice.AudioInput {
   readonly #room: Room;
+  readonly #noiseCancellation: CallNoiseCancellation | undefined;
   #callers: readonly string[];
   #attached = false;
   #source: { tracks: RemoteTrack[]; frames: ReadableStream<AudioFrame>; input: string } | undefined;
 
-  /** @param callers identities of those who are heard; their microphones are mixed */
-  constructor(room: Room, callers: readonly string[]) {
+  /**
+   * @param callers identities of those who are heard; their microphones are mixed
+   * @param noiseCancellation for each of their tracks; closed with the input
+   */
+  constructor(room: Room, callers: readonly string[], noiseCancellation?: CallNoiseCancellation) {
     super();
     this.#room = room;
+    this.#noiseCancellation = noiseCancellation;
     this.#callers = callers;
     room.on(RoomEvent.TrackSubscribed, this.#updateSource);
     room.on(RoomEvent.TrackUnsubscribed, this.#updateSource);
@@ -62,6 +68,7 @@ export class CallerAudioInput extends voice.AudioInput {
     this.#room.off(RoomEvent.TrackUnsubscribed, this.#updateSource);
     this.setAttached(false);
     await super.close();
+    this.#noiseCancellation?.close();
   }
 
   readonly #updateSource = (): void => {
@@ -85,14 +92,7 @@ export class CallerAudioInput extends voice.AudioInput {
 
   #openSource(chosen: CallerTrack[]): void {
     const tracks = chosen.map(({ track }) => track);
-    const streams = tracks.map(
-      (track) =>
-        new AudioStream(track, {
-          sampleRate: SAMPLE_RATE,
-          numChannels: 1,
-          frameSizeMs: FRAME_MS,
-        }) as ReadableStream<AudioFrame>,
-    );
+    const streams = tracks.map((track) => this.#openStream(track));
     const [only] = streams;
     const frames = only && streams.length === 1 ? only : mixAudio(streams);
     this.#source = { tracks, frames, input: this.multiStream.addInputStream(frames) };
@@ -104,6 +104,19 @@ export class CallerAudioInput extends voice.AudioInput {
       },
       'caller audio chosen',
     );
+  }
+
+  /** LiveKit knows that a filter is missing, or belongs to LiveKit Cloud, only now: then the caller is heard with noise. */
+  #openStream(track: RemoteTrack): ReadableStream<AudioFrame> {
+    const format = { sampleRate: SAMPLE_RATE, numChannels: 1, frameSizeMs: FRAME_MS };
+    const filter = this.#noiseCancellation?.forTrack() ?? {};
+    try {
+      return new AudioStream(track, { ...format, ...filter });
+    } catch (error) {
+      if (!filter.noiseCancellation) throw error;
+      log().error({ error }, 'noise cancellation cannot be used, caller is heard with noise');
+      return new AudioStream(track, format);
+    }
   }
 
   /** Subscribed audio tracks. */
