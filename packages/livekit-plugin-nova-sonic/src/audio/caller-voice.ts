@@ -97,15 +97,15 @@ export class CallerVoice {
       : undefined;
   }
 
-  /** The voice after a time that is louder than `level`; undefined when there was none. */
-  since(time: number, level = 0): VoiceSum | undefined {
+  /** The voice after a time, until another, that is louder than `level`; undefined when there was none. */
+  since(time: number, level = 0, until = Number.POSITIVE_INFINITY): VoiceSum | undefined {
     let ms = 0;
     let from = 0;
     let to = 0;
     for (let i = this.#voiced.length - 1; i >= 0; i -= 1) {
       const window = this.#voiced[i] as VoicedWindow;
       if (window.at <= time) break;
-      if (window.level <= level) continue;
+      if (window.level <= level || window.at > until) continue;
       if (ms === 0) to = window.at;
       from = window.at - VAD_WINDOW_MS;
       ms += VAD_WINDOW_MS;

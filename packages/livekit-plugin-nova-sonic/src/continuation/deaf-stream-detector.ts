@@ -161,13 +161,13 @@ export class DeafStreamDetector {
   ): Suspicion | undefined {
     const speech = conversation.unfinishedSpeech(now);
     if (!speech) return undefined;
-    const { from } = speech;
+    const { from, to } = speech;
     const suspicion = { from, at: now, cause: 'silence' } as const;
-    if (!speech.ended)
+    if (to === undefined)
       return now - Math.max(this.#voice.lastAt ?? 0, from) > progressMs
         ? { ...suspicion, reason: 'the end of speech was not heard' }
         : undefined;
-    const spoken = this.#voice.since(from - LEAD_MS);
+    const spoken = this.#voice.since(from - LEAD_MS, 0, to + LEAD_MS);
     return spoken && spoken.ms >= SPOKEN_MS
       ? { ...suspicion, reason: 'speech was not understood' }
       : undefined;

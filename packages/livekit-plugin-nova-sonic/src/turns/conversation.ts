@@ -48,7 +48,7 @@ export class Conversation {
   }
 
   /** Speech that the service reported, whose end or words it has not told, unless its audio was replayed already. */
-  unfinishedSpeech(now: number): { readonly from: number; readonly ended: boolean } | undefined {
+  unfinishedSpeech(now: number): { readonly from: number; readonly to?: number } | undefined {
     const { user } = this.#state;
     return user.speaking || this.awaitingAnswer(now) ? user.unfinished : undefined;
   }

@@ -70,10 +70,10 @@ export class UserTurnTracker {
   }
 
   /** Speech without a text, or without its end, unless its audio was replayed already. */
-  get unfinished(): { readonly from: number; readonly ended: boolean } | undefined {
+  get unfinished(): { readonly from: number; readonly to?: number } | undefined {
     const turn = this.#turn;
     if (!turn || turn.retried || !this.awaitsLateText || turn.passed) return undefined;
-    return { from: turn.startedAt, ended: !this.#speaking };
+    return { from: turn.startedAt, ...(!this.#speaking && { to: turn.endedAt ?? turn.startedAt }) };
   }
 
   /** The text of the turn that the model has begun to answer is still to come. */
