@@ -19,15 +19,20 @@ const text = (comment: string): string =>
 
 const DOC = String.raw`\/\*\*((?:(?!\*\/)[\s\S])*)\*\/`;
 const CLASS = new RegExp(`${DOC}\\nexport class (\\w+)[^{]*\\{\\n([\\s\\S]*?)^\\}`, 'gm');
+// A method ends with its body, a constant with its value or a semicolon.
 const MEMBER = new RegExp(
-  `(?:${DOC}\\s+)?^  public (?!override)(?:readonly |get )?(\\w+)(\\??(?:[(:][\\s\\S]*?))(?=;\\n| = |\\{\\n)`,
+  `(?:${DOC}\\s+)?^  public (?!override|static)(?:readonly |get )?(\\w+)(\\([\\s\\S]*?(?= \\{\\n)|\\??:.*?(?=;\\n| = ))`,
   'gm',
 );
 
 /** What is public of a class: its constants and methods. */
 function members(body: string): string[][] {
   return [...body.matchAll(MEMBER)].map(([, comment = '', name = '', rest = '']) => {
-    const signature = rest.replace(/\s+/g, ' ').replace(/\( /g, '(').replace(/,? \)/g, ')').trim();
+    const signature = rest
+      .replace(/(\w+): ([\w.]+) = \{\}/g, '$1?: $2')
+      .replace(/\s+/g, ' ')
+      .replace(/\( /g, '(')
+      .replace(/,? \)/g, ')');
     return [code(`${name}${signature}`), cell(text(comment))];
   });
 }
