@@ -192,7 +192,7 @@ describe('a telephone', () => {
       const answered = Date.now();
       await phone.setAttributes({ 'sip.callStatus': 'active' });
       await phone.until('the greeting', () => phone.agentSounds.length > 0);
-      process.stderr.write(`greeting after ${(phone.agentSounds[0] ?? 0) - answered} ms\n`);
+      expect(phone.agentSounds[0]).toBeGreaterThan(answered);
       await phone.until('the agent listens', () => phone.agentListens);
       for (const [code, key] of ['1', '2'].entries())
         await phone.room.localParticipant?.publishDtmf(code + 1, key);
