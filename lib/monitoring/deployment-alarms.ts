@@ -8,8 +8,7 @@ import {
   Stats,
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
-import { AlarmBehavior } from 'aws-cdk-lib/aws-ecs';
-import { Duration, Validations } from 'aws-cdk-lib/core';
+import { Duration } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import type { VoiceAgentService } from '../service/voice-agent-service.js';
 import { RANGES, validateRange } from '../service-limits.js';
@@ -80,7 +79,7 @@ export class DeploymentAlarms extends Construct {
       ' minutes',
     );
     if (problem) throw new Error(problem);
-    const { metrics, service } = props.agent;
+    const { metrics } = props.agent;
     const {
       streamErrors = 3,
       jobCrashes = 1,
@@ -149,14 +148,6 @@ export class DeploymentAlarms extends Construct {
         'calls are accepted, and the model never replies',
       ),
     ];
-    // The CDK informs about any name that is a reference.
-    Validations.of(service).acknowledge({
-      id: 'Annotation::info-annotation',
-      reason: 'The alarms read metrics by the name of the service, and refer to no resource of it.',
-    });
-    service.enableDeploymentAlarms(
-      this.alarms.map(({ alarmName }) => alarmName),
-      { behavior: AlarmBehavior.ROLLBACK_ON_ALARM },
-    );
+    props.agent.addDeploymentAlarms(this.alarms);
   }
 }

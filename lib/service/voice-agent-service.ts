@@ -2,6 +2,7 @@
 
 // Long because the props and their documentation stand with the class, as in aws-cdk.
 
+import type { IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { Connections, type IConnectable } from 'aws-cdk-lib/aws-ec2';
 import {
   AvailabilityZoneRebalancing,
@@ -344,6 +345,8 @@ export class VoiceAgentService extends Construct implements IGrantable, IConnect
   /** Processor and operating system of the tasks. */
   public readonly runtimePlatform: RuntimePlatform;
 
+  private readonly deploymentAlarmNames: string[];
+
   /** @throws Error with one sentence when a size, a time or a combination of them cannot work on Fargate */
   constructor(scope: Construct, id: string, props: VoiceAgentServiceProps = {}) {
     super(scope, id);
@@ -352,6 +355,7 @@ export class VoiceAgentService extends Construct implements IGrantable, IConnect
     if (problem) throw new Error(problem);
 
     this.callsPerTask = resolved.callsPerTask;
+    this.deploymentAlarmNames = [...(props.deploymentAlarms?.alarmNames ?? [])];
     this.network = props.network ?? new AgentNetwork(this, 'Network');
     this.connections = new Connections({ securityGroups: [this.network.securityGroup] });
     this.cluster = props.cluster ?? this.createCluster(props);
@@ -393,6 +397,19 @@ export class VoiceAgentService extends Construct implements IGrantable, IConnect
     }
     // The first task starts when the role has its permissions.
     this.service.node.addDependency(roles.execution);
+  }
+
+  /**
+   * Rolls a deployment back when one of these alarms goes off while it is in progress, beside those of the prop
+   * `deploymentAlarms`. They must not read metrics by a reference to the ECS service, which would refer to itself.
+   */
+  public addDeploymentAlarms(alarms: readonly IAlarm[]): void {
+    this.deploymentAlarmNames.push(...alarms.map(({ alarmName }) => alarmName));
+    // The method of the CDK prints a paragraph for each name that is a reference.
+    (this.service.node.defaultChild as CfnService).addPropertyOverride(
+      'DeploymentConfiguration.Alarms',
+      { AlarmNames: this.deploymentAlarmNames, Enable: true, Rollback: true },
+    );
   }
 
   private warnAboutPlainSecrets({ environment = {} }: VoiceAgentServiceProps): void {

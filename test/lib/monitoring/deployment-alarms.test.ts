@@ -7,7 +7,15 @@ import {
   type DeploymentAlarmsProps,
 } from '../../../lib/monitoring/deployment-alarms.js';
 import { VoiceAgentService } from '../../../lib/service/voice-agent-service.js';
-import { only, resources, stackOf, templateOf, templateWith } from '../synth.js';
+import {
+  annotationsOf,
+  Match,
+  only,
+  resources,
+  stackOf,
+  templateOf,
+  templateWith,
+} from '../synth.js';
 
 const withProps = (props: Partial<DeploymentAlarmsProps>) =>
   templateOf(
@@ -92,6 +100,17 @@ describe('deployment alarms', () => {
     const other = alarmsOf(withProps({ thresholds }));
     expect([other.StreamErrors.Threshold, other.RepliesMissing.Threshold]).toEqual([9, 7]);
     expect([alarms.StreamErrors.Threshold, alarms.RepliesMissing.Threshold]).toEqual([3, 3]);
+  });
+
+  test('stand beside those of the service, and are silent in the synth', () => {
+    const stack = stackOf((scope) => {
+      const deploymentAlarms = { alarmNames: ['theirs'] };
+      const agent = new VoiceAgentService(scope, 'Agent', { deploymentAlarms });
+      new DeploymentAlarms(scope, 'Deployment', { agent });
+    });
+    const { Alarms } = only(templateOf(stack), 'AWS::ECS::Service').DeploymentConfiguration;
+    expect(Alarms.AlarmNames).toEqual(['theirs', ...Array(4).fill({ Ref: expect.any(String) })]);
+    expect(annotationsOf(stack).findInfo('*', Match.anyValue())).toEqual([]);
   });
 
   test('can be left out, and refuse a bake time that is none', () => {

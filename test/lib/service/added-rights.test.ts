@@ -371,10 +371,11 @@ describe('the methods that add and grant', () => {
             .map((method) => `${value.name}.${method}`)
         : [],
     );
-    // A schedule needs no right.
+    // A schedule and an alarm of deployments need no right.
     expect([...new Set(found)].sort()).toEqual([
       'CallScaling.addSchedule',
       'NovaSonicAccess.grantInvoke',
+      'VoiceAgentService.addDeploymentAlarms',
     ]);
   });
 
