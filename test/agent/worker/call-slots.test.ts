@@ -14,6 +14,7 @@ describe('CallSlots', () => {
     ]);
     expect([slots.used, slots.free, slots.utilization]).toEqual([3, 0, 1]);
     slots.release('b');
+    expect(slots.utilization).toBeCloseTo(2 / 3);
     expect(slots.take('d', 1)).toBe(true);
     expect(slots.take('e', 1)).toBe(false);
   });
@@ -34,6 +35,8 @@ describe('CallSlots', () => {
     slots.take('new', 90);
     slots.start('running', 10);
     expect(slots.overdue(50)).toEqual(['lost']);
+    // One that was accepted at that very moment has its whole time still.
+    expect(slots.overdue(90)).toEqual(['lost']);
     expect(slots.running).toBe(1);
   });
 

@@ -26,6 +26,12 @@ describe('RollingAudioBuffer', () => {
     );
   });
 
+  test('keeps what fits exactly', () => {
+    const buffer = new RollingAudioBuffer(40);
+    for (const at of [1, 2, 3]) buffer.push(chunk(at));
+    expect(buffer.since(0).map((c) => c.at)).toEqual([2, 3]);
+  });
+
   test('gives what arrived after a moment, in order, as often as it is asked for', () => {
     const buffer = new RollingAudioBuffer(1_000);
     for (const at of [100, 120, 140]) buffer.push(chunk(at));
@@ -37,5 +43,7 @@ describe('RollingAudioBuffer', () => {
     buffer.clear();
     expect(since(0)).toEqual([]);
     expect(buffer.ms).toBe(0);
+    buffer.push(chunk(200));
+    expect(since(-1)).toEqual([200]);
   });
 });
