@@ -56,6 +56,8 @@ export function expectGoodCitizens(
     expect(metrics.map(emfProblem).filter(Boolean)).toEqual([]);
     expect(maxConcurrentCalls(worker)).toBeLessThanOrEqual(slots);
     if (!unprotected) expect(unprotectedCalls(worker)).toBe(0);
+    const fallbacks = worker.log.filter((line) => /cannot be loaded/.test(String(line.msg)));
+    expect(fallbacks).toEqual([]);
     // One JSON object a line, and in none of them a word of anybody or a number.
     expect(worker.nonJsonLines).toEqual([]);
     expect(JSON.stringify(worker.log)).not.toMatch(/lk\.pii|What time is it in Tokyo|\+15550100/);

@@ -84,6 +84,18 @@ test('the package has code, types, README and documents, and no sources', () => 
   expect(parity).toContain('| member | Python plugin | this plugin |');
 });
 
+test('it has no code of other packages in it', () => {
+  const dist = join(folder, 'node_modules/livekit-plugin-nova-sonic/dist');
+  const maps = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.map'),
+  );
+  expect(maps.length).toBeGreaterThan(0);
+  for (const map of maps) {
+    const { sources } = JSON.parse(readFileSync(join(dist, map), 'utf8')) as { sources: string[] };
+    expect(sources.filter((source) => source.includes('node_modules'))).toEqual([]);
+  }
+});
+
 test('it is imported as ESM and required as CommonJS, with the framework of its user', () => {
   writeFileSync(
     join(folder, 'a.mjs'),
