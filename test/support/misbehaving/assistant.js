@@ -32,7 +32,7 @@ const deeds = {
 };
 
 /** An agent with one tool, which misbehaves as the metadata of the call says. */
-export function assistant({ metadata }) {
+function misbehavingAssistant({ metadata }) {
   return {
     instructions: 'You are a test.',
     greeting: 'Greet the caller.',
@@ -48,3 +48,5 @@ export function assistant({ metadata }) {
     },
   };
 }
+
+export { misbehavingAssistant as assistant };
