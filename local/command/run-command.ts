@@ -39,6 +39,30 @@ export function warnRenamedScript(script = process.env.npm_lifecycle_event): voi
   if (renamed) logStatus(`\`npm run ${script}\` is now \`npm run ${renamed}\``);
 }
 
+/** npm and tsx pass a Ctrl-C on to a process that got it from the terminal already, up to so much later. */
+const SAME_INTERRUPT_MS = 500;
+
+/**
+ * Resolves at the first Ctrl-C, SIGTERM or SIGHUP; a second one exits at once.
+ * @param now milliseconds of any clock that never runs backwards
+ */
+export function untilInterrupted(
+  target: Pick<NodeJS.Process, 'on' | 'exit'> = process,
+  now = () => performance.now(),
+): Promise<undefined> {
+  return new Promise((resolve) => {
+    let firstAt: number | undefined;
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      target.on(signal, () => {
+        if (firstAt !== undefined && now() - firstAt > SAME_INTERRUPT_MS) target.exit(130);
+        if (firstAt !== undefined) return;
+        firstAt = now();
+        logStatus('stopping');
+        resolve(undefined);
+      });
+  });
+}
+
 /**
  * Runs a command and exits: errors are printed as one sentence (exit code 2), and the first Ctrl-C (or SIGTERM)
  * resolves `interrupted`, so that the command can clean up. A second one exits at once.
@@ -46,21 +70,17 @@ export function warnRenamedScript(script = process.env.npm_lifecycle_event): voi
 export async function runCommand(
   command: (interrupted: Promise<undefined>) => Promise<number | undefined>,
 ): Promise<never> {
-  let signals = 0;
-  const interrupted = new Promise<undefined>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-      process.on(signal, () => {
-        if (signals++ > 0) process.exit(130);
-        logStatus('stopping');
-        resolve(undefined);
-      });
+  let stopped = false;
+  const interrupted = untilInterrupted();
+  void interrupted.then(() => {
+    stopped = true;
   });
   try {
     const code = (await command(interrupted)) ?? 0;
-    process.exit(signals > 0 ? 130 : code);
+    process.exit(stopped ? 130 : code);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    if (signals === 0) process.stderr.write(`${pc.red(message)}\n`);
-    process.exit(signals > 0 ? 130 : 2);
+    if (!stopped) process.stderr.write(`${pc.red(message)}\n`);
+    process.exit(stopped ? 130 : 2);
   }
 }
