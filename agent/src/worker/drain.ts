@@ -22,6 +22,9 @@ export interface DrainActions {
   endNow(): void;
 }
 
+/** npm passes a Ctrl-C on to a process that got it from the terminal already, up to so much later. */
+const SAME_INTERRUPT_MS = 500;
+
 /** `idle`: every call ended by itself. `ended_gracefully`: the rest had a last reply. `cut`: some ended without. */
 export type DrainResult = 'idle' | 'ended_gracefully' | 'cut';
 
@@ -37,6 +40,7 @@ export class Drain {
   #running: Promise<DrainResult> | undefined;
   #wake: () => void = () => {};
   #hurried = false;
+  #startedAt = 0;
 
   constructor(clock: MonotonicClock, actions: DrainActions, options: DrainOptions = {}) {
     this.#clock = clock;
@@ -55,12 +59,16 @@ export class Drain {
 
   /** Starts the drain, or returns the one that is under way: a second SIGTERM changes nothing. */
   start(): Promise<DrainResult> {
-    this.#running ??= this.#run();
+    if (!this.#running) {
+      this.#startedAt = this.#clock.now();
+      this.#running = this.#run();
+    }
     return this.#running;
   }
 
-  /** Ends the calls now, for somebody who waits at a terminal. */
+  /** Ends the calls now, for somebody who waits at a terminal; the same Ctrl-C as the one that started it does not. */
   hurry(): void {
+    if (this.#clock.now() - this.#startedAt < SAME_INTERRUPT_MS) return;
     this.#hurried = true;
     this.#wake();
   }

@@ -8,6 +8,7 @@ import { LIMIT_DEFAULTS } from './options.js';
 import { RULE_DEFAULTS } from './protocol/input-validator.js';
 import { citation } from './protocol/rules.js';
 import { recordCommand } from './record/record-command.js';
+import { stopOnSignal } from './stop-on-signal.js';
 import { validateRecording } from './validate.js';
 
 const whole = (text: string): number => {
@@ -241,8 +242,7 @@ async function run(flags: Record<string, never>): Promise<void> {
   console.error(`certificate ${emulator.certFile}`);
   console.error(`control ${emulator.controlUrl}`);
   console.log(`ready ${emulator.url} ${emulator.tlsUrl}`);
-  const stop = () => void emulator.close().then(() => process.exit(0));
-  process.once('SIGINT', stop).once('SIGTERM', stop);
+  stopOnSignal(() => emulator.close());
 }
 
 async function validate(file: string, flags: { strict: boolean }): Promise<void> {

@@ -21,6 +21,7 @@ const start = async (...options: Parameters<typeof beginWorker>) => {
 afterEach(async () => {
   if (rig.exitCode !== undefined) return;
   rig.signal('SIGTERM');
+  await rig.clock.pass(1_000);
   rig.signal('SIGINT');
   await rig.clock.pass(60_000);
   await rig.exited.catch(() => {});
@@ -148,6 +149,7 @@ describe('AgentWorker', () => {
       await call('j1');
       await until('ECS has confirmed', () => rig.health.details().protected === true);
       signal('SIGINT');
+      await clock.pass(1_000);
       signal('SIGINT');
       await clock.pass(5_000);
       expect(await exited).toBe(0);
@@ -274,12 +276,15 @@ describe('AgentWorker', () => {
       expect(await exited).toBe(0);
     });
 
-    it('comes with the second SIGINT, which ends the calls', async () => {
-      const { signal, call, exited } = await start();
+    it('comes with the second SIGINT, which ends the calls, if npm has not passed on the first', async () => {
+      const { signal, call, exited, clock } = await start();
       const { commands, read, end } = await call('j1');
+      signal('SIGINT');
+      await clock.pass(100);
       signal('SIGINT');
       await read();
       expect(commands()).toEqual([]);
+      await clock.pass(1_000);
       signal('SIGINT');
       await until('the call is to end', () => commands()[0]?.type === 'end_now');
       end();

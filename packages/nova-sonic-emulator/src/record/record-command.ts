@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { stopOnSignal } from '../stop-on-signal.js';
 import { startRecordingProxy } from './recording-proxy.js';
 
 /** Flags of `nova-sonic-emulator record`. */
@@ -25,6 +26,5 @@ export async function recordCommand(file: string, flags: RecordFlags): Promise<v
   });
   if (flags.cert) console.error(`certificate ${flags.cert}`);
   console.log(`ready ${proxy.url} ${proxy.tlsUrl}`);
-  const stop = () => void proxy.close().then(() => process.exit(0));
-  process.once('SIGINT', stop).once('SIGTERM', stop);
+  stopOnSignal(() => proxy.close());
 }
