@@ -241,6 +241,9 @@ describe('after a failure', () => {
     expectGoodCitizens([worker], 4);
   }, 60_000);
 
+  /** Calls that the process of the next test has, all of which go on in another one. */
+  let callsOfHungry = 0;
+
   it('only the process over the memory limit is ended, and its call goes on', async () => {
     const env = {
       MAX_CALL_S: '20',
@@ -250,6 +253,8 @@ describe('after a failure', () => {
     };
     [worker] = (await fleet.startWorkers(1, {}, env)) as [WorkerProcess];
     const [hungry, other] = (await calls(2)) as [RemoteCaller, RemoteCaller];
+    // On one process when the second was not ready yet.
+    callsOfHungry = pid(other) === pid(hungry) ? 2 : 1;
     process.kill(pid(hungry), 'SIGUSR2');
     if (fleet.sharedProcesses) {
       // Its calls may go on, but it gets no more; at twice the limit it is killed.
@@ -295,8 +300,7 @@ describe('after a failure', () => {
     await untilCalls([worker], 0);
     worker.signal('SIGTERM');
     expect((await worker.exited).code).toBe(0);
-    // The one of the test before.
-    expect(metricSums([worker]).JobCrashes).toBe(1);
+    expect(metricSums([worker]).JobCrashes).toBe(callsOfHungry);
     expectGoodCitizens([worker], 4);
   }, 120_000);
 
