@@ -17,8 +17,11 @@ const CALL_MS = [15_000, 30_000] as const;
 const CHECK_S = 2;
 /** After this a caller is offered again: on a busy machine LiveKit's 3 s for a job request may pass unused. */
 const OFFER_MS = 10_000;
-/** LiveKit found nobody to answer a caller. For participants it never does: the agent is dispatched to rooms. */
-const NOBODY = /no worker (is )?available(?!.*JT_PARTICIPANT)/;
+/**
+ * LiveKit found nobody to answer a caller. For participants it never does: the agent is dispatched to rooms. The watcher's
+ * rooms want nobody.
+ */
+const NOBODY = /no worker (is )?available(?!.*(JT_PARTICIPANT|nova-sonic-watcher))/;
 
 /** One call of the arrivals that never stop. */
 interface Arrival {
