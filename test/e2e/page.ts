@@ -48,6 +48,12 @@ export async function level(page: Page, who: 'you' | 'agent'): Promise<number> {
   return Number(await page.getByTestId(`level-${who}`).getAttribute('aria-valuenow'));
 }
 
+/** The agent has said something to its end, and listens; it also listens when its sound has a gap. */
+export async function hasSaid(page: Page, words: RegExp): Promise<void> {
+  await expectText(page.getByRole('log'), words);
+  await stateIs(page, 'Listening');
+}
+
 /** Waits for a caption of one side whose words fit. */
 export async function captionSays(page: Page, who: 'you' | 'agent', words: RegExp): Promise<void> {
   const text = page.locator(`.words.${who} .text`).filter({ hasText: words });
