@@ -16,8 +16,12 @@ export interface Generation extends ResponseRecord {
   lastActivity: number;
 }
 
-/** Playback lags behind what we know by network and buffers; within this margin a reply still counts as playing. */
-const PLAYBACK_MARGIN_MS = 1_000;
+/**
+ * A reply still counts as playing for so long after its estimated end: userSpeechStart comes some 370 ms after the
+ * speech (capture of Nova 2), and playback lags by network and buffers. Longer, and whoever answers at once, as people
+ * do, would be said to have barged in.
+ */
+const PLAYBACK_MARGIN_MS = 600;
 /** A reply in which nothing comes any more is closed before the framework's own 10 s limit cuts it. */
 const STALL_MS = 8_000;
 

@@ -59,7 +59,7 @@ describe('AgentSpeech', () => {
     expect(texts.join('')).toBe('One. Two. Three.');
   });
 
-  test('it counts as audible until its audio has been played, and a second more', () => {
+  test('it counts as audible until its audio has been played, and 600 ms more', () => {
     const { agent } = begin();
     const reply = agent.begin(0, ASKED, undefined);
     agent.audio(reply, sound(1_000), 100);
@@ -67,8 +67,8 @@ describe('AgentSpeech', () => {
     agent.close('end_turn', 300);
     expect(agent.silent(2_099)).toBe(false);
     expect(agent.silent(2_100)).toBe(true);
-    expect(agent.audibleGeneration(3_099)).toBe(reply);
-    expect(agent.audibleGeneration(3_100)).toBeUndefined();
+    expect(agent.audibleGeneration(2_699)).toBe(reply);
+    expect(agent.audibleGeneration(2_700)).toBeUndefined();
   });
 
   test('stopped playback does not continue, and an interrupted reply is not interrupted again', () => {
