@@ -62,7 +62,7 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
   #source: AudioSource | undefined;
   #utterance: { samples: Int16Array; offset: number; done: (at: number) => void } | undefined;
   #microphone: NodeJS.Timeout | undefined;
-  #agentIdentity = '';
+  readonly #agents = new Set<string>();
   readonly #device: ReturnType<typeof createDevice>;
 
   constructor(
@@ -82,7 +82,7 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
         this.#setAgentPresent(identity, false),
       )
       .on(RoomEvent.Disconnected, () => {
-        this.#setAgentPresent(this.#agentIdentity, false);
+        for (const identity of this.#agents) this.#setAgentPresent(identity, false);
         this.emit('disconnected', Date.now());
       })
       .on(RoomEvent.Reconnected, () => this.emit('reconnected'));
@@ -107,7 +107,7 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
     return this.listen(spokenAt, ms);
   }
 
-  /** Listens to one answer that starts after `from`; it also ends when the agent leaves. */
+  /** Listens to one answer that starts after `from`; it also ends when the last agent leaves. */
   async listen(from: number, ms = 15_000): Promise<HeardAnswer | undefined> {
     let first = 0;
     let last = 0;
@@ -145,10 +145,11 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
 
   #setAgentPresent(identity: string, here: boolean): void {
     if (!identity.startsWith('agent-')) return;
-    this.#agentIdentity = identity;
+    if (here) this.#agents.add(identity);
+    else this.#agents.delete(identity);
     this.emit('agent', identity, here, Date.now());
     // No more frames arrive: end an answer that is being listened to.
-    if (!here)
+    if (this.#agents.size === 0)
       setTimeout(
         () => this.emit('frame', false, Date.now()),
         ANSWER_ENDED_AFTER_MS + AGENT_FRAME_MS,

@@ -32,12 +32,18 @@ export class RemoteCaller extends EventEmitter<RemoteCallerEvents> {
   readonly callEvents: CallEvent[] = [];
   /** How often the connection to LiveKit was lost and restored. */
   reconnects = 0;
-  /** Ms since the epoch. */
+  /** The agent that answers; of several, the one that joined last and is still there. Ms since the epoch. */
   agentJoinedAt: number | undefined;
+  /** When no agent was left in the room. */
   agentLeftAt: number | undefined;
   agentIdentity: string | undefined;
   /** When it was out of the room, hung up or disconnected. */
   disconnectedAt: number | undefined;
+  /**
+   * When each agent that is there joined. A second one may come, of a dispatch that was made again, and leave: the call
+   * goes on.
+   */
+  readonly #agents = new Map<string, number>();
   readonly #host: CallerHost;
 
   /** @param name of the caller and of its room */
@@ -138,13 +144,7 @@ export class RemoteCaller extends EventEmitter<RemoteCallerEvents> {
         this.emit('callEvent', message.callEvent);
         return;
       case 'agent':
-        this.agentIdentity = message.identity;
-        if (message.present) {
-          this.agentJoinedAt = message.at;
-          this.agentLeftAt = undefined;
-        } else {
-          this.agentLeftAt = message.at;
-        }
+        this.#setAgentPresent(message);
         this.emit('agent', message.present, message.at);
         return;
       case 'reconnected':
@@ -154,6 +154,15 @@ export class RemoteCaller extends EventEmitter<RemoteCallerEvents> {
         this.disconnectedAt = message.at;
         this.emit('disconnected', message.at);
     }
+  }
+
+  #setAgentPresent({ identity, present, at }: { identity: string; present: boolean; at: number }) {
+    if (present) this.#agents.set(identity, at);
+    else this.#agents.delete(identity);
+    const newest = [...this.#agents].at(-1);
+    if (newest) [this.agentIdentity, this.agentJoinedAt] = newest;
+    else this.agentIdentity = identity;
+    this.agentLeftAt = newest ? undefined : at;
   }
 }
 
