@@ -90,6 +90,8 @@ export async function runProtectionChaos(
       const [caller] = live.splice(Math.floor(random() * live.length), 1) as [RemoteCaller];
       const pid = worker.pidOf(caller.jobId);
       if (pid && random() < 0.15) {
+        // Whose caller has hung up must not be ended by the process's death instead.
+        await worker.waitUntil((health) => health.calls === live.length + 1, TIMEOUT_MS);
         // A process may carry other calls, too.
         const lost = [caller, ...live.filter(({ jobId }) => worker.pidOf(jobId) === pid)];
         process.kill(pid, 'SIGKILL');
@@ -152,7 +154,10 @@ function protectionOffDelays(worker: WorkerProcess): number[] {
     const on = worker.ecs.changes[i - 1]?.at ?? 0;
     const last = ends.findLast((at) => at < change.at && at > on);
     if (change.protected || last === undefined) return [];
-    const requests = worker.ecs.requests.filter(({ at }) => at > last && at <= change.at);
-    return requests.length === 1 ? [change.at - last] : [];
+    const requests = worker.ecs.requests.filter(({ at }) => at <= change.at);
+    // A request that got no answer holds up the next one.
+    const heldUp = requests.at(-2)?.behaviour === 'silent';
+    const afterLast = requests.filter(({ at }) => at > last);
+    return afterLast.length === 1 && !heldUp ? [change.at - last] : [];
   });
 }
