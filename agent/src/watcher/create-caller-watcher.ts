@@ -10,19 +10,32 @@ import { CallerWatcher } from './caller-watcher.js';
 import type { UnansweredRoom } from './room-watch.js';
 import type { RoomsApi } from './rooms-api.js';
 
+/** Time, chance and LiveKit, see WorkerPeers. */
+interface WatcherPeers {
+  clock: MonotonicClock;
+  wallClock(): number;
+  random(): number;
+  createRooms(config: Pick<WorkerConfig, 'livekit' | 'callers'>): RoomsApi;
+}
+
 /** The watcher of a worker, which logs and counts what it does; undefined when it is turned off. */
 export function createCallerWatcher(
   config: Pick<WorkerConfig, 'livekit' | 'callers' | 'watcher'>,
-  clock: MonotonicClock,
   metrics: Pick<WorkerMetrics, 'add'>,
-  createRooms: (config: Pick<WorkerConfig, 'livekit' | 'callers'>) => RoomsApi,
+  { clock, wallClock, random, createRooms }: WatcherPeers,
 ): CallerWatcher | undefined {
   const { requestsPerSecond } = config.watcher;
   if (requestsPerSecond === 0) return undefined;
   return new CallerWatcher(
     clock,
     createRooms(config),
-    { agentName: config.livekit.agentName, worker: randomUUID(), requestsPerSecond },
+    {
+      agentName: config.livekit.agentName,
+      worker: randomUUID(),
+      requestsPerSecond,
+      wallClock,
+      random,
+    },
     {
       onWatching: (watching) => {
         if (watching) log().info('this worker watches for callers without an agent');

@@ -5,8 +5,6 @@ import type { AddressInfo } from 'node:net';
 import { type AgentServer, type JobRequest, log } from '@livekit/agents';
 import type { MonotonicClock } from '../clock.js';
 import type { WorkerConfig } from '../config.js';
-import { TaskProtection } from '../ecs/task-protection.js';
-import { ecsAgent } from '../ecs/task-protection-endpoint.js';
 import {
   type CallRecord,
   callFields,
@@ -15,13 +13,13 @@ import {
 } from '../supervision/call-record.js';
 import { CallSupervisor } from '../supervision/call-supervisor.js';
 import { SUPERVISOR_SOCKET } from '../supervision/supervisor-client.js';
-import { SupervisorServer } from '../supervision/supervisor-server.js';
 import { WorkerMetrics } from '../telemetry/metrics.js';
 import type { CallerWatcher } from '../watcher/caller-watcher.js';
 import { createCallerWatcher } from '../watcher/create-caller-watcher.js';
 import { CallDemand } from './call-demand.js';
 import { CallSlots } from './call-slots.js';
-import { CpuMonitor } from './cpu.js';
+import type { CpuMonitor } from './cpu.js';
+import { createProtection } from './create-protection.js';
 import { Drain } from './drain.js';
 import { JobAdmission } from './job-admission.js';
 import type { JobProcesses } from './job-processes.js';
@@ -51,7 +49,7 @@ export class AgentWorker {
   readonly #agentFile: string;
   readonly #peers: WorkerPeers;
   readonly #clock: MonotonicClock;
-  readonly #cpu = new CpuMonitor();
+  readonly #cpu: CpuMonitor;
   readonly #metrics: WorkerMetrics;
   readonly #demand: CallDemand;
   readonly #admission: JobAdmission;
@@ -75,19 +73,14 @@ export class AgentWorker {
     this.#agentFile = agentFile;
     this.#peers = peers;
     this.#clock = peers.clock;
+    this.#cpu = peers.createCpu();
     this.#demand = new CallDemand(peers.clock.now() / 1000);
     this.#metrics = new WorkerMetrics(config.metrics);
     this.#admission = this.#createAdmission();
-    this.#standing = new ServiceStanding(
-      config,
-      this.#admission,
-      this.#clock,
-      this.#metrics,
-      () => {
-        this.#reporter?.report();
-        this.#slotsChanged();
-      },
-    );
+    this.#standing = new ServiceStanding(config, this.#admission, this.#metrics, peers, () => {
+      this.#reporter?.report();
+      this.#slotsChanged();
+    });
     this.#processes = peers.createJobProcesses(
       config,
       agentFile,
@@ -96,7 +89,7 @@ export class AgentWorker {
     );
     this.#supervisor = this.#createSupervisor();
     this.#drain = this.#createDrain();
-    this.#watcher = createCallerWatcher(config, this.#clock, this.#metrics, peers.createRooms);
+    this.#watcher = createCallerWatcher(config, this.#metrics, peers);
     this.#health = new WorkerHealth({
       admission: this.#admission,
       processes: this.#processes,
@@ -106,7 +99,7 @@ export class AgentWorker {
 
   /** Runs the worker until its last call has ended; resolves with the exit code. */
   async run(): Promise<number> {
-    const supervisorServer = await SupervisorServer.open(this.#supervisor);
+    const supervisorServer = await this.#peers.openSupervisor(this.#supervisor);
     this.#peers.process.env[SUPERVISOR_SOCKET] = supervisorServer.path;
     await this.#serveHealth();
     if (!(await this.#processes.install())) {
@@ -129,9 +122,13 @@ export class AgentWorker {
     this.#standing.stop();
     this.#processes.killInitializing();
     const closed = Promise.all([server.close().catch(() => {}), this.#watcher?.stop()]);
-    const late = delay(CLOSE_TIMEOUT_MS).then(() => 'late' as const);
+    let cancel = () => {};
+    const late = new Promise<'late'>((resolve) => {
+      cancel = this.#clock.after(CLOSE_TIMEOUT_MS, () => resolve('late'));
+    });
     if ((await Promise.race([closed, late])) === 'late')
       log().warn({ waited_ms: CLOSE_TIMEOUT_MS }, 'worker did not close');
+    cancel();
     supervisorServer.close();
     this.#cpu.stop();
     this.#publishMetrics();
@@ -146,7 +143,8 @@ export class AgentWorker {
 
   #createAdmission(): JobAdmission {
     const slots = new CallSlots(this.#config.callsPerTask);
-    return new JobAdmission(slots, this.#createProtection(), this.#clock, {
+    const protection = createProtection(this.#config, this.#metrics, this.#peers);
+    return new JobAdmission(slots, protection, this.#clock, {
       onFullChanged: (full) => {
         this.#demand.fullChanged(full, this.#clock.now() / 1000);
         this.#reporter?.report();
@@ -160,27 +158,6 @@ export class AgentWorker {
       onRejected: (job, reason) => {
         this.#metrics.add('CallsRejected', 1, reason);
         log().info({ call_id: job, reason }, 'call rejected');
-      },
-    });
-  }
-
-  #createProtection(): TaskProtection {
-    const { ecsAgentUri, maxCallMs, protection } = this.#config;
-    if (!ecsAgentUri) log().info('not on ECS: task protection is off');
-    let reported = '';
-    return new TaskProtection(ecsAgentUri ? ecsAgent(ecsAgentUri) : undefined, this.#clock, {
-      ...protection,
-      longestCallMs: maxCallMs,
-      onChange: (confirmed) => {
-        reported = '';
-        log().info({ confirmed }, 'task protection changed');
-      },
-      onFailure: (what, reason) => {
-        this.#metrics.add('ProtectionFailures');
-        // Once: while a deployment is in progress ECS may refuse for as long as the longest call.
-        const level = reported === reason ? 'debug' : 'warn';
-        reported = reason;
-        log()[level]({ what, reason }, 'ECS did not confirm the task protection');
       },
     });
   }
@@ -392,8 +369,4 @@ export class AgentWorker {
       this.#exit(this.#health.fatalReason ? 'failed' : 'drained');
     });
   }
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -5,9 +5,9 @@ import type { MonotonicClock } from '../clock.js';
 import type { WorkerConfig } from '../config.js';
 import type { Standing } from '../ecs/deployment-standing.js';
 import { DeploymentWatch } from '../ecs/deployment-watch.js';
-import { serviceApi } from '../ecs/service-api.js';
 import type { Gauges, WorkerMetrics } from '../telemetry/metrics.js';
 import type { JobAdmission } from './job-admission.js';
+import type { WorkerPeers } from './worker-peers.js';
 
 /**
  * Applies the standing of the task in its service: a task that is superseded or surplus takes no new calls, and keeps
@@ -23,15 +23,13 @@ export class ServiceStanding {
 
   /**
    * @param onChanged called after the task began or ceased to accept calls
-   * @param connect finds out who this task is
    */
   constructor(
     config: Pick<WorkerConfig, 'deployment' | 'ecsAgentUri' | 'ecsMetadataUri' | 'maxCallMs'>,
     admission: JobAdmission,
-    clock: MonotonicClock,
     metrics: Pick<WorkerMetrics, 'add'>,
+    { clock, random, serviceApi }: Pick<WorkerPeers, 'clock' | 'random' | 'serviceApi'>,
     onChanged: () => void,
-    connect: typeof serviceApi = serviceApi,
   ) {
     const { deployment, ecsAgentUri, ecsMetadataUri, maxCallMs } = config;
     this.#admission = admission;
@@ -39,8 +37,9 @@ export class ServiceStanding {
     this.#maxCallMs = maxCallMs;
     this.#onChanged = onChanged;
     if (!ecsAgentUri || !ecsMetadataUri) return;
-    this.#watch = new DeploymentWatch(() => connect(ecsMetadataUri), clock, {
+    this.#watch = new DeploymentWatch(() => serviceApi(ecsMetadataUri), clock, {
       ...deployment,
+      random,
       onStanding: (standing) => this.#change(standing),
       onInformed: (informed) => {
         this.updateProtection();

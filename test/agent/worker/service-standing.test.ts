@@ -53,15 +53,18 @@ function setUp(ecs = true) {
       ...(ecs && { ecsAgentUri: 'http://agent', ecsMetadataUri: 'http://metadata' }),
     },
     admission,
-    clock,
     { add: () => (state.failures += 1) },
+    {
+      clock,
+      random: Math.random,
+      serviceApi: async () => ({
+        taskArn: 'a',
+        describeOwnTask: () => answer({ service: 'agents', deployment: 'own' }),
+        describeService: () => answer(state.service),
+        listTasks: () => answer({ arns: ['a'], complete: true }),
+      }),
+    },
     () => (state.changes += 1),
-    async () => ({
-      taskArn: 'a',
-      describeOwnTask: () => answer({ service: 'agents', deployment: 'own' }),
-      describeService: () => answer(state.service),
-      listTasks: () => answer({ arns: ['a'], complete: true }),
-    }),
   );
   return { admission, clock, standing, state };
 }

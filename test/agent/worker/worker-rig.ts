@@ -14,7 +14,7 @@ import type {
 import type { RoomsApi } from '../../../agent/src/watcher/rooms-api.js';
 import { AgentWorker } from '../../../agent/src/worker/agent-worker.js';
 import type { HealthState } from '../../../agent/src/worker/health-server.js';
-import type { WorkerPeers } from '../../../agent/src/worker/worker-peers.js';
+import { systemPeers, type WorkerPeers } from '../../../agent/src/worker/worker-peers.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { until } from '../../support/wait.js';
 
@@ -49,6 +49,7 @@ export async function beginWorker({ env = {}, healthErrors = [], rooms }: RigOpt
     endServer = (error) => (error ? reject(error) : resolve());
   });
   const peers: WorkerPeers = {
+    ...systemPeers,
     clock,
     process: { env: jobEnvironment, on: (signal, listener) => signals.on(signal, listener) },
     every(ms, fn) {
