@@ -8,6 +8,7 @@ import {
   AvailabilityZoneRebalancing,
   AwsLogDriverMode,
   Capability,
+  CfnClusterCapacityProviderAssociations,
   type CfnService,
   Cluster,
   type ContainerDefinition,
@@ -481,7 +482,6 @@ export class VoiceAgentService extends Construct implements IGrantable, IConnect
     const cluster = new Cluster(this, 'Cluster', {
       vpc: this.network.vpc,
       containerInsightsV2: containerInsights,
-      enableFargateCapacityProviders: props.spot ?? false,
       // What is typed and shown in a session may be private; CloudTrail records who opened it.
       ...(props.enableExecuteCommand && {
         executeCommandConfiguration: { logging: ExecuteCommandLogging.NONE },
@@ -528,12 +528,25 @@ export class VoiceAgentService extends Construct implements IGrantable, IConnect
       { Enable: true, HealthyPercent: 100, SourceServiceRevisionCleanup: 'DEFERRED' },
     );
     if (props.spot) {
+      if (!props.cluster) service.node.addDependency(this.associateSpot());
       Annotations.of(service).addWarningV2(
         'nova-sonic-livekit:spot',
         'Fargate Spot stops tasks at two minutes notice regardless of task protection: calls that last longer are cut.',
       );
     }
     return service;
+  }
+
+  /**
+   * In place of `enableFargateCapacityProviders`, whose association the service does not depend on: ECS refuses a service
+   * with a provider that its cluster does not have yet, and to take away a provider that a service uses.
+   */
+  private associateSpot(): CfnClusterCapacityProviderAssociations {
+    return new CfnClusterCapacityProviderAssociations(this, 'CapacityProviders', {
+      cluster: this.cluster.clusterName,
+      capacityProviders: ['FARGATE', 'FARGATE_SPOT'],
+      defaultCapacityProviderStrategy: [],
+    });
   }
 
   private linuxParameters(): LinuxParameters {

@@ -76,6 +76,19 @@ describe('the service', () => {
       'Fargate Spot stops tasks at two minutes notice regardless of task protection: calls that last longer are cut. [ack: nova-sonic-livekit:spot]',
     );
     templateWith().resourceCountIs('AWS::ECS::ClusterCapacityProviderAssociations', 0);
+  });
+
+  test('waits for the capacity providers of its cluster, at create and at destroy', () => {
+    const template = templateWith({ spot: true });
+    const [[id, association] = ['', undefined], ...more] = Object.entries(
+      template.findResources('AWS::ECS::ClusterCapacityProviderAssociations'),
+    );
+    expect(more).toEqual([]);
+    expect(association?.Properties.CapacityProviders).toEqual(['FARGATE', 'FARGATE_SPOT']);
+    template.hasResource('AWS::ECS::Service', { DependsOn: Match.arrayWith([id]) });
+  });
+
+  test('has no warning of Spot without it', () => {
     annotationsOf(stackWith()).hasNoWarning('*', Match.stringLikeRegexp('Spot'));
   });
 });

@@ -98,7 +98,7 @@ const TABLE: [setting: string, change: Context, moves: string[], from?: Context]
     'spot',
     { spot: true },
     [
-      ...['+AgentCluster AWS::ECS::ClusterCapacityProviderAssociations'],
+      ...['+AgentCapacityProviders'],
       ...['AgentService.CapacityProviderStrategy', 'AgentService.LaunchType'],
       'AgentService.PlatformVersion',
     ],
