@@ -45,11 +45,14 @@ export function stopReply(state: ConversationState, now: number): void {
 }
 
 /** True when the reply that begins now was requested and then abandoned; it is discarded. */
-export function discardAbandonedReply(
-  { agent, requests, discarded }: ConversationState,
-  now: number,
-): boolean {
+export function discardAbandonedReply(state: ConversationState, now: number): boolean {
+  const { agent, requests, discarded, pending } = state;
   if (agent.open || !requests.takeAbandoned()) return false;
   discarded.begin(now);
+  // This was the answer: the model owes no other, unless it got another text meanwhile.
+  if (!requests.sentWaiting) {
+    pending.responseStarted(now);
+    state.textUnanswered = false;
+  }
   return true;
 }

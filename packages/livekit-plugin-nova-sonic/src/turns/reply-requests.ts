@@ -23,6 +23,11 @@ export class ReplyRequestQueue {
     return this.#abandoned > 0 || this.#requests.some((r) => r.sent);
   }
 
+  /** The last text that was sent was abandoned: nobody waits for its reply. */
+  get withdrawn(): boolean {
+    return this.#abandoned > 0 && !this.#requests.some((r) => r.sent);
+  }
+
   /** Those whose text was not sent on the current stream. */
   get unsent(): ReadonlyArray<ReplyRequest> {
     return this.#requests.filter((r) => !r.sent);

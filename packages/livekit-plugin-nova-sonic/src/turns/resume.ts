@@ -19,6 +19,8 @@ export function leaveStream(
   const { audioFrom, untranscribed } = user.replayFrom(now, cause, pending.pending(now), from);
   if (untranscribed) pending.speechReplayed(now, !user.speaking);
   user.finish();
+  // A question that was withdrawn is not asked again.
+  if (requests.withdrawn && !pending.answerComes(now)) pending.responseStarted(now);
   requests.restart();
   return { ...plan(state, now, cut), audioFrom };
 }

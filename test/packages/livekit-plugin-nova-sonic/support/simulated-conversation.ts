@@ -10,14 +10,39 @@ const DELAYS_MS = [0, 20, 60, 150];
 const NEXT = ['handoff', 'interrupt', 'listen', 'listen', 'go on', 'go on', 'go on'] as const;
 const SIGNS: InterruptSigns[] = ['both', 'text', 'stop-reason', 'runs-on'];
 
+/** Between two questions of a long call. */
+const LONGEST_PAUSE_MS = 30_000;
 interface Question {
   readonly n: number;
   readonly typed: boolean;
   readonly tool: boolean;
 }
 
-export async function converse(seed: number): Promise<string[]> {
+export interface ConversationOptions {
+  /** As long as a call lasts, with pauses and a microphone that is never silent. Default: a few questions. */
+  minutes?: number;
+  /** Sees the call at its end. */
+  inspect?: (call: VirtualCall, questions: number, failures: number) => void;
+}
+
+/** @returns what did not hold */
+export async function converse(seed: number, options: ConversationOptions = {}): Promise<string[]> {
   const random = seedrandom(`conversation ${seed}`);
+  const { random: chance } = Math;
+  // The pauses between the plugin's attempts to connect are random, too.
+  Math.random = random;
+  try {
+    return await play(seed, random, options);
+  } finally {
+    Math.random = chance;
+  }
+}
+
+async function play(
+  seed: number,
+  random: () => number,
+  { minutes, inspect }: ConversationOptions,
+): Promise<string[]> {
   const chance = (p: number) => random() < p;
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
   const delayMs = pick(DELAYS_MS);
@@ -25,8 +50,13 @@ export async function converse(seed: number): Promise<string[]> {
     network: { delayMs, jitterMs: delayMs / 3 },
     random,
     signs: pick(SIGNS),
+    ...(minutes && { model: { inputChunkMs: 200 } }),
   });
   await call.open();
+  const startedAt = call.clock.now();
+  const goesOn = (n: number) =>
+    minutes ? call.clock.now() - startedAt < minutes * 60_000 : n <= turns;
+  if (minutes) call.openMicrophone();
   const questions: Question[] = [];
   const fails = chance(0.3);
   let failures = 0;
@@ -37,7 +67,8 @@ export async function converse(seed: number): Promise<string[]> {
   const settled = () => call.until(() => questions.every(answered) && !call.speaking);
 
   const turns = 4 + Math.floor(random() * 5);
-  for (let n = 1; n <= turns; n += 1) {
+  for (let n = 1; goesOn(n); n += 1) {
+    if (minutes) await call.run(random() * LONGEST_PAUSE_MS);
     const question = { n, typed: chance(0.5), tool: chance(0.25) };
     questions.push(question);
     if (question.typed) await call.type(n, question.tool);
@@ -48,7 +79,7 @@ export async function converse(seed: number): Promise<string[]> {
       await call.run(1_000 + 2 * delayMs);
     }
     const next = pick(NEXT);
-    if (fails && chance(0.3)) {
+    if (fails && chance(minutes ? 0.05 : 0.3)) {
       failures += 1;
       await call.run(random() * 1_500);
       if (chance(0.3)) call.sonic.refuse = 1;
@@ -97,6 +128,12 @@ export async function converse(seed: number): Promise<string[]> {
     if (tool && failures === 0 && !call.abandoned.has(n))
       check(runs <= 1, `the tool of ${n} ran ${runs} times`);
   }
+  for (const n of call.abandoned) {
+    // What the service makes of a text before speech that follows it at once is its own affair.
+    const spokenNext = questions.some((next) => next.n === n + 1 && !next.typed);
+    const heard = call.heard.some((h) => h.audio.includes(n));
+    check(spokenNext || !heard, `withdrawn question ${n} is answered aloud`);
+  }
   for (const h of call.heard)
     check(
       new Set(h.audio).size <= 1,
@@ -108,6 +145,9 @@ export async function converse(seed: number): Promise<string[]> {
   }
   check(call.bargeIns <= spoken + failures, `${call.bargeIns} barge-ins told, ${spoken} speeches`);
   check(call.model.openSessions === 1, `${call.model.openSessions} sessions are open`);
+  check(call.sonic.limitsReached === 0, `${call.sonic.limitsReached} streams reached a limit`);
+  inspect?.(call, questions.length, failures);
   await call.close();
+  check(call.sonic.current === undefined, 'a stream is left open');
   return wrong;
 }

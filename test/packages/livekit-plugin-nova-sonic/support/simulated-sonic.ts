@@ -37,6 +37,10 @@ const SENTENCE_MS = 1_200;
 const PIECE_MS = 240;
 const PIECE_EVERY_MS = 48;
 const END_OF_SPEECH_MS = 700;
+/** A stream ends after 8 minutes, and after 55 s without audio or interactive text. */
+const LIFETIME_MS = 480_000;
+const STARVED_MS = 55_000;
+const STARVED_CHECK_MS = 5_000;
 
 /** One direction of a connection: what goes in comes out later and in order. */
 class Pipe<T> {
@@ -83,6 +87,8 @@ export class SimulatedStream {
   #heard: number[] = [];
   #speech?: { value: number; silentMs: number };
   #uses = 0;
+  #fedAt: number;
+  #cancelLimits = () => {};
   readonly #toClient: Pipe<Json | Error | undefined>;
 
   constructor(
@@ -92,6 +98,8 @@ export class SimulatedStream {
   ) {
     const { clock, network, random } = service;
     this.#toClient = new Pipe(clock, network, random, deliver);
+    this.#fedAt = clock.now();
+    this.#watchLimits(clock.now() + LIFETIME_MS);
   }
 
   get open(): boolean {
@@ -105,8 +113,26 @@ export class SimulatedStream {
     this.#toClient.send(error);
   }
 
+  #watchLimits(diesAt: number): void {
+    const { clock } = this.service;
+    const ms = Math.min(STARVED_CHECK_MS, diesAt - clock.now());
+    this.#cancelLimits = clock.after(ms, () => {
+      const starved = clock.now() - this.#fedAt > STARVED_MS;
+      if (!starved && clock.now() < diesAt) {
+        this.#watchLimits(diesAt);
+        return;
+      }
+      this.service.limitsReached += 1;
+      const error = starved
+        ? ['ValidationException', 'Timed out waiting for audio bytes or interactive content.']
+        : ['ModelTimeoutException', 'Model has timed out in processing the request.'];
+      this.fail(Object.assign(new Error(error[1]), { name: error[0] }));
+    });
+  }
+
   received(name: string, body: Json): void {
     if (this.#over) return;
+    if (name === 'audioInput' || name === 'textInput') this.#fedAt = this.service.clock.now();
     if (name === 'promptStart') this.#say({ usageEvent: { details: {} } });
     else if (name === 'contentStart' && body.type === 'TEXT')
       this.#block = { interactive: body.interactive === true, text: '' };
@@ -273,6 +299,7 @@ export class SimulatedStream {
 
   #end(): void {
     this.#over = true;
+    this.#cancelLimits();
     this.#active?.cancel?.();
     this.#queue = [];
   }
@@ -283,6 +310,8 @@ export class SimulatedSonic {
   readonly streams: SimulatedStream[] = [];
   /** The next connections that are refused. */
   refuse = 0;
+  /** Streams that the service ended, because they were too old or got no audio. */
+  limitsReached = 0;
 
   constructor(
     readonly clock: Clock,

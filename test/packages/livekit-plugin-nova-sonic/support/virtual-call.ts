@@ -33,6 +33,11 @@ export interface Heard {
 
 /** Longest wait for anything in a conversation, in virtual ms. */
 const QUIET_MS = 60_000;
+const MICROPHONE_MS = 200;
+/** The samples of speech have high values, see SPEECH_BASE. */
+const LOUD_IS_VOICE = {
+  predict: (samples: Int16Array) => ((samples[0] ?? 0) >= SPEECH_BASE ? 1 : 0),
+};
 
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -56,6 +61,8 @@ export class VirtualCall {
   /** One loudspeaker plays all generations, one after the other. */
   #playedUntil = 0;
   #callerSpeaks = false;
+  #pushing = false;
+  #closeMicrophone = () => {};
   readonly #random: () => number;
 
   constructor(options: {
@@ -71,6 +78,8 @@ export class VirtualCall {
       clock: this.clock,
       client: this.sonic as never,
       inputChunkMs: 100,
+      // The default one takes real time for each window, so that no seed would replay anything.
+      voiceActivityDetector: () => LOUD_IS_VOICE,
       ...options.model,
     });
   }
@@ -176,10 +185,24 @@ export class VirtualCall {
   /** The caller speaks for a while. */
   async speak(question: number, { tool = false, ms = 600 } = {}): Promise<void> {
     const value = (tool ? TOOL_SPEECH_BASE : SPEECH_BASE) + question;
+    this.#pushing = true;
     for (let left = ms; left > 0; left -= 100) {
       this.session.pushAudio(new AudioFrame(new Int16Array(1_600).fill(value), 16_000, 1, 1_600));
       await this.run(100);
     }
+    this.#pushing = false;
+  }
+
+  /** From now on there is sound all the time, as from a telephone: silence where nobody speaks. */
+  openMicrophone(): void {
+    const silence = new AudioFrame(
+      new Int16Array(MICROPHONE_MS * 16),
+      16_000,
+      1,
+      MICROPHONE_MS * 16,
+    );
+    if (!this.#pushing) this.session.pushAudio(silence);
+    this.#closeMicrophone = this.clock.after(MICROPHONE_MS, () => this.openMicrophone());
   }
 
   /** Another agent takes over with the conversation so far. */
@@ -270,6 +293,7 @@ export class VirtualCall {
   }
 
   async close(): Promise<void> {
+    this.#closeMicrophone();
     const closed = this.model.close();
     await this.run(3_000);
     await closed;

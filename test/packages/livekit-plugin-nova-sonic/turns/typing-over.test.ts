@@ -86,3 +86,39 @@ test('a question typed before the spoken one is answered has its own answer', as
     await call.close();
   }
 });
+
+describe('a question that is withdrawn before its reply begins', () => {
+  const ask = async (then: (call: VirtualCall) => void) => {
+    const random = seedrandom('withdrawn');
+    const call = new VirtualCall({ network: { delayMs: 20, jitterMs: 5 }, random });
+    await call.open();
+    await call.type(1);
+    await call.run(50);
+    await call.interrupt();
+    then(call);
+    // Longer than the service may leave a question without an answer.
+    await call.run(20_000);
+    expect(call.heard).toEqual([]);
+    return call;
+  };
+
+  test('has its answer discarded, and is not taken for one that nobody answers', async () => {
+    const call = await ask(() => {});
+    expect(call.abandoned).toEqual(new Set([1]));
+    expect(call.errors).toEqual([]);
+    expect(call.sonic.streams).toHaveLength(1);
+    await call.close();
+  });
+
+  test('is not asked again when its stream fails', async () => {
+    const call = await ask(({ sonic }) =>
+      sonic.current?.fail(
+        Object.assign(new Error('broken'), { name: 'ModelStreamErrorException' }),
+      ),
+    );
+    expect(call.sonic.streams).toHaveLength(2);
+    await call.type(2);
+    expect(await call.until(() => call.heard.some(({ audio }) => audio.includes(2)))).toBe(true);
+    await call.close();
+  });
+});
