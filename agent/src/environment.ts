@@ -222,7 +222,8 @@ const environment = z.object({
     setBy: 'operator',
   }),
   UNRESPONSIVE_TIMEOUT_S: integer(2, 600).default(20).register(docs, {
-    description: 'Seconds without a heartbeat after which the process of a call is killed.',
+    description:
+      'Seconds without a heartbeat after which a process for calls is killed, with or without a call.',
     allowed: 'whole seconds from 2 to 600',
     setBy: 'operator',
     formerName: 'HANG_TIMEOUT_S',

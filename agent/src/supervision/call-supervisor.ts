@@ -146,11 +146,12 @@ export class CallSupervisor {
   #enforceProcessLimits(process: TrackedProcess, now: number): void {
     const { memoryLimitMB, sharedProcesses, unresponsiveTimeoutMs } = this.#options;
     const open = [...process.calls.values()].filter(({ endedAt }) => endedAt === undefined);
-    if (process.killed || open.length === 0) return;
-    const grown = memoryLimitMB > 0 && process.memoryMB > memoryLimitMB;
+    if (process.killed || !process.pid) return;
+    const grown = open.length > 0 && memoryLimitMB > 0 && process.memoryMB > memoryLimitMB;
     if (grown && (!sharedProcesses() || process.memoryMB > 2 * memoryLimitMB)) {
       this.#kill(process, 'memory_limit');
     } else if (now - process.seenAt > unresponsiveTimeoutMs) {
+      // Also without an open call: it would never have room for one, nor give back the slot of one that has ended.
       this.#kill(process, 'unresponsive');
     } else if (grown) {
       this.#retire(process, 'memory_limit', process.largest);
@@ -206,7 +207,8 @@ export class CallSupervisor {
   /** @param reason why its calls end; without one each keeps its own */
   #kill(process: TrackedProcess, reason?: string): void {
     process.killed = true;
-    if (reason) for (const { record } of process.calls.values()) record.endReason = reason;
+    for (const { record } of process.calls.values())
+      if (reason && !record.ended) record.endReason = reason;
     process.connection.kill(process.pid);
   }
 

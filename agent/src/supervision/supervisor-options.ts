@@ -15,7 +15,7 @@ export interface SupervisorOptions {
   prices: TokenPrices;
   /** Whether a process may carry several calls: then no single call's fault is a reason to kill it. Default: never. */
   sharedProcesses?: () => boolean;
-  /** Milliseconds without a heartbeat after which a process with a call is killed. Default 20 000. */
+  /** Milliseconds without a heartbeat after which a process is killed, with or without a call. Default 20 000. */
   unresponsiveTimeoutMs?: number;
   /**
    * Megabytes above which a process with a call is killed; 0: no limit. Default 0. A shared process is first given

@@ -104,6 +104,29 @@ describe('CallSupervisor', () => {
     expect(alive.killed).toEqual([]);
   });
 
+  it('kills an unresponsive process that has no call, and one that never cleans up its last', async () => {
+    const { call, connect, ended, pass, sums } = setUp({
+      unresponsiveTimeoutMs: 20_000,
+      sharedProcesses: () => true,
+    });
+    const idle = connect();
+    idle.report({ type: 'hello', pid: 1 });
+    const closing = call('closing');
+    closing.report({ type: 'ended', reason: 'participant_disconnected' });
+    const alive = call('alive');
+    await pass(20, alive);
+    expect([idle.killed, closing.killed]).toEqual([[], []]);
+    await pass(1, alive);
+    expect([idle.killed.length, closing.killed.length]).toEqual([1, 1]);
+    expect(alive.killed).toEqual([]);
+    // The slot of the call that had ended is free again, and its reason stands.
+    expect(ended.map(({ job, endReason }) => [job, endReason])).toEqual([
+      ['closing', 'participant_disconnected'],
+    ]);
+    // The idle one.
+    expect(sums().JobCrashes).toBe(1);
+  });
+
   it('kills a process that uses too much memory, and only that one', async () => {
     const { call, ended, pass, sums } = setUp({ memoryLimitMB: 500 });
     const [hungry, other] = [call('hungry'), call('other')];
