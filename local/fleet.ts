@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
 import { type Noise, parseNoise } from './audio/noise.js';
+import { parseKeys } from './caller/phone.js';
 import { checked } from './command/checked.js';
 import { isEntryPoint, logStatus, runCommand } from './command/run-command.js';
 import { type CallResult, placeCall } from './fleet/fleet-call.js';
@@ -28,6 +29,7 @@ interface FleetCommandOptions {
   every?: number;
   phone?: boolean;
   noise?: Noise;
+  digits?: string;
   regions: string;
   streams: number;
   protection?: number;
@@ -62,6 +64,11 @@ export function createProgram(): Command {
       '--noise <noise>',
       'noise around each caller: a level like -40 (dBFS, white noise), or a WAV file, repeated',
       checked(parseNoise),
+    )
+    .option(
+      '--digits <keys>',
+      'each caller presses these keys after the greeting, like 123#; w is a pause of 0.5 s',
+      checked(parseKeys),
     )
     .option('--regions <list>', 'Bedrock Regions in order, comma-separated', 'us-east-1,us-west-2')
     .option(
@@ -172,7 +179,7 @@ async function runCalls(
 
 async function offerCalls(
   fleet: Fleet,
-  { calls, turns, every }: FleetCommandOptions,
+  { calls, turns, every, digits }: FleetCommandOptions,
 ): Promise<(CallResult | undefined)[]> {
   const callers = await fleet.joinCallers(calls);
   await delay(SETTLE_MS);
@@ -191,6 +198,7 @@ async function offerCalls(
       await delay(interval * i);
       return placeCall(fleet, caller, {
         turns,
+        ...(digits && { digits }),
         patienceMs: PATIENCE_MS,
         stayUntil: allStarted,
         onChange: (state) => states.set(caller, state),

@@ -17,6 +17,7 @@ import { CallLifecycle, prewarmProcess } from './job/call-lifecycle.js';
 import { answeringMachineTool, answerMachine } from './phone/answering-machine.js';
 import { listenToKeypad } from './phone/listen-to-keypad.js';
 import { PhoneCall } from './phone/phone-call.js';
+import { RingingAgent } from './phone/ringing-agent.js';
 import { RoomPhoneLine } from './phone/room-phone-line.js';
 import { watchIdleCaller } from './phone/watch-idle-caller.js';
 import { hasAgent } from './watcher/second-agent.js';
@@ -65,12 +66,19 @@ async function answer(
   const ended = publishSession(session, publisher);
   lifecycle.attach(session);
   const tools = toolsOf(behaviour, phone, () => lifecycle.end('answering_machine'));
-  const agent = new voice.Agent({
+  const agent = new RingingAgent({
+    id: 'default_agent',
     instructions: behaviour.instructions,
     ...(resumed && { chatCtx: resumed.history }),
     ...(tools && { tools: nameTools(tools) }),
   });
 
+  const ringing = line && phone && !phone.answered ? line.answered() : undefined;
+  let unanswered = ringing !== undefined;
+  if (ringing && behaviour.prepareWhileRinging === false) {
+    const outcome = await ringing;
+    if (outcome !== 'answered') return lifecycle.end(outcome);
+  }
   const noiseCancellation = await prepareNoiseCancellation(
     behaviour.noiseCancellation ?? config.noiseCancellation,
   );
@@ -82,22 +90,22 @@ async function answer(
   ctx.addShutdownCallback(async () => {
     await Promise.all([model.close(), audioInput.close()]);
   });
+  // With several callers the call goes on when one of them hangs up; a phone that rings has a reason of its own.
+  const endsHere = config.callers.heard === 'all' || ringing !== undefined;
   await session.start({
     agent,
     room: ctx.room,
     inputOptions: {
       audioEnabled: false,
       participantIdentity: caller.identity,
-      // With several callers the call goes on when one of them hangs up.
-      closeOnDisconnect: config.callers.heard === 'first',
+      closeOnDisconnect: !endsHere,
     },
     record: false,
   });
-  const greet = () => {
-    if (behaviour.greeting) session.generateReply({ instructions: behaviour.greeting });
-  };
-  /** Somebody, or a machine, can hear the agent. */
-  const begin = async () => {
+  const greet = () =>
+    behaviour.greeting ? session.generateReply({ instructions: behaviour.greeting }) : undefined;
+  /** Somebody, or a machine, can hear the agent. @param greeting what was prepared for this moment */
+  const begin = async (greeting?: voice.SpeechHandle) => {
     followCaller(session, callers, audioInput, greet);
     if (resumed?.end) return lifecycle.endWithWords(resumed.end);
     // Without a caller nothing had been said.
@@ -117,14 +125,15 @@ async function answer(
         return lifecycle.end('answering_machine');
       }
     }
-    greet();
+    // A greeting that is over already could not be prepared.
+    if (!greeting || greeting.done()) greet();
   };
   const idle = watchIdleCaller(session, { ...config.idle, ...behaviour.idle }, () =>
     lifecycle.endWithWords('caller_idle').catch(() => lifecycle.end('caller_idle')),
   );
   callers.onChange(({ identities, hungUp }) => {
     idle.set('absent', identities.length === 0);
-    if (hungUp && config.callers.heard === 'all')
+    if (hungUp && endsHere && !unanswered)
       void lifecycle.leave(voice.CloseReason.PARTICIPANT_DISCONNECTED);
   });
   line?.attach(session, (on) => idle.set('hold', on));
@@ -142,17 +151,22 @@ async function answer(
     wire: config.publishBedrockEvents,
     prices: config.prices,
   });
-  const ringing = phone !== undefined && !phone.answered;
   if (!resumed && !ringing) {
     lifecycle.metrics.observeAnswer(session, ctx.room, caller.identity, config);
   }
-  if (line && phone && !phone.answered) {
+  if (ringing) {
     idle.set('ringing', true);
-    void line.answered().then((outcome) => {
-      if (outcome !== 'answered') return lifecycle.end(outcome);
+    const greeting = !resumed && !behaviour.answeringMachine?.detect ? greet() : undefined;
+    if (greeting) agent.holdBack(greeting, ringing);
+    void ringing.then((outcome) => {
+      if (outcome !== 'answered') {
+        greeting?.interrupt();
+        return lifecycle.end(outcome);
+      }
+      unanswered = false;
       idle.set('ringing', false);
       session.input.setAudioEnabled(true);
-      return begin();
+      return begin(greeting);
     });
   } else void begin();
 

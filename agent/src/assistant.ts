@@ -40,6 +40,11 @@ export interface Assistant {
   /** Instructions for the agent's first reply. Without them the caller speaks first. */
   greeting?: string;
   tools?: llm.ToolContextLike;
+  /**
+   * Whether the greeting of a call that was placed is made while the phone rings, so that it is heard at once when it is
+   * answered. Such a call has one of Bedrock's streams while it rings. Default: true.
+   */
+  prepareWhileRinging?: boolean;
   /** What happens when the caller presses keys. Default: a sequence that # or a pause ends is told to the model. */
   keypad?: KeypadOptions;
   /** What to do when a machine answers a call that was placed. Default: the agent talks to it. */

@@ -12,6 +12,7 @@ export type HostRequest = { id: number; name: string } & (
   | { method: 'join'; args: [LiveKitConnection, CallerConditions] }
   | { method: 'ask'; args: [question: Int16Array, ms: number] }
   | { method: 'listen'; args: [from: number, ms: number] }
+  | { method: 'press'; args: [keys: string] }
   | { method: 'hangUp'; args: [] }
 );
 
@@ -50,6 +51,8 @@ async function handleRequest(request: HostRequest): Promise<unknown> {
       return caller?.ask(...request.args);
     case 'listen':
       return caller?.listen(...request.args);
+    case 'press':
+      return caller?.press(...request.args);
     case 'hangUp':
       callers.delete(request.name);
       return caller?.hangUp();

@@ -8,6 +8,8 @@ import type { Fleet, Offer } from './worker-fleet.js';
 const OFFER_MS = 5_000;
 /** How long the agent of an accepted call may take to join. */
 const JOIN_MS = 20_000;
+/** How long the agent may take to say something about keys; it need not. */
+const KEYS_HEARD_MS = 8_000;
 
 export interface CallResult {
   caller: RemoteCaller;
@@ -28,6 +30,8 @@ export interface CallResult {
 export interface CallPlan {
   /** Questions in each call. */
   turns: number;
+  /** Keys that are pressed after the greeting, as on a telephone. */
+  digits?: string;
   /** How long a rejected call is offered again, in ms. */
   patienceMs: number;
   /** The caller stays in the call until this resolves. */
@@ -92,6 +96,10 @@ async function waitUntilTaken(caller: RemoteCaller, offer: Offer): Promise<numbe
 async function askQuestions(fleet: Fleet, call: CallResult, plan: CallPlan): Promise<void> {
   const greeting = await call.caller.listen(call.takenAt);
   if (greeting) call.greeting = greeting;
+  if (plan.digits) {
+    await call.caller.press(plan.digits);
+    await call.caller.listen(Date.now(), KEYS_HEARD_MS);
+  }
   for (let turn = 0; turn < plan.turns; turn++) {
     const answer = await call.caller.ask(fleet.question);
     if (answer) call.answers.push(answer);

@@ -15,6 +15,7 @@ import type { CallEvent } from '../../agent/src/call/call-events.js';
 import { joinRoom, publishMicrophone } from '../../agent/src/caller/join-room.js';
 import { SILENCE_LEVEL } from '../../agent/src/caller/pcm.js';
 import { type CallerConditions, createDevice } from '../caller/device.js';
+import { pressKeys } from '../caller/phone.js';
 import type { LiveKitConnection } from '../livekit/connection.js';
 
 /** Sample rate in Hz of a light caller without a telephone, in both directions. */
@@ -135,6 +136,11 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
         return undefined;
       }
     }
+  }
+
+  /** Presses keys one after the other, as on a telephone; `w` is a pause of half a second. */
+  press(keys: string): Promise<void> {
+    return pressKeys(this.room, keys);
   }
 
   async hangUp(): Promise<void> {

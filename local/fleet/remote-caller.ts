@@ -80,6 +80,11 @@ export class RemoteCaller extends EventEmitter<RemoteCallerEvents> {
     return (await this.#host.request(this.name, 'listen', [from, ms])) as HeardAnswer | undefined;
   }
 
+  /** Presses keys one after the other, as on a telephone; `w` is a pause of half a second. */
+  async press(keys: string): Promise<void> {
+    await this.#host.request(this.name, 'press', [keys]);
+  }
+
   async hangUp(): Promise<void> {
     await this.#host.request(this.name, 'hangUp', []);
     this.#host.remove(this);

@@ -165,12 +165,12 @@ export class Fleet {
     return joined;
   }
 
-  /** Dispatches the agent to the caller's room. */
-  async offer(caller: RemoteCaller): Promise<Offer> {
+  /** Dispatches the agent to the caller's room, with metadata for it. */
+  async offer(caller: RemoteCaller, metadata = ''): Promise<Offer> {
     const { url, apiKey, apiSecret } = this.#livekit;
     const client = new AgentDispatchClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
     const at = Date.now();
-    const { id } = await client.createDispatch(caller.name, AGENT_NAME);
+    const { id } = await client.createDispatch(caller.name, AGENT_NAME, { metadata });
     return {
       at,
       taken: async () => {

@@ -123,13 +123,19 @@ describe('a telephone', () => {
   });
 
   it('is what the fleet calls with, too', async () => {
-    const { joined } = await listen('fleet');
+    const { joined, pressed } = await listen('fleet');
     const caller = new LightCaller('fleet', { phone: true, noise: { dbfs: NOISE_DBFS } });
     await caller.join(livekit);
     expect(await joined).toMatchObject({
       kind: ParticipantKind.SIP,
       attributes: expect.objectContaining({ 'sip.callStatus': 'active' }),
     });
+    await caller.press('4#');
+    const { identity } = await joined;
+    expect(await pressed(2)).toEqual([
+      [4, '4', identity],
+      [11, '#', identity],
+    ]);
     await caller.hangUp();
   });
 });

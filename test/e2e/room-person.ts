@@ -16,7 +16,12 @@ import {
   TrackPublishOptions,
   TrackSource,
 } from '@livekit/rtc-node';
-import { AccessToken, RoomServiceClient, type VideoGrant } from 'livekit-server-sdk';
+import {
+  AccessToken,
+  DataPacket_Kind,
+  RoomServiceClient,
+  type VideoGrant,
+} from 'livekit-server-sdk';
 import { CALL_EVENTS_TOPIC, type CallEvent } from '../../agent/src/call/call-events.js';
 import type { LiveKitConnection } from '../../local/livekit/connection.js';
 
@@ -175,6 +180,12 @@ export class RoomPerson {
 
   async setAttributes(attributes: Record<string, string>): Promise<void> {
     await this.#admin.updateParticipant(this.name, this.identity, { attributes });
+  }
+
+  /** A data message of the server to everybody in the room. */
+  async sendData(topic: string, text: string): Promise<void> {
+    const kind = DataPacket_Kind.RELIABLE;
+    await this.#admin.sendData(this.name, Buffer.from(text), kind, { topic });
   }
 
   /** The server removes this person, as if the connection were lost. */

@@ -16,6 +16,8 @@ export interface CallMemory {
 export class MemoryByCall {
   readonly #rss: () => number;
   readonly #grown = new Map<string, number>();
+  /** Tools that have not ended, in the order of their start. */
+  readonly #running = new Set<{ callId: string; before: number }>();
 
   /** @param rss bytes that the process uses now */
   constructor(rss: () => number = () => process.memoryUsage.rss()) {
@@ -24,9 +26,12 @@ export class MemoryByCall {
 
   /** Runs a tool of a call, and counts what the process grows by until the tool has ended. */
   measure<T>(callId: string, tool: () => T): T {
-    const before = this.#rss();
+    const run = { callId, before: this.#rss() };
+    this.#running.add(run);
     const count = () => {
-      const grown = (this.#grown.get(callId) ?? 0) + this.#rss() - before;
+      // A call that has ended is blamed for nothing any more.
+      if (!this.#running.delete(run)) return;
+      const grown = (this.#grown.get(callId) ?? 0) + this.#rss() - run.before;
       this.#grown.set(callId, grown);
     };
     let result: T;
@@ -44,11 +49,21 @@ export class MemoryByCall {
   /** Forgets a call that has ended. */
   ended(callId: string): void {
     this.#grown.delete(callId);
+    for (const run of this.#running) if (run.callId === callId) this.#running.delete(run);
   }
 
-  /** The call whose tools the process grew most by; undefined when it did not grow during any. */
+  /**
+   * The call whose tools the process grew most by; undefined when it did not grow during any. Of the tools that still
+   * run only the newest counts: one that never returns is not to blame for all that comes after it.
+   */
   get largest(): CallMemory | undefined {
-    const [first] = [...this.#grown].sort(([, a], [, b]) => b - a);
+    const grown = new Map(this.#grown);
+    const newest = [...this.#running].at(-1);
+    if (newest) {
+      const { callId, before } = newest;
+      grown.set(callId, (grown.get(callId) ?? 0) + this.#rss() - before);
+    }
+    const [first] = [...grown].sort(([, a], [, b]) => b - a);
     if (!first || first[1] < MEGABYTE) return undefined;
     return { callId: first[0], grownMB: Math.round(first[1] / MEGABYTE) };
   }

@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { randomUUID } from 'node:crypto';
-import { AgentDispatchClient, RoomServiceClient, SipClient } from 'livekit-server-sdk';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  AgentDispatchClient,
+  DataPacket_Kind,
+  RoomServiceClient,
+  SipClient,
+} from 'livekit-server-sdk';
 import type { WorkerConfig } from '../config.js';
+import { DIAL_FAILURE_TOPIC, writeDialFailure } from './dial-failure.js';
 import { type SipFailure, sipFailure } from './sip-failure.js';
 
 /** How long a phone may ring, in seconds; LiveKit's own default. */
 const RINGING_S = 30;
+/** The agent ends its call itself, when it is told why. */
+const AGENT_LEAVES_MS = 1_000;
 
 export interface DialOptions {
   /** Number to call, in international form, like +15551234567. */
@@ -37,12 +46,14 @@ export type DialedCall = { room: string } & (
 
 /**
  * Calls a telephone and lets the agent talk to whoever answers: sends the agent to a room, dials, and resolves when the
- * phone was answered, or not. A room whose phone did not answer is deleted.
+ * phone was answered, or not. The agent is told why not, and the room is deleted.
+ * @param pause for tests
  * @throws Error when the room cannot be made or the agent cannot be sent, before anything rings
  */
 export async function dialPhone(
   { url, apiKey, apiSecret }: Pick<WorkerConfig['livekit'], 'url' | 'apiKey' | 'apiSecret'>,
   options: DialOptions,
+  pause: (ms: number) => Promise<unknown> = delay,
 ): Promise<DialedCall> {
   const { number, trunkId, agentName, metadata, fromNumber, digits, hideNumber } = options;
   const room = options.room ?? `call-${randomUUID()}`;
@@ -71,7 +82,14 @@ export async function dialPhone(
     );
     return { room, answered: true, callId: sipCallId };
   } catch (error) {
+    const failure = sipFailure(error);
+    await rooms
+      .sendData(room, writeDialFailure(failure.reason), DataPacket_Kind.RELIABLE, {
+        topic: DIAL_FAILURE_TOPIC,
+      })
+      .then(() => pause(AGENT_LEAVES_MS))
+      .catch(() => {});
     await rooms.deleteRoom(room).catch(() => {});
-    return { room, answered: false, failure: sipFailure(error) };
+    return { room, answered: false, failure };
   }
 }

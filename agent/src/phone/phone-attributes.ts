@@ -45,13 +45,16 @@ export const isAnswered = ({ status }: Pick<PhoneAttributes, 'status'>): boolean
 /** Why an outbound call was not answered, as the reason of the call's end. */
 export type UnansweredReason =
   | 'no_answer'
+  | 'busy'
+  | 'refused'
   | 'busy_or_refused'
   | 'phone_network_failed'
   | 'dial_cancelled';
 
 /**
- * Why a phone left before it answered. LiveKit's SIP service gives the same reason for a busy and for a refused call
- * (livekit/sip, `pkg/sip/errors.go`); whoever dialed knows the SIP status.
+ * Why a phone left before it answered, as far as LiveKit tells everybody in the room. Its SIP service leaves with the same
+ * reason for a busy and for a refused call, and for a login that is refused (livekit/sip, `pkg/sip/types.go`); whoever
+ * dialed knows the SIP status, see dial-failure.ts.
  * @param reason name of LiveKit's DisconnectReason
  */
 export function unansweredReason(reason: string | undefined): UnansweredReason {

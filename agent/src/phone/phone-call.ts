@@ -112,17 +112,16 @@ export class PhoneCall {
   /** Lets the caller hear music, unheard, until the time is over or `resume`. */
   async hold(ms: number): Promise<void> {
     if (this.#endHold) return;
+    let cancel: () => void = () => {};
     const over = new Promise<void>((resolve) => {
-      const cancel = this.#clock.after(ms, resolve);
-      this.#endHold = () => {
-        cancel();
-        resolve();
-      };
+      this.#endHold = resolve;
     });
     try {
       await this.#line.hold(true);
+      cancel = this.#clock.after(ms, () => this.resume());
       await over;
     } finally {
+      cancel();
       this.#endHold = undefined;
       await this.#line.hold(false);
     }

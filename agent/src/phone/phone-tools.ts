@@ -133,7 +133,12 @@ export function holdCallTool(phone: PhoneCall | undefined) {
     execute: async ({ seconds }, { ctx }) => {
       if (!phone) return { error: NO_PHONE };
       await announced(ctx);
-      await phone.hold(seconds * 1_000);
+      try {
+        await phone.hold(seconds * 1_000);
+      } catch (error) {
+        log().warn({ error }, 'hold failed');
+        return { error: 'The caller could not be put on hold. They hear you: go on with them.' };
+      }
       return { onHoldForSeconds: seconds, next: 'Thank the caller for waiting, and go on.' };
     },
   });

@@ -10,6 +10,7 @@ import {
 } from '@livekit/rtc-node';
 import { SipClient } from 'livekit-server-sdk';
 import type { WorkerConfig } from '../config.js';
+import { DIAL_FAILURE_TOPIC, readDialFailure } from './dial-failure.js';
 import {
   isAnswered,
   readPhoneAttributes,
@@ -20,6 +21,8 @@ import type { PhoneLine } from './phone-call.js';
 
 /** The SIP service ends a call that nobody answers much sooner. */
 const MAX_RINGING_MS = 180_000;
+/** How long whoever dialed may take to tell why a phone left that was busy or refused. */
+const TOLD_MS = 2_000;
 
 export type SipTransfers = Pick<SipClient, 'transferSipParticipant'>;
 
@@ -104,24 +107,50 @@ export class RoomPhoneLine implements PhoneLine {
   /** Resolves when somebody answers the phone, or with why nobody will. */
   answered(): Promise<'answered' | UnansweredReason> {
     return new Promise((resolve) => {
+      let told: UnansweredReason | undefined;
+      /** Why it left, when somebody may know better. */
+      let leftWith: UnansweredReason | undefined;
       const settle = (outcome: 'answered' | UnansweredReason) => {
         clearTimeout(timer);
         this.#room.off(RoomEvent.ParticipantAttributesChanged, changed);
         this.#room.off(RoomEvent.ParticipantDisconnected, left);
+        this.#room.off(RoomEvent.DataReceived, received);
         this.#room.off(RoomEvent.Disconnected, closed);
         resolve(outcome);
+      };
+      const settleWithin = (ms: number, outcome: UnansweredReason) => {
+        clearTimeout(timer);
+        timer = setTimeout(() => settle(outcome), ms).unref();
       };
       const changed = () => {
         if (isAnswered(readPhoneAttributes(this.attributes()))) settle('answered');
       };
       const left = ({ identity, disconnectReason }: RemoteParticipant) => {
-        if (identity === this.#identity)
-          settle(unansweredReason(DisconnectReason[disconnectReason ?? 0]));
+        if (identity !== this.#identity) return;
+        const reason = unansweredReason(DisconnectReason[disconnectReason ?? 0]);
+        if (told) settle(told);
+        else if (reason !== 'busy_or_refused') settle(reason);
+        else {
+          leftWith = reason;
+          settleWithin(TOLD_MS, reason);
+        }
       };
-      const closed = () => settle('dial_cancelled');
-      const timer = setTimeout(() => settle('no_answer'), MAX_RINGING_MS).unref();
+      const received = (
+        data: Uint8Array,
+        participant?: RemoteParticipant,
+        _kind?: unknown,
+        topic?: string,
+      ) => {
+        if (topic !== DIAL_FAILURE_TOPIC || participant) return;
+        told = readDialFailure(data);
+        if (told && leftWith) settle(told);
+      };
+      const closed = () => settle(told ?? leftWith ?? 'dial_cancelled');
+      let timer: NodeJS.Timeout | undefined;
+      settleWithin(MAX_RINGING_MS, 'no_answer');
       this.#room.on(RoomEvent.ParticipantAttributesChanged, changed);
       this.#room.on(RoomEvent.ParticipantDisconnected, left);
+      this.#room.on(RoomEvent.DataReceived, received);
       this.#room.on(RoomEvent.Disconnected, closed);
       changed();
     });

@@ -55,6 +55,8 @@ export interface EmulatorOptions {
   profile?: 'capture' | 'fast';
   /** What noise leads to: nothing, or userSpeechStart and userSpeechEnd without a transcript.  @default 'silent' */
   noise?: 'silent' | 'false-speech';
+  /** Voices around the caller, of people or a television: heard as the caller's, or ignored when they are less loud.  @default 'heard' */
+  otherVoices?: 'heard' | 'ignored';
   /** Timings that differ from the profile's.  @default none */
   timings?: Partial<Profile>;
   /** Speeds up the limits, not the dialogue: seconds of the limits per real second.  @default 1 */
@@ -141,6 +143,7 @@ export function resolveConfig(options: EmulatorOptions): EmulatorConfig {
     timings: timings ?? {},
     measured: profile === 'capture',
     noise: options.noise ?? 'silent',
+    otherVoices: options.otherVoices ?? 'heard',
     timeScale,
     seed: options.seed ?? 1,
     limits: { ...LIMIT_DEFAULTS, ...options.limits },

@@ -73,6 +73,14 @@ export function createProgram(): Command {
         .choices(['silent', 'false-speech'])
         .default('silent'),
     )
+    .addOption(
+      new Option(
+        '--other-voices <what>',
+        "voices around the caller: heard as the caller's, or ignored when they are less loud",
+      )
+        .choices(['heard', 'ignored'])
+        .default('heard'),
+    )
     .option(
       '--time-scale <factor>',
       'speeds up the limits, not the dialogue: with 60, the 8-minute connection ends after 8 s',
@@ -207,6 +215,7 @@ async function run(flags: Record<string, never>): Promise<void> {
     scenario: flags.scenario,
     profile: flags.profile,
     noise: flags.noise,
+    otherVoices: flags.otherVoices,
     timeScale: flags.timeScale,
     seed: flags.seed,
     record: flags.record,

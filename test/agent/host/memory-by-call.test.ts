@@ -45,3 +45,23 @@ test('names nobody while nothing has grown, and no call that has ended', () => {
   memory.ended('b');
   expect(memory.largest).toBeUndefined();
 });
+
+test('names a call whose tool is still growing, not one whose tool never returns', async () => {
+  const { memory, grow } = setUp();
+  void memory.measure('never', () => new Promise(() => {}));
+  let end: () => void = () => {};
+  const growing = memory.measure('grows', () => {
+    grow(100);
+    return new Promise<void>((resolve) => {
+      end = resolve;
+    });
+  });
+  expect(memory.largest).toEqual({ callId: 'grows', grownMB: 100 });
+  grow(50);
+  end();
+  await growing;
+  expect(memory.largest).toEqual({ callId: 'grows', grownMB: 150 });
+  memory.ended('grows');
+  memory.ended('never');
+  expect(memory.largest).toBeUndefined();
+});

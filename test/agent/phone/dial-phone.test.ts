@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
+import { DIAL_FAILURE_TOPIC } from '../../../agent/src/phone/dial-failure.js';
 import { dialPhone } from '../../../agent/src/phone/dial-phone.js';
 import { type SipAnswer, SipServiceStandIn } from '../../support/sip-service.js';
 
@@ -82,11 +83,51 @@ it.each<[string, SipAnswer, object]>([
     { code: 'deadline_exceeded', httpStatus: 408 },
     { reason: 'no_answer', message: 'Nobody answered.' },
   ],
-])('says that a phone was %s, and deletes the room', async (_title, answer, failure) => {
-  service.answers.set('CreateSIPParticipant', answer);
-  const placed = await dialPhone(address(), call);
-  expect(placed).toEqual({ room: placed.room, answered: false, failure });
+])(
+  'says that a phone was %s, tells the agent, and deletes the room',
+  async (_title, answer, failure) => {
+    service.answers.set('CreateSIPParticipant', answer);
+    const before: string[][] = [];
+    const placed = await dialPhone(address(), call, async () => {
+      before.push(service.requests.map(({ method }) => method));
+    });
+    const { room } = placed;
+    expect(placed).toEqual({ room, answered: false, failure });
+    const { reason } = failure as { reason: string };
+    expect(service.request('SendData')).toMatchObject({
+      room,
+      topic: DIAL_FAILURE_TOPIC,
+      data: Buffer.from(reason).toString('base64'),
+    });
+    // The agent has a moment to end its call by itself.
+    expect(before).toEqual([['CreateRoom', 'CreateDispatch', 'CreateSIPParticipant', 'SendData']]);
+    expect(service.request('DeleteRoom')).toEqual({ room });
+  },
+);
+
+it('gives up on a SIP service that does not answer, some time after the phone may ring', async () => {
+  service.answers.set('CreateSIPParticipant', 'silence');
+  const patience: number[] = [];
+  const timeout = AbortSignal.timeout.bind(AbortSignal);
+  const spy = jest.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => {
+    patience.push(ms);
+    return timeout(ms > 20_000 ? 50 : ms);
+  });
+  const placed = await dialPhone(address(), { ...call, ringingTimeout: 40 }, async () => {});
+  spy.mockRestore();
+  expect(placed).toMatchObject({
+    answered: false,
+    failure: { reason: 'silent', message: 'The telephone service did not answer.' },
+  });
+  expect(Math.max(...patience)).toBeGreaterThan(40_000);
   expect(service.request('DeleteRoom')).toEqual({ room: placed.room });
+});
+
+it('deletes the room of a phone that did not answer also when the agent cannot be told', async () => {
+  service.answers.set('CreateSIPParticipant', { code: 'canceled', httpStatus: 408 });
+  service.answers.set('SendData', { code: 'not_found', httpStatus: 404 });
+  const { room } = await dialPhone(address(), call, () => Promise.reject(new Error('no pause')));
+  expect(service.request('DeleteRoom')).toEqual({ room });
 });
 
 it('dials nobody when no agent can be sent', async () => {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { EventEmitter } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { initializeLogger, llm, type voice, type workflows } from '@livekit/agents';
-import { DisconnectReason, type Room, RoomEvent } from '@livekit/rtc-node';
+import type { Room } from '@livekit/rtc-node';
 import { PhoneCall, type PhoneLine } from '../../../agent/src/phone/phone-call.js';
 import {
   holdCallTool,
@@ -14,30 +13,11 @@ import {
 import { RoomPhoneLine } from '../../../agent/src/phone/room-phone-line.js';
 import { ManualClock, settle } from '../../support/manual-clock.js';
 import { type SipAnswer, SipServiceStandIn } from '../../support/sip-service.js';
+import { FakePhoneRoom, inbound } from './fake-phone-room.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
 const destinations = { sales: '+15550100' };
-const inbound = {
-  'sip.ruleID': 'SDR_1',
-  'sip.callStatus': 'active',
-  'sip.phoneNumber': '+15551234567',
-};
-
-/** A room with one phone in it. */
-class FakeRoom extends EventEmitter {
-  readonly name = 'room-1';
-  readonly phone = { identity: 'sip_1', attributes: { ...inbound } as Record<string, string> };
-  readonly remoteParticipants = new Map([['sip_1', this.phone]]);
-  readonly keys: string[] = [];
-  failKeys = false;
-  readonly localParticipant = {
-    publishDtmf: async (code: number, key: string) => {
-      if (this.failKeys) throw new Error('no connection');
-      this.keys.push(`${code}:${key}`);
-    },
-  };
-}
 
 /** Runs a tool as the framework does. */
 function use(tool: unknown, args: object, ctx: object = {}): Promise<unknown> {
@@ -47,7 +27,7 @@ function use(tool: unknown, args: object, ctx: object = {}): Promise<unknown> {
 }
 
 let service: SipServiceStandIn;
-let room: FakeRoom;
+let room: FakePhoneRoom;
 let transferred: number;
 let clock: ManualClock;
 
@@ -62,7 +42,7 @@ function phoneCall(): PhoneCall {
 
 beforeEach(async () => {
   service = await SipServiceStandIn.start();
-  room = new FakeRoom();
+  room = new FakePhoneRoom();
   transferred = 0;
   clock = new ManualClock();
 });
@@ -97,6 +77,16 @@ describe('the transfer tool', () => {
     ['busy', { code: 'unavailable', httpStatus: 503, sipStatus: 486 }, /^The line is busy\./],
     ['refused', { code: 'aborted', httpStatus: 409, sipStatus: 603 }, /^The call was refused\./],
     ['gone', { code: 'not_found', httpStatus: 404 }, /^The number does not exist, or the call/],
+    [
+      'not answered',
+      { code: 'unavailable', httpStatus: 503, sipStatus: 480 },
+      /^Nobody answered\./,
+    ],
+    [
+      'forbidden on the trunk',
+      { code: 'internal', httpStatus: 500 },
+      /could not connect the call\./,
+    ],
   ])('says what to tell the caller when it is %s', async (_title, answer, sentence) => {
     service.answers.set('TransferSIPParticipant', answer);
     const result = await use(transferCallTool(phoneCall(), { destinations }), {
@@ -205,7 +195,53 @@ describe('the tool that presses keys', () => {
   });
 });
 
+it('the tool that presses keys gives up on a line that does not take them', async () => {
+  room.silent = true;
+  const result = use(sendDigitsTool(phoneCall()), { digits: '12' });
+  await clock.pass(10_000);
+  expect(await result).toEqual({ error: expect.stringMatching(/service did not answer/) });
+  expect(room.keys).toEqual([]);
+});
+
 describe('on hold', () => {
+  /** What a session on the line of a room hears, in the order of the changes. */
+  const attached = (phoneLine: RoomPhoneLine) => {
+    const changes: string[] = [];
+    const setAudioEnabled = (on: boolean) => changes.push(on ? 'hears' : 'deaf');
+    const session = { input: { setAudioEnabled } } as unknown as voice.AgentSession;
+    phoneLine.attach(session, (on) => changes.push(on ? 'on hold' : 'off hold'));
+    return changes;
+  };
+
+  it('without music there is silence, and the agent hears nothing until it is over', async () => {
+    const livekit = { url: service.url, apiKey: 'key', apiSecret: 'a secret of some length....' };
+    const phoneLine = new RoomPhoneLine(room as unknown as Room, room.phone, livekit, () => {});
+    const changes = attached(phoneLine);
+    // A room in which nothing can be published: the music cannot start.
+    const result = use(holdCallTool(new PhoneCall(phoneLine, clock)), { seconds: 30 });
+    for (let turn = 0; clock.pending === 0 && turn < 1_000; turn++) await settle();
+    await clock.pass(29_000);
+    expect(changes).toEqual(['on hold', 'deaf']);
+    await clock.pass(1_000);
+    expect(await result).toMatchObject({ onHoldForSeconds: 30 });
+    expect(changes).toEqual(['on hold', 'deaf', 'off hold', 'hears']);
+  });
+
+  it('says what to tell the caller who could not be put on hold', async () => {
+    const holds: boolean[] = [];
+    const broken = line(holds);
+    broken.hold = async (on) => {
+      holds.push(on);
+      if (on) throw new Error('the session is closing');
+    };
+    expect(await use(holdCallTool(new PhoneCall(broken, clock)), { seconds: 30 })).toEqual({
+      error: expect.stringMatching(/^The caller could not be put on hold\./),
+    });
+    // Whatever had begun is taken back.
+    expect(holds).toEqual([true, false]);
+    expect(clock.pending).toBe(0);
+  });
+
   const line = (holds: boolean[]): PhoneLine => ({
     attributes: () => inbound,
     transfer: async () => {},
@@ -249,62 +285,4 @@ it.each([
   ['hold', holdCallTool(undefined), { seconds: 5 }],
 ])('without a telephone the tool for %s says so', async (_title, tool, args) => {
   expect(await use(tool, args)).toEqual({ error: expect.stringMatching(/no|not a telephone/) });
-});
-
-describe('a phone that rings', () => {
-  beforeEach(() => {
-    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
-    room.phone.attributes = { 'sip.callStatus': 'dialing' };
-  });
-  afterEach(() => {
-    jest.useRealTimers();
-  });
-
-  const ring = () => {
-    const livekit = { url: service.url, apiKey: 'key', apiSecret: 'secret' };
-    return new RoomPhoneLine(room as unknown as Room, room.phone, livekit, () => {}).answered();
-  };
-  const status = (value: string) => {
-    room.phone.attributes['sip.callStatus'] = value;
-    room.emit(RoomEvent.ParticipantAttributesChanged, {}, room.phone);
-  };
-
-  it('is answered when it is active, not before', async () => {
-    let outcome: string | undefined;
-    void ring().then((value) => {
-      outcome = value;
-    });
-    for (const before of ['ringing', 'automation']) {
-      status(before);
-      await settle();
-      expect(outcome).toBeUndefined();
-    }
-    status('active');
-    await settle();
-    expect(outcome).toBe('answered');
-    expect(room.eventNames()).toEqual([]);
-  });
-
-  it.each([
-    [DisconnectReason.USER_REJECTED, 'busy_or_refused'],
-    [DisconnectReason.USER_UNAVAILABLE, 'no_answer'],
-    [DisconnectReason.SIP_TRUNK_FAILURE, 'phone_network_failed'],
-  ])('and leaves with %s: %s', async (disconnectReason, expected) => {
-    const outcome = ring();
-    room.emit(RoomEvent.ParticipantDisconnected, { identity: 'other', disconnectReason });
-    room.emit(RoomEvent.ParticipantDisconnected, { identity: 'sip_1', disconnectReason });
-    expect(await outcome).toBe(expected);
-  });
-
-  it('rings no longer than three minutes', async () => {
-    const outcome = ring();
-    jest.advanceTimersByTime(180_000);
-    expect(await outcome).toBe('no_answer');
-  });
-
-  it('stops with the room', async () => {
-    const outcome = ring();
-    room.emit(RoomEvent.Disconnected);
-    expect(await outcome).toBe('dial_cancelled');
-  });
 });

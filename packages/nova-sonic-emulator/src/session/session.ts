@@ -13,7 +13,8 @@ import { type Action, InputValidator, type RuleWarning } from '../protocol/input
 import type { ReadPrompt } from '../protocol/read-events.js';
 import { citation, protocolRule } from '../protocol/rules.js';
 import { SeededRandom } from '../random.js';
-import { SpeechDetector } from '../speech/speech-detector.js';
+import { ForegroundVoice } from '../speech/foreground-voice.js';
+import { SpeechDetector, type VoiceActivity } from '../speech/speech-detector.js';
 import { type FaultTarget, SessionFaults } from './session-faults.js';
 import { SessionLimits } from './session-limits.js';
 import { StreamTransport, type TransportHandler } from './stream-transport.js';
@@ -151,7 +152,7 @@ export class Session implements FaultTarget, TransportHandler {
             this.dialogue.speechEvent(event);
           },
           (error) => this.onInputError(error),
-          this.context.createVad(),
+          this.createVad(),
           this.context.config.noise === 'false-speech'
             ? (offsetMs, durationMs) => this.dialogue.falseSpeech(offsetMs, durationMs)
             : undefined,
@@ -186,6 +187,11 @@ export class Session implements FaultTarget, TransportHandler {
       case 'nothing':
         break;
     }
+  }
+
+  private createVad(): VoiceActivity {
+    const vad = this.context.createVad();
+    return this.context.config.otherVoices === 'ignored' ? new ForegroundVoice(vad) : vad;
   }
 
   private startPrompt({ promptName, voiceId, sampleRate, tools }: ReadPrompt): void {

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the process that carries calls spends its time with: `npm run bench:profile -- --calls 1 --turns 3`. Runs a worker
+// with Node's CPU profiler, prints the share of each package from the first offer on, and makes a flame graph.
+import '../local/command/silence-warnings.js';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import Table from 'cli-table3';
+import { execa } from 'execa';
+import { logStatus, runCommand } from '../local/command/run-command.js';
+import { placeCall } from '../local/fleet/fleet-call.js';
+import { Fleet } from '../local/fleet/worker-fleet.js';
+import { type CpuProfile, selfTimes } from './profile/self-times.js';
+
+const { values } = parseArgs({
+  options: {
+    calls: { type: 'string', default: '1' },
+    turns: { type: 'string', default: '3' },
+    out: { type: 'string', default: '.cache/profile' },
+  },
+});
+/** Renders a profile as one HTML file; fetched when it is wanted. */
+const RENDERER = 'cpupro@0.7.0';
+const PATIENCE_MS = 120_000;
+/** Packages that are printed. */
+const ROWS = 25;
+
+async function profile(): Promise<undefined> {
+  const calls = Number(values.calls);
+  const directory = resolve(values.out);
+  mkdirSync(directory, { recursive: true });
+  const fleet = await Fleet.start({
+    callsPerTask: Math.max(10, calls),
+    env: { CALL_HOSTS: '1', CALLS_PER_PROCESS: String(Math.max(10, calls)) },
+    onStatus: logStatus,
+  });
+  try {
+    const NODE_OPTIONS = `--cpu-prof --cpu-prof-dir=${directory} --cpu-prof-interval=500`;
+    const [worker] = await fleet.startWorkers(1, {}, { NODE_OPTIONS });
+    if (!worker) throw new Error('No worker started.');
+    const callers = await fleet.joinCallers(calls);
+    logStatus(`${calls} calls are offered at once, each with ${values.turns} questions`);
+    const from = Number(process.hrtime.bigint() / 1_000n);
+    const offeredAt = Date.now();
+    const plan = { turns: Number(values.turns), patienceMs: PATIENCE_MS };
+    const joined = callers.map((caller) => caller.waitForAgent(PATIENCE_MS));
+    const results = await Promise.all(callers.map((caller) => placeCall(fleet, caller, plan)));
+    const until = Number(process.hrtime.bigint() / 1_000n);
+    const pid = worker.pidOf(callers[0]?.jobId ?? '');
+    worker.signal('SIGTERM');
+    await worker.exited;
+
+    const file = readdirSync(directory).find((name) => name.split('.')[3] === String(pid));
+    if (!file) throw new Error(`There is no profile of process ${pid} in ${directory}.`);
+    const path = join(directory, file);
+    const times = selfTimes(JSON.parse(readFileSync(path, 'utf8')) as CpuProfile, from, until);
+    const seconds = (until - from) / 1e6;
+    const table = new Table({
+      head: ['package', 'ms', '% of a core'],
+      colAligns: ['left', 'right', 'right'],
+    });
+    for (const { name, ms } of times.slice(0, ROWS))
+      table.push([name, ms.toFixed(0), (ms / seconds / 10).toFixed(1)]);
+    const last = Math.max(
+      ...(await Promise.all(joined)).map((at) => (at ?? Number.NaN) - offeredAt),
+    );
+    const greetings = results.map((result) => result?.greeting?.latencyMs ?? Number.NaN);
+    const answers = results.reduce((sum, result) => sum + (result?.answers.length ?? 0), 0);
+    process.stdout.write(
+      `\n${table}\n${seconds.toFixed(1)} s, ${answers} answers heard; the last agent was in its room after ${last} ms, and the last greeting began after ${Math.max(...greetings)} ms.\n${path}\n`,
+    );
+    const html = path.replace(/\.cpuprofile$/, '.html');
+    await execa('npx', [
+      '--yes',
+      RENDERER,
+      '--no-open',
+      '--output-dir',
+      directory,
+      '--filename',
+      basename(html),
+      path,
+    ]).then(
+      () => process.stdout.write(`${html}\n`),
+      () =>
+        process.stdout.write(
+          `${RENDERER} could not be run: open the profile in Chrome's developer tools.\n`,
+        ),
+    );
+  } finally {
+    await fleet.stop();
+  }
+}
+
+await runCommand((interrupted) => Promise.race([profile(), interrupted]));
