@@ -2,9 +2,11 @@
 
 // The constructs, for use in your own stack; see examples/.
 export { DEFAULT_TOKEN_PRICES, type TokenPrices } from 'livekit-plugin-nova-sonic/models';
+export * from './access/bedrock-lane-role.js';
 export { ContainerSecret, validateSecret } from './access/container-secret.js';
 export * from './access/livekit-credentials.js';
 export * from './access/nova-sonic-access.js';
+export type { NovaSonicLane, NovaSonicLaneProps } from './access/nova-sonic-lanes.js';
 export * from './deprecated-names.js';
 export * from './image/agent-image.js';
 export { pinnedImage } from './image/pinned-image.js';

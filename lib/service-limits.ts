@@ -66,9 +66,16 @@ export function streamQuotaWarning(capacity: {
   callsPerTask: number;
   regions: number;
   quotaPerRegion: number;
+  /** Streams of each lane, when there are lanes instead of Regions. */
+  lanes?: readonly number[] | undefined;
 }): string | undefined {
-  const { maxTasks, callsPerTask, regions, quotaPerRegion } = capacity;
+  const { maxTasks, callsPerTask, regions, quotaPerRegion, lanes } = capacity;
   const calls = maxTasks * callsPerTask;
+  if (lanes) {
+    const streams = lanes.reduce((sum, count) => sum + count, 0);
+    if (calls <= streams) return undefined;
+    return `${maxTasks} tasks x ${callsPerTask} calls = ${calls} concurrent calls, but ${lanes.length} lane${lanes.length === 1 ? '' : 's'} have ${streams} streams: calls above that fail, so add accounts or Regions to "lanes", lower "maxTasks" or "callsPerTask", or set "streams" of a lane to what AWS granted it.`;
+  }
   const allowed = regions * quotaPerRegion;
   if (calls <= allowed) return undefined;
   return `${maxTasks} tasks x ${callsPerTask} calls = ${calls} concurrent calls, but ${regions} Bedrock Region${regions === 1 ? '' : 's'} x ${quotaPerRegion} streams = ${allowed}: calls above that fail, so add Regions to "bedrockRegions", lower "maxTasks" or "callsPerTask", or set "streamQuotaPerRegion" to what AWS granted you.`;

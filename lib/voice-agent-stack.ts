@@ -81,7 +81,7 @@ export class VoiceAgentStack extends Stack {
       credentials,
       novaSonic: new NovaSonicAccess(this, 'NovaSonic', {
         model: settings.model,
-        regions: settings.bedrockRegions,
+        ...(settings.lanes ? { lanes: settings.lanes } : { regions: settings.bedrockRegions }),
         streamQuotaPerRegion: settings.streamQuotaPerRegion,
         forceModel: settings.forceModel,
       }),
@@ -223,6 +223,7 @@ export class VoiceAgentStack extends Stack {
       callsPerTask: settings.callsPerTask,
       regions: settings.bedrockRegions.length,
       quotaPerRegion: settings.streamQuotaPerRegion,
+      lanes: settings.lanes && this.agent.novaSonic.lanes.map(({ streams }) => streams),
     });
     if (warning) Annotations.of(this).addWarningV2('nova-sonic-livekit:stream-quota', warning);
   }
@@ -242,6 +243,10 @@ export class VoiceAgentStack extends Stack {
       LiveKitSecret: [
         credentials.secret.secretArn,
         'The secret with the address and keys of LiveKit',
+      ],
+      TaskRoleArn: [
+        this.agent.taskDefinition.taskRole.roleArn,
+        'The role of the tasks, which roles in other accounts trust',
       ],
       ...(settings.agentName && {
         AgentName: [settings.agentName, 'The name for dispatching the agent to a room'] as const,

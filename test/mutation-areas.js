@@ -16,7 +16,7 @@ export const AREAS = {
     mutate: [
       'agent/src/worker/{call-slots,job-admission,drain,load,call-demand,worker-health}.ts',
       'agent/src/ecs/{task-protection,deployment-standing}.ts',
-      'agent/src/supervision/{call-record,region-cooldowns}.ts',
+      'agent/src/supervision/{call-record,lane-cooldowns}.ts',
       'agent/src/telemetry/redaction.ts',
     ],
     tests: ['test/agent/{worker,ecs,supervision,telemetry}/*.test.ts'],

@@ -14,6 +14,7 @@ import { RoomCallers } from './call/room-callers.js';
 import { readWorkerConfig, type WorkerConfig } from './config.js';
 import { nameTools } from './host/call-context.js';
 import { CallLifecycle, prewarmProcess } from './job/call-lifecycle.js';
+import { lanesOfCall } from './lanes/lanes-of-call.js';
 import { answeringMachineTool, answerMachine } from './phone/answering-machine.js';
 import { listenToKeypad } from './phone/listen-to-keypad.js';
 import { PhoneCall } from './phone/phone-call.js';
@@ -146,7 +147,7 @@ async function answer(
     type: 'ready',
     model: model.model,
     voice: behaviour.voice ?? config.voice ?? '',
-    regions: config.regions,
+    regions: config.lanes.map(({ name }) => name),
     greets: Boolean(behaviour.greeting),
     wire: config.publishBedrockEvents,
     prices: config.prices,
@@ -216,7 +217,7 @@ class ObservedRealtimeModel extends RealtimeModel {
   ) {
     const voice = behaviour.voice ?? config.voice;
     super({
-      region: config.regions,
+      lanes: lanesOfCall(config.lanes),
       inputChunkMs: FRAME_MS,
       retry: { cooldownUntil: lifecycle.cooldownUntil },
       ...(config.model && { model: config.model }),

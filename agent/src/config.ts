@@ -3,12 +3,13 @@
 import { DEFAULT_REGION, type TokenPrices } from 'livekit-plugin-nova-sonic/models';
 import { type CallerRules, parseAttributeCondition } from './call/caller-choice.js';
 import { parseEnvironment } from './environment.js';
+import { type BedrockLane, lanesOfRegions, parseLanes } from './lanes/lane-list.js';
 
 /** Typed configuration of the worker process and of each job process; environment.ts describes the variables. */
 export interface WorkerConfig {
   livekit: { url: string; apiKey: string; apiSecret: string; agentName: string };
-  /** Bedrock Regions in the order in which they are tried. */
-  regions: string[];
+  /** Where Bedrock streams are opened, in the order in which it is tried. */
+  lanes: BedrockLane[];
   /** Undefined: the plugin's default, Amazon Nova 2 Sonic. */
   model?: string;
   /** For calls in which assistant.ts names no voice. Undefined: the plugin's default. */
@@ -86,6 +87,7 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     .split(',')
     .map((region) => region.trim())
     .filter(Boolean);
+  const lanes = (e.BEDROCK_LANES && parseLanes(e.BEDROCK_LANES)) || lanesOfRegions(regions);
   const attribute = e.CALLER_ATTRIBUTE ? parseAttributeCondition(e.CALLER_ATTRIBUTE) : undefined;
   return {
     livekit: {
@@ -94,7 +96,7 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
       apiSecret: e.LIVEKIT_API_SECRET,
       agentName: e.LIVEKIT_AGENT_NAME,
     },
-    regions,
+    lanes,
     ...(e.NOVA_SONIC_MODEL && { model: e.NOVA_SONIC_MODEL }),
     ...(e.NOVA_SONIC_VOICE && { voice: e.NOVA_SONIC_VOICE }),
     noiseCancellation: e.NOISE_CANCELLATION,

@@ -10,6 +10,7 @@ import {
 } from 'livekit-plugin-nova-sonic/models';
 import { z } from 'zod';
 import { parseAttributeCondition } from './call/caller-choice.js';
+import { parseLanes } from './lanes/lane-list.js';
 
 /** Who sets a variable of a deployed worker. Locally you set all of them. */
 export type VariableSetBy =
@@ -73,6 +74,16 @@ const environment = z.object({
     allowed: 'Regions separated by commas, like us-east-1,us-west-2',
     setBy: 'stack',
   }),
+  BEDROCK_LANES: text()
+    .optional()
+    .refine((given) => given === undefined || parseLanes(given) !== undefined)
+    .register(docs, {
+      description:
+        'Regions of more than one account, as JSON, instead of BEDROCK_REGIONS: a list of `region`, the ARN of the `role` to assume (without one, the own account) and a `name` for logs and metrics. They are tried in order; neighbours in the same Region share the calls.',
+      allowed:
+        'a list like [{"region": "us-east-1"}, {"role": "arn:aws:iam::111122223333:role/voice-lane", "region": "us-east-1"}], each lane once',
+      setBy: 'stack',
+    }),
   AWS_REGION: text().optional().register(docs, {
     description: 'Bedrock Region when BEDROCK_REGIONS is not set. Default: AWS_DEFAULT_REGION.',
     allowed: 'an AWS Region',

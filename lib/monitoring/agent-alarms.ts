@@ -14,6 +14,7 @@ import type { FargateService } from 'aws-cdk-lib/aws-ecs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Duration, Tokenization } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
+import type { NovaSonicLane } from '../access/nova-sonic-lanes.js';
 import { warnRenamedProp } from '../deprecation.js';
 import { type AgentMetrics, runningTasks } from '../service/agent-metrics.js';
 import {
@@ -38,6 +39,12 @@ export interface AgentAlarmsProps {
   readonly streamQuotaPerRegion: number;
   /** Bedrock Regions that calls may use. */
   readonly regions: readonly string[];
+  /**
+   * Lanes of several accounts, with their stream quotas. The alarm is then about all of them together, since they fill up
+   * together.
+   * @default - a lane for each Region
+   */
+  readonly lanes?: readonly Pick<NovaSonicLane, 'name' | 'streams'>[];
   /**
    * The limits within which the service scales.
    * @default - no alarm for a service at its maximum of tasks
@@ -122,7 +129,10 @@ export class AgentAlarms extends Construct {
       const change = props.alarms?.[name] ?? {};
       if (change === false) return [];
       const alarm = this.createAlarm(name, spec, {
-        words: RUNBOOKS[name].condition(thresholds, props.streamQuotaPerRegion),
+        words: RUNBOOKS[name].condition(thresholds, {
+          perRegion: props.streamQuotaPerRegion,
+          ...(props.lanes && { ofLanes: streamsOf(props.lanes) }),
+        }),
         ...change,
       });
       const bySeverity = props.actions?.[RUNBOOKS[name].severity] ?? [];
@@ -169,6 +179,22 @@ export class AgentAlarms extends Construct {
     const set = Object.entries(resolved).filter(([, value]) => value !== undefined);
     return { ...DEFAULT_THRESHOLDS, ...Object.fromEntries(set) };
   }
+}
+
+const streamsOf = (lanes: readonly Pick<NovaSonicLane, 'streams'>[]): number =>
+  lanes.reduce((sum, { streams }) => sum + streams, 0);
+
+/** Percentage of all streams in use, by the calls, since an alarm may have ten metrics. */
+function fillingOfAllLanes(
+  { metrics, service }: AgentAlarmsProps,
+  lanes: NonNullable<AgentAlarmsProps['lanes']>,
+): IMetric {
+  return new MathExpression({
+    expression: `100 * calls * tasks / ${streamsOf(lanes)}`,
+    usingMetrics: { tasks: runningTasks(service), calls: metrics.activeCalls() },
+    label: 'Bedrock streams in use in all lanes (percent of their quotas)',
+    period: ONE_MINUTE,
+  });
 }
 
 /** Percentage of the quota in use in the Region with the most room: the first ones of the list fill up before it. */
@@ -227,7 +253,7 @@ const capacityAlarms = (props: AgentAlarmsProps, thresholds: ResolvedThresholds)
       threshold: thresholds.callsRejected,
     },
     StreamQuotaUtilizationHigh: {
-      metric: fillingOfEmptiestRegion(props),
+      metric: props.lanes ? fillingOfAllLanes(props, props.lanes) : fillingOfEmptiestRegion(props),
       threshold: thresholds.streamQuotaPercent,
       periods: 2,
     },

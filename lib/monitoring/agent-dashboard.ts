@@ -18,6 +18,7 @@ import type { FargateService } from 'aws-cdk-lib/aws-ecs';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import { Duration, Stack } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
+import type { NovaSonicLane } from '../access/nova-sonic-lanes.js';
 import { type AgentMetrics, runningTasks } from '../service/agent-metrics.js';
 import { ERRORS } from './logs-insights-queries.js';
 
@@ -32,8 +33,13 @@ export interface AgentDashboardProps {
   readonly alarms: readonly Alarm[];
   /** Streams that may be open at once in all Regions together, drawn as a line. */
   readonly streamQuota: number;
-  /** Bedrock Regions, for the throttles of each. */
+  /** Bedrock Regions, for the streams and throttles of each. */
   readonly regions: readonly string[];
+  /**
+   * Lanes of several accounts, for the same, with their stream quotas.
+   * @default - a lane for each Region
+   */
+  readonly lanes?: readonly Pick<NovaSonicLane, 'name' | 'streams'>[];
 }
 
 const WIDTH = 24;
@@ -60,7 +66,7 @@ export class AgentDashboard extends Construct {
         [heading('What fails?')],
         failures(props),
         [heading('What does it cost?')],
-        cost(props.metrics),
+        cost(props),
       ],
     });
   }
@@ -134,19 +140,26 @@ function speed(metrics: AgentMetrics): IWidget[] {
 }
 
 function volume(props: AgentDashboardProps): IWidget[] {
-  const { metrics, regions, service, streamQuota } = props;
+  const { lanes, metrics, regions, service, streamQuota } = props;
   return [
     graph('Live calls', 6, [liveCalls(props, 'calls')], {
       leftAnnotations: [{ value: streamQuota, label: 'Bedrock stream quota' }],
     }),
-    graph(
-      'Bedrock streams by Region',
-      6,
-      regions.map((region, index) => streamsOf(props, region, index)),
-      {
-        leftAnnotations: [{ value: streamQuota / regions.length, label: 'quota of a Region' }],
-      },
-    ),
+    lanes
+      ? graph(
+          'Bedrock streams by lane (% of its quota)',
+          6,
+          lanes.map(({ name, streams }, index) => streamsOf(props, name, index, streams)),
+          { leftAnnotations: [{ value: 100, label: 'full' }] },
+        )
+      : graph(
+          'Bedrock streams by Region',
+          6,
+          regions.map((region, index) => streamsOf(props, region, index)),
+          {
+            leftAnnotations: [{ value: streamQuota / regions.length, label: 'quota of a Region' }],
+          },
+        ),
     graph('Slot utilization (%)', 6, [
       metrics.slotUtilization({ label: 'average of all tasks' }),
       metrics.slotUtilization({ label: 'fullest task', statistic: Stats.MAXIMUM }),
@@ -170,14 +183,19 @@ function volume(props: AgentDashboardProps): IWidget[] {
   ];
 }
 
-function failures({ metrics, logGroup, regions }: AgentDashboardProps): IWidget[] {
+/** Names of the lanes. */
+const laneNames = ({ lanes, regions }: AgentDashboardProps): readonly string[] =>
+  lanes?.map(({ name }) => name) ?? regions;
+
+function failures(props: AgentDashboardProps): IWidget[] {
+  const { metrics, logGroup } = props;
   return [
     graph('Streams', 8, [
       metrics.streamErrors({ label: 'errors' }),
-      metrics.failovers({ label: 'failovers to another Region' }),
+      metrics.failovers({ label: 'failovers' }),
       metrics.streamRenewals({ label: 'renewals (normal)' }),
-      ...regions.map((region) =>
-        metrics.throttles({ label: `throttles ${region}`, dimensionsMap: { region } }),
+      ...laneNames(props).map((lane) =>
+        metrics.throttles({ label: `throttles ${lane}`, dimensionsMap: { lane } }),
       ),
     ]),
     graph('Calls rejected by reason', 8, [byDimension(metrics, 'CallsRejected', 'reason')]),
@@ -193,7 +211,7 @@ function failures({ metrics, logGroup, regions }: AgentDashboardProps): IWidget[
       height: HEIGHT,
       logGroupNames: [logGroup.logGroupName],
       queryLines: [
-        'fields @timestamp, msg, call_id, kind, region',
+        'fields @timestamp, msg, call_id, kind, lane',
         `filter ${ERRORS}`,
         'sort @timestamp desc',
         'limit 20',
@@ -202,12 +220,18 @@ function failures({ metrics, logGroup, regions }: AgentDashboardProps): IWidget[
   ];
 }
 
-function cost(metrics: AgentMetrics): IWidget[] {
+function cost(props: AgentDashboardProps): IWidget[] {
+  const { lanes = [], metrics } = props;
   const kinds = ['InputSpeech', 'OutputSpeech', 'InputText', 'OutputText'] as const;
   const usd = (label?: string) =>
     metrics.estimatedCostUsd({ period: HOUR, ...(label && { label }) });
   return [
-    graph('Bedrock (USD per hour)', 8, [usd('USD')]),
+    graph('Bedrock (USD per hour)', 8, [
+      usd('USD'),
+      ...lanes.map(({ name }) =>
+        metrics.estimatedCostUsd({ period: HOUR, label: name, dimensionsMap: { lane: name } }),
+      ),
+    ]),
     graph('Bedrock (USD per call minute)', 8, [
       new MathExpression({
         expression: '60 * usd / seconds',
@@ -234,17 +258,18 @@ function liveCalls({ metrics, service }: AgentDashboardProps, label: string): IM
   });
 }
 
-/** Streams of all tasks in a Region: the mean of a task times the tasks. */
+/** Streams of all tasks in a lane: the mean of a task times the tasks; in percent of `quota` if there is one. */
 function streamsOf(
   { metrics, service }: AgentDashboardProps,
-  region: string,
+  lane: string,
   index: number,
+  quota?: number,
 ): IMetric {
-  const id = `region${index + 1}`;
+  const id = `lane${index + 1}`;
   return new MathExpression({
-    expression: `${id} * tasks`,
-    usingMetrics: { [id]: metrics.activeStreams(region), tasks: runningTasks(service) },
-    label: region,
+    expression: quota ? `100 * ${id} * tasks / ${quota}` : `${id} * tasks`,
+    usingMetrics: { [id]: metrics.activeStreams(lane), tasks: runningTasks(service) },
+    label: lane,
     period: MINUTE,
   });
 }

@@ -82,11 +82,19 @@ export const DEFAULT_THRESHOLDS: ResolvedThresholds = {
 /** `critical`: callers get no answer, or calls end. `warning`: they will, or calls are worse than they should be. */
 export type AlarmSeverity = 'critical' | 'warning';
 
+/** Concurrent Bedrock streams. */
+interface StreamQuota {
+  /** Of one Region. */
+  readonly perRegion: number;
+  /** Of all lanes together, when there are several accounts. */
+  readonly ofLanes?: number;
+}
+
 /** An alarm in words. */
 export interface Runbook {
   readonly severity: AlarmSeverity;
-  /** When it goes off, without a period. `streamQuota`: streams of a Region; left out in the documentation. */
-  readonly condition: (thresholds: ResolvedThresholds, streamQuota?: number) => string;
+  /** When it goes off, without a period. `quota` is left out in the documentation. */
+  readonly condition: (thresholds: ResolvedThresholds, quota?: StreamQuota) => string;
   /** What to do first; the rest of the sentence after the condition and a colon. */
   readonly firstAction: string;
 }
@@ -158,15 +166,19 @@ export const RUNBOOKS = {
   },
   StreamQuotaUtilizationHigh: {
     severity: 'warning',
-    condition: ({ streamQuotaPercent }, streamQuota) =>
-      `In each Region calls have used ${streamQuotaPercent} percent or more of the ${streamQuota ?? ''} Bedrock streams for 2 minutes`,
-    firstAction: 'add a Region to bedrockRegions and deploy, before calls fail.',
+    condition: ({ streamQuotaPercent }, quota) =>
+      quota?.ofLanes
+        ? `Calls have used ${streamQuotaPercent} percent or more of the ${quota.ofLanes} Bedrock streams of all lanes for 2 minutes`
+        : `In each Region calls have used ${streamQuotaPercent} percent or more of the ${quota?.perRegion ?? ''} Bedrock streams for 2 minutes`,
+    firstAction:
+      'add a Region to bedrockRegions, or an account to lanes, and deploy, before calls fail.',
   },
   Throttles: {
     severity: 'critical',
     condition: ({ throttles }) =>
       `${times(throttles, 'call', 'calls')} ended within 5 minutes because Bedrock throttled it in every Region`,
-    firstAction: 'add a Region to bedrockRegions, or ask AWS for a higher quota.',
+    firstAction:
+      'add a Region to bedrockRegions, or an account to lanes, or ask AWS for a higher quota.',
   },
   StreamErrors: {
     severity: 'critical',

@@ -90,12 +90,14 @@ export class VoiceAgentMonitoring extends Construct {
     this.crashLog = crashLog;
     // Before the first task can fail, and until the last one has stopped.
     service.node.addDependency(crashLog);
+    const lanes = novaSonic.hasOwnLanes && { lanes: novaSonic.lanes };
     this.alarms = new AgentAlarms(this, 'Alarms', {
       service,
       metrics,
       taskCrashes: (period) => crashLog.metricCrashes({ period }),
       streamQuotaPerRegion: novaSonic.streamQuotaPerRegion,
       regions: novaSonic.regions,
+      ...lanes,
       ...(props.scaling && { scaling: props.scaling }),
       ...(props.syntheticCall && { syntheticCallInterval: props.syntheticCall.interval }),
       topic,
@@ -110,6 +112,7 @@ export class VoiceAgentMonitoring extends Construct {
       alarms: this.alarms.alarms,
       streamQuota: novaSonic.streamQuota,
       regions: novaSonic.regions,
+      ...lanes,
     });
     new LogsInsightsQueries(this, 'Queries', { logGroup, serviceName: metrics.serviceName });
   }

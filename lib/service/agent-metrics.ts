@@ -131,17 +131,17 @@ export class AgentMetrics {
     return this.metric('Throttles', options);
   }
 
-  /** Calls that ended because Bedrock throttled them in every Region that they tried. */
+  /** Calls that ended because Bedrock throttled them in every lane that they tried. */
   public callsWithoutRegion(options: MetricOptions = {}): Metric {
     return this.metric('CallsWithoutRegion', options);
   }
 
-  /** Bedrock streams of one task in a Region. The average is per task: multiply by the number of tasks for the total. */
-  public activeStreams(region: string, options: MetricOptions = {}): Metric {
-    return this.metric('ActiveStreams', { ...options, dimensionsMap: { region } });
+  /** Bedrock streams of one task in a lane: a Region, or a Region of another account. The average is per task: multiply by the number of tasks for the total. */
+  public activeStreams(lane: string, options: MetricOptions = {}): Metric {
+    return this.metric('ActiveStreams', { ...options, dimensionsMap: { lane } });
   }
 
-  /** Streams that were opened in another Region than the first choice. */
+  /** Streams that were opened after another one had failed, most in another lane. */
   public failovers(options: MetricOptions = {}): Metric {
     return this.metric('Failovers', options);
   }

@@ -45,6 +45,10 @@ export interface ContainerEnvironmentProps {
   readonly prices?: TokenPrices;
 }
 
+/** Without the quotas, whose change then replaces no task. */
+const lanesVariable = ({ lanes }: NovaSonicAccess): string =>
+  JSON.stringify(lanes.map(({ name, region, role }) => ({ name, region, ...(role && { role }) })));
+
 /** The worker's configuration as environment variables, without those that come from the secret. */
 export function containerEnvironment(
   props: ContainerEnvironmentProps,
@@ -57,7 +61,9 @@ export function containerEnvironment(
     ...(props.agentName && { LIVEKIT_AGENT_NAME: props.agentName }),
     ...(props.voice && { NOVA_SONIC_VOICE: props.voice }),
     ...(props.renewAfter && { NOVA_SONIC_RENEW_AFTER_S: String(props.renewAfter.toSeconds()) }),
-    BEDROCK_REGIONS: novaSonic.regions.join(','),
+    ...(novaSonic.hasOwnLanes
+      ? { BEDROCK_LANES: lanesVariable(novaSonic) }
+      : { BEDROCK_REGIONS: novaSonic.lanes.map(({ region }) => region).join(',') }),
     NOVA_SONIC_MODEL: novaSonic.model,
     CALLS_PER_TASK: String(callsPerTask),
     CALLS_PER_PROCESS: String(props.callsPerProcess ?? 10),

@@ -12,6 +12,7 @@ import {
 } from 'livekit-plugin-nova-sonic/models';
 import { z } from 'zod';
 import { DEFAULT_SECRET } from '../access/livekit-credentials.js';
+import { ROLE_ARN } from '../access/nova-sonic-lanes.js';
 import { DEFAULT_REGIONS } from '../access/nova-sonic-models.js';
 import { isCron } from '../scaling/cron.js';
 import { DEFAULT_NAMESPACE } from '../service/agent-metrics.js';
@@ -64,6 +65,16 @@ const schedule = z.strictObject({
     .optional(),
   minTasks: z.number().int(),
   maxTasks: z.number().int(),
+});
+
+const lane = z.strictObject({
+  region: z.string().regex(REGION),
+  role: z.string().regex(ROLE_ARN).optional(),
+  streams: z.number().int().min(1).max(100_000).optional(),
+  name: z
+    .string()
+    .regex(/^[\w./-]{1,100}$/)
+    .optional(),
 });
 
 /** A secret for a variable of the container. */
@@ -121,6 +132,18 @@ export const settingsSchema = z.strictObject({
       meaning:
         "Bedrock Regions, in order: a call uses the next one when one throttles or fails. Callers' speech is processed there. Also updates the IAM permission, the quota alarm and the dashboard.",
       change: 'replacesTasks',
+    }),
+  lanes: z
+    .preprocess(json, z.array(lane).min(1))
+    .describe(
+      'a list like [{"region": "us-east-1"}, {"region": "us-east-1", "role": "arn:aws:iam::111122223333:role/voice-lane", "streams": 20}], each lane once',
+    )
+    .optional()
+    .register(details, {
+      meaning:
+        'Bedrock Regions of several accounts, as JSON, instead of `bedrockRegions`: each has its own stream quota. `role` is assumed in another account ([several accounts](scaling.md#several-accounts)), `streams` is the quota (else `streamQuotaPerRegion`), `name` is for logs and metrics. Grants `sts:AssumeRole` on exactly these roles.',
+      change: 'replacesTasks',
+      unset: 'one for each of `bedrockRegions`',
     }),
   streamQuotaPerRegion: whole([1, 100_000], ' streams')
     .default(DEFAULT_STREAM_QUOTA)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { validateSecret } from '../access/container-secret.js';
-import { validateModel } from '../access/nova-sonic-models.js';
+import { validateLanes } from '../access/nova-sonic-lanes.js';
+import { DEFAULT_REGIONS, validateModel } from '../access/nova-sonic-models.js';
 import { validateEnvironment, validateVariables } from '../service/container-environment.js';
 import { validateCallsPerTask, validateTaskSize } from '../service/task-size.js';
 import { validateStopTimeout, validateTaskCounts } from '../service-limits.js';
@@ -12,7 +13,11 @@ export function validateCombinations(settings: Settings): string[] {
   const { cpu, memory, callsPerTask, minTasks, maxTasks, vpcId, natGateways } = settings;
   const size = validateTaskSize(cpu, memory);
   const problems = [
-    ...(settings.forceModel ? [] : validateModel(settings.model, settings.bedrockRegions)),
+    ...(settings.forceModel ? [] : validateModel(settings.model, regionsOf(settings))),
+    settings.lanes && validateLanes(settings.lanes),
+    settings.lanes &&
+      settings.bedrockRegions.join() !== DEFAULT_REGIONS.join() &&
+      '"bedrockRegions" cannot be set with "lanes", which have their Regions: remove it.',
     size ?? validateCallsPerTask(callsPerTask, memory),
     validateStopTimeout(settings.stopTimeoutSeconds),
     validateTaskCounts(minTasks, maxTasks),
@@ -58,6 +63,9 @@ export function validateCombinations(settings: Settings): string[] {
   ];
   return problems.filter((problem): problem is string => Boolean(problem));
 }
+
+const regionsOf = ({ lanes, bedrockRegions }: Settings): string[] =>
+  lanes ? [...new Set(lanes.map(({ region }) => region))] : bedrockRegions;
 
 function validateKeyRegion(
   keyProp: string,

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Long because every check stands here, with its sentences.
+
 import { CREDENTIAL_KEYS } from '../../lib/access/livekit-credentials.js';
 import type { Settings } from '../../lib/settings/settings.js';
 
@@ -198,6 +200,33 @@ const streamQuota =
         );
   };
 
+/** Streams of all lanes, by what the settings say: AWS lists the quotas of the own account only. */
+const laneStreams: Check = async ({ maxTasks, callsPerTask, lanes = [], streamQuotaPerRegion }) => {
+  const streams = lanes.reduce((sum, lane) => sum + (lane.streams ?? streamQuotaPerRegion), 0);
+  const needed = maxTasks * callsPerTask;
+  return streams >= needed
+    ? `${streams} streams in ${lanes.length} lanes, of which MaxTasks needs ${needed}.`
+    : problem(
+        `${lanes.length} lanes have ${streams} streams, and MaxTasks x CallsPerTask needs ${needed}: add accounts or Regions to "lanes", or lower MaxTasks.`,
+      );
+};
+
+/** What a role in another account allows shows only there. */
+const laneRole =
+  (role: string): Check =>
+  async (_settings, outside) => {
+    const [account, name] = [role.split(':')[4], role.split('/').at(-1)];
+    const own = await ask<{ Account: string }>(outside, ['sts', 'get-caller-identity'], {});
+    if (own.Account !== account)
+      throw new Unknown(
+        `Your credentials are of account ${own.Account}: check ${role} with those of ${account} (\`aws iam get-role --role-name ${name}\`).`,
+      );
+    await ask(outside, ['iam', 'get-role', '--role-name', name ?? ''], {
+      NoSuchEntity: `There is no role ${role}: deploy BedrockLaneRole in account ${account}, or remove its lanes.`,
+    });
+    return `${role} is there.`;
+  };
+
 const fargateQuota: Check = async ({ maxTasks, cpu, spot }, outside) => {
   const { Quota } = await ask<{ Quota: Quota }>(
     outside,
@@ -311,6 +340,22 @@ async function withParameters(
   };
 }
 
+const regionChecks = (regions: readonly string[]): [string, Check][] =>
+  regions.flatMap((region): [string, Check][] => [
+    ['model', modelAccess(region)],
+    ['stream quota', streamQuota(region)],
+  ]);
+
+function laneChecks(lanes: NonNullable<Settings['lanes']>): [string, Check][] {
+  const own = lanes.flatMap(({ region, role }) => (role ? [] : [region]));
+  const roles = [...new Set(lanes.flatMap(({ role }) => role ?? []))];
+  return [
+    ...own.map((region): [string, Check] => ['model', modelAccess(region)]),
+    ...roles.map((role): [string, Check] => ['lane role', laneRole(role)]),
+    ['stream quota', laneStreams],
+  ];
+}
+
 /**
  * Runs every check, also when one before it failed.
  * @param given names of settings that win over the parameters of a deployed stack
@@ -327,10 +372,7 @@ export async function runChecks(
     ['bootstrap', bootstrap],
     ['secret', secret],
     ['LiveKit', livekit],
-    ...settings.bedrockRegions.flatMap((region): [string, Check][] => [
-      ['model', modelAccess(region)],
-      ['stream quota', streamQuota(region)],
-    ]),
+    ...(settings.lanes ? laneChecks(settings.lanes) : regionChecks(settings.bedrockRegions)),
     ['Fargate quota', fargateQuota],
     ['Docker', docker],
     ['alarm address', alarmAddress],

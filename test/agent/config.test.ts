@@ -17,7 +17,7 @@ describe('readWorkerConfig', () => {
         apiSecret: 'quiet-secret',
         agentName: '',
       },
-      regions: ['us-east-1'],
+      lanes: [{ name: 'us-east-1', region: 'us-east-1' }],
       callsPerTask: 10,
       logLevel: 'info',
     });
@@ -32,7 +32,17 @@ describe('readWorkerConfig', () => {
     [{ AWS_DEFAULT_REGION: 'us-west-2' }, ['us-west-2']],
     [{ BEDROCK_REGIONS: '', AWS_REGION: 'us-west-2' }, ['us-west-2']],
   ])('reads the Regions from %j in order', (env, regions) => {
-    expect(readWorkerConfig({ ...livekit, ...env }).regions).toEqual(regions);
+    expect(readWorkerConfig({ ...livekit, ...env }).lanes.map(({ name }) => name)).toEqual(regions);
+  });
+
+  it('reads lanes in several accounts, which come instead of the Regions', () => {
+    const role = 'arn:aws:iam::111122223333:role/lane';
+    const BEDROCK_LANES = JSON.stringify([{ region: 'us-east-1' }, { region: 'us-east-1', role }]);
+    const env = { ...livekit, BEDROCK_REGIONS: 'us-west-2', BEDROCK_LANES };
+    expect(readWorkerConfig(env).lanes).toEqual([
+      { name: 'us-east-1', region: 'us-east-1' },
+      { name: '111122223333/us-east-1', region: 'us-east-1', role },
+    ]);
   });
 
   it.each([
@@ -43,6 +53,7 @@ describe('readWorkerConfig', () => {
     [{ CALLS_PER_TASK: '0' }, /^CALLS_PER_TASK cannot be "0": set it to a whole number from 1/],
     [{ CALLS_PER_TASK: 'many' }, /^CALLS_PER_TASK cannot be "many"/],
     [{ NOVA_SONIC_RENEW_AFTER_S: '900' }, /^NOVA_SONIC_RENEW_AFTER_S cannot be "900".*480/],
+    [{ BEDROCK_LANES: 'us-east-1' }, /^BEDROCK_LANES cannot be "us-east-1": set it to a list like/],
     [{ LOG_LEVEL: 'loud' }, /^LOG_LEVEL cannot be "loud": set it to trace, debug/],
   ])('rejects %j in one sentence', (env, sentence) => {
     expect(() => readWorkerConfig({ ...livekit, ...env })).toThrow(sentence);

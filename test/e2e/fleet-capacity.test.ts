@@ -72,7 +72,7 @@ describe('a fleet that is offered more calls than it has slots', () => {
     await untilCalls(fleet.workers, RUN - 2);
     // Until it has rested nobody asks the first Region, and nobody loses any time.
     const over = fleet.workers.flatMap((worker) =>
-      worker.lines('region cooldowns changed').map((line) => {
+      worker.lines('lane cooldowns changed').map((line) => {
         const { 'us-east-1': rest = 0 } = line.cooldown_ms as Record<string, number>;
         return (line.time ?? 0) + rest;
       }),
@@ -127,7 +127,7 @@ describe('a fleet that is offered more calls than it has slots', () => {
     expect(sums.CallDuration).toBeCloseTo(total('seconds'), -1);
     const throttled = fleet.workers.flatMap((worker) => worker.lines('stream throttled'));
     expect(throttled.length).toBeGreaterThan(0);
-    expect(sums['Throttles{region=us-east-1}']).toBe(throttled.length);
+    expect(sums['Throttles{lane=us-east-1}']).toBe(throttled.length);
     expect(sums.JobCrashes ?? 0).toBe(0);
     expectGoodCitizens(fleet.workers, SLOTS);
   }, 120_000);

@@ -157,7 +157,7 @@ describe('after a failure', () => {
     expect(await asked(second)).toEqual(['us-west-2']);
     await askAll(fleet, [first, second]);
     const rests = await worker.waitForLine(
-      (line) => line.msg === 'region cooldowns changed',
+      (line) => line.msg === 'lane cooldowns changed',
       FLEET_PATIENCE_MS,
     );
     const rest = (rests.cooldown_ms as Record<string, number>)['us-east-1'] ?? 0;
@@ -167,13 +167,9 @@ describe('after a failure', () => {
     expect(await asked(third)).toEqual(['us-east-1']);
     await fleet.hangUp();
     await untilCalls([worker], 0);
-    expect(metricSums([worker])['Throttles{region=us-east-1}']).toBe(1);
-    const regions = await Promise.all([first, second, third].map(end));
-    expect(regions.map((line) => line.regions)).toEqual([
-      ['us-west-2'],
-      ['us-west-2'],
-      ['us-east-1'],
-    ]);
+    expect(metricSums([worker])['Throttles{lane=us-east-1}']).toBe(1);
+    const lanes = await Promise.all([first, second, third].map(end));
+    expect(lanes.map((line) => line.lanes)).toEqual([['us-west-2'], ['us-west-2'], ['us-east-1']]);
   }, 120_000);
 
   it('calls and the worker survive an outage of the LiveKit server', async () => {

@@ -26,6 +26,12 @@ const EXPECTED: Record<string, RegExp[]> = {
     /"Name":"Staging".*"Name":"CallStaging".*"Name":"Production"/,
     /222233334444.*333344445555/,
   ],
+  'three-accounts': [
+    /arn:aws:iam::222233334444:role\/voice-agent-lane","arn:aws:iam::333344445555:role\/voice-agent-lane/,
+    /"Name":"BEDROCK_LANES","Value":"\[{\\"name\\":\\"us-east-1\\",\\"region\\":\\"us-east-1\\"},{\\"name\\":\\"222233334444\/us-east-1\\"/,
+    /"MaxCapacity":12/,
+    /"aws:PrincipalArn":"arn:aws:iam::111122223333:role\/voice-agent-task"/,
+  ],
   'two-regions': [
     /bedrock:us-east-1::foundation-model/,
     /bedrock:us-west-2::foundation-model/,
@@ -45,7 +51,7 @@ afterAll(() => {
   rmSync(out, { recursive: true });
 });
 
-/** The template that an example makes. .ci/cfn-lint runs each as its README says, with the CDK's own validation. */
+/** The templates that an example makes. .ci/cfn-lint runs each as its README says, with the CDK's own validation. */
 async function synth(example: string): Promise<string> {
   const folder = join(out, example);
   Object.assign(process.env, {
@@ -54,8 +60,10 @@ async function synth(example: string): Promise<string> {
     CDK_VALIDATION: 'false',
   });
   await import(`../../examples/${example}/app.js`);
-  const file = readdirSync(folder).find((name) => name.endsWith('.template.json')) ?? '';
-  return JSON.stringify(JSON.parse(readFileSync(join(folder, file), 'utf8')));
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.template.json'))
+    .map((name) => JSON.stringify(JSON.parse(readFileSync(join(folder, name), 'utf8'))))
+    .join('\n');
 }
 
 test.each(Object.entries(EXPECTED))('%s', async (example, patterns) => {

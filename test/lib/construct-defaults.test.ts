@@ -66,6 +66,11 @@ const TABLE: Record<string, [build: (scope: Construct) => void, makes: Record<st
     { 'AWS::CloudWatch::Dashboard': 1 },
   ],
   AgentImage: [(scope) => new lib.AgentImage(scope, 'It'), {}],
+  BedrockLaneRole: [
+    (scope) =>
+      new lib.BedrockLaneRole(scope, 'It', { taskRoleArn: 'arn:aws:iam::111122223333:role/task' }),
+    { 'AWS::IAM::Role': 1, 'AWS::IAM::Policy': 1 },
+  ],
   AgentNetwork: [
     (scope) => new lib.AgentNetwork(scope, 'It'),
     { 'AWS::EC2::VPC': 1, 'AWS::EC2::SecurityGroup': 1, 'AWS::EC2::FlowLog': 1 },

@@ -28,6 +28,11 @@ describe('outputs', () => {
       /:secret:nova-sonic-agent\/livekit$/,
       'The secret with the address and keys of LiveKit',
     ],
+    [
+      'TaskRoleArn',
+      /^<AgentRolesTask\w+\.Arn>$/,
+      'The role of the tasks, which roles in other accounts trust',
+    ],
     ['AgentName', /^support$/, 'The name for dispatching the agent to a room'],
     [
       'FollowLogs',

@@ -6,6 +6,7 @@ import { prewarm } from 'livekit-plugin-nova-sonic';
 import type { CallEventPublisher } from '../call/call-event-publisher.js';
 import type { RoomCallers } from '../call/room-callers.js';
 import { readWorkerConfig, type WorkerConfig } from '../config.js';
+import { assumeRoles } from '../lanes/lane-credentials.js';
 import { type CallReporter, SupervisorClient } from '../supervision/supervisor-client.js';
 import type { JobCommand } from '../supervision/supervisor-messages.js';
 import { installPiiRedaction } from '../telemetry/redaction.js';
@@ -21,9 +22,11 @@ const CALLER_CHECK_MS = 1_000;
 
 /** The agent's `prewarm`: when it is done, the supervisor counts the process as warm. */
 export async function prewarmProcess(_process: JobProcess): Promise<void> {
-  if (!readWorkerConfig(process.env).logPii) installPiiRedaction();
+  const config = readWorkerConfig(process.env);
+  if (!config.logPii) installPiiRedaction();
   await prewarm();
   const supervisor = SupervisorClient.ofProcess();
+  void assumeRoles(config.lanes, supervisor);
   // How the framework tells a job process of its own (1.9.0, ipc/message.ts) that LiveKit has taken the job back.
   process.on('message', (message: { case?: string }) => {
     if (message?.case === 'shutdownRequest') supervisor.withdrawAll();
@@ -108,9 +111,9 @@ export class CallLifecycle {
     }
   }
 
-  /** Until when a Region should be skipped; for the plugin's `retry.cooldownUntil`. */
-  readonly cooldownUntil = (region: string): number | undefined =>
-    this.#supervisor.cooldownUntil(region);
+  /** Until when a lane should be skipped; for the plugin's `retry.cooldownUntil`. */
+  readonly cooldownUntil = (lane: string): number | undefined =>
+    this.#supervisor.cooldownUntil(lane);
 
   /** Whom the call is with, and where its end is published. */
   answers(caller: RemoteParticipant, publisher: CallEventPublisher): void {

@@ -14,17 +14,18 @@ import type { CallReporter, SupervisorClient } from '../supervision/supervisor-c
 import { LiveKitRooms } from '../watcher/livekit-rooms.js';
 import { timeToAnswer } from '../watcher/time-to-answer.js';
 
-/** Errors at connect that are the Region's fault, so that other calls should skip it for a while. */
-const REGIONAL_ERRORS = new Set<NovaSonicErrorKind | undefined>([
+/** Errors at connect that are the lane's fault, so that other calls should skip it for a while. */
+const LANE_ERRORS = new Set<NovaSonicErrorKind | undefined>([
   'throttled',
   'access_denied',
+  'credentials',
   'model_not_found',
   'service',
   'connection',
   'no_response',
 ]);
 
-/** Whether the plugin has given the call up, after Bedrock throttled the last Region that it tried. */
+/** Whether the plugin has given the call up, after Bedrock throttled the last lane that it tried. */
 const gaveUpThrottled = (error: unknown): boolean => {
   const { kind, cause } = error as { kind?: string; cause?: { kind?: string } };
   return kind === 'gave_up' && cause?.kind === 'throttled';
@@ -118,21 +119,21 @@ export class CallMetrics {
     this.#bargeInAt = undefined;
   }
 
-  #streamChanged({ type, streamId, region, reason, kind }: StreamLifecycle): void {
-    const fields = { call_id: this.#callId, stream_id: streamId, region, reason, kind };
+  #streamChanged({ type, streamId, region, lane, reason, kind }: StreamLifecycle): void {
+    const fields = { call_id: this.#callId, stream_id: streamId, region, lane, reason, kind };
     if (type === 'opened' || type === 'renewed' || type === 'failed_over') {
-      this.#reporter.reportStream(streamId, region);
+      this.#reporter.reportStream(streamId, lane);
     }
     if (type === 'renewed') this.#add('StreamRenewals');
     if (type === 'failed_over') this.#add('Failovers');
-    if (type === 'throttled') this.#add('Throttles', 1, region);
+    if (type === 'throttled') this.#add('Throttles', 1, lane);
     if (type === 'failed') this.#add('StreamErrors', 1, kind ?? 'unknown');
     const failed = type === 'throttled' || type === 'failed';
     log()[failed ? 'warn' : 'debug'](fields, `stream ${type}`);
   }
 
-  /** Only the outcome of connecting counts: a failure later in a stream's life says little about the Region. */
-  #reportConnect({ type, streamId, region, kind, at }: StreamLifecycle): void {
+  /** Only the outcome of connecting counts: a failure later in a stream's life says little about the lane. */
+  #reportConnect({ type, streamId, lane, kind, at }: StreamLifecycle): void {
     if (type === 'opening') {
       this.#requestedAt.set(streamId, at);
       return;
@@ -141,8 +142,8 @@ export class CallMetrics {
     if (requestedAt === undefined) return;
     this.#requestedAt.delete(streamId);
     const ok = type === 'opened';
-    if (ok || REGIONAL_ERRORS.has(kind)) {
-      this.#supervisor.reportConnect({ region, ok, ms: Math.max(0, at - requestedAt) });
+    if (ok || LANE_ERRORS.has(kind)) {
+      this.#supervisor.reportConnect({ lane, ok, ms: Math.max(0, at - requestedAt) });
     }
   }
 

@@ -32,7 +32,8 @@ export interface CallRecord {
   firstAudioMs: number[];
   errors: Record<string, number>;
   streamId: string;
-  regions: string[];
+  /** Names of the lanes that its streams were in, in order. */
+  lanes: string[];
   costUsd: number;
   /** Highest memory use that the process reported. */
   memoryMB: number;
@@ -61,7 +62,7 @@ export function newCallRecord(
     firstAudioMs: [],
     errors: {},
     streamId: '',
-    regions: [],
+    lanes: [],
     costUsd: 0,
     memoryMB: 0,
     crashes: 0,
@@ -86,7 +87,7 @@ export function applyReport(record: CallRecord, report: CallReport, prices: Toke
     }
     case 'stream':
       record.streamId = report.id;
-      if (record.regions.at(-1) !== report.region) record.regions.push(report.region);
+      if (record.lanes.at(-1) !== report.lane) record.lanes.push(report.lane);
       return;
     case 'caller':
       record.caller = report.identity;
@@ -103,15 +104,15 @@ export function applyReport(record: CallRecord, report: CallReport, prices: Toke
   }
 }
 
-/** Streams of these calls by Region, zeros included; a call that is being renewed counts once. */
-export function streamsByRegion(
-  regions: readonly string[],
+/** Streams of these calls by lane, zeros included; a call that is being renewed counts once. */
+export function streamsByLane(
+  lanes: readonly string[],
   calls: readonly CallRecord[],
 ): Record<string, number> {
   return Object.fromEntries(
-    regions.map((region) => [
-      region,
-      calls.filter((call) => !call.ended && call.regions.at(-1) === region).length,
+    lanes.map((lane) => [
+      lane,
+      calls.filter((call) => !call.ended && call.lanes.at(-1) === lane).length,
     ]),
   );
 }
@@ -137,7 +138,7 @@ export function callSummary(record: CallRecord, now: number): Record<string, unk
     turns: sum('Turns'),
     renewals: sum('StreamRenewals'),
     failovers: sum('Failovers'),
-    regions: record.regions,
+    lanes: record.lanes,
     errors: record.errors,
     tool_errors: sum('ToolErrors'),
     tokens: {

@@ -4,8 +4,8 @@ import type { MonotonicClock } from '../clock.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 import { applyReport, type CallRecord, costUsd, newCallRecord } from './call-record.js';
 import { ConversationRecord } from './conversation-record.js';
+import { type ConnectOutcome, LaneCooldowns } from './lane-cooldowns.js';
 import { LostCalls, type SurvivingCall } from './lost-calls.js';
-import { type ConnectOutcome, RegionCooldowns } from './region-cooldowns.js';
 import type { CallReport, JobCommand, JobReport } from './supervisor-messages.js';
 import type {
   JobConnection,
@@ -48,7 +48,7 @@ export class CallSupervisor {
   readonly #options: Required<SupervisorOptions>;
   readonly #events: SupervisorEvents;
   readonly #processes = new Set<TrackedProcess>();
-  readonly #cooldowns: RegionCooldowns;
+  readonly #cooldowns: LaneCooldowns;
   readonly #lost: LostCalls;
   #closing = false;
   #checkedAt: number;
@@ -72,7 +72,7 @@ export class CallSupervisor {
       ...options,
     };
     this.#events = events;
-    this.#cooldowns = new RegionCooldowns(clock);
+    this.#cooldowns = new LaneCooldowns(clock);
     this.#lost = new LostCalls(clock);
     this.#checkedAt = clock.now();
   }
@@ -285,7 +285,7 @@ export class CallSupervisor {
   }
 
   #sendCooldowns(process: TrackedProcess): void {
-    process.connection.send({ type: 'cooldowns', regions: this.#cooldowns.active });
+    process.connection.send({ type: 'cooldowns', lanes: this.#cooldowns.active });
   }
 
   #recordReport(record: CallRecord, report: CallReport): void {
@@ -294,7 +294,7 @@ export class CallSupervisor {
     if (report.type !== 'add') return;
     this.#metrics.add(report.metric, report.value, report.split);
     const cost = costUsd(report.metric, report.value, prices);
-    if (cost > 0) this.#metrics.add('EstimatedCostUsd', cost);
+    if (cost > 0) this.#metrics.add('EstimatedCostUsd', cost, record.lanes.at(-1));
   }
 
   #disconnected(process: TrackedProcess): void {

@@ -3,7 +3,7 @@
 import { connect, type Socket } from 'node:net';
 import type { ConversationItem } from './conversation-record.js';
 import { readJsonLines } from './json-lines.js';
-import type { ConnectOutcome } from './region-cooldowns.js';
+import type { ConnectOutcome } from './lane-cooldowns.js';
 import type {
   CallCounter,
   JobCommand,
@@ -22,7 +22,7 @@ const MEGABYTE = 1024 * 1024;
 export interface CallReporter {
   /** @param split value of the metric's extra dimension */
   addMetric(metric: CallCounter, value?: number, split?: string): void;
-  reportStream(id: string, region: string): void;
+  reportStream(id: string, lane: string): void;
   reportCaller(identity: string): void;
   /** Keeps a part of the conversation for the process that takes the call up if this one dies. */
   keep(item: ConversationItem): void;
@@ -93,7 +93,7 @@ export class SupervisorClient {
       addMetric: (metric, value = 1, split) => {
         if (value !== 0) this.#send({ type: 'add', job, metric, value, ...(split && { split }) });
       },
-      reportStream: (id, region) => this.#send({ type: 'stream', job, id, region }),
+      reportStream: (id, lane) => this.#send({ type: 'stream', job, id, lane }),
       reportCaller: (identity) => this.#send({ type: 'caller', job, identity }),
       keep: (item) => this.#send({ type: 'said', job, item }),
       ended: (reason, failed = false) =>
@@ -121,9 +121,9 @@ export class SupervisorClient {
     this.#send({ type: 'connect', ...outcome });
   }
 
-  /** End of a Region's cooldown, in milliseconds since the epoch; undefined without one. */
-  cooldownUntil(region: string): number | undefined {
-    return this.#cooldownUntil[region];
+  /** End of a lane's cooldown, in milliseconds since the epoch; undefined without one. */
+  cooldownUntil(lane: string): number | undefined {
+    return this.#cooldownUntil[lane];
   }
 
   close(): void {
@@ -147,7 +147,7 @@ export class SupervisorClient {
     }
     const now = Date.now();
     this.#cooldownUntil = Object.fromEntries(
-      Object.entries(message.regions).map(([region, ms]) => [region, now + ms]),
+      Object.entries(message.lanes).map(([lane, ms]) => [lane, now + ms]),
     );
   }
 

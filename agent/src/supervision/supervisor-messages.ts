@@ -2,7 +2,7 @@
 
 import type { Counter } from '../telemetry/metric-definitions.js';
 import type { ConversationItem } from './conversation-record.js';
-import type { ConnectOutcome } from './region-cooldowns.js';
+import type { ConnectOutcome } from './lane-cooldowns.js';
 
 /**
  * What a job process sends to the worker process: one JSON line each, as it happens. A process may carry several
@@ -24,7 +24,7 @@ export type CallReport =
   /** A value to add to a metric; `split` is the value of its extra dimension. */
   | { type: 'add'; job: string; metric: CallCounter; value: number; split?: string }
   /** The Bedrock stream that the call uses now. */
-  | { type: 'stream'; job: string; id: string; region: string }
+  | { type: 'stream'; job: string; id: string; lane: string }
   /** The identity of the caller. */
   | { type: 'caller'; job: string; identity: string }
   /** A part of the conversation, in case that the process dies; see ConversationRecord. */
@@ -55,10 +55,10 @@ export interface ResumeMessage {
 /** All that the worker process sends to a job process. */
 export type SupervisorMessage = JobCommand | ResumeMessage | CooldownsMessage;
 
-/** What the worker process sends to every job process: for each Region in cooldown the milliseconds left. */
+/** What the worker process sends to every job process: for each lane in cooldown the milliseconds left. */
 export interface CooldownsMessage {
   type: 'cooldowns';
-  regions: Record<string, number>;
+  lanes: Record<string, number>;
 }
 
 /** The metrics that a call adds to. */

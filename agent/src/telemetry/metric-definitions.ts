@@ -11,7 +11,7 @@ export interface MetricDefinition {
   /** What it measures: one sentence. */
   readonly description: string;
   /** Dimension beside `service`; the metric is published with and without it. */
-  readonly dimension?: 'kind' | 'reason' | 'region';
+  readonly dimension?: 'kind' | 'lane' | 'reason';
 }
 
 /** Published as they happen; each value is one sample. */
@@ -81,17 +81,17 @@ export const COUNTERS = {
     unit: 'Count',
     statistic: 'Sum',
     description: 'Bedrock streams that were rejected because of the stream quota.',
-    dimension: 'region',
+    dimension: 'lane',
   },
   CallsWithoutRegion: {
     unit: 'Count',
     statistic: 'Sum',
-    description: 'Calls that ended because Bedrock throttled them in every Region that they tried.',
+    description: 'Calls that ended because Bedrock throttled them in every lane that they tried.',
   },
   Failovers: {
     unit: 'Count',
     statistic: 'Sum',
-    description: 'Streams that were opened in another Region than the first choice.',
+    description: 'Streams that were opened after another one had failed, most in another lane.',
   },
   ProtectionFailures: {
     unit: 'Count',
@@ -135,6 +135,7 @@ export const COUNTERS = {
     unit: 'None',
     statistic: 'Sum',
     description: 'Cost of these tokens in US dollars, at the configured prices.',
+    dimension: 'lane',
   },
   ToolDuration: {
     unit: 'Milliseconds',
@@ -190,7 +191,7 @@ export const GAUGES = {
     statistic: 'Average',
     description:
       'Bedrock streams of a task. The average is per task: multiply by the number of tasks.',
-    dimension: 'region',
+    dimension: 'lane',
   },
   CallersUnanswered: {
     unit: 'Count',

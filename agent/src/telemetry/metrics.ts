@@ -9,7 +9,7 @@ export interface Gauges {
   /** Slots in use, 0 to 1. */
   slotUtilization: number;
   registered: boolean;
-  /** Streams in use by Region, of all Regions that the task may use. */
+  /** Streams in use by lane, of all lanes that the task may use. */
   activeStreams: Readonly<Record<string, number>>;
   /** What callers need, now and soon, and slots for them; see the metrics of these names. */
   callDemand: number;
@@ -119,10 +119,10 @@ export class WorkerMetrics {
       );
     }
     this.#write(line);
-    for (const [region, streams] of Object.entries(now.activeStreams)) {
-      const ofRegion = this.#line().addDimensions({}).addDimensions({ region });
-      ofRegion.addMetric('ActiveStreams', GAUGES.ActiveStreams.unit, streams);
-      this.#write(ofRegion);
+    for (const [lane, streams] of Object.entries(now.activeStreams)) {
+      const ofLane = this.#line().addDimensions({}).addDimensions({ lane });
+      ofLane.addMetric('ActiveStreams', GAUGES.ActiveStreams.unit, streams);
+      this.#write(ofLane);
     }
   }
 

@@ -9,7 +9,7 @@ import {
   type CallRecord,
   callFields,
   callSummary,
-  streamsByRegion,
+  streamsByLane,
 } from '../supervision/call-record.js';
 import { CallSupervisor } from '../supervision/call-supervisor.js';
 import { SUPERVISOR_SOCKET } from '../supervision/supervisor-client.js';
@@ -191,8 +191,7 @@ export class AgentWorker {
           );
           this.#processes.retire(pid);
         },
-        onCooldownsChanged: (regions) =>
-          log().info({ cooldown_ms: regions }, 'region cooldowns changed'),
+        onCooldownsChanged: (lanes) => log().info({ cooldown_ms: lanes }, 'lane cooldowns changed'),
       },
     );
   }
@@ -229,8 +228,9 @@ export class AgentWorker {
         stopWaiting();
         this.#standing.start();
         this.#watcher?.start();
-        const { livekit, regions } = this.#config;
-        log().info({ worker: server.id, livekit: livekit.url, regions }, 'ready');
+        const { livekit, lanes } = this.#config;
+        const names = lanes.map(({ name }) => name);
+        log().info({ worker: server.id, livekit: livekit.url, lanes: names }, 'ready');
       },
       onConnectionLost: () =>
         log().warn('connection to LiveKit lost: calls continue, reconnecting'),
@@ -326,7 +326,10 @@ export class AgentWorker {
       registered,
       draining: refusal !== undefined,
       ...(deployment && { deployment }),
-      activeStreams: streamsByRegion(this.#config.regions, this.#supervisor.calls),
+      activeStreams: streamsByLane(
+        this.#config.lanes.map(({ name }) => name),
+        this.#supervisor.calls,
+      ),
       callDemand: demand.now,
       // New callers go to other tasks than one that takes none.
       expectedCallDemand: takesCalls ? demand.expected : demand.now,

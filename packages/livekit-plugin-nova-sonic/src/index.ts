@@ -4,8 +4,8 @@ import { PACKAGE_NAME, PACKAGE_VERSION } from './version.js';
 
 export type { VoiceActivityDetector } from './audio/voice-activity.js';
 export type { Clock } from './clock.js';
+export type { Credentials, Lane, NamedLane } from './lanes.js';
 export type {
-  Credentials,
   HistoryLimits,
   Modalities,
   RealtimeModelOptions,

@@ -13,9 +13,9 @@ const name = z.string('must be a string').min(1, 'must not be empty');
 const objectOrFunction = (message: string) =>
   z.custom<never>((v) => typeof v === 'object' || typeof v === 'function', message);
 
-const regionToTime = z.custom<(region: string) => number | undefined>(
+const laneToTime = z.custom<(lane: string) => number | undefined>(
   (v) => typeof v === 'function',
-  'must be a function from a Region to a time',
+  'must be a function from a Region or lane to a time',
 );
 const chatCtxUpdates = z.enum(['next-stream', 'renew'], 'must be next-stream or renew');
 
@@ -27,6 +27,17 @@ const current = {
       [name, z.array(name).min(1, 'must name at least one Region')],
       'must be a Region or a list of Regions',
     )
+    .optional(),
+  lanes: z
+    .array(
+      z.strictObject({
+        name: name.optional(),
+        region: name,
+        credentials: objectOrFunction('must be credentials or a provider of them').optional(),
+      }),
+      'must be a list of lanes',
+    )
+    .min(1, 'must name at least one lane')
     .optional(),
   credentials: objectOrFunction('must be credentials or a provider of them').optional(),
   endpoint: z
@@ -70,8 +81,8 @@ const current = {
       budget: integer(1, 10_000).optional(),
       baseDelayMs: between(1, 60_000).optional(),
       maxDelayMs: between(1, 600_000).optional(),
-      cooldownUntil: regionToTime.optional(),
-      restsUntil: regionToTime.optional(),
+      cooldownUntil: laneToTime.optional(),
+      restsUntil: laneToTime.optional(),
     })
     .optional(),
   renewAfterMs: between(100, 470_000).optional(),
@@ -115,7 +126,8 @@ function describeIssue(options: Record<string, unknown>, issue: z.core.$ZodIssue
   }
   const path = issue.path.join('.');
   // Never print a secret.
-  if (issue.path[0] === 'credentials') return `RealtimeModel option credentials ${issue.message}.`;
+  if (issue.path.includes('credentials'))
+    return `RealtimeModel option ${issue.path.join('.')} ${issue.message}.`;
   let value: unknown = options;
   for (const key of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[key];
   return `RealtimeModel option ${path} is ${display(value)}; it ${issue.message}.`;

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import type {
-  BedrockRuntimeClient,
-  BedrockRuntimeClientConfig,
-} from '@aws-sdk/client-bedrock-runtime';
+import type { BedrockRuntimeClient } from '@aws-sdk/client-bedrock-runtime';
 import type { llm } from '@livekit/agents';
 import type { VoiceActivityDetector } from './audio/voice-activity.js';
 import { type Clock, systemClock } from './clock.js';
+import { type Credentials, type Lane, type NamedLane, resolveLanes } from './lanes.js';
 import { checkOptions, optionError } from './options-schema.js';
 import {
   DEFAULT_MODEL,
-  DEFAULT_REGION,
   DEFAULT_VOICE,
   isFirstGeneration,
   NOVA_SONIC_1,
@@ -29,9 +26,6 @@ export type TurnDetection = 'HIGH' | 'MEDIUM' | 'LOW';
 /** `mixed`: speech and text in; `audio`: speech only, as the first Nova Sonic (`generateReply` rejects). */
 export type Modalities = 'audio' | 'mixed';
 
-/** AWS credentials: an identity, or a function that provides one. */
-export type Credentials = NonNullable<BedrockRuntimeClientConfig['credentials']>;
-
 /** Limits for the history that opens a stream, in bytes of UTF-8. */
 export interface HistoryLimits {
   /** All messages together: what people said comes first, the newest of it, then what tools returned. @default 200000 */
@@ -42,22 +36,22 @@ export interface HistoryLimits {
 
 /** How often and how fast a call reconnects. */
 export interface RetryOptions {
-  /** Failures in a row after which the call is given up. @default 8 */
+  /** Failures in a row after which the call is given up. @default 8, and with more than six lanes two more than there are */
   readonly maxAttempts: number;
   /** Time without a stream after which the call is given up, in ms. @default 30000 */
   readonly maxOutageMs: number;
-  /** Failures in the whole session after which the call is given up. @default 40 */
+  /** Failures in the whole session after which the call is given up. @default 40, and with more than eight lanes five for each */
   readonly budget: number;
   /** First wait, in ms; doubled with each failure. @default 500 */
   readonly baseDelayMs: number;
   /** Longest wait, in ms. @default 8000 */
   readonly maxDelayMs: number;
   /**
-   * Returns until when a Region should be skipped (ms since the epoch) because of failures in other calls; undefined or
-   * a time in the past does not skip it. Called whenever a Region is chosen. When all Regions are cooling down, the one
-   * that is ready first is tried without waiting. @default no Region is skipped
+   * Returns until when a Region, or the lane of this name, should be skipped (ms since the epoch) because of failures in
+   * other calls; undefined or a time in the past does not skip it. Called whenever one is chosen. When all are cooling
+   * down, the one that is ready first is tried without waiting. @default none is skipped
    */
-  readonly cooldownUntil?: (region: string) => number | undefined;
+  readonly cooldownUntil?: (lane: string) => number | undefined;
 }
 
 /** How long the service may be silent, in ms. */
@@ -97,6 +91,11 @@ export interface RealtimeModelOptions extends DeprecatedOptions {
    * the next one is tried at once. @default AWS_REGION, AWS_DEFAULT_REGION, else 'us-east-1'
    */
   region?: string | readonly string[];
+  /**
+   * Regions of more than one account, in order of preference, instead of `region`: each account has its own stream quota.
+   * @default a lane for each Region, of the account of `credentials`
+   */
+  lanes?: readonly Lane[];
   /** Credentials, or a provider of them; fixed for the life of a stream. @default the SDK's own chain */
   credentials?: Credentials;
   /**
@@ -161,7 +160,9 @@ export interface RealtimeModelOptions extends DeprecatedOptions {
 export interface ResolvedOptions {
   readonly model: string;
   readonly voice: string;
+  /** The Regions of the lanes, each once. */
   readonly regions: readonly string[];
+  readonly lanes: readonly NamedLane[];
   readonly credentials?: Credentials;
   readonly endpoint?: string | ((region: string) => string);
   readonly client?: BedrockRuntimeClient | ((region: string) => BedrockRuntimeClient);
@@ -251,9 +252,9 @@ export function resolveOptions(
 
   const model = options.model ?? DEFAULT_MODEL;
   const voice = options.voice ?? DEFAULT_VOICE;
-  const fromEnv = options.region === undefined;
-  const region = options.region ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? DEFAULT_REGION;
-  const regions = [...new Set(typeof region === 'string' ? [region] : region)];
+  const fromEnv = options.region === undefined && options.lanes === undefined;
+  const lanes = resolveLanes(options.lanes, options.region, env);
+  const regions = [...new Set(lanes.map(({ region }) => region))];
   if (!options.force) {
     if (isFirstGeneration(model)) {
       throw optionError(
@@ -282,6 +283,7 @@ export function resolveOptions(
     model,
     voice,
     regions,
+    lanes,
     credentials: options.credentials,
     endpoint: options.endpoint,
     client: options.client,
@@ -301,9 +303,9 @@ export function resolveOptions(
       maxTextBytes: history?.maxTextBytes ?? 50_000,
     },
     retry: {
-      maxAttempts: retry?.maxAttempts ?? 8,
+      maxAttempts: retry?.maxAttempts ?? Math.max(8, lanes.length + 2),
       maxOutageMs: retry?.maxOutageMs ?? 30_000,
-      budget: retry?.budget ?? 40,
+      budget: retry?.budget ?? Math.max(40, 5 * lanes.length),
       baseDelayMs: retry?.baseDelayMs ?? 500,
       maxDelayMs: retry?.maxDelayMs ?? 8_000,
       ...(retry?.cooldownUntil && { cooldownUntil: retry.cooldownUntil }),

@@ -22,6 +22,8 @@ export interface StreamLifecycle {
   readonly streamId: string;
   /** AWS Region of the stream. */
   readonly region: string;
+  /** Name of the stream's lane: the Region, unless the option `lanes` says otherwise. */
+  readonly lane: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
   /** Why the stream was opened, renewed or closed. */

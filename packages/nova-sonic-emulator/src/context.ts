@@ -29,7 +29,7 @@ export interface EmulatorContext {
 
 /** What a request settled before its stream began. */
 export interface Admission {
-  /** Access key and Region: what concurrent streams are counted by. */
+  /** Account (or access key) and Region: what concurrent streams are counted by. */
   account: string;
   model: Model;
   /** Missing when signatures are not verified. */

@@ -105,14 +105,18 @@ export class Endpoint {
     } catch (error) {
       if (config.verifySignatures) throw error;
     }
+    const known = config.accounts.find(
+      ({ accessKeyId }) => accessKeyId === authorization?.accessKeyId,
+    );
     const verifier =
       config.verifySignatures && authorization
-        ? verifyRequest(headers, authorization, config.credentials)
+        ? verifyRequest(headers, authorization, known ?? config.credentials)
         : undefined;
     const model = findModel(safeDecode(id), config.allowEndOfLife);
     const fault = faults.atConnect();
     if (fault) throw fault;
-    const account = `${authorization?.accessKeyId ?? 'anonymous'}/${authorization?.region ?? '-'}`;
+    const owner = known?.account ?? authorization?.accessKeyId ?? 'anonymous';
+    const account = `${owner}/${authorization?.region ?? '-'}`;
     const live = [...this.sessions.values()].filter(
       ({ admission }) => admission.account === account,
     ).length;

@@ -9,7 +9,12 @@ export type { EmulatorEvent, EventFilter, EventLog } from './event-log.js';
 export type { ActiveFault, Fault, FaultKind } from './faults.js';
 export type { EmulatorCredentials } from './http2/signature.js';
 export type { NetworkConditions } from './network/network-conditions.js';
-export { type EmulatorOptions, LIMIT_DEFAULTS, type Limits } from './options.js';
+export {
+  type EmulatedAccount,
+  type EmulatorOptions,
+  LIMIT_DEFAULTS,
+  type Limits,
+} from './options.js';
 export type { RuleSettings } from './protocol/input-validator.js';
 export { EMULATED_MODELS, type EmulatedModel, type Voice } from './protocol/models.js';
 export {

@@ -20,7 +20,7 @@ export interface Limits {
   speechIdleSeconds: number;
   /** Response headers are sent at the latest after this long without input.  @default 20 */
   headersSeconds: number;
-  /** Streams at a time, per access key and Region.  @default 20 */
+  /** Streams at a time, per account and Region.  @default 20 */
   concurrentStreams: number;
   /** Audio that must have been sent before typed text is answered, in milliseconds.  @default 66 */
   primingAudioMs: number;
@@ -34,6 +34,12 @@ export const LIMIT_DEFAULTS: Limits = {
   concurrentStreams: 20,
   primingAudioMs: 66,
 };
+
+/** An AWS account, known by the credentials that sign for it: those of a user, or of a role that was assumed there. */
+export interface EmulatedAccount extends EmulatorCredentials {
+  /** Its number. Several credentials may have the same one. */
+  account: string;
+}
 
 /** Options of an emulator. Every field has a default. */
 export interface EmulatorOptions {
@@ -73,8 +79,10 @@ export interface EmulatorOptions {
   faults?: readonly Fault[];
   /** Verify the signatures of requests and chunks.  @default true */
   verifySignatures?: boolean;
-  /** The only credentials to accept.  @default emulator / emulator-secret */
+  /** Credentials to accept.  @default emulator / emulator-secret */
   credentials?: EmulatorCredentials;
+  /** More accounts, each with its own quotas.  @default none: each access key is an account */
+  accounts?: readonly EmulatedAccount[];
   /** Serve models past their end of life.  @default false */
   allowEndOfLife?: boolean;
   /** File to append every session's events to, as JSON lines.  @default none */
@@ -155,6 +163,7 @@ export function resolveConfig(options: EmulatorOptions): EmulatorConfig {
       accessKeyId: 'emulator',
       secretAccessKey: 'emulator-secret',
     },
+    accounts: options.accounts ?? [],
     allowEndOfLife: options.allowEndOfLife ?? false,
     recordAudio: options.recordAudio ?? false,
     log: options.log ?? (() => {}),

@@ -103,7 +103,7 @@ export function createProgram(): Command {
     .optionsGroup('Limits:')
     .option(
       '--max-streams <count>',
-      'concurrent streams per access key and Region',
+      'concurrent streams per account and Region',
       whole,
       LIMIT_DEFAULTS.concurrentStreams,
     )

@@ -67,7 +67,7 @@ export function startCall(
           log.push(`ended: ${reason}${failed ? ' (failed)' : ''}`),
       };
     },
-    cooldownUntil: (region: string) => (region === 'us-east-1' ? 5 : undefined),
+    cooldownUntil: (lane: string) => (lane === 'us-east-1' ? 5 : undefined),
     reportConnect: () => {},
   } as unknown as SupervisorClient);
   const config = readWorkerConfig({

@@ -291,7 +291,7 @@ describe('CallLifecycle', () => {
     expect(log).toEqual([STARTED, ...endedBy('crashed')]);
   });
 
-  it('knows which Regions to skip', () => {
+  it('knows which lanes to skip', () => {
     const { lifecycle } = startCall();
     expect(lifecycle.cooldownUntil('us-east-1')).toBe(5);
     expect(lifecycle.cooldownUntil('us-west-2')).toBeUndefined();

@@ -31,7 +31,14 @@ function setUp() {
   metrics.observeSession(session as unknown as voice.AgentSession);
   metrics.observeRealtimeSession(sonic as unknown as RealtimeSession);
   const stream = (type: string, at: number, kind?: string) =>
-    sonic.emit('stream_lifecycle', { type, streamId: 's', region: 'us-east-1', at, kind });
+    sonic.emit('stream_lifecycle', {
+      type,
+      streamId: 's',
+      region: 'us-east-1',
+      lane: 'us-east-1',
+      at,
+      kind,
+    });
   return { reports, session, sonic, stream };
 }
 
@@ -41,7 +48,7 @@ describe('CallMetrics', () => {
     stream('opening', 1_000);
     stream('opened', 1_080);
     expect(reports).toEqual([
-      ['connect', { region: 'us-east-1', ok: true, ms: 80 }],
+      ['connect', { lane: 'us-east-1', ok: true, ms: 80 }],
       ['stream', 's', 'us-east-1'],
     ]);
   });
@@ -50,12 +57,12 @@ describe('CallMetrics', () => {
     ['throttled', 'throttled', true],
     ['failed', 'service', true],
     ['failed', 'validation', false],
-  ])('blames the Region for %s with the error kind %s: %s', (type, kind, blamed) => {
+  ])('blames the lane for %s with the error kind %s: %s', (type, kind, blamed) => {
     const { reports, stream } = setUp();
     stream('opening', 1_000);
     stream(type, 1_080, kind);
     expect(reports.filter(([what]) => what === 'connect')).toEqual(
-      blamed ? [['connect', { region: 'us-east-1', ok: false, ms: 80 }]] : [],
+      blamed ? [['connect', { lane: 'us-east-1', ok: false, ms: 80 }]] : [],
     );
   });
 
@@ -64,7 +71,7 @@ describe('CallMetrics', () => {
     ['gave_up', 'service', 0],
     ['throttled', undefined, 0],
   ])(
-    'counts a call that ends with %s because of %s as one that found no Region: %i',
+    'counts a call that ends with %s because of %s as one that found no lane: %i',
     (kind, cause, count) => {
       const { reports, sonic } = setUp();
       sonic.emit('error', {
@@ -75,7 +82,7 @@ describe('CallMetrics', () => {
     },
   );
 
-  it('does not blame the Region for a failure after the stream had opened', () => {
+  it('does not blame the lane for a failure after the stream had opened', () => {
     const { reports, stream } = setUp();
     stream('opening', 1_000);
     stream('opened', 1_080);

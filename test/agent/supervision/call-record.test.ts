@@ -7,7 +7,7 @@ import {
   callSummary,
   costUsd,
   newCallRecord,
-  streamsByRegion,
+  streamsByLane,
 } from '../../../agent/src/supervision/call-record.js';
 
 const prices = { audioIn: 3, audioOut: 12, textIn: 0.33, textOut: 2.75 };
@@ -26,18 +26,18 @@ describe('costUsd', () => {
   });
 });
 
-describe('streamsByRegion', () => {
-  it('counts each call in the Region of its last stream, and Regions without calls as 0', () => {
-    const inRegions = (regions: string[], ended = false) => ({ ...record(), regions, ended });
+describe('streamsByLane', () => {
+  it('counts each call in the lane of its last stream, and lanes without calls as 0', () => {
+    const inLanes = (lanes: string[], ended = false) => ({ ...record(), lanes, ended });
     expect(
-      streamsByRegion(
+      streamsByLane(
         ['us-east-1', 'us-west-2', 'eu-north-1'],
         [
-          inRegions(['us-east-1']),
-          inRegions(['us-east-1', 'us-west-2']),
-          inRegions(['us-west-2']),
-          inRegions(['us-west-2'], true),
-          inRegions([]),
+          inLanes(['us-east-1']),
+          inLanes(['us-east-1', 'us-west-2']),
+          inLanes(['us-west-2']),
+          inLanes(['us-west-2'], true),
+          inLanes([]),
         ],
       ),
     ).toEqual({ 'us-east-1': 1, 'us-west-2': 2, 'eu-north-1': 0 });
@@ -65,16 +65,16 @@ describe('applyReport', () => {
     expect(call).toMatchObject({ endReason: 'failed', ended: true, failed: true });
   });
 
-  it('lists a Region once when the stream is renewed there', () => {
+  it('lists a lane once when the stream is renewed there', () => {
     const call = record();
-    for (const [id, region] of [
+    for (const [id, lane] of [
       ['1', 'us-east-1'],
       ['2', 'us-east-1'],
       ['3', 'us-west-2'],
     ] as const) {
-      applyReport(call, { type: 'stream', job, id, region }, prices);
+      applyReport(call, { type: 'stream', job, id, lane }, prices);
     }
-    expect(call).toMatchObject({ streamId: '3', regions: ['us-east-1', 'us-west-2'] });
+    expect(call).toMatchObject({ streamId: '3', lanes: ['us-east-1', 'us-west-2'] });
   });
 });
 

@@ -8,14 +8,14 @@ describe('CallSupervisor', () => {
   it('adds up the reports of a call, and ends it with its summary', async () => {
     const { started, call, clock, ended, sums } = setUp();
     const process = call();
-    process.report({ type: 'stream', id: 'st1', region: 'us-east-1' });
+    process.report({ type: 'stream', id: 'st1', lane: 'us-east-1' });
     process.report({ type: 'add', metric: 'Turns', value: 1 });
     process.report({ type: 'add', metric: 'TimeToFirstAudio', value: 900 });
     process.report({ type: 'add', metric: 'TimeToFirstAudio', value: 700 });
     process.report({ type: 'add', metric: 'OutputSpeechTokens', value: 1_000_000 });
     process.report({ type: 'add', metric: 'InputTextTokens', value: 1_000_000 });
     process.report({ type: 'add', metric: 'StreamErrors', value: 1, split: 'timeout' });
-    process.report({ type: 'stream', id: 'st2', region: 'us-west-2' });
+    process.report({ type: 'stream', id: 'st2', lane: 'us-west-2' });
     process.report({ type: 'alive', rssMB: 180.6 });
     process.report({ type: 'alive', rssMB: 170 });
     await clock.pass(65_000);
@@ -34,7 +34,7 @@ describe('CallSupervisor', () => {
         turns: 1,
         renewals: 0,
         failovers: 0,
-        regions: ['us-east-1', 'us-west-2'],
+        lanes: ['us-east-1', 'us-west-2'],
         errors: { timeout: 1 },
         tool_errors: 0,
         tokens: {
@@ -189,15 +189,15 @@ describe('CallSupervisor', () => {
   it('sends cooldowns to every process, also to one that connects later', async () => {
     const { call, clock, connect, cooldowns } = setUp();
     const [first, second, idle] = [call('1'), call('2'), connect()];
-    first.report({ type: 'connect', region: 'us-east-1', ok: false, ms: 80 });
-    second.report({ type: 'connect', region: 'us-west-2', ok: true, ms: 80 });
+    first.report({ type: 'connect', lane: 'us-east-1', ok: false, ms: 80 });
+    second.report({ type: 'connect', lane: 'us-west-2', ok: true, ms: 80 });
     for (const process of [first, second, idle]) {
       expect(process.received.at(-1)).toEqual({ 'us-east-1': 5_000 });
     }
     await clock.pass(2_000);
     const late = connect();
     expect(late.received).toEqual([{ 'us-east-1': 3_000 }]);
-    second.report({ type: 'connect', region: 'us-east-1', ok: true, ms: 80 });
+    second.report({ type: 'connect', lane: 'us-east-1', ok: true, ms: 80 });
     expect([first, idle, late].map(({ received }) => received.at(-1))).toEqual([{}, {}, {}]);
     expect(cooldowns).toEqual([{ 'us-east-1': 5_000 }, {}]);
   });

@@ -20,13 +20,13 @@ describe('CallSupervisor with several calls in a process', () => {
     start('b');
     host.report({ type: 'add', job: 'a', metric: 'Turns', value: 2 });
     host.report({ type: 'add', job: 'b', metric: 'Turns', value: 1 });
-    host.report({ type: 'stream', job: 'b', id: 's', region: 'us-west-2' });
+    host.report({ type: 'stream', job: 'b', id: 's', lane: 'us-west-2' });
     host.report({ type: 'ended', job: 'a', reason: 'participant_disconnected' });
     expect(ended).toEqual([]);
     host.report({ type: 'closed', job: 'a' });
-    expect(ended).toEqual([expect.objectContaining({ job: 'a', sums: { Turns: 2 }, regions: [] })]);
+    expect(ended).toEqual([expect.objectContaining({ job: 'a', sums: { Turns: 2 }, lanes: [] })]);
     expect(supervisor.calls).toEqual([
-      expect.objectContaining({ job: 'b', sums: { Turns: 1 }, regions: ['us-west-2'] }),
+      expect.objectContaining({ job: 'b', sums: { Turns: 1 }, lanes: ['us-west-2'] }),
     ]);
   });
 

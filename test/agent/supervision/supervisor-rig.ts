@@ -49,19 +49,19 @@ export function superviseCalls(options: Partial<SupervisorOptions> = {}) {
       },
       onCallResumed: ({ job }, ms) => resumed.push(`${job} after ${ms} ms`),
       onCallEnded: (record) => ended.push(record),
-      onCooldownsChanged: (regions) => cooldowns.push(regions),
+      onCooldownsChanged: (lanes) => cooldowns.push(lanes),
       onRetire: (process) => retired.push(process),
     },
   );
   let pids = 100;
   const connect = () => {
     const commands: JobCommand[] = [];
-    const received: CooldownsMessage['regions'][] = [];
+    const received: CooldownsMessage['lanes'][] = [];
     const killed: number[] = [];
     const handedOver: ResumeMessage[] = [];
     const process = supervisor.connected({
       send: (message) => {
-        if (message.type === 'cooldowns') received.push(message.regions);
+        if (message.type === 'cooldowns') received.push(message.lanes);
         else if (message.type === 'resume') handedOver.push(message);
         else commands.push(message);
       },

@@ -94,7 +94,7 @@ describe('SupervisorServer', () => {
   it('delivers cooldowns, in the time of the machine’s clock', async () => {
     const { started, ended, exited, supervisor } = await setUp(`
       const before = Date.now();
-      client.reportConnect({ region: 'us-east-1', ok: false, ms: 10 });
+      client.reportConnect({ lane: 'us-east-1', ok: false, ms: 10 });
       const check = () => {
         const until = client.cooldownUntil('us-east-1');
         if (until === undefined) return setImmediate(check);

@@ -59,7 +59,7 @@ describe('WorkerMetrics', () => {
       'CallsRejected{reason=full}': 2,
       'CallsRejected{reason=draining}': 1,
       Throttles: 1,
-      'Throttles{region=us-east-1}': 1,
+      'Throttles{lane=us-east-1}': 1,
       StreamErrors: 1,
       'StreamErrors{kind=unknown}': 1,
     });
@@ -96,12 +96,12 @@ describe('WorkerMetrics', () => {
     expect(emfSums(lines()).SlotUtilization).toBe(30);
   });
 
-  it('publishes the streams of each Region, zeros included', () => {
+  it('publishes the streams of each lane, zeros included', () => {
     const { metrics, lines } = setUp();
     metrics.gauges({ ...busy, activeStreams: { 'us-east-1': 3, 'us-west-2': 0 } });
     expect(emfSums(lines())).toMatchObject({
-      'ActiveStreams{region=us-east-1}': 3,
-      'ActiveStreams{region=us-west-2}': 0,
+      'ActiveStreams{lane=us-east-1}': 3,
+      'ActiveStreams{lane=us-west-2}': 0,
     });
     expect(lines().map(emfProblem).filter(Boolean)).toEqual([]);
   });

@@ -173,7 +173,7 @@ describe('an alarm', () => {
       Metric: {
         MetricName: 'ActiveStreams',
         Dimensions: [
-          { Name: 'region', Value: 'us-east-1' },
+          { Name: 'lane', Value: 'us-east-1' },
           { Name: 'service', Value: 'voice-agent' },
         ],
       },
@@ -184,6 +184,22 @@ describe('an alarm', () => {
     expect(other.Metrics[0].Expression).toBe('100 * MIN([region1, region2]) * tasks / 30');
     expect(other.AlarmDescription).toMatch(
       /^In each Region calls have used 80 percent or more of the 30 Bedrock streams/,
+    );
+  });
+
+  test('counts the calls against the streams of all lanes together', () => {
+    const role = 'arn:aws:iam::111122223333:role/lane';
+    const lanes = [{ region: 'us-east-1' }, { region: 'us-east-1', role, streams: 50 }];
+    const { Metrics, AlarmDescription } = alarmsOf(
+      templateWith({ lanes, streamQuotaPerRegion: 30 }),
+    ).StreamQuotaUtilizationHigh;
+    expect(Metrics[0]).toMatchObject({ Expression: '100 * calls * tasks / 80' });
+    expect(Metrics[2].MetricStat).toMatchObject({
+      Metric: { MetricName: 'ActiveCalls' },
+      Stat: 'Average',
+    });
+    expect(AlarmDescription).toMatch(
+      /^Calls have used 80 percent or more of the 80 Bedrock streams of all lanes for 2 minutes/,
     );
   });
 

@@ -123,7 +123,7 @@ describe('the dashboard', () => {
         '100 * expected / capacity/60 expected in 90 s',
       ],
     ],
-    ['Bedrock streams by Region', ['region1 * tasks/60 us-east-1']],
+    ['Bedrock streams by Region', ['lane1 * tasks/60 us-east-1']],
     [
       'Tasks, CPU and memory',
       [
@@ -136,9 +136,9 @@ describe('the dashboard', () => {
       'Streams',
       [
         `StreamErrors${OURS} Sum/60 errors`,
-        `Failovers${OURS} Sum/60 failovers to another Region`,
+        `Failovers${OURS} Sum/60 failovers`,
         `StreamRenewals${OURS} Sum/60 renewals (normal)`,
-        'Throttles[region,us-east-1,service,voice-agent] Sum/60 throttles us-east-1',
+        'Throttles[lane,us-east-1,service,voice-agent] Sum/60 throttles us-east-1',
       ],
     ],
     [
@@ -195,6 +195,22 @@ describe('the dashboard', () => {
     }
   });
 
+  test('shows each lane of several accounts: its streams, throttles and cost', () => {
+    const role = 'arn:aws:iam::111122223333:role/lane';
+    const lanes = { lanes: [{ region: 'us-east-1' }, { region: 'us-east-1', role, streams: 50 }] };
+    const other = '111122223333/us-east-1';
+    expect(rows('Bedrock streams by lane (% of its quota)', lanes)).toEqual([
+      '100 * lane1 * tasks / 20/60 us-east-1',
+      `100 * lane2 * tasks / 50/60 ${other}`,
+    ]);
+    expect(rows('Streams', lanes)).toContain(
+      `Throttles[lane,${other},service,voice-agent] Sum/60 throttles ${other}`,
+    );
+    expect(rows('Bedrock (USD per hour)', lanes)).toContain(
+      `EstimatedCostUsd[lane,${other},service,voice-agent] Sum/3600 ${other}`,
+    );
+  });
+
   test('draws the stream quota, and the throttles of each Region', () => {
     const two = { bedrockRegions: 'us-east-1,us-west-2' };
     expect(widget('Live calls').properties.annotations.horizontal).toEqual([
@@ -206,8 +222,8 @@ describe('the dashboard', () => {
     ]);
     expect(rows('Bedrock streams by Region', two)).toHaveLength(2);
     expect(rows('Streams', two).slice(3)).toEqual([
-      'Throttles[region,us-east-1,service,voice-agent] Sum/60 throttles us-east-1',
-      'Throttles[region,us-west-2,service,voice-agent] Sum/60 throttles us-west-2',
+      'Throttles[lane,us-east-1,service,voice-agent] Sum/60 throttles us-east-1',
+      'Throttles[lane,us-west-2,service,voice-agent] Sum/60 throttles us-west-2',
     ]);
   });
 
@@ -221,7 +237,7 @@ describe('the dashboard', () => {
         .filter(Boolean),
     ).toEqual([
       `SOURCE '<${log}>'`,
-      'fields @timestamp, msg, call_id, kind, region',
+      'fields @timestamp, msg, call_id, kind, lane',
       'filter level >= 50 or ispresent(kind)',
       'sort @timestamp desc',
       'limit 20',

@@ -19,13 +19,13 @@ export interface AlarmResource {
 /** Values of a metric, one for each period; undefined where nothing was published. */
 export type Series = readonly (number | undefined)[];
 
-/** The name of a metric, with its Region if it has one: `ActiveStreams us-east-1`. */
+/** The name of a metric, with its lane if it has one: `ActiveStreams us-east-1`. */
 const nameOf = (metric: {
   MetricName: string;
   Dimensions?: { Name: string; Value: unknown }[];
 }) => {
-  const region = metric.Dimensions?.find(({ Name }) => Name === 'region')?.Value;
-  return region ? `${metric.MetricName} ${region}` : metric.MetricName;
+  const lane = metric.Dimensions?.find(({ Name }) => Name === 'lane')?.Value;
+  return lane ? `${metric.MetricName} ${lane}` : metric.MetricName;
 };
 
 /** Metric math as JavaScript: the operators and functions that alarms here use. */

@@ -93,11 +93,11 @@ describe('a metric', () => {
   });
 
   test('takes another period, statistic and dimension, and keeps the service', () => {
-    const region = { region: 'us-west-2' };
-    const options = { period: Duration.minutes(5), statistic: 'max', dimensionsMap: region };
+    const lane = { lane: 'us-west-2' };
+    const options = { period: Duration.minutes(5), statistic: 'max', dimensionsMap: lane };
     const metric = metrics.throttles(options);
     expect([metric.period.toMinutes(), metric.statistic]).toEqual([5, 'Maximum']);
-    expect(metric.dimensions).toEqual({ service: 'support', ...region });
+    expect(metric.dimensions).toEqual({ service: 'support', ...lane });
   });
 
   test('is in the namespace that is set', () => {

@@ -32,13 +32,28 @@ describe('the environment that the template sets', () => {
     );
     expect(config).toMatchObject({
       livekit: { url: SECRET.LIVEKIT_URL, apiKey: 'k', apiSecret: 's', agentName: 'support' },
-      ...{ regions: ['us-west-2', 'us-east-1'], model: 'amazon.nova-2-5-sonic', voice: 'tiffany' },
+      lanes: ['us-west-2', 'us-east-1'].map((region) => ({ name: region, region })),
+      ...{ model: 'amazon.nova-2-5-sonic', voice: 'tiffany' },
       ...{ renewAfterMs: 300_000, callsPerTask: 7, logLevel: 'debug', health: { port: 8081 } },
       ...{ maxCallMs: 600_000, drainTimeoutMs: 50_000, endCallTimeoutMs: 20_000 },
       metrics: { namespace: 'Calls', service: 'desk', intervalMs: 5000 },
       prices: { audioIn: 1, audioOut: 2, textIn: 4, textOut: 5 },
       protection: { graceMs: 45_000 },
     });
+  });
+
+  test('has lanes in several accounts, named as the metrics are', () => {
+    const role = 'arn:aws:iam::111122223333:role/lane';
+    const lanes = [
+      { region: 'us-east-1', streams: 30 },
+      { region: 'us-east-1', role },
+      { region: 'us-west-2', role, name: 'west' },
+    ];
+    expect(readWorkerConfig(handed({ lanes })).lanes).toEqual([
+      { name: 'us-east-1', region: 'us-east-1' },
+      { name: '111122223333/us-east-1', region: 'us-east-1', role },
+      { name: 'west', region: 'us-west-2', role },
+    ]);
   });
 
   test('starts a worker with no setting at all, and with the bounds of each', () => {

@@ -149,6 +149,20 @@ describe('more calls than Bedrock has streams', () => {
     expect(streamQuotaWarning({ ...calls, maxTasks: 4, regions: 2 })).toBeUndefined();
   });
 
+  test('are counted against the streams of all lanes', () => {
+    const calls = { maxTasks: 8, callsPerTask: 10, regions: 1, quotaPerRegion: 20 };
+    expect(streamQuotaWarning({ ...calls, lanes: [20, 20, 30] })).toMatch(
+      /^8 tasks x 10 calls = 80 concurrent calls, but 3 lanes have 70 streams: calls above that fail, so add accounts or Regions to "lanes"/,
+    );
+    expect(streamQuotaWarning({ ...calls, lanes: [20, 20, 40] })).toBeUndefined();
+    const role = 'arn:aws:iam::111122223333:role/lane';
+    const lanes = [{ region: 'us-east-1' }, { region: 'us-east-1', role, streams: 29 }];
+    annotationsOf(stackWith({ maxTasks: 5, lanes })).hasWarning(
+      '*',
+      Match.stringLikeRegexp('2 lanes have 49 streams'),
+    );
+  });
+
   test('are none when AWS granted more', () => {
     const granted = stackWith({ ...context, streamQuotaPerRegion: 25 });
     annotationsOf(granted).hasNoWarning('*', Match.stringLikeRegexp('concurrent calls'));

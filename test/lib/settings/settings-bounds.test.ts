@@ -7,6 +7,7 @@ import type { Settings } from '../../../lib/settings/settings.js';
 type Context = Record<string, unknown>;
 
 const KEY = 'arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555';
+const LANE = 'arn:aws:iam::111122223333:role/voice/lane';
 const VPC = { vpcId: 'vpc-01234567' };
 const x = (times: number) => 'x'.repeat(times);
 /** A task that holds as many calls as a setting may ask for. */
@@ -21,6 +22,11 @@ const TAKEN: [keyof Settings, given: unknown, becomes?: unknown, others?: Contex
   ['agentName', 'a.b-c_d'],
   ['bedrockRegions', ' us-west-2 , us-east-1 ', ['us-west-2', 'us-east-1']],
   ['bedrockRegions', ['us-gov-west-1'], undefined, { forceModel: true }],
+  ['lanes', '[{"region": "us-east-1"}]', [{ region: 'us-east-1' }]],
+  [
+    'lanes',
+    [{ region: 'us-east-1' }, { region: 'us-east-1', role: LANE, streams: 1, name: 'a/b' }],
+  ],
   ['streamQuotaPerRegion', 1],
   ['streamQuotaPerRegion', '100000', 100_000],
   ['forceModel', 'false', false],
@@ -73,6 +79,11 @@ const REFUSED: [keyof Settings, unknown][] = [
   ['bedrockRegions', 'us-east-1a'],
   ['bedrockRegions', 'xus-east-1'],
   ['bedrockRegions', 'us-east-1,'],
+  ['lanes', []],
+  ['lanes', 'us-east-1'],
+  ['lanes', [{ region: 'us-east-1', role: 'voice-lane' }]],
+  ['lanes', [{ region: 'us-east-1', streams: 0 }]],
+  ['lanes', [{ region: 'us-east-1', account: '111122223333' }]],
   ['streamQuotaPerRegion', 100_001],
   ['streamQuotaPerRegion', 1.5],
   ['streamQuotaPerRegion', '20 streams'],

@@ -8,6 +8,7 @@ type Context = Record<string, unknown>;
 
 const KEY = 'arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-1111-2222-333344445555';
 const IMAGE = `111122223333.dkr.ecr.us-east-1.amazonaws.com/voice@sha256:${'a1'.repeat(32)}`;
+const LANE = 'arn:aws:iam::111122223333:role/voice-lane';
 const THEIRS = { vpcId: 'vpc-01234567', subnetIds: 'subnet-01234567' };
 const ENVIRONMENT = 'AgentTask.Environment';
 const OF_METRICS = [
@@ -27,6 +28,14 @@ const TABLE: [setting: string, change: Context, moves: string[], from?: Context]
   [
     'bedrockRegions',
     { bedrockRegions: 'us-east-1,us-west-2' },
+    [
+      ...[ENVIRONMENT, 'AgentRolesTaskDefaultPolicy.PolicyDocument'],
+      ...['Alarms', 'MonitoringDashboard'],
+    ],
+  ],
+  [
+    'lanes',
+    { lanes: [{ region: 'us-east-1' }, { region: 'us-east-1', role: LANE }] },
     [
       ...[ENVIRONMENT, 'AgentRolesTaskDefaultPolicy.PolicyDocument'],
       ...['Alarms', 'MonitoringDashboard'],

@@ -252,6 +252,18 @@ describe('settings that contradict each other', () => {
       '"publicIp" cannot be true with "natGateways": the tasks are then in private subnets.',
     ],
     [
+      { lanes: [{ region: 'us-east-1' }], bedrockRegions: 'us-west-2' },
+      '"bedrockRegions" cannot be set with "lanes", which have their Regions: remove it.',
+    ],
+    [
+      { lanes: [{ region: 'us-east-1' }, { region: 'us-east-1' }] },
+      '"lanes" has us-east-1 twice: each account has one quota in a Region.',
+    ],
+    [
+      { lanes: [{ region: 'eu-west-3' }] },
+      'The Bedrock Region "eu-west-3" does not offer amazon.nova-2-sonic-v1:0: use some of us-east-1, us-west-2, eu-north-1, ap-northeast-1, or set "forceModel" to true if it does by now.',
+    ],
+    [
       { secrets: { LIVEKIT_API_SECRET: 'x' } },
       '"secrets" cannot have LIVEKIT_API_SECRET: it comes from the secret, from ECS or from another setting.',
     ],

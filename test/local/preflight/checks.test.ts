@@ -33,6 +33,7 @@ const READY: Answers = {
   'cloudformation describe-stack-resources': {
     StackResources: [{ ResourceType: 'AWS::SNS::Topic', PhysicalResourceId: TOPIC }],
   },
+  'iam get-role': { Role: {} },
   'sns list-subscriptions-by-topic': {
     Subscriptions: [{ Endpoint: 'ops@example.com', SubscriptionArn: `${TOPIC}:1` }],
   },
@@ -63,6 +64,11 @@ const refuse = async () => {
   throw new Error('401 Unauthorized\nmore');
 };
 const error = (code: string) => new AwsError(code, `An error occurred (${code})`);
+
+const LANES = [
+  { region: 'us-east-1' },
+  { region: 'us-east-1', role: 'arn:aws:iam::111122223333:role/voice-lane', streams: 10 },
+];
 
 /** What goes wrong: the check, its sentence, what AWS answers, settings, and what else is different. */
 const WRONG: [string, RegExp, Answers, object?, Partial<Outside>?][] = [
@@ -185,6 +191,29 @@ describe('preflight', () => {
     expect(await quota()).toMatch(/^Fargate allows 8 vCPUs, and 4 tasks need 16/);
     expect(asked).toContain('secretsmanager get-secret-value --secret-id arn:aws:secretsmanager:…');
     expect(await quota(new Set(['maxTasks']))).toMatch(/^8 vCPUs, of which MaxTasks needs 8/);
+  });
+
+  test('counts the streams of all lanes, and looks at their roles', async () => {
+    const found = async (answers: Answers = {}, lanes: object[] = LANES) =>
+      (await run(answers, { lanes, callsPerTask: 15 }))
+        .filter(({ check }) => /^(model|lane role|stream quota)$/.test(check))
+        .map(({ check, state, sentence }) => `${check} ${state}: ${sentence}`);
+    const role = 'arn:aws:iam::111122223333:role/voice-lane';
+    const model = 'model ok: amazon.nova-2-sonic-v1:0 may be called in us-east-1.';
+    const enough = 'stream quota ok: 30 streams in 2 lanes, of which MaxTasks needs 30.';
+    expect(await found()).toEqual([model, `lane role ok: ${role} is there.`, enough]);
+    expect(await found({ 'iam get-role': error('NoSuchEntity') })).toEqual([
+      model,
+      `lane role failed: There is no role ${role}: deploy BedrockLaneRole in account 111122223333, or remove its lanes.`,
+      enough,
+    ]);
+    const other = { 'sts get-caller-identity': { Account: '999900001111', Arn: 'arn' } };
+    expect((await found(other))[1]).toBe(
+      `lane role unknown: Your credentials are of account 999900001111: check ${role} with those of 111122223333 (\`aws iam get-role --role-name voice-lane\`).`,
+    );
+    expect((await found({}, LANES.slice(1)))[1]).toBe(
+      'stream quota failed: 1 lanes have 10 streams, and MaxTasks x CallsPerTask needs 30: add accounts or Regions to "lanes", or lower MaxTasks.',
+    );
   });
 
   test('reads and never changes anything', async () => {

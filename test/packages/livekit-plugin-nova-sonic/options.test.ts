@@ -57,7 +57,7 @@ describe('options', () => {
     [
       'retry',
       { cooldownUntil: 5 },
-      /option retry\.cooldownUntil is 5; it must be a function from a Region to a time\.$/,
+      /option retry\.cooldownUntil is 5; it must be a function from a Region or lane to a time\.$/,
     ],
     ['sampleRate', 1, /^RealtimeModel has no option sampleRate; it has model, voice, region, /],
   ])('%s: %p is rejected in one sentence', (name, value, message) => {
@@ -98,6 +98,46 @@ describe('options', () => {
     expect(resolveOptions({ region: ['us-west-2', 'us-east-1', 'us-west-2'] }, {}).regions).toEqual(
       ['us-west-2', 'us-east-1'],
     );
+  });
+
+  test('lanes have the name of their Region, or another one', () => {
+    const credentials = { accessKeyId: 'a', secretAccessKey: 'b' };
+    const lanes = [
+      { region: 'us-east-1' },
+      { region: 'us-east-1', name: 'other', credentials },
+      { region: 'us-west-2' },
+    ];
+    const resolved = resolveOptions({ lanes }, {});
+    expect(resolved.lanes).toEqual(lanes.map((lane) => ({ name: lane.region, ...lane })));
+    expect(resolved.regions).toEqual(['us-east-1', 'us-west-2']);
+    expect(resolveOptions({ region: 'us-west-2' }, {}).lanes).toEqual([
+      { name: 'us-west-2', region: 'us-west-2' },
+    ]);
+    // Each is tried once, and one of them twice.
+    const many = Array.from({ length: 50 }, (_, index) => ({
+      region: 'us-east-1',
+      name: `l${index}`,
+    }));
+    expect(resolveOptions({ lanes: many }, {}).retry.maxAttempts).toBe(52);
+  });
+
+  test.each([
+    [{ lanes: [] }, /option lanes is \[\]; it must name at least one lane\.$/],
+    [{ lanes: [{ region: 'us-east-1', role: 'x' }] }, /has no option lanes\.0\.role/],
+    [
+      { lanes: [{ region: 'us-east-1', credentials: 'secret' }] },
+      /^RealtimeModel option lanes\.0\.credentials must be credentials or a provider of them\.$/,
+    ],
+    [
+      { lanes: [{ region: 'us-east-1' }, { region: 'us-east-1' }] },
+      /option lanes is "us-east-1"; each lane needs another name/,
+    ],
+    [
+      { lanes: [{ region: 'us-east-1' }], region: 'us-east-1' },
+      /option region is "us-east-1"; it cannot be set with lanes/,
+    ],
+  ])('%j is refused in one sentence', (options, sentence) => {
+    expect(() => resolveOptions(options as RealtimeModelOptions, {})).toThrow(sentence);
   });
 
   test.each([

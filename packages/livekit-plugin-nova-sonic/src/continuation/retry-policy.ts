@@ -4,44 +4,46 @@ import type { NovaSonicError } from '../protocol/errors.js';
 
 /** What to do after a failure. */
 export type RetryDecision =
-  | { readonly type: 'connect'; readonly region: string; readonly delayMs: number }
+  | { readonly type: 'connect'; readonly lane: string; readonly delayMs: number }
   | { readonly type: 'give_up'; readonly why: string };
 
-/** However many Regions there are, never more connects than this within the window. */
+/** Never more connects than this within the window, except one to each lane. */
 const MAX_CONNECTS = 7;
 const CONNECT_WINDOW_MS = 12_000;
-/** A stream that lived this long proves that the Region works. */
+/** A stream that lived this long proves that the lane works. */
 const HEALTHY_MS = 20_000;
 
-interface RegionState {
+interface LaneState {
   failures: number;
   cooldownUntil: number;
-  /** Set when the Region cannot serve this account: it is not tried again in this call. */
+  /** Set when the lane cannot serve: it is not tried again in this call. */
   rejected?: NovaSonicError;
 }
 
 /**
  * Decides when and where the next stream is opened. Pure: time and chance are passed in. A throttled or failing
- * Region cools down with exponential backoff and jitter while the next one in the list is tried at once.
+ * lane cools down with exponential backoff and jitter while the next one in the list is tried at once.
  */
 export class RetryPolicy {
   readonly #options: RetryOptions;
   readonly #random: () => number;
-  readonly #regions: Map<string, RegionState>;
+  readonly #lanes: Map<string, LaneState>;
+  readonly #maxConnects: number;
   #connects: number[] = [];
   #inARow = 0;
   #total = 0;
   #outageSince?: number;
 
-  constructor(regions: readonly string[], options: RetryOptions, random: () => number) {
+  constructor(lanes: readonly string[], options: RetryOptions, random: () => number) {
     this.#options = options;
     this.#random = random;
-    this.#regions = new Map(regions.map((r) => [r, { failures: 0, cooldownUntil: 0 }]));
+    this.#maxConnects = Math.max(MAX_CONNECTS, lanes.length);
+    this.#lanes = new Map(lanes.map((r) => [r, { failures: 0, cooldownUntil: 0 }]));
   }
 
-  /** The first Region of the list that is not cooling down. Used for the first stream and for renewals. */
+  /** The first lane of the list that is not cooling down. Used for the first stream and for renewals. */
   pick(now: number): string {
-    return this.#next(now).region;
+    return this.#next(now).lane;
   }
 
   /** A connection is attempted. */
@@ -50,9 +52,9 @@ export class RetryPolicy {
   }
 
   /** A stream answered its caller, or lived long: earlier failures do not count any more. */
-  healthy(region: string): void {
+  healthy(lane: string): void {
     this.#inARow = 0;
-    const state = this.#regions.get(region);
+    const state = this.#lanes.get(lane);
     if (state) state.failures = 0;
   }
 
@@ -62,28 +64,28 @@ export class RetryPolicy {
   }
 
   /** A renewal failed; the call still has its stream. Returns how long to wait before the next attempt (ms). */
-  renewalFailed(region: string, error: NovaSonicError, now: number): number {
-    const state = this.#regions.get(region);
+  renewalFailed(lane: string, error: NovaSonicError, now: number): number {
+    const state = this.#lanes.get(lane);
     if (!state) return this.#options.maxDelayMs;
     state.failures += 1;
     const wait = this.#delay(state.failures);
     state.cooldownUntil = now + wait;
-    if (!error.retryable && error.otherRegion && this.#regions.size > 1) state.rejected = error;
+    if (!error.retryable && error.otherRegion && this.#lanes.size > 1) state.rejected = error;
     return this.#next(now).at - now;
   }
 
   /** A stream failed; `livedMs` is how long it had been up (0 when it never was). */
-  failed(region: string, error: NovaSonicError, livedMs: number, now: number): RetryDecision {
-    if (livedMs >= HEALTHY_MS) this.healthy(region);
+  failed(lane: string, error: NovaSonicError, livedMs: number, now: number): RetryDecision {
+    if (livedMs >= HEALTHY_MS) this.healthy(lane);
     this.#outageSince ??= now;
     this.#inARow += 1;
     this.#total += 1;
-    const state = this.#regions.get(region);
+    const state = this.#lanes.get(lane);
     if (state) {
       state.failures += 1;
       if (!error.retryable && error.otherRegion) state.rejected = error;
     }
-    const open = [...this.#regions.values()].filter((s) => !s.rejected);
+    const open = [...this.#lanes.values()].filter((s) => !s.rejected);
     if (open.length === 0) return { type: 'give_up', why: 'no Region can serve the model' };
     // What the service rejected once in the middle of a call may have been an accident; twice it is not.
     const secondChance = error.kind === 'invalid_request' && livedMs > 0 && this.#inARow === 1;
@@ -96,7 +98,7 @@ export class RetryPolicy {
     if (this.#total >= this.#options.budget) {
       return { type: 'give_up', why: `${this.#total} attempts failed in this call` };
     }
-    // A stream that served until now is replaced at once, in its own Region.
+    // A stream that served until now is replaced at once, in its own lane.
     const sudden = livedMs > 0 && this.#inARow === 1 && error.kind !== 'throttled';
     if (state && !sudden) state.cooldownUntil = now + this.#delay(state.failures);
     const next = this.#next(now);
@@ -105,26 +107,27 @@ export class RetryPolicy {
     if (outage + delayMs > this.#options.maxOutageMs) {
       return { type: 'give_up', why: `there was no stream for ${Math.round(outage / 1_000)} s` };
     }
-    return { type: 'connect', region: next.region, delayMs };
+    return { type: 'connect', lane: next.lane, delayMs };
   }
 
   /** When this call may connect once more (ms since the epoch). */
   #windowOpensAt(now: number): number {
     const recent = this.#connects.filter((at) => now - at < CONNECT_WINDOW_MS);
-    const oldest = recent[recent.length - MAX_CONNECTS];
+    const oldest = recent[recent.length - this.#maxConnects];
     return oldest === undefined ? now : oldest + CONNECT_WINDOW_MS;
   }
 
-  #next(now: number): { region: string; at: number } {
-    let best: { region: string; at: number; rank: number } | undefined;
-    for (const [region, state] of this.#regions) {
+  #next(now: number): { lane: string; at: number } {
+    let best: { lane: string; at: number; rank: number } | undefined;
+    for (const [lane, state] of this.#lanes) {
       if (state.rejected) continue;
       const at = Math.max(now, state.cooldownUntil);
       // Failures in other calls decide which Region is tried, never how long to wait.
-      const rank = Math.max(at, this.#options.cooldownUntil?.(region) ?? 0);
-      if (!best || rank < best.rank) best = { region, at, rank };
+      const rank = Math.max(at, this.#options.cooldownUntil?.(lane) ?? 0);
+      const sooner = !best || rank < best.rank || (rank === best.rank && at < best.at);
+      if (sooner) best = { lane, at, rank };
     }
-    return best ?? { region: [...this.#regions.keys()][0] as string, at: now };
+    return best ?? { lane: [...this.#lanes.keys()][0] as string, at: now };
   }
 
   #delay(failures: number): number {

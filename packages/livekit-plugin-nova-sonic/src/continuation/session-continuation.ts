@@ -2,7 +2,7 @@
 // Long because every transition between the states of one call is here.
 /**
  * Keeps one call alive across many streams: a stream lives 8 minutes at most and may fail at any moment, the call
- * continues. Renewal at quiet moments, retry, failover to other Regions, replay of the caller's audio. Decides when a
+ * continues. Renewal at quiet moments, retry, failover to other lanes, replay of the caller's audio. Decides when a
  * stream is opened and closed; `StreamWriter` decides what is written to it and `SonicStream` does the I/O. Clock,
  * randomness and streams are passed in.
  */
@@ -10,6 +10,7 @@ import type { AudioChunk } from '../audio/chunker.js';
 import { RollingAudioBuffer } from '../audio/rolling-buffer.js';
 import type { HistoryEntry } from '../history/entries.js';
 import { systemText, toWireMessages } from '../history/wire-messages.js';
+import type { NamedLane } from '../lanes.js';
 import { ClientEventSequencer } from '../protocol/client-event-sequencer.js';
 import { asError, NovaSonicError } from '../protocol/errors.js';
 import { parseServerEvent } from '../protocol/server-events.js';
@@ -20,7 +21,7 @@ import { StreamSession } from '../stream/stream-session.js';
 import type { Conversation } from '../turns/conversation.js';
 import type { Effect, EventTiming } from '../turns/effects.js';
 import { sampleTime } from '../turns/user-turn.js';
-import type { ContinuationHost, ContinuationOptions } from './continuation-host.js';
+import type { ContinuationHost, ContinuationOptions, StreamPlace } from './continuation-host.js';
 import { DeafStreamDetector, type Suspicion } from './deaf-stream-detector.js';
 import { RenewalPolicy } from './renewal-policy.js';
 import { ResumeState } from './resume-state.js';
@@ -67,7 +68,11 @@ export class SessionContinuation {
     this.#options = options;
     this.#conversation = conversation;
     this.#host = host;
-    this.#retry = new RetryPolicy(options.regions, options.retry, options.random);
+    this.#retry = new RetryPolicy(
+      options.lanes.map(({ name }) => name),
+      options.retry,
+      options.random,
+    );
     this.#renewal = new RenewalPolicy(options.renewAfterMs);
     this.#resume = new ResumeState(options.history);
     this.#audioBuffer = new RollingAudioBuffer(options.audioBufferMs);
@@ -185,22 +190,24 @@ export class SessionContinuation {
 
   // -- connecting --------------------------------------------------------------------------------------------------
 
-  #open(region: string, reason: string, history: readonly HistoryEntry[]): StreamSession {
+  #open(laneName: string, reason: string, history: readonly HistoryEntry[]): StreamSession {
     const { config, instructions } = this.#host.settings();
     const id = this.#options.newId('stream_');
+    const lane = this.#options.lanes.find(({ name }) => name === laneName) as NamedLane;
+    const place = { id, region: lane.region, lane: lane.name };
     const now = this.#now;
     this.#retry.connecting(now);
-    this.#emitLifecycle('opening', { id, region }, { reason });
+    this.#emitLifecycle('opening', place, { reason });
     let session: StreamSession | undefined;
     const guard = (where: string, run: (session: StreamSession) => void) =>
       this.#guard(where, () => session && run(session));
-    const stream = this.#options.openStream(id, region, {
+    const stream = this.#options.openStream(id, lane, {
       opened: (openMs) => guard('opened', (s) => this.#onOpened(s, openMs)),
       received: (document) => guard('received', (s) => this.#onReceived(s, document)),
       sent: (event) => this.#host.sent(event, id),
       ended: (error) => guard('ended', (s) => this.#onEnded(s, error)),
       closing: () => session?.sequencer.closing() ?? [],
-      cut: () => this.#host.cut({ id, region }),
+      cut: () => this.#host.cut(place),
     });
     const { limits } = this.#resume;
     session = new StreamSession(stream, new ClientEventSequencer(config), {
@@ -224,12 +231,12 @@ export class SessionContinuation {
   }
 
   /** Opens the call's stream. When even that throws the call ends, instead of staying silent. */
-  #connect(region: string, reason: string): void {
+  #connect(lane: string, reason: string): void {
     try {
       this.#watchdog.restart(this.#now);
       this.#deafness.restart(this.#now);
       const history = this.#resume.plan?.history ?? this.#conversation.snapshot();
-      const stream = this.#open(region, reason, history);
+      const stream = this.#open(lane, reason, history);
       // A listener of `stream_lifecycle` may have closed the session meanwhile.
       if (this.#ended) {
         this.#retire(stream);
@@ -239,7 +246,7 @@ export class SessionContinuation {
       this.#writer.open(stream);
     } catch (thrown) {
       const error = asError(thrown);
-      this.#giveUp(`no stream could be opened: ${error.message}`, error, region);
+      this.#giveUp(`no stream could be opened: ${error.message}`, error);
     }
   }
 
@@ -286,7 +293,7 @@ export class SessionContinuation {
     else if (effects.some(({ type }) => type === 'transcript')) this.#deafness.understood(now);
     if (effects.some((effect) => effect.type === 'generation_opened')) this.#resume.replyStarted();
     if (effects.some((e) => e.type === 'generation_closed' && e.reason === 'end_turn')) {
-      this.#retry.healthy(session.stream.region);
+      this.#retry.healthy(session.stream.lane);
       this.#resume.replyCompleted();
     }
     this.dispatch(effects);
@@ -305,7 +312,7 @@ export class SessionContinuation {
     this.#emitLifecycle(type, stream, { reason, kind: error.kind, error: error.message, livedMs });
     if (session === this.#standby?.stream) {
       this.#setStandby(undefined);
-      const waitMs = this.#retry.renewalFailed(stream.region, error, now);
+      const waitMs = this.#retry.renewalFailed(stream.lane, error, now);
       this.#renewal.failed(waitMs, now);
       this.#deafness.postpone(waitMs, now);
     } else if (session === this.#current) this.#onLost(session, error, livedMs, now);
@@ -313,11 +320,11 @@ export class SessionContinuation {
 
   /** The call's stream failed: what it had is saved for the next one, which is opened after a while or never. */
   #onLost(session: StreamSession, error: NovaSonicError, livedMs: number, now: number): void {
-    const { region } = session.stream;
+    const { lane, region } = session.stream;
     this.#leave();
     this.#saveResumePlan(now, error.kind === 'no_response' ? 'silence' : 'failure');
     const decision = this.#resume.degradeAfter(error, now)
-      ? this.#retry.failed(region, error, livedMs, now)
+      ? this.#retry.failed(lane, error, livedMs, now)
       : ({ type: 'give_up', why: 'the content filter stopped it again' } as const);
     if (decision.type === 'give_up') {
       this.#giveUp(`${decision.why}. Last: ${error.message}`, error, region);
@@ -326,12 +333,12 @@ export class SessionContinuation {
     this.#host.failed(error, true);
     if (this.#ended) return;
     const cancel = this.#options.clock.after(decision.delayMs, () =>
-      this.#connect(decision.region, 'failure'),
+      this.#connect(decision.lane, 'failure'),
     );
     this.#state = { type: 'waiting', cancel };
   }
 
-  #giveUp(why: string, cause: Error, region: string): void {
+  #giveUp(why: string, cause: Error, region?: string): void {
     const message = `The call cannot be served: ${why}`;
     this.#end('gave up');
     this.#host.failed(
@@ -351,8 +358,8 @@ export class SessionContinuation {
 
   /** Opens the next stream beside the current one, which serves the call meanwhile. */
   #openStandby(reason: string, suspicion?: Suspicion): void {
-    const region = this.#retry.pick(this.#now);
-    const stream = this.#open(region, reason, this.#conversation.snapshot());
+    const lane = this.#retry.pick(this.#now);
+    const stream = this.#open(lane, reason, this.#conversation.snapshot());
     this.#setStandby({ stream, suspicion });
   }
 
@@ -463,10 +470,10 @@ export class SessionContinuation {
 
   #emitLifecycle(
     type: StreamLifecycle['type'],
-    { id, region }: Pick<SonicStream, 'id' | 'region'>,
+    { id, region, lane }: StreamPlace,
     more: Partial<StreamLifecycle>,
   ): void {
-    this.#host.lifecycle({ ...more, type, streamId: id, region, at: this.#now });
+    this.#host.lifecycle({ ...more, type, streamId: id, region, lane, at: this.#now });
   }
 
   #end(reason: string): void {

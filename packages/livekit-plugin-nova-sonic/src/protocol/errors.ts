@@ -5,6 +5,7 @@
  */
 
 import { APIError } from '@livekit/agents';
+import type { Lane } from '../lanes.js';
 import { DEFAULT_STREAM_QUOTA } from './models.js';
 
 /** What the documents say about a kind of failure. */
@@ -22,7 +23,7 @@ export const NOVA_SONIC_ERROR_KINDS = {
   throttled: {
     meaning: 'The account has too many streams or requests in the Region.',
     retry: 'The next Region at once; the same one with backoff.',
-    action: 'Name more Regions in `region`, or start fewer calls.',
+    action: 'Name more Regions in `region`, or accounts in `lanes`, or start fewer calls.',
   },
   access_denied: {
     meaning: 'No permission, or no access to the model in the Region.',
@@ -32,7 +33,7 @@ export const NOVA_SONIC_ERROR_KINDS = {
   },
   credentials: {
     meaning: 'AWS credentials were not found, are expired or are invalid.',
-    retry: 'None.',
+    retry: 'The next lane at once, if the failing one has credentials of its own; else none.',
     action: 'Provide valid credentials: standard variables, a role, or the `credentials` option.',
   },
   model_not_found: {
@@ -103,7 +104,7 @@ export type NovaSonicErrorKind = keyof typeof NOVA_SONIC_ERROR_KINDS;
 export class NovaSonicError extends APIError {
   /** What happened, to be decided on by a program. */
   readonly kind: NovaSonicErrorKind;
-  /** Another Region may succeed at once. */
+  /** Another Region, or lane, may succeed at once. */
   readonly otherRegion: boolean;
   /** AWS Region of the stream, when there was one. */
   region?: string;
@@ -143,7 +144,7 @@ const RULES = {
     kind: 'throttled',
     retryable: true,
     otherRegion: true,
-    advice: `the Region takes no more streams for now (Nova Sonic allows about ${DEFAULT_STREAM_QUOTA} per account and Region); name more Regions in \`region\``,
+    advice: `the Region takes no more streams for now (Nova Sonic allows about ${DEFAULT_STREAM_QUOTA} per account and Region); name more Regions in \`region\`, or accounts in \`lanes\``,
   },
   accessDenied: {
     kind: 'access_denied',
@@ -157,6 +158,13 @@ const RULES = {
     retryable: false,
     advice:
       'give valid AWS credentials by the standard variables, a role, or the `credentials` option',
+  },
+  role: {
+    kind: 'credentials',
+    retryable: false,
+    otherRegion: true,
+    advice:
+      'let the role be assumed: sts:AssumeRole for the caller, and the caller in the trust policy of the role',
   },
   notFound: {
     kind: 'model_not_found',
@@ -216,6 +224,7 @@ const BY_NAME: Record<string, Rule> = {
 
 /** By the message, checked before the name: ValidationException covers many causes. */
 const BY_TEXT: ReadonlyArray<readonly [RegExp, Rule]> = [
+  [/sts:AssumeRole/i, RULES.role],
   [/model has timed out in processing/i, RULES.modelTimeout],
   [/timed out waiting for (audio|input)/i, RULES.idle],
   [/RST_STREAM closed stream/i, RULES.idle],
@@ -275,6 +284,14 @@ export function classifyError(thrown: unknown, region?: string): NovaSonicError 
     cause: error,
     region,
   });
+}
+
+/** The same for a stream in a lane: credentials of its own say nothing about those of other lanes. */
+export function classifyInLane(thrown: unknown, { region, credentials }: Lane): NovaSonicError {
+  const error = classifyError(thrown, region);
+  if (error.kind !== 'credentials' || error.otherRegion || !credentials) return error;
+  const { kind, message, cause } = error;
+  return new NovaSonicError(kind, message, { retryable: false, otherRegion: true, cause, region });
 }
 
 /** The stream ended without an error although we had not closed it: the SDK reports a dead connection that way. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { llm } from '@livekit/agents';
-import type { ContinuationHost } from '../continuation/continuation-host.js';
+import type { ContinuationHost, StreamPlace } from '../continuation/continuation-host.js';
 import type { ClientEvent } from '../protocol/client-events.js';
 import type { NovaSonicError } from '../protocol/errors.js';
 import type { StreamSettings } from '../protocol/session-config.js';
@@ -55,9 +55,9 @@ export class SessionHost implements ContinuationHost {
     emitter.emitError(error, recoverable);
   }
 
-  cut({ id, region }: { id: string; region: string }): void {
+  cut({ id, lane }: StreamPlace): void {
     this.#context.logger.warn(
-      { streamId: id, region },
+      { streamId: id, lane },
       'stream was cut without its closing events, it may count against the quota for a while',
     );
   }

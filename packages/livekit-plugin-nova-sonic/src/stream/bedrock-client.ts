@@ -7,6 +7,7 @@ import { log } from '@livekit/agents';
 
 type AwsCredentialIdentity = Awaited<ReturnType<BedrockRuntimeClient['config']['credentials']>>;
 
+import type { Credentials, NamedLane } from '../lanes.js';
 import type { ResolvedOptions } from '../options.js';
 import type { StreamClient } from './sonic-stream.js';
 
@@ -22,9 +23,10 @@ const sdkLogger = () => {
  */
 export async function createStreamClient(
   options: ResolvedOptions,
-  region: string,
+  lane: NamedLane,
 ): Promise<StreamClient> {
   const { client: provided, endpoint } = options;
+  const { region } = lane;
   if (provided) {
     const client = typeof provided === 'function' ? provided(region) : provided;
     const identity = await client.config?.credentials?.();
@@ -37,7 +39,7 @@ export async function createStreamClient(
     customUserAgent: [['x-client-framework', 'livekit-plugin-nova-sonic']] as [string, string][],
     maxAttempts: 1,
   };
-  const identity = await resolveIdentity(options, base);
+  const identity = await resolveIdentity(lane.credentials ?? options.credentials, base);
   const client = new BedrockRuntimeClient({ ...base, credentials: { ...identity } });
   return {
     client,
@@ -48,7 +50,7 @@ export async function createStreamClient(
 
 /** Resolved once per stream: the SDK's own cache would resolve an identity twice that expires within five minutes. */
 async function resolveIdentity(
-  { credentials }: ResolvedOptions,
+  credentials: Credentials | undefined,
   base: BedrockRuntimeClientConfig,
 ): Promise<AwsCredentialIdentity> {
   if (typeof credentials === 'function') return credentials();

@@ -11,8 +11,9 @@ import {
   InvokeModelWithBidirectionalStreamCommand,
 } from '@aws-sdk/client-bedrock-runtime';
 import type { Clock } from '../clock.js';
+import type { NamedLane } from '../lanes.js';
 import type { ClientEvent } from '../protocol/client-events.js';
-import { classifyError, endedEarly, type NovaSonicError, noResponse } from '../protocol/errors.js';
+import { classifyInLane, endedEarly, type NovaSonicError, noResponse } from '../protocol/errors.js';
 
 /** A client for one stream, with credentials that do not change while it lives. */
 export interface StreamClient {
@@ -41,10 +42,10 @@ export interface StreamSink {
 
 export interface StreamOptions {
   readonly id: string;
-  readonly region: string;
+  readonly lane: NamedLane;
   readonly modelId: string;
   readonly clock: Clock;
-  readonly connect: (region: string) => Promise<StreamClient>;
+  readonly connect: () => Promise<StreamClient>;
   readonly sink: StreamSink;
   /** The first event must come within this time (ms). */
   readonly firstEventMs: number;
@@ -60,6 +61,8 @@ const encoder = new TextEncoder();
 export class SonicStream {
   readonly id: string;
   readonly region: string;
+  /** Name of the lane. */
+  readonly lane: string;
   /** When the credentials of this stream end (ms since the epoch). */
   expiresAt?: number;
   readonly #options: StreamOptions;
@@ -84,7 +87,8 @@ export class SonicStream {
 
   constructor(options: StreamOptions) {
     this.id = options.id;
-    this.region = options.region;
+    this.region = options.lane.region;
+    this.lane = options.lane.name;
     this.#options = options;
     this.#lastPull = options.clock.now();
     this.done = new Promise((resolve) => {
@@ -140,14 +144,15 @@ export class SonicStream {
   }
 
   async #run(): Promise<void> {
-    const { clock, region, sink, firstEventMs, modelId } = this.#options;
+    const { clock, lane, sink, firstEventMs, modelId } = this.#options;
+    const { region } = lane;
     const begun = clock.now();
     let client: StreamClient | undefined;
     this.#cancelFirst = clock.after(firstEventMs, () =>
       this.fail(noResponse('the service did not answer', firstEventMs, region)),
     );
     try {
-      client = await this.#options.connect(region);
+      client = await this.#options.connect();
       if (this.#over) return;
       this.expiresAt = client.expiresAt;
       this.#requested = true;
@@ -171,7 +176,7 @@ export class SonicStream {
       }
       this.#finish(this.#closing ? undefined : endedEarly(region));
     } catch (error) {
-      this.#finish(this.#closing ? undefined : classifyError(error, region));
+      this.#finish(this.#closing ? undefined : classifyInLane(error, lane));
     } finally {
       this.#finish();
       client?.dispose();

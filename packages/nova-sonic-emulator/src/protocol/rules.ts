@@ -68,7 +68,7 @@ export const PROTOCOL_RULES = {
     refused: 'always',
   },
   'concurrent-streams': {
-    rule: 'An access key has at most 20 streams in a Region at a time',
+    rule: 'An account has at most 20 streams in a Region at a time',
     evidence: 'documented',
     source: 'model card of Nova 2 Sonic; the text of the 429 is not known',
     refused: 'always',

@@ -45,7 +45,7 @@ describe('RetryPolicy', () => {
     expect(p.pick(0)).toBe('a');
     expect(p.failed('a', error('throttled'), 0, 0)).toEqual({
       type: 'connect',
-      region: 'b',
+      lane: 'b',
       delayMs: 0,
     });
     expect(p.pick(100)).toBe('b');
@@ -56,23 +56,23 @@ describe('RetryPolicy', () => {
     const p = policy(['a', 'b']);
     expect(p.failed('a', error('connection'), 5_000, 0)).toEqual({
       type: 'connect',
-      region: 'a',
+      lane: 'a',
       delayMs: 0,
     });
   });
 
-  test('no number of Regions makes it connect more than 7 times in 12 s', () => {
-    const p = policy(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j']);
+  test('no number of full Regions makes it connect more than 7 times in 12 s', () => {
+    const p = policy(['a', 'b', 'c', 'd']);
     const connects: number[] = [];
     let now = 0;
-    let region = 'a';
+    let lane = 'a';
     for (;;) {
       p.connecting(now);
       connects.push(now);
-      const decision = p.failed(region, error('throttled'), 0, now);
+      const decision = p.failed(lane, error('throttled'), 0, now);
       if (decision.type === 'give_up') break;
       now += decision.delayMs;
-      region = decision.region;
+      lane = decision.lane;
     }
     for (const at of connects) {
       expect(connects.filter((c) => c >= at && c < at + 12_000).length).toBeLessThanOrEqual(7);
@@ -80,10 +80,25 @@ describe('RetryPolicy', () => {
     expect(connects).toHaveLength(8);
   });
 
+  test('each of many lanes is tried once, at once', () => {
+    const lanes = Array.from({ length: 10 }, (_, index) => `lane${index}`);
+    const p = new RetryPolicy(lanes, { ...OPTIONS, maxAttempts: 12 }, () => 0.5);
+    const tried: string[] = [];
+    let lane = p.pick(0);
+    for (;;) {
+      p.connecting(0);
+      tried.push(lane);
+      const decision = p.failed(lane, error('throttled'), 0, 0);
+      if (decision.type === 'give_up' || decision.delayMs > 0) break;
+      lane = decision.lane;
+    }
+    expect(tried).toEqual(lanes);
+  });
+
   test('a Region that denies access is not tried again; when all do, the call is given up', () => {
     const p = policy(['a', 'b']);
-    expect(p.failed('a', error('access_denied'), 0, 0)).toMatchObject({ region: 'b', delayMs: 0 });
-    expect(p.failed('b', error('connection'), 0, 0)).toMatchObject({ region: 'b', delayMs: 500 });
+    expect(p.failed('a', error('access_denied'), 0, 0)).toMatchObject({ lane: 'b', delayMs: 0 });
+    expect(p.failed('b', error('connection'), 0, 0)).toMatchObject({ lane: 'b', delayMs: 500 });
     expect(p.failed('b', error('access_denied'), 0, 0)).toMatchObject({ type: 'give_up' });
   });
 
@@ -124,13 +139,13 @@ describe('RetryPolicy', () => {
     rests.b = 90_000;
     expect(p.failed('b', error('throttled'), 0, 0)).toEqual({
       type: 'connect',
-      region: 'a',
+      lane: 'a',
       delayMs: 0,
     });
     // Only the call's own failures make it wait.
     expect(p.failed('a', error('throttled'), 0, 0)).toEqual({
       type: 'connect',
-      region: 'a',
+      lane: 'a',
       delayMs: 500,
     });
   });

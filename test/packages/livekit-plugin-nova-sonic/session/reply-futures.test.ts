@@ -129,7 +129,7 @@ describe('SessionHost', () => {
     const { host: it, events } = host();
     expect(it.settings()).toBe('settings');
     expect(it.toolName('book')).toBe('book!');
-    const opened = { type: 'opened', streamId: 's', region: 'r', at: 1 } as const;
+    const opened = { type: 'opened', streamId: 's', region: 'r', lane: 'r', at: 1 } as const;
     const started = [{ type: 'speech_started' } as const];
     it.lifecycle(opened);
     it.effects(started);

@@ -24,6 +24,7 @@ import { ScriptedServer, usage } from '../support/scripted-server.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
+const LANE = { name: 'us-east-1', region: 'us-east-1' };
 const event = (name: string) => ({ event: { [name]: {} } });
 
 describe('SonicStream', () => {
@@ -48,10 +49,10 @@ describe('SonicStream', () => {
     const ended = new Promise<NovaSonicError | undefined>((resolve) => {
       const stream = new SonicStream({
         id: 's',
-        region: 'us-east-1',
+        lane: LANE,
         modelId: resolved.model,
         clock: limits.clock ?? systemClock,
-        connect: (region) => createStreamClient(resolved, region),
+        connect: () => createStreamClient(resolved, LANE),
         firstEventMs: limits.firstEventMs ?? 5_000,
         writeStallMs: 50,
         closeMs: limits.closeMs ?? 200,

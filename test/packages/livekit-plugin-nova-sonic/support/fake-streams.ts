@@ -5,6 +5,7 @@ import { CallerVoice } from '../../../../packages/livekit-plugin-nova-sonic/src/
 import type { VoiceActivityDetector } from '../../../../packages/livekit-plugin-nova-sonic/src/audio/voice-activity.js';
 import type { ContinuationHost } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/continuation-host.js';
 import { SessionContinuation } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/session-continuation.js';
+import { lanesOf } from '../../../../packages/livekit-plugin-nova-sonic/src/lanes.js';
 import {
   type ClientEvent,
   clientEventName,
@@ -26,6 +27,8 @@ type Json = Record<string, unknown>;
 
 export class FakeStream {
   readonly written: ClientEvent[] = [];
+  /** The rig's lanes are Regions. */
+  readonly region: string;
   live = false;
   ended = false;
   readonly done: Promise<void>;
@@ -35,9 +38,10 @@ export class FakeStream {
 
   constructor(
     readonly id: string,
-    readonly region: string,
+    readonly lane: string,
     readonly sink: StreamSink,
   ) {
+    this.region = lane;
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve;
     });
@@ -157,7 +161,7 @@ export function rigContinuation(
       clock,
       newId,
       random: () => 0.5,
-      regions: options.regions ?? ['us-east-1'],
+      lanes: lanesOf(options.regions ?? ['us-east-1']),
       retry: {
         maxAttempts: 8,
         maxOutageMs: 30_000,
@@ -172,8 +176,8 @@ export function rigContinuation(
       voice: new CallerVoice(16_000, options.detector ?? { predict: loudIsVoice }, (error) => {
         throw error;
       }),
-      openStream: (id, region, sink) => {
-        const stream = new FakeStream(id, region, sink);
+      openStream: (id, lane, sink) => {
+        const stream = new FakeStream(id, lane.name, sink);
         stream.expiresAt = options.expiresAt?.(streams.length);
         streams.push(stream);
         return stream as unknown as SonicStream;

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from '@jest/globals';
-import { RegionCooldowns } from '../../../agent/src/supervision/region-cooldowns.js';
+import { LaneCooldowns } from '../../../agent/src/supervision/lane-cooldowns.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
 function setUp() {
   const clock = new ManualClock();
-  const cooldowns = new RegionCooldowns(clock);
-  const fails = (region = 'a', ms = 50) => cooldowns.record({ region, ok: false, ms });
-  const opens = (region = 'a', ms = 50) => cooldowns.record({ region, ok: true, ms });
+  const cooldowns = new LaneCooldowns(clock);
+  const fails = (lane = 'a', ms = 50) => cooldowns.record({ lane, ok: false, ms });
+  const opens = (lane = 'a', ms = 50) => cooldowns.record({ lane, ok: true, ms });
   return { clock, fails, opens, cooldowns };
 }
 
-describe('RegionCooldowns', () => {
-  it('puts a Region that failed into cooldown, and no other', async () => {
+describe('LaneCooldowns', () => {
+  it('puts a lane that failed into cooldown, and no other', async () => {
     const { clock, fails, opens, cooldowns } = setUp();
     expect(opens('b')).toBe(false);
     expect(fails('a')).toBe(true);
@@ -51,7 +51,7 @@ describe('RegionCooldowns', () => {
     await clock.pass(1_000);
     fails();
     await clock.pass(100);
-    // Requested before the Region failed.
+    // Requested before the lane failed.
     expect(opens('a', 200)).toBe(false);
     expect(cooldowns.active).toEqual({ a: 4_900 });
     expect(opens('a', 60)).toBe(true);

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Three accounts in two Regions with 5 streams each: the worker's lanes and its memory of failures, the plugin, the
+// unmodified AWS SDK, and stand-ins for STS and Bedrock. No LiveKit.
+
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { initializeLogger } from '@livekit/agents';
+import {
+  type NovaSonicError,
+  RealtimeModel,
+  type RealtimeSession,
+  type StreamLifecycle,
+} from 'livekit-plugin-nova-sonic';
+import { CallMetrics } from '../../../agent/src/job/call-metrics.js';
+import { assumeRoles, forgetRoles } from '../../../agent/src/lanes/lane-credentials.js';
+import { type BedrockLane, parseLanes } from '../../../agent/src/lanes/lane-list.js';
+import { lanesOfCall } from '../../../agent/src/lanes/lanes-of-call.js';
+import { LaneCooldowns } from '../../../agent/src/supervision/lane-cooldowns.js';
+import { type Emulator, startEmulator } from '../../../packages/nova-sonic-emulator/src/index.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import { StsStandIn } from '../../support/sts-service.js';
+
+initializeLogger({ pretty: false, level: 'silent' });
+
+const REGIONS = ['us-east-1', 'us-west-2'];
+const OWN = '000000000000';
+const OTHERS = ['111111111111', '222222222222'] as const;
+const roleOf = (account: string) => `arn:aws:iam::${account}:role/voice-lane`;
+const keyOf = (account: string) => ({ accessKeyId: `key-of-${account}`, secretAccessKey: account });
+const LANES = parseLanes(
+  JSON.stringify(
+    REGIONS.flatMap((region) => [
+      { region },
+      ...OTHERS.map((account) => ({ region, role: roleOf(account) })),
+    ]),
+  ),
+) as BedrockLane[];
+const STREAMS = 5;
+
+let emulator: Emulator;
+let sts: StsStandIn;
+let calls: Call[];
+/** The task's memory of failures; its clock stands still, so that a cooldown ends only when the test says so. */
+let clock: ManualClock;
+let cooldowns: LaneCooldowns;
+const environment = { ...process.env };
+
+beforeEach(async () => {
+  emulator = await startEmulator({
+    profile: 'fast',
+    limits: { concurrentStreams: STREAMS },
+    accounts: [OWN, ...OTHERS].map((account) => ({ account, ...keyOf(account) })),
+    createVad: () => ({ predict: async () => 0 }),
+  });
+  sts = await StsStandIn.start(
+    Object.fromEntries(OTHERS.map((account) => [roleOf(account), keyOf(account)])),
+  );
+  const own = keyOf(OWN);
+  Object.assign(process.env, {
+    AWS_ACCESS_KEY_ID: own.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: own.secretAccessKey,
+    AWS_REGION: 'us-east-1',
+    AWS_ENDPOINT_URL_STS: sts.url,
+    AWS_ENDPOINT_URL_BEDROCK_RUNTIME: emulator.url,
+  });
+  calls = [];
+  clock = new ManualClock();
+  cooldowns = new LaneCooldowns(clock);
+  forgetRoles();
+});
+
+afterEach(async () => {
+  await Promise.all(calls.map(({ session }) => session.close()));
+  await emulator.close();
+  await sts.stop();
+  for (const name of Object.keys(process.env)) delete process.env[name];
+  Object.assign(process.env, environment);
+});
+
+const supervisor = {
+  reportConnect: (outcome: Parameters<LaneCooldowns['record']>[0]) =>
+    void cooldowns.record(outcome),
+};
+
+interface Call {
+  session: RealtimeSession;
+  streams: StreamLifecycle[];
+  metrics: [string, string | undefined][];
+  /** The lane that answered, or what the call is ended with. */
+  outcome: Promise<string>;
+}
+
+/** A call as the agent makes it. @param random 0: it begins with the first of the lanes that are equal for it */
+function call(random = 0): Call {
+  const model = new RealtimeModel({
+    lanes: lanesOfCall(LANES, () => random),
+    retry: {
+      cooldownUntil: (lane) => (lane in cooldowns.active ? Number.POSITIVE_INFINITY : undefined),
+    },
+    voiceActivityDetector: () => ({ predict: () => 0 }),
+  });
+  const session = model.session();
+  const streams: StreamLifecycle[] = [];
+  const metrics: Call['metrics'] = [];
+  session.on('stream_lifecycle', (event) => streams.push(event));
+  new CallMetrics(
+    'call',
+    {
+      addMetric: (name, _value, split) => void metrics.push([name, split]),
+      reportStream: () => {},
+      reportCaller: () => {},
+      keep: () => {},
+      ended: () => {},
+    },
+    supervisor,
+  ).observeRealtimeSession(session);
+  const outcome = new Promise<string>((resolve) => {
+    session.on('stream_lifecycle', ({ type, lane }) => type === 'opened' && resolve(lane));
+    session.on('error', ({ error, recoverable }) => {
+      if (!recoverable) resolve((error as NovaSonicError).message);
+    });
+  });
+  session.initializeStreams();
+  const made = { session, streams, metrics, outcome };
+  calls.push(made);
+  return made;
+}
+
+const median = (numbers: number[]) => numbers.sort((a, b) => a - b)[numbers.length >> 1] ?? 0;
+
+/** Streams by account and Region, as the service counts them. */
+const streams = () => {
+  const counts: Record<string, number> = {};
+  for (const { account } of emulator.sessions()) counts[account] = (counts[account] ?? 0) + 1;
+  return counts;
+};
+
+const tried = ({ streams }: Call) =>
+  streams.flatMap(({ type, lane }) => (type === 'opening' ? [lane] : []));
+
+describe('3 accounts x 2 Regions x 5 streams', () => {
+  test('calls 1 to 30 are answered, one after the other; number 31 ends with the words for a full house', async () => {
+    await assumeRoles(LANES, supervisor);
+    const answered: string[] = [];
+    for (let i = 0; i < 30; i++) answered.push(await call().outcome);
+    const full = Object.fromEntries(
+      [OWN, ...OTHERS].flatMap((account) => REGIONS.map((r) => [`${account}/${r}`, STREAMS])),
+    );
+    expect(streams()).toEqual(full);
+    for (const { name } of LANES) expect(answered.filter((lane) => lane === name)).toHaveLength(5);
+
+    // A full lane is found out once for the whole task, and the next one is tried at once.
+    const events = calls.flatMap((made) => made.streams);
+    const throttled = events.filter(({ type }) => type === 'throttled');
+    expect(throttled.map(({ lane }) => lane)).toEqual(LANES.slice(0, -1).map(({ name }) => name));
+    const paid = calls
+      .filter((made) => made.streams.some(({ type }) => type === 'throttled'))
+      .map((made) => {
+        const openings = made.streams.filter(({ type }) => type === 'opening');
+        const [first, last] = [openings[0], openings.at(-1)] as [StreamLifecycle, StreamLifecycle];
+        return (last.at - first.at) / (openings.length - 1);
+      });
+    // Half of them, since a machine that is busy with something else may stop for longer.
+    expect(median(paid)).toBeLessThanOrEqual(300);
+    // Each role was assumed once, before the first call.
+    expect([...sts.asked].sort()).toEqual(OTHERS.map(roleOf));
+
+    const last = call();
+    expect(await last.outcome).toMatch(
+      /^The call cannot be served: 8 attempts in a row failed\. Last: .*Too many requests/,
+    );
+    // All lanes once without a pause, before any of them again.
+    expect([...tried(last).slice(0, LANES.length)].sort()).toEqual(LANES.map((l) => l.name).sort());
+    expect(last.metrics).toContainEqual(['CallsWithoutRegion', undefined]);
+    expect(streams()).toEqual(full);
+  }, 120_000);
+
+  test('30 calls at the same moment are all answered', async () => {
+    const lanes = await Promise.all(Array.from({ length: 30 }, () => call().outcome));
+    expect(new Set(lanes)).toEqual(new Set(LANES.map(({ name }) => name)));
+    expect(Object.values(streams())).toEqual(LANES.map(() => STREAMS));
+  }, 120_000);
+
+  test('a lane whose role is refused rests, and is used again when it is granted', async () => {
+    const refused = OTHERS[1];
+    const key = sts.roles.get(roleOf(refused)) as NonNullable<ReturnType<typeof sts.roles.get>>;
+    sts.roles.delete(roleOf(refused));
+    await assumeRoles(LANES, supervisor);
+    const resting = LANES.filter(({ role }) => role === roleOf(refused)).map(({ name }) => name);
+    expect(Object.keys(cooldowns.active)).toEqual(resting);
+    // Calls that would begin with it do not even try.
+    const asked = sts.asked.length;
+    for (let i = 0; i < 3; i++) expect(await call(0.99).outcome).toBe('us-east-1');
+    expect(calls.flatMap(tried)).toEqual(['us-east-1', 'us-east-1', 'us-east-1']);
+    expect(sts.asked).toHaveLength(asked);
+
+    await clock.pass(5_000);
+    const fourth = call(0.99);
+    expect(await fourth.outcome).toBe('us-east-1');
+    expect(tried(fourth)).toEqual([`${refused}/us-east-1`, 'us-east-1']);
+    sts.roles.set(roleOf(refused), key);
+    await clock.pass(9_000);
+    expect(await call(0.99).outcome).toBe('us-east-1');
+    await clock.pass(1_000);
+    expect(await call(0.99).outcome).toBe(`${refused}/us-east-1`);
+  }, 120_000);
+
+  test('a call that finds a refused role goes on in the next lane at once', async () => {
+    sts.roles.delete(roleOf(OTHERS[0]));
+    for (let i = 0; i < STREAMS; i++) await call().outcome;
+    const sixth = call();
+    expect(await sixth.outcome).toBe(`${OTHERS[1]}/us-east-1`);
+    expect(tried(sixth)).toEqual(['us-east-1', `${OTHERS[0]}/us-east-1`, `${OTHERS[1]}/us-east-1`]);
+    expect(sixth.streams.find(({ type }) => type === 'failed')).toMatchObject({
+      kind: 'credentials',
+      error: expect.stringMatching(/sts:AssumeRole.*\(let the role be assumed: /),
+    });
+  }, 120_000);
+});
+
+test('credentials of a role are renewed in time for a whole stream', async () => {
+  sts.lifetimeMs = 9 * 60_000;
+  const lane = lanesOfCall(LANES, () => 0)[1];
+  const provider = lane?.credentials as () => Promise<{ accessKeyId: string }>;
+  expect(await provider()).toMatchObject(keyOf(OTHERS[0]));
+  const asked = sts.asked.length;
+  sts.lifetimeMs = 3_600_000;
+  for (let i = 0; i < 3; i++) await provider();
+  expect(sts.asked).toHaveLength(asked + 1);
+});
