@@ -2,7 +2,7 @@
 // What the process that carries calls spends its time with: `npm run bench:profile -- --calls 1 --turns 3`. Runs a worker
 // with Node's CPU profiler, prints the share of each package from the first offer on, and makes a flame graph.
 import '../local/command/silence-warnings.js';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
@@ -35,8 +35,9 @@ async function profile(): Promise<undefined> {
     onStatus: logStatus,
   });
   try {
-    const NODE_OPTIONS = `--cpu-prof --cpu-prof-dir=${directory} --cpu-prof-interval=500`;
-    const [worker] = await fleet.startWorkers(1, {}, { NODE_OPTIONS });
+    const recorder = new URL('profile/record.js', import.meta.url);
+    const env = { NODE_OPTIONS: `--import=${recorder}`, PROFILE_DIRECTORY: directory };
+    const [worker] = await fleet.startWorkers(1, {}, env);
     if (!worker) throw new Error('No worker started.');
     const callers = await fleet.joinCallers(calls);
     logStatus(`${calls} calls are offered at once, each with ${values.turns} questions`);
@@ -50,9 +51,7 @@ async function profile(): Promise<undefined> {
     worker.signal('SIGTERM');
     await worker.exited;
 
-    const file = readdirSync(directory).find((name) => name.split('.')[3] === String(pid));
-    if (!file) throw new Error(`There is no profile of process ${pid} in ${directory}.`);
-    const path = join(directory, file);
+    const path = join(directory, `${pid}.cpuprofile`);
     const times = selfTimes(JSON.parse(readFileSync(path, 'utf8')) as CpuProfile, from, until);
     const seconds = (until - from) / 1e6;
     const table = new Table({
