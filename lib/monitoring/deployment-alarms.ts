@@ -63,7 +63,8 @@ const ENOUGH_REPLIES = 5;
 
 /**
  * Alarms that roll a deployment back: the streams of the new version fail, its calls crash, or its replies are slow or
- * missing. ECS does not watch an alarm that is in the state ALARM when a deployment starts, so a fix can be deployed at once.
+ * missing. ECS does not watch an alarm that is in the state ALARM when a deployment starts (by the manual of AWS Copilot, it
+ * then watches none), so a fix can be deployed at once.
  */
 export class DeploymentAlarms extends Construct {
   public readonly alarms: readonly Alarm[];

@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import type { MonotonicClock } from '../../agent/src/clock.js';
+import { type AlarmSettings, AlarmWatch } from './alarm-watch.js';
 
 /** What a task definition says about its tasks, as far as the scheduler needs it. All times in milliseconds. */
 export interface TaskDefinition {
@@ -21,6 +22,8 @@ export interface ServiceSettings {
   maximumPercent?: number;
   /** Default: off. */
   circuitBreaker?: { enable: boolean; rollback: boolean };
+  /** Default: none. */
+  alarms?: AlarmSettings;
   /** Percentage of healthy new tasks at which a deployment is COMPLETED, whatever old tasks are left. Default: none. */
   earlySuccessPercent?: number;
   /** From the decision to start a task until it runs, in ms. Default 0. Fargate: 40 000 to 90 000. */
@@ -105,8 +108,9 @@ export class EcsScheduler {
   readonly #clock: MonotonicClock;
   readonly #idSuffix: string;
   readonly #runner: TaskRunner;
-  readonly #settings: Required<Omit<ServiceSettings, 'earlySuccessPercent'>> &
+  readonly #settings: Required<Omit<ServiceSettings, 'alarms' | 'earlySuccessPercent'>> &
     Pick<ServiceSettings, 'earlySuccessPercent'>;
+  readonly #alarms: AlarmWatch;
   #desired = 0;
   #lastId = 0;
   #primary: Deployment | undefined;
@@ -127,6 +131,7 @@ export class EcsScheduler {
   ) {
     this.#clock = clock;
     this.#runner = runner;
+    this.#alarms = new AlarmWatch(settings.alarms ?? { names: [], bakeMs: 0 }, clock);
     this.#idSuffix = createHash('sha256').update(name).digest('hex').slice(0, 24);
     this.#settings = {
       minimumHealthyPercent: 100,
@@ -236,6 +241,19 @@ export class EcsScheduler {
     return this.#expiry.get(task)?.at;
   }
 
+  /**
+   * CloudWatch: the state of an alarm. One that goes off fails a deployment in progress, also in its bake time.
+   * (developerguide/deployment-alarm-failure.html)
+   */
+  setAlarm(name: string, state: 'OK' | 'ALARM'): void {
+    const deployment = this.#primary;
+    if (!deployment || !this.#alarms.change(deployment.id, name, state)) return;
+    if (deployment.rolloutState !== 'IN_PROGRESS') return;
+    // What ECS says in its own words is not known.
+    this.#fail(deployment, `ECS deployment alarm: ${name} is in ALARM`, this.#alarms.rollback);
+    this.#reconcile();
+  }
+
   /** The container of a task has ended. */
   exited(task: EcsTask, code: number): void {
     if (task.status === 'STOPPED') return;
@@ -265,6 +283,7 @@ export class EcsScheduler {
       failedTasks: 0,
     };
     this.#primary = deployment;
+    this.#alarms.started(deployment.id);
     this.#deployments.unshift(deployment);
     this.#note(`deployment ${deployment.id} of ${definition.name} started`);
     return deployment;
@@ -387,8 +406,13 @@ export class EcsScheduler {
     const threshold = Math.min(200, Math.max(3, Math.ceil(this.#desired * 0.5)));
     const inProgress = deployment === this.#primary && deployment.rolloutState === 'IN_PROGRESS';
     if (!enable || !inProgress || deployment.failedTasks < threshold) return;
+    this.#fail(deployment, 'ECS deployment circuit breaker', rollback);
+  }
+
+  /** The service goes back to the last deployment that was COMPLETED, if there is one. */
+  #fail(deployment: Deployment, why: string, rollback: boolean): void {
     deployment.rolloutState = 'FAILED';
-    deployment.rolloutStateReason = 'ECS deployment circuit breaker: tasks failed to start.';
+    deployment.rolloutStateReason = `${why}: the deployment failed.`;
     this.#note(`deployment ${deployment.id} failed`);
     const target = this.#lastCompleted;
     if (!rollback || !target) return;
@@ -396,9 +420,10 @@ export class EcsScheduler {
       this.#deploy(target.definition);
     } else {
       this.#primary = target;
+      this.#alarms.started(target.id);
       target.rolloutState = 'IN_PROGRESS';
     }
-    this.primary.rolloutStateReason = `ECS deployment circuit breaker: rolling back to deploymentId ${target.id}.`;
+    this.primary.rolloutStateReason = `${why}: rolling back to deploymentId ${target.id}.`;
     this.#note(`rolling back to ${this.primary.id}`);
   }
 
@@ -453,7 +478,7 @@ export class EcsScheduler {
 
   /**
    * COMPLETED: all tasks of the deployment are healthy and no older one is left; with early success, when the
-   * percentage of new tasks is healthy. (APIReference/API_Deployment.html; EarlySuccessCriteria of AWS::ECS::Service)
+   * percentage of new tasks is healthy; with deployment alarms, once the bake time is over as well. (APIReference/API_Deployment.html; EarlySuccessCriteria of AWS::ECS::Service)
    */
   #complete(primary: Deployment): void {
     if (primary.rolloutState !== 'IN_PROGRESS') return;
@@ -465,6 +490,7 @@ export class EcsScheduler {
       healthy >= Math.ceil((this.#desired * earlySuccessPercent) / 100) &&
       !(protectedTasksDelaySuccess && old.some((task) => task.protected));
     if (!early && (healthy < this.#desired || old.length > 0)) return;
+    if (!this.#alarms.baked(primary.id, () => this.#reconcile())) return;
     primary.rolloutState = 'COMPLETED';
     primary.rolloutStateReason = `ECS deployment ${primary.id} completed.`;
     this.#lastCompleted = primary;

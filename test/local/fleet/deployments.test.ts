@@ -57,6 +57,26 @@ describe.each(UNVERIFIED)('with %s', (_, settings) => {
     }
   });
 
+  it('a version whose calls go wrong is rolled back by an alarm, and no call is cut', async () => {
+    for (const rollbackCreatesDeployment of [false, true]) {
+      const alarms = { names: ['StreamErrors'], bakeMs: 600_000 };
+      const all = { ...settings, alarms, rollbackCreatesDeployment };
+      const service = await running(2, 8, { settings: all });
+      await service.pass(600);
+      expect(service.scheduler.primary.rolloutState).toBe('COMPLETED');
+      service.scheduler.update({ definition: { ...GOOD, name: 'agent:2' } });
+      await service.pass(300);
+      const bad = service.scheduler.primary;
+      expect(bad.rolloutState).toBe('IN_PROGRESS');
+      service.scheduler.setAlarm('StreamErrors', 'ALARM');
+      await service.pass(120 + 3 * 72 + GONE_S);
+      const { primary } = service.scheduler;
+      expect([primary.definition, primary.rolloutState]).toEqual([GOOD, 'COMPLETED']);
+      expect(service.scheduler.live(bad)).toEqual([]);
+      expect([service.cut, service.refused]).toEqual([[], []]);
+    }
+  });
+
   it('in the evening desired falls from 4 to 1 under 25 calls, and none is cut', async () => {
     const service = await running(4, 25, { settings, callS: [120, 600] });
     for (const desired of [3, 2, 1]) {
@@ -99,6 +119,46 @@ function deploy(service: SimulatedService): boolean {
     return false;
   }
 }
+
+describe('a canary, which is a second stack with the same agent name', () => {
+  /** Nine tasks with 40 calls, and one beside them. */
+  const withCanary = async (broken = false) => {
+    const service = await running(9, 40);
+    const canary = new SimulatedService({ beside: service });
+    if (broken) canary.broken.add('agent:2');
+    canary.scheduler.update({ desired: 1, definition: { ...GOOD, name: 'agent:2' } });
+    await service.pass(5 * 60);
+    const from = service.clock.now();
+    await service.pass(30 * 60);
+    const calls = service.calls.filter(({ at }) => at >= from);
+    const tasks = new Set(canary.scheduler.tasks.map(({ id }) => id));
+    const onCanary = calls.filter(({ task }) => task !== undefined && tasks.has(task));
+    return { service, canary, share: onCanary.length / calls.length };
+  };
+
+  it('gets about a tenth of the calls beside nine tasks', async () => {
+    const { service, share } = await withCanary();
+    expect(share).toBeGreaterThan(0.07);
+    expect(share).toBeLessThan(0.13);
+    expect([service.cut, service.refused]).toEqual([[], []]);
+  });
+
+  it('that never registers costs no caller the answer', async () => {
+    const { service, share } = await withCanary(true);
+    expect(share).toBe(0);
+    expect([service.cut, service.refused]).toEqual([[], []]);
+  });
+
+  it('that takes no new calls ends without cutting one', async () => {
+    const { service, canary } = await withCanary();
+    // A deployment with another agent name: its new task gets no calls, and the old one leaves with its last.
+    canary.broken.add('agent:3');
+    canary.scheduler.update({ desired: 0 });
+    await service.pass(3 * 72 + GONE_S);
+    expect(canary.scheduler.live()).toEqual([]);
+    expect([service.cut, service.refused]).toEqual([[], []]);
+  });
+});
 
 describe('an ECS endpoint that', () => {
   it.each([

@@ -25,8 +25,9 @@ const LIVEKIT_PATIENCE_MS = 3_000;
 /** What the fate of a call was. */
 export interface SimulatedCall {
   at: number;
-  /** The deployment that took it; undefined: nobody did. */
+  /** The deployment that took it, and its task; undefined: nobody did. */
   deployment?: string;
+  task?: string;
   unprotected: boolean;
   /** From the offer to the last answer, ms. */
   answeredMs: number;
@@ -36,6 +37,8 @@ export interface SimulatedCall {
 
 export interface SimulationOptions {
   settings?: ServiceSettings;
+  /** Another service with the same agent name and LiveKit server: callers come to the workers of both. */
+  beside?: SimulatedService;
   /** Seconds between two reads of a task. Default 60. */
   checkS?: number;
   settleS?: number;
@@ -69,10 +72,12 @@ export const GOOD: TaskDefinition = {
  * as they are, and callers whom LiveKit's rules hand to a worker. A day takes seconds.
  */
 export class SimulatedService {
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock;
   readonly scheduler: EcsScheduler;
   readonly calls: SimulatedCall[] = [];
   readonly workers = new Map<EcsTask, Worker>();
+  /** Those of all services with the agent name. */
+  readonly #pool: Set<Worker>;
   /** Task definitions that never register with LiveKit. */
   readonly broken = new Set<string>();
   faults: NonNullable<SimulationOptions['faults']>;
@@ -84,8 +89,10 @@ export class SimulatedService {
   constructor(options: SimulationOptions = {}) {
     this.#options = options;
     this.faults = options.faults ?? {};
+    this.clock = options.beside?.clock ?? new ManualClock();
+    this.#pool = options.beside ? options.beside.#pool : new Set();
     this.scheduler = new EcsScheduler(
-      'agents',
+      options.beside ? 'agents-beside' : 'agents',
       this.clock,
       {
         start: (task) => this.#start(task),
@@ -177,6 +184,7 @@ export class SimulatedService {
       reads,
     };
     this.workers.set(task, worker);
+    this.#pool.add(worker);
     if (this.broken.has(task.definition.name)) return;
     this.clock.after(BOOT_MS, () => {
       if (task.status !== 'RUNNING') return;
@@ -229,6 +237,7 @@ export class SimulatedService {
       call.answeredMs = this.clock.now() - at;
       if (admitted && call.answeredMs <= LIVEKIT_PATIENCE_MS) {
         call.deployment = worker.task.deployment.id;
+        call.task = worker.task.id;
         worker.admission.start(job);
         this.clock.after(endsAt - this.clock.now(), () => this.#hangUp(worker, job));
         return;
@@ -245,7 +254,7 @@ export class SimulatedService {
   }
 
   #choose(tried: Set<Worker>): Worker | undefined {
-    const open = [...this.workers.values()].filter(
+    const open = [...this.#pool].filter(
       ({ registered, admission, ...worker }) =>
         registered &&
         !admission.refusal &&
