@@ -14,6 +14,7 @@ import {
 import type { CallEvent } from '../../agent/src/call/call-events.js';
 import { joinRoom, publishMicrophone } from '../../agent/src/caller/join-room.js';
 import { SILENCE_LEVEL } from '../../agent/src/caller/pcm.js';
+import { deliverOwnEvents } from '../../agent/src/host/own-room-events.js';
 import { type CallerConditions, createDevice } from '../caller/device.js';
 import { pressKeys } from '../caller/phone.js';
 import type { LiveKitConnection } from '../livekit/connection.js';
@@ -71,6 +72,7 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
     conditions: CallerConditions = {},
   ) {
     super();
+    deliverOwnEvents(this.room);
     this.#device = createDevice(conditions, LIGHT_RATE);
     this.setMaxListeners(50);
   }

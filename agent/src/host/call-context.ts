@@ -4,6 +4,7 @@ import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { llm, type log } from '@livekit/agents';
 import { Room } from '@livekit/rtc-node';
 import { memoryByCall } from './memory-by-call.js';
+import { deliverOwnEvents } from './own-room-events.js';
 
 type Logger = ReturnType<typeof log>;
 
@@ -73,10 +74,15 @@ export function installCallLogging(): void {
 /**
  * A room whose events and stream handlers run in the context in which the room was made. The native client of
  * rtc-node is one for the process: without this its callbacks belong to no call, so that their log lines have no
- * ids and `getJobContext()` finds nothing.
+ * ids and `getJobContext()` finds nothing. It gets its own events only.
  */
 export class CallRoom extends Room {
   readonly #context = new AsyncResource('CallRoom');
+
+  constructor() {
+    super();
+    deliverOwnEvents(this);
+  }
 
   override emit: Room['emit'] = (event, ...args) =>
     this.#context.runInAsyncScope(() => super.emit(event, ...args));
