@@ -53,6 +53,8 @@ export interface WorkerConfig {
   registerTimeoutMs: number;
   /** Requests to LiveKit's API about rooms whose caller may have no agent; 0: nobody looks for them. */
   watcher: { requestsPerSecond: number };
+  /** The waiting line: most callers, 0 for none, and the paths of its recordings; see readLineRecordings. */
+  line: { callers: number; busy: string; full: string };
   /** `explicit`: the operator chose the port, so no other one will do. */
   health: { port: number; explicit: boolean };
   metrics: { namespace: string; service: string; intervalMs: number };
@@ -120,6 +122,11 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     jobMemoryLimitMB: e.JOB_MEMORY_LIMIT_MB,
     registerTimeoutMs: e.REGISTER_TIMEOUT_S * 1000,
     watcher: { requestsPerSecond: e.WATCHER_REQUESTS_PER_S },
+    line: {
+      callers: e.WAITING_LINE_CALLERS,
+      busy: e.WAITING_LINE_BUSY,
+      full: e.WAITING_LINE_FULL,
+    },
     health: { port: e.HEALTH_PORT, explicit: Boolean(env.HEALTH_PORT?.trim()) },
     metrics: {
       namespace: e.METRICS_NAMESPACE,

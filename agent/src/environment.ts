@@ -260,6 +260,23 @@ const environment = z.object({
       allowed: 'a whole number from 10 to 1000, or 0 to leave callers without an agent alone',
       setBy: 'operator',
     }),
+  WAITING_LINE_CALLERS: integer(0, 100).default(20).register(docs, {
+    description:
+      'Most callers who wait at once for an agent, with words and music, while all lines are taken. One task of the service, the one that watches, keeps all of them company. Whoever comes beyond is told that nobody can answer now, and is disconnected. 0 turns the waiting line off: callers wait in silence.',
+    allowed: 'a whole number from 1 to 100, or 0 for no waiting line',
+    setBy: 'operator',
+  }),
+  WAITING_LINE_BUSY: text().default('all-lines-busy.wav').register(docs, {
+    description:
+      'Recording for callers who wait: a WAV file of 16-bit PCM or mu-law. A name without a folder is a file of agent/src/recordings.',
+    allowed: 'the path of a WAV file, or the name of one in agent/src/recordings',
+    setBy: 'operator',
+  }),
+  WAITING_LINE_FULL: text().default('nobody-can-answer.wav').register(docs, {
+    description: 'The same, for callers who are disconnected because the waiting line is full.',
+    allowed: 'the path of a WAV file, or the name of one in agent/src/recordings',
+    setBy: 'operator',
+  }),
   HEALTH_PORT: integer(0, 65_535).default(8081).register(docs, {
     description: 'Port of the health server. 0 takes any free port.',
     allowed: 'a port from 1 to 65535, or 0 for any free one',

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { initializeLogger, log } from '@livekit/agents';
 import { ConfigError, readWorkerConfig, type WorkerConfig } from './config.js';
 import { deprecationWarnings } from './environment.js';
+import { RecordingError, readLineRecordings } from './line/line-recordings.js';
 import { installPiiRedaction } from './telemetry/redaction.js';
 import { AgentWorker } from './worker/agent-worker.js';
 
@@ -11,9 +12,11 @@ import { AgentWorker } from './worker/agent-worker.js';
 
 function configOrExit(): WorkerConfig {
   try {
-    return readWorkerConfig(process.env);
+    const config = readWorkerConfig(process.env);
+    readLineRecordings(config.line);
+    return config;
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
+    if (!(error instanceof ConfigError || error instanceof RecordingError)) throw error;
     process.stderr.write(`${error.message}\n`);
     process.exit(2);
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Long because every alarm of the service is listed here.
 
 import {
   Alarm,
@@ -247,6 +248,10 @@ const capacityAlarms = (props: AgentAlarmsProps, thresholds: ResolvedThresholds)
       threshold: 1,
       // A burst waits for its first new tasks, which may take two minutes.
       periods: 3,
+    },
+    CallersTurnedAway: {
+      metric: props.metrics.callersTurnedAway({ period: FIVE_MINUTES }),
+      threshold: thresholds.callersTurnedAway,
     },
     CallsRejected: {
       metric: props.metrics.callsRejected({ period: FIVE_MINUTES }),

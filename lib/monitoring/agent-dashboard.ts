@@ -59,6 +59,7 @@ export class AgentDashboard extends Construct {
         [heading('Are calls answered?')],
         answered(props),
         unanswered(props.metrics),
+        waitingLine(props.metrics),
         [heading('How fast?')],
         speed(props.metrics),
         [heading('How many?')],
@@ -115,6 +116,21 @@ function unanswered(metrics: AgentMetrics): IWidget[] {
       'Time to answer (ms)',
       12,
       ['p50', 'p95'].map((p) => metrics.timeToAnswer(p, { label: p })),
+    ),
+  ];
+}
+
+function waitingLine(metrics: AgentMetrics): IWidget[] {
+  return [
+    graph('Waiting line', 12, [
+      metrics.callersWaiting({ label: 'callers who wait' }),
+      metrics.callersGaveUp({ label: 'hung up while waiting' }),
+      metrics.callersTurnedAway({ label: 'turned away: the line was full' }),
+    ]),
+    graph(
+      'Time in the waiting line until an agent (ms)',
+      12,
+      ['p50', 'p95'].map((p) => metrics.timeWaited(p, { label: p })),
     ),
   ];
 }

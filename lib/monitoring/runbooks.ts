@@ -15,6 +15,11 @@ export interface AlarmThresholds {
    */
   readonly callsRejected?: number;
   /**
+   * Callers in five minutes whom nobody could answer, because the waiting line was full as well.
+   * @default 1
+   */
+  readonly callersTurnedAway?: number;
+  /**
    * Milliseconds from a caller's joining to the first sound of the agent, 95th percentile.
    * @default 6000
    */
@@ -70,6 +75,7 @@ export type ResolvedThresholds = Required<Omit<AlarmThresholds, keyof typeof REN
 export const DEFAULT_THRESHOLDS: ResolvedThresholds = {
   slotUtilizationPercent: 90,
   callsRejected: 5,
+  callersTurnedAway: 1,
   timeToAnswerP95Ms: 6000,
   timeToFirstAudioP90Ms: 2500,
   streamErrors: 5,
@@ -142,6 +148,13 @@ export const RUNBOOKS = {
     condition: () => 'For 3 minutes there have been callers without an agent',
     firstAction:
       'compare Slot utilization on the dashboard: with free slots, search the log for "caller without an agent" and for what failed before it; without, raise MinTasks or MaxTasks.',
+  },
+  CallersTurnedAway: {
+    severity: 'critical',
+    condition: ({ callersTurnedAway }) =>
+      `${times(callersTurnedAway, 'caller', 'callers')} turned away within 5 minutes, because the waiting line was full as well`,
+    firstAction:
+      'raise MinTasks or MaxTasks within the stream quota; WAITING_LINE_CALLERS lets more callers wait.',
   },
   CallsRejected: {
     severity: 'critical',

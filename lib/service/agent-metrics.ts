@@ -83,6 +83,26 @@ export class AgentMetrics {
     return this.metric('CallsRedispatched', options);
   }
 
+  /** Callers of the whole service who wait in the line, with words and music. */
+  public callersWaiting(options: MetricOptions = {}): Metric {
+    return this.metric('CallersWaiting', options);
+  }
+
+  /** Callers who hung up while they waited in the line. */
+  public callersGaveUp(options: MetricOptions = {}): Metric {
+    return this.metric('CallersGaveUp', options);
+  }
+
+  /** Callers who were told that nobody can answer, because the waiting line was full. */
+  public callersTurnedAway(options: MetricOptions = {}): Metric {
+    return this.metric('CallersTurnedAway', options);
+  }
+
+  /** How long callers of the waiting line waited until an agent took them over, in milliseconds. */
+  public timeWaited(statistic: string, options: MetricOptions = {}): Metric {
+    return this.metric('TimeWaited', { statistic, ...options });
+  }
+
   /** From a caller's joining to the first sound of the agent, in milliseconds. */
   public timeToAnswer(statistic: string, options: MetricOptions = {}): Metric {
     return this.metric('TimeToAnswer', { statistic, ...options });

@@ -13,6 +13,7 @@ export type HostRequest = { id: number; name: string } & (
   | { method: 'ask'; args: [question: Int16Array, ms: number] }
   | { method: 'listen'; args: [from: number, ms: number] }
   | { method: 'press'; args: [keys: string] }
+  | { method: 'heard'; args: [] }
   | { method: 'hangUp'; args: [] }
 );
 
@@ -53,6 +54,8 @@ async function handleRequest(request: HostRequest): Promise<unknown> {
       return caller?.listen(...request.args);
     case 'press':
       return caller?.press(...request.args);
+    case 'heard':
+      return caller?.heard();
     case 'hangUp':
       callers.delete(request.name);
       return caller?.hangUp();

@@ -11,7 +11,7 @@ import {
   RoomEvent,
   TrackKind,
 } from '@livekit/rtc-node';
-import type { CallEvent } from '../../agent/src/call/call-events.js';
+import { type CallEvent, WAITING_LINE_ATTRIBUTE } from '../../agent/src/call/call-events.js';
 import { joinRoom, publishMicrophone } from '../../agent/src/caller/join-room.js';
 import { SILENCE_LEVEL } from '../../agent/src/caller/pcm.js';
 import { deliverOwnEvents } from '../../agent/src/host/own-room-events.js';
@@ -44,6 +44,14 @@ export interface HeardAnswer {
   endedAt: number;
 }
 
+/** Everything that a caller has heard since it joined, of agents and of the waiting line. */
+export interface HeardSound {
+  /** Of the first sound, in ms since the epoch; undefined when nothing was heard. */
+  firstAt?: number;
+  /** The longest time without a sound since then, until now, in ms. */
+  longestSilenceMs: number;
+}
+
 interface LightCallerEvents {
   callEvent: [CallEvent];
   /** One frame of the agent's audio arrived. */
@@ -65,6 +73,7 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
   #utterance: { samples: Int16Array; offset: number; done: (at: number) => void } | undefined;
   #microphone: NodeJS.Timeout | undefined;
   readonly #agents = new Set<string>();
+  #sound: { firstAt: number; lastAt: number; longestSilenceMs: number } | undefined;
   readonly #device: ReturnType<typeof createDevice>;
 
   constructor(
@@ -79,7 +88,10 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
 
   async join(connection: LiveKitConnection): Promise<void> {
     this.room
-      .on(RoomEvent.TrackSubscribed, (track) => void this.#receiveTrack(track).catch(() => {}))
+      .on(RoomEvent.TrackSubscribed, (track, _, { attributes }) => {
+        const waiting = Boolean(attributes[WAITING_LINE_ATTRIBUTE]);
+        void this.#receiveTrack(track, waiting).catch(() => {});
+      })
       .on(RoomEvent.ParticipantConnected, ({ identity }) => this.#setAgentPresent(identity, true))
       .on(RoomEvent.ParticipantDisconnected, ({ identity }) =>
         this.#setAgentPresent(identity, false),
@@ -145,6 +157,18 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
     return pressKeys(this.room, keys);
   }
 
+  /** What it has heard since it joined, until now. */
+  async heard(): Promise<HeardSound> {
+    this.#noteSilence(Date.now());
+    const { firstAt, longestSilenceMs = 0 } = this.#sound ?? {};
+    return { ...(firstAt && { firstAt }), longestSilenceMs };
+  }
+
+  #noteSilence(until: number): void {
+    const sound = this.#sound;
+    if (sound) sound.longestSilenceMs = Math.max(sound.longestSilenceMs, until - sound.lastAt);
+  }
+
   async hangUp(): Promise<void> {
     clearTimeout(this.#microphone);
     await this.room.disconnect();
@@ -208,7 +232,7 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
   }
 
   /** Rejects when the track was removed before it could be read (a caller who hangs up at once). */
-  async #receiveTrack(track: RemoteTrack): Promise<void> {
+  async #receiveTrack(track: RemoteTrack, waiting: boolean): Promise<void> {
     if (track.kind !== TrackKind.KIND_AUDIO) return;
     const frames = new AudioStream(track, {
       sampleRate: this.#device.sampleRate,
@@ -218,7 +242,11 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
     for await (const frame of frames) {
       const loud = frame.data.some((sample) => Math.abs(sample) > SILENCE_LEVEL);
       const at = Date.now();
-      this.emit('frame', loud, at);
+      if (loud) {
+        this.#noteSilence(at);
+        this.#sound = { firstAt: at, longestSilenceMs: 0, ...this.#sound, lastAt: at };
+      }
+      if (!waiting) this.emit('frame', loud, at);
     }
   }
 }

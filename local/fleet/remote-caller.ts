@@ -7,7 +7,7 @@ import type { CallEvent } from '../../agent/src/call/call-events.js';
 import type { CallerConditions } from '../caller/device.js';
 import type { LiveKitConnection } from '../livekit/connection.js';
 import type { HostRequest } from './caller-host.js';
-import type { HeardAnswer } from './light-caller.js';
+import type { HeardAnswer, HeardSound } from './light-caller.js';
 
 const HOST_PROGRAM = fileURLToPath(new URL('caller-host.ts', import.meta.url));
 const CALLERS_PER_HOST = 5;
@@ -83,6 +83,11 @@ export class RemoteCaller extends EventEmitter<RemoteCallerEvents> {
   /** Presses keys one after the other, as on a telephone; `w` is a pause of half a second. */
   async press(keys: string): Promise<void> {
     await this.#host.request(this.name, 'press', [keys]);
+  }
+
+  /** What it has heard since it joined. */
+  async heard(): Promise<HeardSound> {
+    return (await this.#host.request(this.name, 'heard', [])) as HeardSound;
   }
 
   async hangUp(): Promise<void> {

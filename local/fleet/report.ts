@@ -117,11 +117,18 @@ export function metricTable(workers: WorkerProcess[], calls: CallResult[]): stri
   row('CallsRedispatched');
   const unanswered = Math.max(0, ...metricValues(workers, 'CallersUnanswered'));
   table.push(['CallersUnanswered, most at once', unanswered, '']);
+  const waiting = Math.max(0, ...metricValues(workers, 'CallersWaiting'));
+  table.push(['CallersWaiting, most at once', waiting, '']);
+  row('CallersGaveUp');
+  row('CallersTurnedAway');
+  const waited = metricValues(workers, 'TimeWaited');
+  table.push(['TimeWaited, median and p95', spread(waited), '']);
   const answered = metricValues(workers, 'TimeToAnswer');
-  const times = [0.5, 0.95].map((q) => formatMs(quantile(answered, q)));
-  table.push(['TimeToAnswer, median and p95', times.join(', '), '']);
+  table.push(['TimeToAnswer, median and p95', spread(answered), '']);
   return table.toString();
 }
 
 const round = (value: number) => Math.round(value * 1000) / 1000;
+const spread = (values: number[]) =>
+  [0.5, 0.95].map((q) => formatMs(quantile(values, q))).join(', ');
 const formatMs = (value: number) => (Number.isNaN(value) ? '–' : `${Math.round(value)} ms`);

@@ -70,10 +70,11 @@ export class WorkerProcess {
     return this.#pid;
   }
 
-  /** Pids of its job processes, idle ones included. */
+  /** Pids of its job processes, idle ones included, without the one of the waiting line. */
   get jobPids(): number[] {
     const path = `/proc/${this.#pid}/task/${this.#pid}/children`;
-    return readFileSync(path, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+    const pids = readFileSync(path, 'utf8').trim().split(' ').filter(Boolean);
+    return pids.map(Number).filter((pid) => !commandOf(pid).includes('attendant-process'));
   }
 
   /** Pid of the process that runs a call, the last one if it had several, by the id of its job. */
@@ -162,5 +163,14 @@ export class WorkerProcess {
       this.#pid = line.pid ?? 0;
     }
     for (const listener of this.#lineListeners) listener(line);
+  }
+}
+
+/** The command line of a process; '' when it has ended. */
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
   }
 }

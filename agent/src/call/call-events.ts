@@ -13,6 +13,12 @@ export const CALL_EVENTS_REPLAY_TOPIC = 'nova-sonic.call.again';
 /** Attribute of the agent with the reason why the call ended; also reaches participants that missed all events. */
 export const CALL_ENDED_ATTRIBUTE = 'nova-sonic.ended';
 
+/**
+ * Attribute of the participant that keeps callers company while all lines are taken, see agent/src/line/: `waiting`, or
+ * `turned_away` when the line is full as well.
+ */
+export const WAITING_LINE_ATTRIBUTE = 'nova-sonic.waiting-line';
+
 /** The reason of a call that the model ended, with the tool `end_call`. */
 export const ENDED_BY_TOOL = 'end_call_tool';
 

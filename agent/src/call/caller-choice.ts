@@ -56,7 +56,7 @@ export interface ChosenCallers {
 /** Machines and helpers in a room. */
 const NEVER_CALLERS: ReadonlySet<CallerKind> = new Set(['agent', 'egress', 'ingress', 'bridge']);
 /** Set on participants that publish for an agent, like avatars. */
-const ON_BEHALF_ATTRIBUTE = 'lk.publish_on_behalf';
+export const ON_BEHALF_ATTRIBUTE = 'lk.publish_on_behalf';
 /** Somebody without audio may be about to publish it, or may only type, or watch. */
 const AUDIO_WAIT_MS = 2_000;
 /** LiveKit misses a lost participant after up to half a minute, in which it may have joined under a new identity. */

@@ -11,7 +11,7 @@ import {
   RoomEvent,
   TrackKind,
 } from '@livekit/rtc-node';
-import type { CallEvent } from '../call/call-events.js';
+import { type CallEvent, WAITING_LINE_ATTRIBUTE } from '../call/call-events.js';
 import { AudioRecorder } from './audio-recorder.js';
 import {
   joinRoom,
@@ -55,6 +55,8 @@ interface CallerEvents {
   state: [string];
   /** The agent became audible, or silent; `at` in ms since the epoch. */
   sound: [audible: boolean, at: number];
+  /** All lines are taken: words and music until an agent comes. */
+  waiting: [];
   /** The agent left the room, or the room was closed. */
   left: [];
 }
@@ -189,6 +191,10 @@ export class Caller extends EventEmitter<CallerEvents> {
 
   #receiveTrack(track: RemoteTrack, participant: RemoteParticipant): void {
     if (track.kind !== TrackKind.KIND_AUDIO) return;
+    if (participant.attributes[WAITING_LINE_ATTRIBUTE]) {
+      this.emit('waiting');
+      return;
+    }
     this.#agentIdentity = participant.identity;
     const state = participant.attributes[AGENT_STATE_ATTRIBUTE];
     if (state) this.#setState(state);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { decodeMuLaw } from './mu-law.js';
+
 /** The rate of the recording below, in Hz. */
 const RATE = 8_000;
 
@@ -14,13 +16,6 @@ export function questionAudio(sampleRate: number): { sampleRate: number; samples
     return from + ((to - from) * (index % factor)) / factor;
   });
   return { sampleRate, samples };
-}
-
-/** G.711: a sign, three bits of exponent, four of mantissa, all inverted. */
-function decodeMuLaw(byte: number): number {
-  const code = ~byte & 0xff;
-  const magnitude = ((((code & 0x0f) << 3) + 0x84) << ((code >> 4) & 7)) - 0x84;
-  return code & 0x80 ? -magnitude : magnitude;
 }
 
 const MU_LAW =

@@ -39,6 +39,23 @@ export const COUNTERS = {
     description:
       "From a caller's joining to the first sound of the agent, by the clocks of LiveKit and of the task.",
   },
+  TimeWaited: {
+    unit: 'Milliseconds',
+    statistic: 'p95',
+    description:
+      "Of callers of the waiting line whom an agent took over: from the caller's joining until then.",
+  },
+  CallersGaveUp: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description: 'Callers who hung up while they waited in the line.',
+  },
+  CallersTurnedAway: {
+    unit: 'Count',
+    statistic: 'Sum',
+    description:
+      'Callers who were told that nobody can answer, because the waiting line was full as well.',
+  },
   CallDuration: {
     unit: 'Seconds',
     statistic: 'Sum',
@@ -198,6 +215,12 @@ export const GAUGES = {
     statistic: 'Maximum',
     description:
       'Callers of the whole service who have had no agent for 2 s or more. The task that watches publishes it, the others publish 0.',
+  },
+  CallersWaiting: {
+    unit: 'Count',
+    statistic: 'Maximum',
+    description:
+      'Callers of the whole service who wait in the line, with words and music. The task that watches publishes it, the others publish 0.',
   },
   WorkersRegistered: {
     unit: 'Count',

@@ -17,6 +17,8 @@ export interface Gauges {
   callCapacity: number;
   /** See CallersUnanswered. */
   callersUnanswered: number;
+  /** See CallersWaiting. */
+  callersWaiting: number;
   /** A draining task would lower the average while new tasks are needed, so it does not publish its utilization. */
   draining: boolean;
   /** What ECS does not know about the calls of this task; undefined outside ECS. */
@@ -96,6 +98,7 @@ export class WorkerMetrics {
     const line = this.#line();
     line.addMetric('ActiveCalls', GAUGES.ActiveCalls.unit, now.activeCalls);
     line.addMetric('CallersUnanswered', GAUGES.CallersUnanswered.unit, now.callersUnanswered);
+    line.addMetric('CallersWaiting', GAUGES.CallersWaiting.unit, now.callersWaiting);
     line.addMetric('WorkersRegistered', GAUGES.WorkersRegistered.unit, now.registered ? 1 : 0);
     if (now.deployment) {
       const { unprotectedCalls, supersededCalls, overdueCalls } = now.deployment;

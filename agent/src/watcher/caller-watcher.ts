@@ -3,6 +3,7 @@
 import type { MonotonicClock } from '../clock.js';
 import type { CallRecord } from '../supervision/call-record.js';
 import { CallRedispatch, REQUESTS_PER_DISPATCH } from './call-redispatch.js';
+import { isTurnOf, noteLine } from './line-turn.js';
 import { RequestBudget } from './request-budget.js';
 import { RoomWatch, type UnansweredRoom } from './room-watch.js';
 import type { RoomsApi } from './rooms-api.js';
@@ -15,6 +16,10 @@ const LIST_MS = 1_000;
 const LIST_SHARE = 4;
 /** Rooms that are looked at at the same time. */
 const MAX_LOOKS = 8;
+/** The attendants of a worker that ceases to watch are replaced sooner, by those of the next one. */
+const HANDOVER_MS = 6_000;
+/** A worker that ends leaves callers who wait to the next one, for which it waits so long. */
+const STOP_MS = 3_000;
 /** A caller counts as unanswered after this. */
 export const UNANSWERED_AFTER_MS = 2_000;
 
@@ -29,6 +34,16 @@ export interface CallerWatcherOptions {
   wallClock?: () => number;
   /** 0 to 1. Default: Math.random. */
   random?: () => number;
+}
+
+/** Keeps callers company who wait for an agent; see WaitingLine. */
+export interface WaitingCallers {
+  /** Callers who wait, of this worker's attendants. */
+  readonly callers: number;
+  start(): void;
+  step(line: readonly UnansweredRoom[], unwanted: (room: string) => boolean): void;
+  leaveAll(): void;
+  stop(ms: number): Promise<void>;
 }
 
 export interface CallerWatcherEvents {
@@ -50,6 +65,7 @@ export class CallerWatcher {
   readonly #clock: MonotonicClock;
   readonly #api: RoomsApi;
   readonly #agentName: string;
+  readonly #wallClock: () => number;
   readonly #events: CallerWatcherEvents;
   readonly #seats: WatcherSeats;
   readonly #watch: RoomWatch;
@@ -58,6 +74,8 @@ export class CallerWatcher {
   readonly #looking = new Set<string>();
   readonly #reported = new Set<string>();
   readonly #withdrawals = new Set<Promise<void>>();
+  readonly #line: WaitingCallers | undefined;
+  #cancelHandover = () => {};
   #watching = false;
   #listing = false;
   #listAt = Number.NEGATIVE_INFINITY;
@@ -70,18 +88,22 @@ export class CallerWatcher {
     api: RoomsApi,
     options: CallerWatcherOptions,
     events: CallerWatcherEvents = {},
+    line?: WaitingCallers,
   ) {
-    const { agentName, worker, requestsPerSecond, wallClock, random } = options;
+    this.#line = line;
+    const { agentName, worker, requestsPerSecond, wallClock = Date.now, random } = options;
     const onFailure = (error: unknown) => this.#noteFailure(error);
     this.#clock = clock;
     this.#api = api;
     this.#agentName = agentName;
+    this.#wallClock = wallClock;
     this.#events = events;
     this.#seats = new WatcherSeats(clock, api, {
       name: seatName(agentName),
       worker,
       onFailure,
       ...(random && { random }),
+      note: () => noteLine(this.#watch.unanswered(), wallClock()),
     });
     this.#watch = new RoomWatch(clock, agentName, wallClock);
     this.#budget = new RequestBudget(clock, requestsPerSecond);
@@ -102,6 +124,11 @@ export class CallerWatcher {
     return this.#overdue().reduce((sum, { callers }) => sum + callers.length, 0);
   }
 
+  /** Callers who hear the waiting line, from this worker. */
+  get waiting(): number {
+    return this.#line?.callers ?? 0;
+  }
+
   start(): void {
     if (this.#running) return;
     this.#running = true;
@@ -114,7 +141,8 @@ export class CallerWatcher {
     if (!this.#running) return;
     this.#running = false;
     this.#cancel();
-    await Promise.all([this.#seats.stop(), ...this.#withdrawals]);
+    this.#cancelHandover();
+    await Promise.all([this.#seats.stop(), this.#line?.stop(STOP_MS), ...this.#withdrawals]);
   }
 
   /** Keeps a call of this worker that has ended for good from being taken for one without an agent. Never rejects. */
@@ -126,20 +154,40 @@ export class CallerWatcher {
     this.#withdrawals.delete(withdrawn);
   }
 
+  /** Whether a slot may go to this room's caller, or others wait who came before. Never rejects. */
+  isTurnOf(roomSid: string): Promise<boolean> {
+    return isTurnOf(roomSid, this.#agentName, this.#api, this.#wallClock);
+  }
+
   #tick(): void {
     if (!this.#running) return;
     this.#cancel = this.#clock.after(TICK_MS, () => this.#tick());
     const watching = this.#seats.watching;
     if (watching !== this.#watching) {
       this.#watching = watching;
-      if (watching) this.#watch.resume();
+      this.#watchingChanged(watching);
       this.#events.onWatching?.(watching);
     }
     if (!watching) return;
     this.#report();
+    this.#attend();
     this.#redispatch.step(this.#watch.unanswered());
     void this.#list();
     this.#look();
+  }
+
+  #watchingChanged(watching: boolean): void {
+    this.#cancelHandover();
+    if (watching) {
+      this.#watch.resume();
+      this.#line?.start();
+    } else this.#cancelHandover = this.#clock.after(HANDOVER_MS, () => this.#line?.leaveAll());
+  }
+
+  /** Also as soon as something is known: a caller without an agent should not wait for words as well. */
+  #attend(): void {
+    if (this.#running && this.#seats.watching)
+      this.#line?.step(this.#watch.waiting(), (room) => this.#watch.unwanted(room));
   }
 
   async #list(): Promise<void> {
@@ -172,6 +220,7 @@ export class CallerWatcher {
         .catch((error) => this.#noteFailure(error))
         .finally(() => {
           this.#looking.delete(name);
+          this.#attend();
           this.#look();
         });
     }

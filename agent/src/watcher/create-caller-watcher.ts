@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { log } from '@livekit/agents';
 import type { MonotonicClock } from '../clock.js';
 import type { WorkerConfig } from '../config.js';
+import { createWaitingLine, type LineConfig } from '../line/create-waiting-line.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 import { maskPhoneNumbers } from '../telemetry/redaction.js';
 import { CallerWatcher } from './caller-watcher.js';
@@ -20,15 +21,16 @@ interface WatcherPeers {
 
 /** The watcher of a worker, which logs and counts what it does; undefined when it is turned off. */
 export function createCallerWatcher(
-  config: Pick<WorkerConfig, 'livekit' | 'callers' | 'watcher'>,
+  config: LineConfig & Pick<WorkerConfig, 'callers' | 'watcher'>,
   metrics: Pick<WorkerMetrics, 'add'>,
   { clock, wallClock, random, createRooms }: WatcherPeers,
 ): CallerWatcher | undefined {
   const { requestsPerSecond } = config.watcher;
   if (requestsPerSecond === 0) return undefined;
+  const rooms = createRooms(config);
   return new CallerWatcher(
     clock,
-    createRooms(config),
+    rooms,
     {
       agentName: config.livekit.agentName,
       worker: randomUUID(),
@@ -53,6 +55,7 @@ export function createCallerWatcher(
       },
       onFailure: (error) => log().warn({ error }, 'the watcher could not ask LiveKit'),
     },
+    createWaitingLine(config, clock, metrics, rooms),
   );
 }
 

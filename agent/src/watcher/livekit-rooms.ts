@@ -9,16 +9,21 @@ import {
   TrackSource,
 } from '@livekit/protocol';
 import { AgentDispatchClient, RoomServiceClient } from 'livekit-server-sdk';
+import { WAITING_LINE_ATTRIBUTE } from '../call/call-events.js';
 import { type CallerKind, type CallerRules, mayBeCaller } from '../call/caller-choice.js';
 import type { WorkerConfig } from '../config.js';
-import type { RoomDispatch, RoomMember, RoomSummary, RoomsApi } from './rooms-api.js';
+import {
+  AGENT_NAME_ATTRIBUTE,
+  type RoomDispatch,
+  type RoomMember,
+  type RoomSummary,
+  type RoomsApi,
+} from './rooms-api.js';
 
 /** Seconds after which a request is given up: what it would tell is then out of date. */
 const REQUEST_TIMEOUT_S = 3;
 /** Seconds after which LiveKit closes a room of ours, as nobody joins it; it is then created again. */
 const EMPTY_TIMEOUT_S = 86_400;
-/** The attribute in which LiveKit names the agent of a participant. */
-export const AGENT_NAME_ATTRIBUTE = 'lk.agent_name';
 const NOBODY = 'nobody';
 
 /** LiveKit's server API. */
@@ -101,7 +106,8 @@ function roomMember(participant: ParticipantInfo, rules: CallerRules): RoomMembe
 
 function memberKind(participant: ParticipantInfo, rules: CallerRules): RoomMember['kind'] {
   const { kind, attributes, metadata, permission } = participant;
-  if (kind === ParticipantInfo_Kind.AGENT) return 'agent';
+  if (kind === ParticipantInfo_Kind.AGENT)
+    return attributes[WAITING_LINE_ATTRIBUTE] ? 'attendant' : 'agent';
   if (permission?.hidden || permission?.recorder) return 'other';
   const sources = permission?.canPublishSources ?? [];
   const one = {

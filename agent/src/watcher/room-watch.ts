@@ -41,6 +41,10 @@ export interface UnansweredRoom {
   terms: DispatchTerms;
   /** Dispatches that came to nothing, beside the first one, which is kept. */
   spent: readonly string[];
+  /** How long the caller has waited, in milliseconds: since joining, or since an agent left. */
+  waitedMs: number;
+  /** An attendant is with the caller. */
+  attended: boolean;
 }
 
 interface WatchedRoom {
@@ -51,6 +55,7 @@ interface WatchedRoom {
   checkedAt: number | undefined;
   callers: RoomMember[];
   agents: string[];
+  attended: boolean;
   /** Agents that have been seen in the room and are not there any more. */
   left: Set<string>;
   /** Since when there has been a caller without an agent; undefined when there is none. */
@@ -66,6 +71,8 @@ interface WatchedRoom {
   hadAgent: boolean;
   /** Until when a dispatch may still find a worker. */
   pendingUntil: number;
+  /** The same, of dispatches that are not this watcher's. */
+  offeredUntil: number;
   /** Until when an agent may still come whose job a worker has accepted. */
   joiningUntil: number;
   agentAt: number;
@@ -141,10 +148,11 @@ export class RoomWatch {
     const now = this.#clock.now();
     room.checkedAt = now;
     room.callers = members.filter(isCaller);
+    room.attended = members.some(({ kind }) => kind === 'attendant');
     noteAgents(room, members.filter((member) => this.#isAgent(member)).map(identityOf), now);
     if (room.callers.length === 0 || room.agents.length > 0) {
       room.aloneSince = undefined;
-      room.pendingUntil = room.joiningUntil = now;
+      room.pendingUntil = room.offeredUntil = room.joiningUntil = now;
       return;
     }
     room.aloneSince ??= now;
@@ -154,17 +162,30 @@ export class RoomWatch {
   /** Rooms that want an agent, those whose caller came first first. */
   unanswered(): UnansweredRoom[] {
     const now = this.#clock.now();
-    return [...this.#rooms.values()]
-      .flatMap((room) => {
-        const { aloneSince, terms, summary, callers, spent, hadAgent } = room;
-        const grace = hadAgent ? GRACE_AFTER_AGENT_MS : GRACE_MS;
-        if (aloneSince === undefined || !terms || now - aloneSince < grace) return [];
-        const joinedAt = Math.min(...callers.map((caller) => caller.joinedAt));
-        const { name, sid } = summary;
-        const identities = callers.map(identityOf);
-        return [{ name, sid, callers: identities, joinedAt, since: aloneSince, terms, spent }];
-      })
-      .sort((a, b) => a.joinedAt - b.joinedAt || (a.name < b.name ? -1 : 1));
+    return this.#alone(
+      ({ hadAgent }, aloneSince) =>
+        now - aloneSince >= (hadAgent ? GRACE_AFTER_AGENT_MS : GRACE_MS),
+    );
+  }
+
+  /**
+   * Rooms whose callers should hear why nobody answers, in the same order: LiveKit has found no worker for them, or their
+   * agent has left. Before that an agent may be about to join.
+   */
+  waiting(): UnansweredRoom[] {
+    const now = this.#clock.now();
+    return this.#alone(
+      ({ hadAgent, offeredUntil, joiningUntil }, aloneSince) =>
+        now >= offeredUntil &&
+        now >= joiningUntil &&
+        (!hadAgent || now - aloneSince >= GRACE_AFTER_AGENT_MS),
+    );
+  }
+
+  /** Whether a caller is alone in a room for which nobody wants an agent any more. */
+  unwanted(name: string): boolean {
+    const room = this.#rooms.get(name);
+    return room?.aloneSince !== undefined && !room.terms;
   }
 
   /**
@@ -246,8 +267,30 @@ export class RoomWatch {
       .flatMap(({ jobs }) => jobs)
       .filter(({ identity }) => !room.left.has(identity));
     const youngest = (times: number[]) => Math.min(...times.map((time) => this.#age(time)));
+    const offered = pending.filter(({ id }) => !room.own.has(id));
     room.pendingUntil = now + PENDING_MS - youngest(pending.map(({ createdAt }) => createdAt));
+    room.offeredUntil = now + PENDING_MS - youngest(offered.map(({ createdAt }) => createdAt));
     room.joiningUntil = now + JOINING_MS - youngest(coming.map(({ startedAt }) => startedAt));
+  }
+
+  #alone(matches: (room: WatchedRoom, aloneSince: number) => boolean): UnansweredRoom[] {
+    const now = this.#clock.now();
+    return [...this.#rooms.values()]
+      .flatMap((room) => {
+        const { aloneSince, terms, summary, callers, spent, hadAgent, attended } = room;
+        if (aloneSince === undefined || !terms || !matches(room, aloneSince)) return [];
+        const joinedAt = Math.min(...callers.map((caller) => caller.joinedAt));
+        const { name, sid } = summary;
+        const known = now - aloneSince;
+        return [
+          {
+            ...{ name, sid, callers: callers.map(identityOf), joinedAt, since: aloneSince },
+            ...{ terms, spent, attended },
+            waitedMs: hadAgent ? known : Math.max(known, this.#age(joinedAt)),
+          },
+        ];
+      })
+      .sort((a, b) => a.joinedAt - b.joinedAt || (a.name < b.name ? -1 : 1));
   }
 
   #age(time: number): number {
@@ -263,6 +306,7 @@ function newRoom(summary: RoomSummary, now: number): WatchedRoom {
     checkedAt: undefined,
     callers: [],
     agents: [],
+    attended: false,
     left: new Set(),
     aloneSince: undefined,
     terms: undefined,
@@ -271,6 +315,7 @@ function newRoom(summary: RoomSummary, now: number): WatchedRoom {
     own: new Set(),
     hadAgent: false,
     pendingUntil: now,
+    offeredUntil: now,
     joiningUntil: now,
     agentAt: now,
     shortStays: 0,

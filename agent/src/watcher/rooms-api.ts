@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/** The attribute in which LiveKit names the agent of a participant. */
+export const AGENT_NAME_ATTRIBUTE = 'lk.agent_name';
+
 /** A room as LiveKit lists it. */
 export interface RoomSummary {
   name: string;
@@ -14,8 +17,11 @@ export interface RoomSummary {
 /** A participant of a room. */
 export interface RoomMember {
   identity: string;
-  /** `other`: whom no agent serves, see CallerChoice, and hidden participants. */
-  kind: 'caller' | 'agent' | 'other';
+  /**
+   * `attendant`: who keeps the caller company until an agent comes. `other`: whom no agent serves, see CallerChoice, and
+   * hidden participants.
+   */
+  kind: 'caller' | 'agent' | 'attendant' | 'other';
   /** The name that an agent was dispatched by; undefined when LiveKit does not say. */
   agentName?: string;
   /** Milliseconds since the epoch, by LiveKit's clock. */

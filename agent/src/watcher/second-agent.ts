@@ -1,7 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { ParticipantKind, type Room } from '@livekit/rtc-node';
-import { AGENT_NAME_ATTRIBUTE } from './livekit-rooms.js';
+import { ParticipantKind, type RemoteParticipant, type Room } from '@livekit/rtc-node';
+import { AGENT_NAME_ATTRIBUTE } from './rooms-api.js';
+
+/** Whether a participant is an agent of this service. @param agentName LIVEKIT_AGENT_NAME */
+export function isAgentOf(
+  agentName: string,
+  { info, attributes, identity }: Pick<RemoteParticipant, 'info' | 'attributes' | 'identity'>,
+): boolean {
+  return (
+    info.kind === ParticipantKind.AGENT &&
+    identity.startsWith('agent-') &&
+    (attributes[AGENT_NAME_ATTRIBUTE] ?? agentName) === agentName
+  );
+}
 
 /**
  * Whether another agent of this service is in a room already. LiveKit lets participants in one after the other, and
@@ -9,10 +21,5 @@ import { AGENT_NAME_ATTRIBUTE } from './livekit-rooms.js';
  * @param agentName LIVEKIT_AGENT_NAME
  */
 export function hasAgent(room: Pick<Room, 'remoteParticipants'>, agentName: string): boolean {
-  return [...room.remoteParticipants.values()].some(
-    ({ info, attributes, identity }) =>
-      info.kind === ParticipantKind.AGENT &&
-      identity.startsWith('agent-') &&
-      (attributes[AGENT_NAME_ATTRIBUTE] ?? agentName) === agentName,
-  );
+  return [...room.remoteParticipants.values()].some((one) => isAgentOf(agentName, one));
 }

@@ -26,6 +26,8 @@ export interface WatcherSeatsOptions {
   /** 0 to 1. Default: Math.random. */
   random?: () => number;
   onFailure?: (error: unknown) => void;
+  /** What the worker that watches tells the others with each beat. Default: nothing. */
+  note?: () => object;
 }
 
 interface Seat {
@@ -61,9 +63,9 @@ export class WatcherSeats {
   ) {
     this.#clock = clock;
     this.#api = api;
-    this.#options = { random: Math.random, onFailure: () => {}, ...options };
-    this.#seats = Array.from({ length: SEATS }, (_, i) => ({
-      room: `${options.name}-${i}`,
+    this.#options = { random: Math.random, onFailure: () => {}, note: () => ({}), ...options };
+    this.#seats = seatRooms(options.name).map((room) => ({
+      room,
       document: '',
       changedAt: Number.NEGATIVE_INFINITY,
     }));
@@ -156,7 +158,11 @@ export class WatcherSeats {
   async #write(seat: Seat): Promise<boolean> {
     const sentAt = this.#clock.now();
     this.#beats += 1;
-    const document = JSON.stringify({ worker: this.#options.worker, beat: this.#beats });
+    const { worker, note } = this.#options;
+    const document = JSON.stringify({
+      ...{ worker, beat: this.#beats },
+      ...(this.watching && note()),
+    });
     const written = await this.#timed(async () => {
       await this.#api.writeMetadata(seat.room, document);
       return true;
@@ -190,6 +196,11 @@ export class WatcherSeats {
       };
     });
   }
+}
+
+/** The rooms of a service's seats. @param name see seatName */
+export function seatRooms(name: string): string[] {
+  return Array.from({ length: SEATS }, (_, i) => `${name}-${i}`);
 }
 
 const SEAT_ROOMS = 'nova-sonic-watcher';

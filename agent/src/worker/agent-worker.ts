@@ -283,7 +283,8 @@ export class AgentWorker {
   }
 
   async #answer(request: JobRequest): Promise<void> {
-    if (await this.#admission.admit(request.id)) await request.accept();
+    const isTurn = () => this.#watcher?.isTurnOf(request.room?.sid ?? '') ?? Promise.resolve(true);
+    if (await this.#admission.admit(request.id, isTurn)) await request.accept();
     else await request.reject();
   }
 
@@ -335,6 +336,7 @@ export class AgentWorker {
       expectedCallDemand: takesCalls ? demand.expected : demand.now,
       callCapacity: takesCalls ? slots.total : 0,
       callersUnanswered: this.#watcher?.unanswered ?? 0,
+      callersWaiting: this.#watcher?.waiting ?? 0,
     });
     this.#metrics.flush();
   }

@@ -6,7 +6,13 @@ import type { TaskProtection } from '../ecs/task-protection.js';
 import type { CallSlots } from './call-slots.js';
 
 /** Why a job was rejected: the `reason` dimension of the metric. */
-export type RejectionReason = 'draining' | 'full' | Exclude<Standing, 'current'>;
+export type RejectionReason = 'draining' | 'full' | 'line' | Exclude<Standing, 'current'>;
+
+/**
+ * For so long after it was full a task may have a free slot that somebody waits for: the watcher looks for one twice
+ * in that time.
+ */
+const CONTESTED_MS = 2_000;
 
 export interface AdmissionEvents {
   /** The last slot was taken (true), or one became free again (false): LiveKit should know at once. */
@@ -32,6 +38,8 @@ export class JobAdmission {
   #draining = false;
   #standing: Standing = 'current';
   readonly #held = new Set<string>();
+  /** When there was last no free slot. */
+  #fullAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     readonly slots: CallSlots,
@@ -45,8 +53,13 @@ export class JobAdmission {
     return this.#draining;
   }
 
+  /** Whether somebody may be waiting for the slots that are free. */
+  get contested(): boolean {
+    return this.clock.now() - this.#fullAt < CONTESTED_MS;
+  }
+
   /** Why no job is accepted now, whatever slots are free; undefined: jobs are accepted. */
-  get refusal(): Exclude<RejectionReason, 'full'> | undefined {
+  get refusal(): Exclude<RejectionReason, 'full' | 'line'> | undefined {
     if (this.#draining) return 'draining';
     return this.#standing === 'current' ? undefined : this.#standing;
   }
@@ -61,8 +74,14 @@ export class JobAdmission {
     this.#standing = standing;
   }
 
-  /** True: the job has a slot, until `release`. */
-  async admit(job: string): Promise<boolean> {
+  /**
+   * True: the job has a slot, until `release`.
+   * @param isTurn asked about a slot that somebody may be waiting for: whether it is this caller's turn
+   */
+  async admit(job: string, isTurn: () => Promise<boolean> = async () => true): Promise<boolean> {
+    if (this.refusal) return this.#reject(job, this.refusal);
+    if (this.contested && this.slots.free > 0 && !(await isTurn()))
+      return this.#reject(job, 'line');
     if (this.refusal) return this.#reject(job, this.refusal);
     if (!this.slots.take(job, this.clock.now())) return this.#reject(job, 'full');
     if (this.slots.free === 0) this.events.onFullChanged?.(true);
@@ -103,6 +122,7 @@ export class JobAdmission {
 
   #freeSlot(job: string): void {
     const wasFull = this.slots.free === 0;
+    if (wasFull) this.#fullAt = this.clock.now();
     if (this.slots.release(job) && wasFull && this.slots.free > 0 && !this.refusal) {
       this.events.onFullChanged?.(false);
     }

@@ -120,8 +120,14 @@ class CallController {
       return this.#fail(active, problems.connectFailed(error, currentTarget()));
     }
     this.#otherTabs?.setInCall(true);
+    this.#expectAgent(active);
+  }
+
+  #expectAgent(active: ActiveCall): void {
+    clearTimeout(active.agentTimer);
     active.agentTimer = setTimeout(() => {
-      if (isActive() && !active.connection.agentPresent)
+      const { agentPresent, waiting } = active.connection;
+      if (this.#active === active && !agentPresent && !waiting)
         showProblem(problems.noAgent(currentTarget()));
     }, AGENT_TIMEOUT_MS);
   }
@@ -219,6 +225,14 @@ class CallController {
         if (!active.connectionLost) pageState.merge({ phase: callPhase(state) });
       },
       onAgentLeft: () => this.#active && this.#endUnlessAgentReturns(this.#active),
+      onWaiting: (waiting) => {
+        const active = this.#active;
+        // An agent that is there, but does not speak yet, has its own state.
+        if (!active || active.connectionLost || active.connection.agentPresent) return;
+        pageState.merge({ phase: waiting ? 'waiting' : 'connecting' });
+        if (waiting) clearProblem('agent');
+        else this.#expectAgent(active);
+      },
       onAgentTrack: (track) => this.#active?.recorder?.setTrack('agent', track),
       onConnection: (state) => this.#onConnection(state),
       onPlaybackBlocked: (playbackBlocked) => pageState.merge({ playbackBlocked }),
@@ -226,8 +240,10 @@ class CallController {
         // Before the call is answered, `call` handles the failure.
         const { call } = pageState.get();
         if (!this.#active || !call?.answeredAt) return;
+        const { turnedAway } = this.#active.connection;
         this.#end();
-        if (reason !== DisconnectReason.CLIENT_INITIATED)
+        if (turnedAway) showProblem(problems.turnedAway);
+        else if (reason !== DisconnectReason.CLIENT_INITIATED)
           showProblem(problems.disconnected(reason, call.endReason));
       },
     };
@@ -267,8 +283,8 @@ class CallController {
     clearTimeout(active.agentTimer);
     if (active.connectionLost) return;
     active.agentTimer = setTimeout(() => {
-      if (this.#active !== active || active.connectionLost || active.connection.agentPresent)
-        return;
+      const { agentPresent, waiting } = active.connection;
+      if (this.#active !== active || active.connectionLost || agentPresent || waiting) return;
       void this.hangUp();
       showProblem(problems.agentLeft(pageState.get().call?.endReason));
     }, timeoutMs);

@@ -13,6 +13,7 @@ import type { Target } from './target.js';
 export type CallPhase =
   | 'idle'
   | 'connecting'
+  | 'waiting'
   | 'listening'
   | 'thinking'
   | 'speaking'

@@ -122,6 +122,13 @@ export function noAgent(target: Target): Problem {
   };
 }
 
+export const turnedAway: Problem = {
+  id: 'call',
+  tone: 'error',
+  title: 'Nobody can answer now',
+  advice: 'All lines are taken, and as many callers wait as may. Call again later.',
+};
+
 export function agentLeft(reason: string | undefined): Problem {
   const known: Record<string, string> = {
     participant_disconnected: 'It saw you leave the call.',

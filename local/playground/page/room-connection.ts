@@ -17,6 +17,7 @@ import {
   CALL_EVENTS_TOPIC,
   type CallEvent,
   type SequencedCallEvent,
+  WAITING_LINE_ATTRIBUTE,
 } from '../../../agent/src/call/call-events.js';
 import type { CallSide } from '../state/call-side.js';
 import type { CallAction } from '../state/call-state.js';
@@ -39,6 +40,8 @@ export interface RoomConnectionEvents {
   /** The agent joined, or its state in LiveKit changed. */
   onAgentState(state: string, identity: string): void;
   onAgentLeft(): void;
+  /** All lines are taken: somebody keeps the caller company until an agent comes; false when that has ended. */
+  onWaiting(waiting: boolean): void;
   /** The agent's audio; undefined when it has ended. */
   onAgentTrack(track: MediaStreamTrack | undefined): void;
   onConnection(state: 'lost' | 'restored'): void;
@@ -62,7 +65,9 @@ export class RoomConnection {
     () => this.#agent && this.#callEvents.tick(Date.now()),
     REPLAY_INTERVAL_MS,
   );
-  #audio: HTMLMediaElement | undefined;
+  readonly #audio = new Set<HTMLMediaElement>();
+  #waiting = false;
+  #turnedAway = false;
   #typedTexts = 0;
   /** livekit-client 2.23 loses texts that are sent while it reconnects, or before it notices that it must. */
   readonly #outbox = new TextOutbox(
@@ -83,7 +88,9 @@ export class RoomConnection {
         if (participant.identity === this.#agent?.identity) this.emitAgentState();
       })
       .on(RoomEvent.TrackSubscribed, (track, _, participant) => this.#play(track, participant))
-      .on(RoomEvent.TrackUnsubscribed, (track) => this.#stopPlaying(track))
+      .on(RoomEvent.TrackUnsubscribed, (track, _, participant) =>
+        this.#stopPlaying(track, participant),
+      )
       .on(RoomEvent.SignalReconnecting, () => events.onConnection('lost'))
       .on(RoomEvent.Reconnecting, () => events.onConnection('lost'))
       .on(RoomEvent.Reconnected, () => {
@@ -148,6 +155,16 @@ export class RoomConnection {
 
   get agentPresent(): boolean {
     return this.#agent !== undefined;
+  }
+
+  /** In the waiting line; an agent may be on its way. */
+  get waiting(): boolean {
+    return this.#waiting;
+  }
+
+  /** The waiting line was full as well: the caller was told so. */
+  get turnedAway(): boolean {
+    return this.#turnedAway;
   }
 
   /** Emits the agent's current state, if it is present. */
@@ -231,6 +248,11 @@ export class RoomConnection {
 
   #participantJoined(participant: RemoteParticipant): void {
     if (participant.kind !== ParticipantKind.AGENT) return;
+    if (isWaitingLine(participant)) {
+      this.#turnedAway = participant.attributes[WAITING_LINE_ATTRIBUTE] === 'turned_away';
+      this.#setWaiting(true);
+      return;
+    }
     // Another agent numbers its events from 0 again.
     if (this.#lastAgentIdentity !== undefined && this.#lastAgentIdentity !== participant.identity) {
       this.#callEvents = this.#newReorderBuffer();
@@ -241,7 +263,13 @@ export class RoomConnection {
     this.emitAgentState();
   }
 
+  #setWaiting(waiting: boolean): void {
+    this.#waiting = waiting;
+    this.#events.onWaiting(waiting);
+  }
+
   #participantLeft(participant: RemoteParticipant): void {
+    if (isWaitingLine(participant)) this.#setWaiting(false);
     if (participant.identity !== this.#agent?.identity) return;
     this.#agent = undefined;
     const reason = participant.attributes[CALL_ENDED_ATTRIBUTE];
@@ -252,21 +280,29 @@ export class RoomConnection {
   #play(track: RemoteTrack, participant: RemoteParticipant): void {
     if (track.kind !== Track.Kind.Audio) return;
     this.#participantJoined(participant);
-    this.#audio = track.attach();
-    this.#audio.hidden = true;
-    document.body.append(this.#audio);
-    this.#events.onAgentTrack(track.mediaStreamTrack);
+    const audio = track.attach();
+    audio.hidden = true;
+    document.body.append(audio);
+    this.#audio.add(audio);
+    if (!isWaitingLine(participant)) this.#events.onAgentTrack(track.mediaStreamTrack);
   }
 
-  #stopPlaying(track: RemoteTrack): void {
-    for (const element of track.detach()) element.remove();
-    this.#events.onAgentTrack(undefined);
+  #stopPlaying(track: RemoteTrack, participant: RemoteParticipant): void {
+    for (const element of track.detach()) {
+      element.remove();
+      this.#audio.delete(element);
+    }
+    if (!isWaitingLine(participant)) this.#events.onAgentTrack(undefined);
   }
 
   #close(): void {
     // LiveKit emits no TrackUnsubscribed once the room has been left.
-    this.#audio?.remove();
+    for (const element of this.#audio) element.remove();
     this.#closed.abort();
     clearInterval(this.#replayTimer);
   }
+}
+
+function isWaitingLine({ attributes }: RemoteParticipant): boolean {
+  return Boolean(attributes[WAITING_LINE_ATTRIBUTE]);
 }

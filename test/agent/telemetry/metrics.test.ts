@@ -23,6 +23,7 @@ const busy = {
     expectedCallDemand: 6.5,
     callCapacity: 10,
     callersUnanswered: 0,
+    callersWaiting: 0,
     activeStreams: {},
   },
 };
@@ -86,7 +87,13 @@ describe('WorkerMetrics', () => {
     metrics.gauges({ ...busy, activeCalls: 0, slotUtilization: 0 });
     expect(emfSums(lines())).toEqual({
       ...DEMAND,
-      ...{ ActiveCalls: 0, CallersUnanswered: 0, SlotUtilization: 0, WorkersRegistered: 1 },
+      ...{
+        ActiveCalls: 0,
+        CallersUnanswered: 0,
+        CallersWaiting: 0,
+        SlotUtilization: 0,
+        WorkersRegistered: 1,
+      },
     });
     const metric = lines()[0]?._aws.CloudWatchMetrics[0]?.Metrics.find(
       (m) => m.Name === 'SlotUtilization',
@@ -120,7 +127,7 @@ describe('WorkerMetrics', () => {
     metrics.gauges({ ...busy, draining: true });
     expect(emfSums(lines())).toEqual({
       ...DEMAND,
-      ...{ ActiveCalls: 3, CallersUnanswered: 0, WorkersRegistered: 1 },
+      ...{ ActiveCalls: 3, CallersUnanswered: 0, CallersWaiting: 0, WorkersRegistered: 1 },
     });
   });
 });

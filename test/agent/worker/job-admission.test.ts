@@ -46,6 +46,37 @@ describe('JobAdmission', () => {
     expect(await admission.admit('c')).toBe(true);
   });
 
+  it('keeps a slot that has just become free for those who wait for one', async () => {
+    const { admission, log, clock } = setUp(1);
+    const asked: string[] = [];
+    const offer = (job: string, isTurn: boolean) =>
+      admission.admit(job, async () => {
+        asked.push(job);
+        return isTurn;
+      });
+    // Nobody waits for a slot that has been free.
+    expect(await offer('a', false)).toBe(true);
+    expect(await offer('b', true)).toBe(false);
+    expect(asked).toEqual([]);
+    admission.release('a');
+    expect(await offer('late', false)).toBe(false);
+    expect(await offer('first', true)).toBe(true);
+    expect(asked).toEqual(['late', 'first']);
+    expect(log.slice(-4)).toEqual(['open', '-late line', 'full', '+first']);
+    admission.release('first');
+    await clock.pass(2_000);
+    // Who waited would have come by now.
+    expect(await offer('later', false)).toBe(true);
+  });
+
+  it('does not promise a slot to two while it asks whose turn it is', async () => {
+    const { admission } = setUp(1);
+    await admission.admit('a');
+    admission.release('a');
+    const answers = await Promise.all(jobs(5).map((job) => admission.admit(job, async () => true)));
+    expect(answers.filter(Boolean).length).toBe(1);
+  });
+
   it.each<[string, () => Promise<ProtectionResult>, number]>([
     ['blocks it', async () => ({ ok: false, reason: 'DEPLOYMENT_BLOCKED', rejected: true }), 0],
     ['fails', async () => ({ ok: false, reason: 'http_500', rejected: false }), 0],

@@ -50,6 +50,11 @@ const TABLE: [string, object, object][] = [
     { EvaluationPeriods: 3, Threshold: 1, ComparisonOperator: UP },
   ],
   [
+    'CallersTurnedAway',
+    { ...OURS, MetricName: 'CallersTurnedAway', Statistic: 'Sum', Period: 300 },
+    { EvaluationPeriods: 1, Threshold: 1, ComparisonOperator: UP },
+  ],
+  [
     'CallsRejected',
     { ...OURS, MetricName: 'CallsRejected', Statistic: 'Sum', Period: 300 },
     { EvaluationPeriods: 1, Threshold: 5, ComparisonOperator: UP },

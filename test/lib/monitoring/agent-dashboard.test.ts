@@ -51,6 +51,8 @@ describe('the dashboard', () => {
       ['Calls accepted and rejected', 'metric', 9, 6],
       ['Callers without an agent', 'metric', 12, 6],
       ['Time to answer (ms)', 'metric', 12, 6],
+      ['Waiting line', 'metric', 12, 6],
+      ['Time in the waiting line until an agent (ms)', 'metric', 12, 6],
       '## How fast?',
       ['Time to first audio of a reply (ms)', 'metric', 12, 6],
       ['Interruption latency (ms)', 'metric', 6, 6],
@@ -76,7 +78,7 @@ describe('the dashboard', () => {
     const ends = new Map<number, number>();
     for (const { y, x, width } of body().widgets)
       ends.set(y, Math.max(ends.get(y) ?? 0, x + width));
-    expect([...ends.values()]).toEqual([24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24]);
+    expect([...ends.values()]).toEqual([24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24]);
   });
 
   test('shows the state of every alarm first', () => {
@@ -109,6 +111,18 @@ describe('the dashboard', () => {
         `CallersUnanswered${OURS} Maximum/60 callers without an agent`,
         `CallsRedispatched${OURS} Sum/60 found an agent after all`,
       ],
+    ],
+    [
+      'Waiting line',
+      [
+        `CallersWaiting${OURS} Maximum/60 callers who wait`,
+        `CallersGaveUp${OURS} Sum/60 hung up while waiting`,
+        `CallersTurnedAway${OURS} Sum/60 turned away: the line was full`,
+      ],
+    ],
+    [
+      'Time in the waiting line until an agent (ms)',
+      [`TimeWaited${OURS} p50/60 p50`, `TimeWaited${OURS} p95/60 p95`],
     ],
     ['Time to answer (ms)', [`TimeToAnswer${OURS} p50/60 p50`, `TimeToAnswer${OURS} p95/60 p95`]],
     ['Time to first audio of a reply (ms)', percentiles('TimeToFirstAudio')],

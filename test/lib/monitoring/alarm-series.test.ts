@@ -37,6 +37,7 @@ const MUST: Case[] = [
   ['SlotUtilizationHigh', 'full for five minutes', { SlotUtilization: after(50, 92, 5) }],
   ['CallersUnanswered', 'callers who stay without an agent', { CallersUnanswered: [0, 3, 2, 4] }],
   ['TimeToAnswerHigh', 'slow answers for a quarter of an hour', { TimeToAnswer: of(6100, 3) }],
+  ['CallersTurnedAway', 'a caller who could not even wait', { CallersTurnedAway: [0, 1] }],
   ['CallsRejected', 'five rejections', { CallsRejected: [0, 5] }],
   [
     'TasksAtMaximum',
@@ -78,6 +79,7 @@ const MUST_NOT: Case[] = [
   ],
   ['CallersUnanswered', 'a burst until new tasks are there', { CallersUnanswered: [0, 9, 5, 0] }],
   ['TimeToAnswerHigh', 'slow answers for ten minutes', { TimeToAnswer: [6100, 6100, 2000] }],
+  ['CallersTurnedAway', 'everybody has a place in the line', { CallersTurnedAway: of(0, 5) }],
   ['CallsRejected', 'a rejection now and then', { CallsRejected: of(4, 20) }],
   [
     'TasksAtMaximum',

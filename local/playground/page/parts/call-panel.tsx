@@ -114,6 +114,12 @@ function phaseTexts(state: PageState): { phase: string; hint: string; announceme
           : 'Waiting for the agent',
         announcement: 'Connecting',
       };
+    case 'waiting':
+      return {
+        phase: 'Waiting for a free line',
+        hint: 'All lines are taken: an agent comes when it is your turn',
+        announcement: 'Waiting for a free line',
+      };
     case 'listening':
       return { phase: 'Listening', hint: howToTalk, announcement: 'In the call' };
     case 'thinking':

@@ -37,7 +37,7 @@ export function ConversationPanel({ state }: { state: PageState }) {
       </ScrollRegion>
       <ProblemList problems={problems} />
       <Announcements items={items} />
-      <Composer enabled={inCall && phase !== 'connecting'} />
+      <Composer enabled={inCall && phase !== 'connecting' && phase !== 'waiting'} />
     </section>
   );
 }

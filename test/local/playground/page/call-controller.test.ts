@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Long because it goes through every way in which a call begins, is disturbed and ends.
 
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import './browser.js';
@@ -7,7 +8,13 @@ import type { Target } from '../../../../local/playground/page/target.js';
 
 /** What the parts of the call were told, in order. */
 const log: string[] = [];
-let room: { events: RoomConnectionEvents; agentPresent: boolean; connect: () => Promise<void> };
+let room: {
+  events: RoomConnectionEvents;
+  agentPresent: boolean;
+  waiting: boolean;
+  turnedAway: boolean;
+  connect: () => Promise<void>;
+};
 let openMicrophone: () => Promise<void>;
 let createCall: () => Promise<unknown>;
 let fetchTarget: () => Promise<Target>;
@@ -17,6 +24,8 @@ let problem: object | undefined;
 jest.unstable_mockModule('../../../../local/playground/page/room-connection.js', () => ({
   RoomConnection: class {
     agentPresent = false;
+    waiting = false;
+    turnedAway = false;
     constructor(readonly events: RoomConnectionEvents) {
       room = this;
     }
@@ -106,6 +115,54 @@ describe('CallController', () => {
     expect(pageState.get()).toMatchObject({ phase: 'listening', inCall: true, microphone: true });
     await callController.call();
     expect(log).toHaveLength(3);
+  });
+
+  describe('while all lines are taken', () => {
+    const wait = (waiting: boolean) => {
+      room.waiting = waiting;
+      room.events.onWaiting(waiting);
+    };
+
+    it('it says so, and reports no missing agent, until one comes', async () => {
+      await callController.call();
+      wait(true);
+      expect(pageState.get().phase).toBe('waiting');
+      await pass(60_000);
+      expect(shown()).toEqual([]);
+      room.agentPresent = true;
+      room.events.onAgentState('speaking', 'agent-1');
+      wait(false);
+      expect(pageState.get().phase).toBe('speaking');
+    });
+
+    it('it says that nobody can answer to whom the line turned away', async () => {
+      await callController.call();
+      room.turnedAway = true;
+      wait(true);
+      room.events.onDisconnected(5);
+      expect(pageState.get().problems).toMatchObject([{ title: 'Nobody can answer now' }]);
+    });
+
+    it('nobody hangs up on a caller who waits for another agent', async () => {
+      await call();
+      log.length = 0;
+      room.agentPresent = false;
+      room.events.onAgentLeft();
+      wait(true);
+      await pass(60_000);
+      expect(log).toEqual([]);
+      expect(pageState.get().phase).toBe('waiting');
+    });
+
+    it('an agent is missing again when nobody keeps the caller company any more', async () => {
+      await callController.call();
+      wait(true);
+      await pass(30_000);
+      wait(false);
+      expect(pageState.get().phase).toBe('connecting');
+      await pass(10_000);
+      expect(shown()).toEqual(['agent']);
+    });
   });
 
   describe('the microphone is closed', () => {

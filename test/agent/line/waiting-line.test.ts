@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type {
+  AttendantOutcome,
+  AttendantTask,
+} from '../../../agent/src/line/attendant-messages.js';
+import {
+  type LineAttendants,
+  type LineRooms,
+  WaitingLine,
+} from '../../../agent/src/line/waiting-line.js';
+import type { UnansweredRoom } from '../../../agent/src/watcher/room-watch.js';
+import { ManualClock, settle } from '../../support/manual-clock.js';
+import { holdsAsync } from '../../support/properties.js';
+
+/** Records what the line asks for. */
+class Attendants implements LineAttendants {
+  onReport: LineAttendants['onReport'] = () => {};
+  running = false;
+  readonly tasks: AttendantTask[] = [];
+  readonly here = new Set<string>();
+  readonly left: string[] = [];
+
+  start(): void {
+    this.running = true;
+  }
+  stop(): void {
+    this.running = false;
+  }
+  attend(task: AttendantTask): void {
+    this.tasks.push(task);
+    this.here.add(task.room);
+  }
+  leave(room: string): void {
+    this.left.push(room);
+    this.end(room, 'left');
+  }
+  end(room: string, outcome: AttendantOutcome): void {
+    if (this.here.delete(room)) this.onReport({ type: 'ended', room, outcome });
+  }
+}
+
+function rig(limit: number, rooms: Partial<LineRooms> = {}) {
+  const clock = new ManualClock();
+  const attendants = new Attendants();
+  const done: string[] = [];
+  const ended: [room: string, outcome: AttendantOutcome, waitedMs: number][] = [];
+  const line = new WaitingLine(
+    clock,
+    limit,
+    attendants,
+    {
+      access: async (room) => ({ url: 'ws://livekit', token: `token-${room}` }),
+      withdraw: async (room) => void done.push(`withdraw ${room}`),
+      disconnect: async ({ name }) => void done.push(`disconnect ${name}`),
+      ...rooms,
+    },
+    { onEnded: ({ name }, outcome, waitedMs) => ended.push([name, outcome, waitedMs]) },
+  );
+  const step = async (...names: string[]) => {
+    line.step(
+      names.map((name) => room(name)),
+      () => false,
+    );
+    await settle();
+  };
+  const parts = () => attendants.tasks.map(({ room, part }) => `${room} ${part}`);
+  return { clock, attendants, done, ended, line, step, parts };
+}
+
+const room = (name: string, more: Partial<UnansweredRoom> = {}): UnansweredRoom => ({
+  ...{ name, sid: `RM_${name}`, callers: [`caller-${name}`], joinedAt: 0, since: 0 },
+  terms: { agentName: '', metadata: '', deployment: '', restartPolicy: 0 },
+  ...{ spent: [], waitedMs: 700, attended: false },
+  ...more,
+});
+
+describe('the waiting line', () => {
+  it('sends one attendant to each room, those who came first first', async () => {
+    const { step, parts, line, attendants } = rig(5);
+    await step('a', 'b');
+    await step('a', 'b', 'c');
+    expect(parts()).toEqual(['a wait', 'b wait', 'c wait']);
+    expect(attendants.tasks[0]).toMatchObject({ speak: true, url: 'ws://livekit' });
+    expect(line.callers).toBe(3);
+  });
+
+  it('turns those away who come when as many wait as may: no agent is sent, and they are disconnected', async () => {
+    const { step, parts, done, line, attendants } = rig(2);
+    await step('a', 'b', 'c');
+    expect(parts()).toEqual(['a wait', 'b wait', 'c turn_away']);
+    expect(done).toEqual(['withdraw c']);
+    expect(line.callers).toBe(2);
+    attendants.end('c', 'turned_away');
+    expect(done).toEqual(['withdraw c', 'disconnect c']);
+  });
+
+  it('has room again when somebody was answered or hung up', async () => {
+    const { step, parts, attendants } = rig(1);
+    await step('a');
+    attendants.end('a', 'answered');
+    await step('b');
+    attendants.end('b', 'gave_up');
+    await step('c');
+    expect(parts()).toEqual(['a wait', 'b wait', 'c wait']);
+  });
+
+  it('does not disconnect those who left, or whom an agent answered, while they were turned away', async () => {
+    const { step, done, attendants } = rig(1);
+    await step('a', 'b', 'c', 'd');
+    attendants.end('b', 'gave_up');
+    attendants.end('c', 'answered');
+    attendants.end('d', 'failed');
+    expect(done.filter((what) => what.startsWith('disconnect'))).toEqual(['disconnect d']);
+  });
+
+  it('tells how long each waited, since joining', async () => {
+    const { step, clock, ended, attendants } = rig(2);
+    await step('a', 'b');
+    await clock.pass(5_000);
+    attendants.end('a', 'answered');
+    await clock.pass(1_000);
+    attendants.end('b', 'gave_up');
+    expect(ended).toEqual([
+      ['a', 'answered', 5_700],
+      ['b', 'gave_up', 6_700],
+    ]);
+  });
+
+  it('does not go back at once to a room that LiveKit’s list still has', async () => {
+    const { step, parts, clock, attendants } = rig(2);
+    await step('a');
+    attendants.end('a', 'answered');
+    await step('a');
+    expect(parts().length).toBe(1);
+    // The agent has left again.
+    await clock.pass(3_000);
+    await step('a');
+    expect(parts().length).toBe(2);
+  });
+
+  it('tries again after a failure, and leaves a room to another worker that has taken it', async () => {
+    const { step, parts, clock, attendants } = rig(2);
+    await step('a', 'b');
+    attendants.end('a', 'failed');
+    attendants.end('b', 'replaced');
+    await clock.pass(3_000);
+    await step('a', 'b');
+    expect(parts()).toEqual(['a wait', 'b wait', 'a wait']);
+    await clock.pass(7_000);
+    await step('a', 'b');
+    expect(parts().at(-1)).toBe('b wait');
+  });
+
+  it('does not repeat the words to those who heard them from another worker’s attendant', async () => {
+    const { line, attendants } = rig(2);
+    line.step([room('a', { attended: true })], () => false);
+    await settle();
+    expect(attendants.tasks[0]).toMatchObject({ part: 'wait', speak: false });
+  });
+
+  it('calls the attendant back when nobody wants an agent there any more', async () => {
+    const { step, line, attendants } = rig(2);
+    await step('a', 'b');
+    line.step([], (name) => name === 'a');
+    expect(attendants.left).toEqual(['a']);
+    expect(line.callers).toBe(1);
+  });
+
+  it('goes on when LiveKit does not answer', async () => {
+    const { step, parts, ended, line } = rig(1, {
+      withdraw: () => Promise.reject(new Error('unavailable')),
+    });
+    await step('a', 'b');
+    expect(parts()).toEqual(['a wait']);
+    expect(ended).toEqual([['b', 'failed', 700]]);
+    expect(line.callers).toBe(1);
+  });
+
+  it('stays until another worker’s attendants have come, when its worker ends', async () => {
+    const { line, step, clock, attendants } = rig(2);
+    line.start();
+    await step('a');
+    const stopped = line.stop(3_000);
+    await clock.pass(1_000);
+    expect(attendants.running).toBe(true);
+    attendants.end('a', 'replaced');
+    await stopped;
+    expect(attendants.running).toBe(false);
+  });
+
+  it('does not stay longer than it may, and not at all without callers', async () => {
+    const one = rig(2);
+    one.line.start();
+    await one.line.stop(3_000);
+    expect(one.attendants.running).toBe(false);
+    const two = rig(2);
+    two.line.start();
+    await two.step('a');
+    const stopped = two.line.stop(3_000);
+    await two.clock.pass(3_000);
+    await stopped;
+    expect(two.attendants.running).toBe(false);
+  });
+});
+
+describe('whatever happens', () => {
+  const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+  const outcome = fc.constantFrom<AttendantOutcome>('answered', 'gave_up', 'replaced', 'failed');
+  const event = fc.oneof(
+    fc.record({ kind: fc.constant('step' as const), line: fc.subarray(names) }),
+    fc.record({ kind: fc.constant('end' as const), name: fc.constantFrom(...names), outcome }),
+    fc.record({ kind: fc.constant('pass' as const), ms: fc.nat(12_000) }),
+  );
+
+  it('no more wait than may, each with one attendant, and nobody is turned away while there is a place', async () => {
+    await holdsAsync(
+      fc.asyncProperty(fc.integer({ min: 1, max: 4 }), fc.array(event), async (limit, events) => {
+        const { clock, attendants, line, step } = rig(limit);
+        const waiting = () =>
+          [...attendants.here].filter(
+            (name) => attendants.tasks.findLast((task) => task.room === name)?.part === 'wait',
+          );
+        for (const one of events) {
+          if (one.kind === 'pass') await clock.pass(one.ms);
+          else if (one.kind === 'end') attendants.end(one.name, one.outcome);
+          else {
+            const before = waiting().length;
+            const from = attendants.tasks.length;
+            const here = new Set(attendants.here);
+            await step(...one.line);
+            const added = attendants.tasks.slice(from);
+            // In the order of the line, to rooms without one; the first ones wait, as many as may.
+            expect(added.map(({ room }) => room)).toEqual(
+              one.line.filter((name) => added.some(({ room }) => room === name)),
+            );
+            expect(added.filter(({ room }) => here.has(room))).toEqual([]);
+            const free = limit - before;
+            expect(added.map(({ part }) => part)).toEqual(
+              added.map((_, i) => (i < free ? 'wait' : 'turn_away')),
+            );
+          }
+          expect(line.callers).toBe(waiting().length);
+          expect(line.callers).toBeLessThanOrEqual(limit);
+        }
+      }),
+    );
+  });
+});
