@@ -47,7 +47,7 @@ export class ResumeState {
     this.#plan = earlier
       ? {
           ...plan,
-          prompt: plan.prompt ?? earlier.prompt,
+          prompt: earlier.prompt ?? plan.prompt,
           audioFrom: Math.min(plan.audioFrom, earlier.audioFrom),
         }
       : plan;

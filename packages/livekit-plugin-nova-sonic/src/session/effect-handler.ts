@@ -48,6 +48,9 @@ export class EffectHandler {
       case 'generation_opened':
         this.#openGeneration(effect.response, effect.requestId);
         break;
+      case 'request_answered':
+        this.#context.replies.answered(effect.id);
+        break;
       case 'text':
         this.#generations.get(effect.id)?.text(effect.text);
         break;

@@ -81,6 +81,12 @@ export class ReplyFutures {
     this.#futures.get(id)?.resolve(event);
   }
 
+  /** The question was answered by an earlier reply, which was played. */
+  answered(id: string): void {
+    const message = 'generateReply: an earlier reply answered this question, too';
+    this.#futures.get(id)?.reject(new llm.RealtimeError(message));
+  }
+
   /** No reply will come any more. */
   rejectAll(error: Error): void {
     for (const future of [...this.#futures.values()]) future.reject(error);

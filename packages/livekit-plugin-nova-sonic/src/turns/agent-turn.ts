@@ -36,6 +36,7 @@ export class AgentTurnTracker {
   #open?: Generation;
   #latest?: Generation;
   #playingUntil = 0;
+  #closedAt = 0;
   #tokens: TokenUsage = NO_TOKENS;
 
   constructor(
@@ -51,6 +52,11 @@ export class AgentTurnTracker {
   /** The reply that has begun and not ended. */
   get open(): Generation | undefined {
     return this.#open;
+  }
+
+  /** When the last reply ended (ms since the epoch). */
+  get closedAt(): number {
+    return this.#closedAt;
   }
 
   /** No reply is generated, and by estimate none is played. */
@@ -118,6 +124,7 @@ export class AgentTurnTracker {
     const generation = this.#open;
     if (!generation) return undefined;
     this.#open = undefined;
+    this.#closedAt = now;
     generation.open = false;
     generation.closedAt = now;
     if (reason === 'interrupted' || reason === 'stopped') generation.interrupted = true;

@@ -21,7 +21,7 @@ export class ConversationState {
   readonly newId: (prefix: string) => string;
   readonly history = new ConversationHistory();
   readonly blocks = new ContentBlocks();
-  readonly requests = new ReplyRequestQueue();
+  readonly requests: ReplyRequestQueue;
   readonly discarded = new DiscardedReply();
   readonly agent: AgentTurnTracker;
   readonly user: UserTurnTracker;
@@ -30,6 +30,10 @@ export class ConversationState {
   version = 0;
   /** A text was sent and no reply has begun since: what ends a reply now is that text. */
   textUnanswered = false;
+  /** Counts the questions for which the model called tools. */
+  toolTurn = 0;
+  /** The answer to the caller's last words is expected already, before the words have arrived. */
+  speechCounted = false;
   #effects: Effect[] = [];
 
   constructor({ newId, outputSampleRate, patienceMs = 12_000 }: ConversationOptions) {
@@ -38,6 +42,7 @@ export class ConversationState {
     this.agent = new AgentTurnTracker(newId, outputSampleRate, emit);
     this.user = new UserTurnTracker(this.history, () => newId('item_'), patienceMs, emit);
     this.pending = new PendingResponse(patienceMs);
+    this.requests = new ReplyRequestQueue(patienceMs);
   }
 
   emit(effect: Effect): void {
@@ -55,7 +60,7 @@ export class ConversationState {
   openGeneration(now: number, requested = true): Generation {
     if (this.agent.open) return this.agent.open;
     this.user.responseStarted();
-    const request = requested ? this.requests.begin() : undefined;
+    const request = requested ? this.requests.begin(now) : undefined;
     // With a request still out, this reply answers what was said before it.
     if (!this.requests.sentWaiting) this.textUnanswered = false;
     const generation = this.agent.begin(now, this.pending.responseStarted(now), request);

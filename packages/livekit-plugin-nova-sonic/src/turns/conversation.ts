@@ -95,6 +95,7 @@ export class Conversation {
   /** A question was sent again on a new stream. */
   requested(now: number): void {
     this.#state.pending.requested(now);
+    this.#state.requests.owesAnswer('text', now);
     this.#state.textUnanswered = true;
   }
 
@@ -114,8 +115,12 @@ export class Conversation {
   /** The text of a request was sent on the current stream. */
   requestSent(id: string, now: number): void {
     const { requests, pending, user } = this.#state;
-    const behind = pending.answerComes(now) || user.textDue(now);
-    requests.sent(id, behind && !requests.sentWaiting);
+    // The words of speech come after its end, so they may be answered first and arrive later.
+    if (user.textDue(now)) {
+      requests.owesAnswer('speech', now);
+      this.#state.speechCounted = true;
+    }
+    requests.sent(id, now);
     pending.requestedByText(now);
     this.#state.textUnanswered = true;
   }
@@ -138,8 +143,10 @@ export class Conversation {
 
   /** A tool's result is sent to the model. Returns false when the call is not pending. */
   toolAnswered(callId: string, now: number): boolean {
-    if (!this.#state.pending.toolAnswered(callId, now)) return false;
+    const turn = this.#state.pending.toolAnswered(callId, now);
+    if (turn === undefined) return false;
     this.#state.discarded.resultSent();
+    if (!this.#state.pending.sameTurnPending(turn)) this.#state.requests.owesAnswer('tool', now);
     this.#state.version += 1;
     return true;
   }
@@ -152,11 +159,16 @@ export class Conversation {
 
   /** Closes a reply that stalled, and gives up questions and speech of which nothing, and no voice, is heard any more. */
   tick(now: number, lastVoiceAt = 0): Effect[] {
-    const { agent, pending, user, discarded } = this.#state;
+    const { agent, pending, user, discarded, requests } = this.#state;
     discarded.tick(now);
     if (agent.stalled(now)) this.#state.closeGeneration('stalled', now);
     pending.tick(now);
     user.tick(now, lastVoiceAt);
+    if (!agent.open && !user.speaking && !discarded.arriving && this.pendingTools.size === 0) {
+      const since = Math.max(agent.closedAt, pending.pendingSince ?? 0);
+      for (const id of requests.silentSince(since, now))
+        this.#state.emit({ type: 'request_answered', id });
+    }
     return this.#state.takeEffects();
   }
 
@@ -218,8 +230,10 @@ export class Conversation {
 
   #speechStart(offsetMs: number | undefined, timing: EventTiming): void {
     bargeIn(this.#state, 'user_speech_start', timing.now);
-    this.#state.user.speechStarted(sampleTime(offsetMs, timing), timing.now);
-    this.#state.requests.clearAbandoned();
+    const at = sampleTime(offsetMs, timing);
+    this.#state.user.speechStarted(at, timing.now);
+    this.#state.requests.callerSpoke(at);
+    this.#state.speechCounted = false;
   }
 
   #speechEnd(event: Extract<ServerEvent, { type: 'userSpeechEnd' }>, timing: EventTiming): void {
@@ -282,14 +296,17 @@ export class Conversation {
     const late = user.awaitsLateText && (this.replying || (discarded.arriving && user.passed));
     if (!late) {
       discarded.end();
-      requests.clearAbandoned();
+      // Where the service reports speech, what came after its beginning is answered by itself.
+      if (!user.reportsSpeech) requests.callerSpoke(now);
+      if (!this.#state.speechCounted) requests.owesAnswer('speech', now);
+      this.#state.speechCounted = false;
     }
     if (this.replying && !late) bargeIn(this.#state, 'user_text', now);
     user.text(text, now, late);
     pending.assumeSpeechEnd(lastVoiceAt);
     this.#state.version += 1;
     if (late) return;
-    pending.transcribed(now);
+    pending.requested(now);
     user.stop();
   }
 
@@ -316,7 +333,9 @@ export class Conversation {
     user.finish();
     user.stop();
     this.#state.version += 1;
-    pending.toolCalled(callId, name, now);
+    // Calls that come together have one answer.
+    if (requests.anyDue) this.#state.toolTurn += 1;
+    pending.toolCalled(callId, name, now, this.#state.toolTurn);
     // A call in a reply that is not to be played is answered all the same, and is no answer to a request.
     const unwanted = discarded.arriving || (!agent.open && requests.takeAbandoned());
     const { id } = this.#state.openGeneration(now, !unwanted);

@@ -57,6 +57,8 @@ export type Effect =
       readonly response: ResponseRecord;
       readonly reason: CloseReason;
     }
+  /** A request was answered by a reply that answered earlier questions, too. */
+  | { readonly type: 'request_answered'; readonly id: string }
   | { readonly type: 'speech_started' }
   | { readonly type: 'speech_stopped' }
   | {

@@ -50,7 +50,7 @@ export function discardAbandonedReply(state: ConversationState, now: number): bo
   if (agent.open || !requests.takeAbandoned()) return false;
   discarded.begin(now);
   // This was the answer: the model owes no other, unless it got another text meanwhile.
-  if (!requests.sentWaiting) {
+  if (!requests.anyDue) {
     pending.responseStarted(now);
     state.textUnanswered = false;
   }

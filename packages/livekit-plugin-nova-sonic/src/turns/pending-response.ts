@@ -14,11 +14,9 @@ export class PendingResponse {
   #since?: number;
   /** It certainly got the question. */
   #certain = false;
-  /** The service has shown that it understood a question: it certainly answers. */
-  #understood = false;
   #speechEndedAt?: number;
   #toolWaitMs = 0;
-  readonly #tools = new Map<string, { name: string; since: number }>();
+  readonly #tools = new Map<string, { name: string; since: number; turn: number }>();
 
   /** @param patienceMs a question without an answer stops counting as open after this */
   constructor(patienceMs: number) {
@@ -52,17 +50,6 @@ export class PendingResponse {
     this.#certain = true;
   }
 
-  /** The model owes an answer that certainly comes, to something that was said or returned before. */
-  answerComes(now: number): boolean {
-    return this.#understood && this.pending(now);
-  }
-
-  /** The caller's words were transcribed. */
-  transcribed(now: number): void {
-    this.requested(now);
-    this.#understood = true;
-  }
-
   /** The question is a text, not speech. */
   requestedByText(now: number): void {
     this.#speechEndedAt = undefined;
@@ -84,22 +71,26 @@ export class PendingResponse {
   speechReplayed(now: number, over: boolean): void {
     if (over) this.#since = now;
     this.#certain = false;
-    this.#understood = false;
   }
 
-  toolCalled(callId: string, name: string, now: number): void {
-    this.#tools.set(callId, { name, since: now });
+  /** `turn`: calls for one question share it. */
+  toolCalled(callId: string, name: string, now: number, turn = 0): void {
+    this.#tools.set(callId, { name, since: now, turn });
   }
 
-  /** A tool's result is sent. Returns false when the call is not pending. */
-  toolAnswered(callId: string, now: number): boolean {
+  /** A tool's result is sent. Returns the call's turn, or undefined when the call is not pending. */
+  toolAnswered(callId: string, now: number): number | undefined {
     const call = this.#tools.get(callId);
-    if (!call) return false;
+    if (!call) return undefined;
     this.#tools.delete(callId);
     this.#toolWaitMs += now - call.since;
     this.requested(now);
-    this.#understood = this.#tools.size === 0;
-    return true;
+    return call.turn;
+  }
+
+  /** Another tool of this turn has no result yet. */
+  sameTurnPending(turn: number): boolean {
+    return [...this.#tools.values()].some((call) => call.turn === turn);
   }
 
   /** A reply begins: what it answers. */
@@ -109,7 +100,6 @@ export class PendingResponse {
     const requestedAt = this.#since ?? now;
     this.#since = undefined;
     this.#certain = false;
-    this.#understood = false;
     return {
       requestedAt,
       userSpeechEndedAt: this.#speechEndedAt,
@@ -128,6 +118,5 @@ export class PendingResponse {
     if (this.#since === undefined || now - this.#since <= this.#patienceMs) return;
     this.#since = undefined;
     this.#certain = false;
-    this.#understood = false;
   }
 }

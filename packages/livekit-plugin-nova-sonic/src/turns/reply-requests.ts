@@ -3,81 +3,149 @@
 interface ReplyRequest {
   readonly id: string;
   readonly text: string;
-  sent: boolean;
+  /** A question whose answer was lost with a stream, to be asked again together with this one. */
+  repeats?: string;
+  /** Its asker has gone away: the reply is not played. */
+  abandoned: boolean;
+  /** When its text was sent (ms since the epoch). */
+  since: number;
 }
 
-/** Replies that were requested by text and have not begun. Pure. */
-export class ReplyRequestQueue {
-  #requests: ReplyRequest[] = [];
-  /** Replies whose asker has gone away: the next one is theirs and is dropped. */
-  #abandoned = 0;
-  /** An earlier question is answered before the first request. */
-  #behind = false;
+/** What the model answers besides requests: what was said, what a tool returned, a text of ours. */
+export type OtherQuestion = 'speech' | 'tool' | 'text';
 
+interface OtherAnswer {
+  readonly to: OtherQuestion;
+  readonly since: number;
+}
+
+/** The service begins an answer to a text within 1.4 s (others' measurements); a busy one may take longer (ms). */
+const SETTLED_MS = 4_000;
+
+/**
+ * The replies that the model owes, in the order in which it was asked: it answers one question after the other, and no reply
+ * says which question it is for. Pure.
+ */
+export class ReplyRequestQueue {
+  readonly #patienceMs: number;
+  #unsent: ReplyRequest[] = [];
+  #due: Array<ReplyRequest | OtherAnswer> = [];
+  #begunAt = 0;
+
+  /** @param patienceMs an answer that does not begin within this is not expected any more */
+  constructor(patienceMs: number) {
+    this.#patienceMs = patienceMs;
+  }
+
+  /** A reply was requested and has not begun. */
   get waiting(): boolean {
-    return this.#requests.length > 0;
+    return this.#unsent.length > 0 || this.#due.some((r) => 'id' in r && !r.abandoned);
   }
 
   /** A text was sent whose reply has not begun, or was abandoned before it had. */
   get sentWaiting(): boolean {
-    return this.#abandoned > 0 || this.#requests.some((r) => r.sent);
+    return this.#due.some((r) => 'id' in r);
   }
 
-  /** The last text that was sent was abandoned: nobody waits for its reply. */
-  get withdrawn(): boolean {
-    return this.#abandoned > 0 && !this.#requests.some((r) => r.sent);
+  /** Requests that were abandoned after their text was sent. */
+  get withdrawn(): string[] {
+    return this.#due.flatMap((r) => ('id' in r && r.abandoned ? [r.id] : []));
+  }
+
+  /** What else than requests the model owes an answer to. */
+  dueTo(now: number): ReadonlySet<OtherQuestion> {
+    const to = (r: ReplyRequest | OtherAnswer): OtherQuestion[] => {
+      if ('id' in r) return r.repeats === undefined || r.abandoned ? [] : ['text'];
+      return now - r.since < this.#patienceMs ? [r.to] : [];
+    };
+    return new Set(this.#due.flatMap(to));
+  }
+
+  /** The model owes an answer to anything. */
+  get anyDue(): boolean {
+    return this.#due.length > 0;
   }
 
   /** Those whose text was not sent on the current stream. */
-  get unsent(): ReadonlyArray<ReplyRequest> {
-    return this.#requests.filter((r) => !r.sent);
+  get unsent(): ReadonlyArray<{ readonly id: string; readonly text: string }> {
+    return this.#unsent.map(({ id, text, repeats }) => ({
+      id,
+      text: repeats === undefined ? text : `${repeats}\n${text}`,
+    }));
   }
 
   add(id: string, text: string): void {
-    this.#requests.push({ id, text, sent: false });
+    this.#unsent.push({ id, text, abandoned: false, since: 0 });
   }
 
-  /** The text of a request was sent; `behind`: the model owes the answer to an earlier question. */
-  sent(id: string, behind: boolean): void {
-    if (behind) this.#behind = true;
-    const request = this.#requests.find((r) => r.id === id);
-    if (request) request.sent = true;
+  /** The text of a request was sent. */
+  sent(id: string, now: number): void {
+    const request = this.#unsent.find((r) => r.id === id);
+    if (!request) return;
+    this.#unsent = this.#unsent.filter((r) => r !== request);
+    this.#due = this.#due.filter((r) => 'id' in r || now - r.since < this.#patienceMs);
+    request.since = now;
+    this.#due.push(request);
+  }
+
+  /** The model got something else that it answers: speech, the result of a tool, or a text of ours. */
+  owesAnswer(to: OtherQuestion, now: number): void {
+    const last = this.#due.at(-1);
+    // Speech that goes on before its answer is one question.
+    if (to === 'speech' && last && 'to' in last && last.to === to) this.#due.pop();
+    this.#due.push({ to, since: now });
   }
 
   /** The request is abandoned; with `drop` its reply must not be played either. */
   cancel(id: string, drop: boolean): void {
-    const request = this.#requests.find((r) => r.id === id);
+    this.#unsent = this.#unsent.filter((r) => r.id !== id);
+    const request = this.#due.find((r): r is ReplyRequest => 'id' in r && r.id === id);
     if (!request) return;
-    this.#requests = this.#requests.filter((r) => r !== request);
-    if (drop && request.sent) this.#abandoned += 1;
+    if (drop) request.abandoned = true;
+    else this.#due = this.#due.filter((r) => r !== request);
   }
 
   /** A reply begins: the id of the request that it answers, if any. */
-  begin(): string | undefined {
-    if (this.#behind) {
-      this.#behind = false;
-      return undefined;
-    }
-    const index = this.#requests.findIndex((r) => r.sent);
-    return index < 0 ? undefined : this.#requests.splice(index, 1)[0]?.id;
+  begin(now: number): string | undefined {
+    this.#begunAt = now;
+    const next = this.#due.shift();
+    return next && 'id' in next && !next.abandoned ? next.id : undefined;
   }
 
   /** A reply begins. Returns true when its request was abandoned. */
   takeAbandoned(): boolean {
-    if (this.#abandoned === 0) return false;
-    this.#abandoned -= 1;
+    const [next] = this.#due;
+    if (!next || !('id' in next) || !next.abandoned) return false;
+    this.#due.shift();
     return true;
   }
 
-  /** The caller spoke: what comes now answers that. */
-  clearAbandoned(): void {
-    this.#abandoned = 0;
+  /**
+   * The service has been silent since a time. What it got before its last reply, and has not answered for so long, was
+   * answered by that reply: it may answer several questions at once. Returns the ids of such requests.
+   */
+  silentSince(at: number, now: number): string[] {
+    if (now - at < SETTLED_MS) return [];
+    const answered = this.#due.filter((r) => r.since < this.#begunAt);
+    if (answered.length > 0) this.#due = this.#due.filter((r) => !answered.includes(r));
+    return answered.flatMap((r) => ('id' in r && !r.abandoned ? [r.id] : []));
+  }
+
+  /** The caller began to speak at a time: what comes now answers that, and all that was asked before. */
+  callerSpoke(at: number): void {
+    this.#due = this.#due.filter((r) => ('id' in r ? !r.abandoned : r.since >= at));
   }
 
   /** The stream is gone, and with it what was sent on it. */
   restart(): void {
-    this.#abandoned = 0;
-    this.#behind = false;
-    for (const request of this.#requests) request.sent = false;
+    const again = this.#due.filter((r): r is ReplyRequest => 'id' in r && !r.abandoned);
+    this.#due = [];
+    this.#unsent = [...again, ...this.#unsent];
+  }
+
+  /** The answer to an earlier question was lost with its stream: it is asked again with the first request. */
+  repeat(question: string): void {
+    const [first] = this.#unsent;
+    if (first) first.repeats = question;
   }
 }

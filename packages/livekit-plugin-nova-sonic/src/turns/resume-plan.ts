@@ -1,42 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { HistoryEntry } from '../history/entries.js';
+import type { HistoryEntry, ToolCallEntry, ToolResultEntry } from '../history/entries.js';
 import type { ResponseRecord, ResumePlan } from './effects.js';
+import type { OtherQuestion } from './reply-requests.js';
 
 /** A reply that was cut off together with its stream. */
 export type CutReply = Pick<ResponseRecord, 'messageId' | 'interrupted' | 'audioMs'>;
 
+/** Longest arguments of a tool that are repeated to name its call (characters). */
+const MAX_ARGS = 500;
+
 /**
  * Plans how a question that has no answer when its stream is lost is repeated: it moves from the history to the prompt.
- * A reply that was partly played is finished, not repeated. `awaiting`: the model owes an answer. Pure.
+ * A reply that was partly played is finished, not repeated. `awaiting`: the model owes an answer; `due`: to what,
+ * besides the reply that was cut. Pure.
  */
 export function planResume(
   history: readonly HistoryEntry[],
   cut: CutReply | undefined,
   awaiting: boolean,
+  due: ReadonlySet<OtherQuestion> = new Set(),
 ): Pick<ResumePlan, 'history' | 'prompt'> {
+  const result = due.has('tool') ? history.findLast((e) => e.kind === 'tool_result') : undefined;
+  const spoken = due.has('speech') ? history.findLast((e) => e.kind === 'user') : undefined;
   if (cut && !cut.interrupted && cut.audioMs > 0) {
     const reply = history.find((e) => e.id === cut.messageId);
     const words = reply?.kind === 'assistant' ? reply.text : '';
-    return {
-      history,
-      prompt: `[The connection broke while you were answering. You had planned to say: "${words}". Finish that answer briefly.]`,
-    };
+    const finish = `[The connection broke while you were answering. You had planned to say: "${words}". Finish that answer briefly.]`;
+    const more = [...(result ? [askFor(history, result)] : []), ...(spoken ? [spoken.text] : [])];
+    return { history: history.filter((e) => e !== spoken), prompt: [finish, ...more].join('\n') };
   }
   if (cut?.audioMs !== 0 && !awaiting) return { history };
-  const question: HistoryEntry[] = [];
+  const { question, returned } = lastQuestion(history);
+  // The model may have answered something else since.
+  if (spoken && question.length === 0) question.push(spoken);
+  const about = result ?? returned;
+  const ask = [...(about ? [askFor(history, about)] : []), ...question.map(({ text }) => text)];
+  if (ask.length === 0) return { history };
+  const moved = new Set<HistoryEntry>(question);
+  return { history: history.filter((e) => !moved.has(e)), prompt: ask.join('\n') };
+}
+
+/** What was asked after the model's last words, up to what a tool returned or still runs for. */
+function lastQuestion(history: readonly HistoryEntry[]) {
+  const question: Array<HistoryEntry & { text: string }> = [];
   for (const entry of history.toReversed()) {
-    if (entry.kind === 'assistant') break;
-    if (entry.kind === 'user' || entry.kind === 'instruction') {
-      if (entry.text.trim()) question.unshift(entry);
-    } else if (entry.kind === 'tool_result') {
-      return {
-        history,
-        prompt: '[The connection broke before you could answer. Answer the last question now.]',
-      };
-    }
+    if (entry.kind === 'tool_result') return { question, returned: entry };
+    if (entry.kind === 'assistant' || (entry.kind === 'tool_call' && !resultOf(history, entry)))
+      break;
+    if ((entry.kind === 'user' || entry.kind === 'instruction') && entry.text.trim())
+      question.unshift(entry);
   }
-  if (question.length === 0) return { history };
-  const ask = question.map((e) => ('text' in e ? e.text : '')).join('\n');
-  return { history: history.filter((e) => !question.includes(e)), prompt: ask };
+  return { question };
+}
+
+const resultOf = (history: readonly HistoryEntry[], { callId }: ToolCallEntry) =>
+  history.find((e) => e.kind === 'tool_result' && e.callId === callId);
+
+/** Asks for the answer to a tool's result, which need not be the one to the last question. */
+function askFor(history: readonly HistoryEntry[], { callId, name }: ToolResultEntry): string {
+  const call = history.find((e) => e.kind === 'tool_call' && e.callId === callId);
+  const args = call?.kind === 'tool_call' ? call.args.slice(0, MAX_ARGS) : '';
+  return `[The connection broke before you could answer. The tool ${name} has returned for ${args}: answer the question that it was called for.]`;
 }

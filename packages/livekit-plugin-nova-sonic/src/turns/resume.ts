@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ConversationState } from './conversation-state.js';
 import type { ResumePlan } from './effects.js';
+import type { OtherQuestion } from './reply-requests.js';
 import { type CutReply, planResume } from './resume-plan.js';
 import type { ResumeCause } from './user-turn.js';
 
@@ -16,25 +17,37 @@ export function leaveStream(
   state.blocks.clear();
   state.discarded.end();
   state.textUnanswered = false;
+  state.speechCounted = false;
   const { audioFrom, untranscribed } = user.replayFrom(now, cause, pending.pending(now), from);
   if (untranscribed) pending.speechReplayed(now, !user.speaking);
   user.finish();
-  // A question that was withdrawn is not asked again.
-  if (requests.withdrawn && !pending.answerComes(now)) pending.responseStarted(now);
+  const due = requests.dueTo(now);
+  const withdrawn = new Set(requests.withdrawn);
+  if (withdrawn.size > 0 && due.size === 0 && !requests.waiting) pending.responseStarted(now);
   requests.restart();
-  return { ...plan(state, now, cut), audioFrom };
+  return { ...plan(state, now, cut, due, withdrawn), audioFrom };
 }
 
 function plan(
   state: ConversationState,
   now: number,
   cut: CutReply | undefined,
+  due: ReadonlySet<OtherQuestion>,
+  withdrawn: ReadonlySet<string>,
 ): Pick<ResumePlan, 'history' | 'prompt'> {
   const { user, pending, requests, history } = state;
   // A caller who still speaks is answered afterwards; the result of a pending tool and requests are sent anyway.
-  if (user.speaking || pending.pendingTools.size > 0 || requests.waiting)
+  if (user.speaking || (pending.pendingTools.size > 0 && due.size === 0))
     return { history: state.snapshot() };
   // Nothing was played of a reply without audio: it is generated again.
   if (cut?.audioMs === 0) history.remove(cut.messageId);
-  return planResume(state.snapshot(), cut, pending.pending(now));
+  // A question that was withdrawn is not asked again.
+  const known = state.snapshot().filter(({ id }) => !withdrawn.has(id));
+  const awaiting = pending.pending(now) || due.size > 0;
+  if (!requests.waiting) return planResume(known, cut, awaiting, due);
+  // Of two texts at once one may stay without an answer: an open question is asked together with the new one.
+  if (due.size === 0) return { history: known };
+  const { history: others, prompt } = planResume(known, undefined, true, due);
+  if (prompt !== undefined) requests.repeat(prompt);
+  return { history: others };
 }

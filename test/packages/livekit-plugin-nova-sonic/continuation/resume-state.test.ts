@@ -27,8 +27,9 @@ describe('ResumeState', () => {
     resume.save({ history: [], audioFrom: 9 });
     expect(resume.plan).toEqual({ history: [], prompt: 'What?', audioFrom: 5 });
     expect(resume.pendingPrompt).toBe('What?');
+    // The second plan no longer knows of a reply that the first one lost.
     resume.save({ history: [], prompt: 'And?', audioFrom: 9 });
-    expect(resume.pendingPrompt).toBe('And?');
+    expect(resume.pendingPrompt).toBe('What?');
   });
 
   test('a history that is too long is halved each time', () => {

@@ -15,7 +15,6 @@ const LONGEST_PAUSE_MS = 30_000;
 interface Question {
   readonly n: number;
   readonly typed: boolean;
-  readonly tool: boolean;
 }
 
 export interface ConversationOptions {
@@ -69,12 +68,13 @@ async function play(
   const turns = 4 + Math.floor(random() * 5);
   for (let n = 1; goesOn(n); n += 1) {
     if (minutes) await call.run(random() * LONGEST_PAUSE_MS);
-    const question = { n, typed: chance(0.5), tool: chance(0.25) };
+    const question = { n, typed: chance(0.5) };
+    const tool = chance(0.25);
     questions.push(question);
-    if (question.typed) await call.type(n, question.tool);
+    if (question.typed) await call.type(n, tool);
     else {
       spoken += 1;
-      await call.speak(n, { tool: question.tool });
+      await call.speak(n, { tool });
       // A pause, or it would be one speech with the next.
       await call.run(1_000 + 2 * delayMs);
     }
@@ -91,11 +91,6 @@ async function play(
       await settled();
       await call.run(2_000);
       await call.handoff();
-    } else if (question.tool) {
-      // The answer to a tool's result cannot be told from the one to a question that is typed meanwhile.
-      await call.until(() => call.toolRuns.has(`q${n}`) || answered(question));
-      await settled();
-      await call.run(3_000);
     } else if (next === 'interrupt') {
       await call.run(random() * 2_000);
       await call.interrupt();
@@ -112,7 +107,7 @@ async function play(
     if (!holds) wrong.push(`seed ${seed}: ${what}`);
   };
   for (const question of questions) {
-    const { n, typed, tool } = question;
+    const { n, typed } = question;
     check(answered(question), `question ${n} has no answer`);
     const audible = call.heard.filter((h) => h.audio.includes(n));
     check(audible.length <= 1 + failures, `question ${n} is answered ${audible.length} times`);
@@ -124,9 +119,6 @@ async function play(
         `typed question ${n} has another one's answer`,
       );
     }
-    const runs = call.toolRuns.get(`q${n}`) ?? 0;
-    if (tool && failures === 0 && !call.abandoned.has(n))
-      check(runs <= 1, `the tool of ${n} ran ${runs} times`);
   }
   for (const n of call.abandoned) {
     // What the service makes of a text before speech that follows it at once is its own affair.
@@ -134,6 +126,8 @@ async function play(
     const heard = call.heard.some((h) => h.audio.includes(n));
     check(spokenNext || !heard, `withdrawn question ${n} is answered aloud`);
   }
+  for (const [callId, runs] of call.toolRuns)
+    check(runs === 1, `tool call ${callId} ran ${runs} times`);
   for (const h of call.heard)
     check(
       new Set(h.audio).size <= 1,

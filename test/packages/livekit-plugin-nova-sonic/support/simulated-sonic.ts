@@ -86,6 +86,7 @@ export class SimulatedStream {
   readonly #waiting = new Map<string, Reply>();
   #heard: number[] = [];
   #speech?: { value: number; silentMs: number };
+  #audioMs = 0;
   #uses = 0;
   #fedAt: number;
   #cancelLimits = () => {};
@@ -167,16 +168,19 @@ export class SimulatedStream {
   #audio(pcm: Buffer): void {
     const value = pcm.length >= 2 ? pcm.readInt16LE(0) : 0;
     const ms = pcm.length / 32;
+    const offsetMs = this.#audioMs;
+    this.#audioMs += ms;
     if (value >= SPEECH_BASE) {
       if (!this.#speech) {
         this.#speech = { value, silentMs: 0 };
-        this.#say(serverEvents.speechStart());
-        // Speech before the answer has begun is one question with what was said before.
+        this.#say(serverEvents.speechStart(offsetMs + ms / 2));
+        // Speech before an answer has begun is one question with what was said and typed before.
         if (this.#active && !this.#active.speaking) {
           this.#active.cancel?.();
-          this.#heard.push(...this.#active.answers);
+          this.#queue.unshift(this.#active);
           this.#active = undefined;
         }
+        this.#heard.push(...this.#queue.splice(0).flatMap(({ answers }) => answers));
         this.#interrupt('speech');
       }
       this.#speech.silentMs = 0;

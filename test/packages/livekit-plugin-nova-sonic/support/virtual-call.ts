@@ -52,7 +52,7 @@ export class VirtualCall {
   readonly abandoned = new Set<number>();
   /** Typed questions that ended in an exception other than an abort. */
   readonly refused = new Map<number, string>();
-  /** How often each tool ran, by the question that it was for. */
+  /** How often the tool ran for each call of the model, by the call's id. */
   readonly toolRuns = new Map<string, number>();
   bargeIns = 0;
   speechStarts = 0;
@@ -112,8 +112,8 @@ export class VirtualCall {
       name: 'look_up',
       description: 'Looks something up',
       parameters: z.object({ questions: z.array(z.string()) }),
-      execute: async ({ questions }) => {
-        for (const q of questions) this.toolRuns.set(q, (this.toolRuns.get(q) ?? 0) + 1);
+      execute: async ({ questions }, { toolCallId }) => {
+        this.toolRuns.set(toolCallId, (this.toolRuns.get(toolCallId) ?? 0) + 1);
         await new Promise<void>((resolve) =>
           this.clock.after(100 + this.#random() * 1_500, () => resolve()),
         );

@@ -44,7 +44,7 @@ describe('OpenQuestion', () => {
       userSpeechEndedAt: 80,
     });
     question.speechEnded(380, 400);
-    question.transcribed(401);
+    question.requested(401);
     expect(question.pendingSince).toBe(401);
   });
 
@@ -52,7 +52,7 @@ describe('OpenQuestion', () => {
     question.speechEnded(80, 100);
     expect(question.imminent(4_099)).toBe(true);
     expect(question.imminent(4_100)).toBe(false);
-    question.transcribed(5_000);
+    question.requested(5_000);
     expect(question.imminent(14_999)).toBe(true);
   });
 
@@ -97,10 +97,12 @@ describe('OpenQuestion', () => {
   test('the wait for tools adds up, and each is answered once', () => {
     question.toolCalled('a', 'look_up', 100);
     question.toolCalled('b', 'look_up', 200);
-    expect(question.toolAnswered('a', 400)).toBe(true);
-    expect(question.toolAnswered('a', 450)).toBe(false);
+    expect(question.toolAnswered('a', 400)).toBe(0);
+    expect(question.sameTurnPending(0)).toBe(true);
+    expect(question.toolAnswered('a', 450)).toBeUndefined();
     expect([...question.pendingTools.keys()]).toEqual(['b']);
-    expect(question.toolAnswered('b', 500)).toBe(true);
+    expect(question.toolAnswered('b', 500)).toBe(0);
+    expect(question.sameTurnPending(0)).toBe(false);
     expect(question.pendingSince).toBe(500);
     expect(question.responseStarted(600).toolWaitMs).toBe(600);
     question.reset();

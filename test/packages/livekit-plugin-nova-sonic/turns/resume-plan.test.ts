@@ -45,7 +45,24 @@ describe('planResume', () => {
     const history = [user('Look it up.'), ...called];
     const { prompt: ask, ...rest } = planResume(history, undefined, true);
     expect(rest).toEqual({ history });
-    expect(ask).toContain('Answer the last question now');
+    expect(ask).toContain('answer the question that it was called for');
+  });
+
+  test('an answer that is still due is asked for, whatever was said since', () => {
+    const history = [user('Look it up.'), ...called, user('And?'), agent('Later.')];
+    expect(planResume(history, undefined, true, new Set(['tool', 'speech'] as const))).toEqual({
+      history: [user('Look it up.'), ...called, agent('Later.')],
+      prompt: expect.stringMatching(/^\[.* tool .* has returned .*\]\nAnd\?$/),
+    });
+    const cut = { messageId: 'Later.', interrupted: false, audioMs: 400 };
+    expect(planResume(history, cut, true, new Set(['speech'] as const)).prompt).toMatch(
+      /"Later\.".*\nAnd\?$/,
+    );
+  });
+
+  test('what a tool still runs for is not asked again', () => {
+    const history = [user('Look it up.'), called[0] as HistoryEntry];
+    expect(planResume(history, undefined, true)).toEqual({ history });
   });
 
   test('a partly played reply is finished', () => {

@@ -6,8 +6,8 @@ import { converse } from '../support/simulated-conversation.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
-/** How many of them; the measure of the issue is 1000. */
-const CONVERSATIONS = Number(process.env.CONVERSATIONS ?? 60);
+/** How many of them; `npm run test:conversations` plays 1,000. */
+const CONVERSATIONS = Number(process.env.CONVERSATIONS ?? 40);
 
 test('each question has one answer and it is its own, nothing is told that did not happen', async () => {
   const wrong: string[] = [];

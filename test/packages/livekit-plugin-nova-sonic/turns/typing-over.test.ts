@@ -9,8 +9,8 @@ import { VirtualCall } from '../support/virtual-call.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
-/** Questions per delay and kind of sign; the issue's measure is 200 per delay. */
-const QUESTIONS = Number(process.env.TYPED_QUESTIONS ?? 50);
+/** Questions per delay and kind of sign; `npm run test:conversations` types 200. */
+const QUESTIONS = Number(process.env.TYPED_QUESTIONS ?? 20);
 
 describe.each<InterruptSigns>(['both', 'text', 'stop-reason', 'runs-on'])(
   'typing over a reply that the service ends with: %s',

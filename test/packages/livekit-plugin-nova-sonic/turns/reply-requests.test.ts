@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { ReplyRequestQueue } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/reply-requests.js';
+
+let queue: ReplyRequestQueue;
+const request = (id: string, now: number) => {
+  queue.add(id, `${id}?`);
+  queue.sent(id, now);
+};
+
+beforeEach(() => {
+  queue = new ReplyRequestQueue(12_000);
+});
+
+describe('ReplyRequestQueue: one question is answered after the other', () => {
+  test('a text that was typed while a tool ran is answered before the result, and after what was said', () => {
+    queue.owesAnswer('speech', 10);
+    request('a', 20);
+    queue.owesAnswer('tool', 30);
+    request('b', 40);
+    expect([50, 60, 70, 80, 90].map((now) => queue.begin(now))).toEqual([
+      undefined,
+      'a',
+      undefined,
+      'b',
+      undefined,
+    ]);
+  });
+
+  test('the reply to an abandoned question is known by its place', () => {
+    queue.owesAnswer('speech', 10);
+    request('a', 20);
+    queue.cancel('a', true);
+    request('b', 30);
+    expect(queue.takeAbandoned()).toBe(false);
+    expect(queue.begin(40)).toBeUndefined();
+    expect(queue.takeAbandoned()).toBe(true);
+    expect(queue.begin(50)).toBe('b');
+  });
+
+  test('speech that goes on is one question; each result of a tool has its answer', () => {
+    queue.owesAnswer('speech', 10);
+    queue.owesAnswer('speech', 20);
+    queue.owesAnswer('tool', 30);
+    queue.owesAnswer('tool', 40);
+    request('a', 50);
+    expect([60, 70, 80, 90].map((now) => queue.begin(now))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      'a',
+    ]);
+  });
+
+  test('a caller who speaks is answered together with what was asked before, not with a result that came later', () => {
+    queue.owesAnswer('tool', 10);
+    queue.owesAnswer('tool', 30);
+    queue.callerSpoke(20);
+    queue.owesAnswer('speech', 40);
+    request('a', 50);
+    expect([60, 70, 80].map((now) => queue.begin(now))).toEqual([undefined, undefined, 'a']);
+  });
+
+  test('a service that answers several questions at once leaves none waiting', () => {
+    queue.owesAnswer('speech', 10);
+    request('a', 20);
+    queue.begin(1_000);
+    expect(queue.silentSince(2_000, 5_999)).toEqual([]);
+    expect(queue.silentSince(2_000, 6_000)).toEqual(['a']);
+    request('b', 7_000);
+    // Asked after the last reply: its answer may just be late.
+    expect(queue.silentSince(7_000, 20_000)).toEqual([]);
+    expect(queue.begin(21_000)).toBe('b');
+  });
+
+  test('a question of a lost stream is asked again with the first request', () => {
+    queue.owesAnswer('speech', 10);
+    request('a', 20);
+    expect([...queue.dueTo(30)]).toEqual(['speech']);
+    expect([...queue.dueTo(12_010)]).toEqual([]);
+    queue.restart();
+    queue.repeat('said?');
+    expect(queue.unsent).toEqual([{ id: 'a', text: 'said?\na?' }]);
+    expect(queue.anyDue).toBe(false);
+  });
+});
