@@ -13,6 +13,7 @@ import type { HistoryEntry } from '../history/entries.js';
 import type { ServerEvent, TokenUsage } from '../protocol/server-events.js';
 import { type ConversationOptions, ConversationState } from './conversation-state.js';
 import type { Effect, EventTiming, ResumePlan } from './effects.js';
+import { requestSent, settleAnswered, toolAnswered, understood } from './expected-replies.js';
 import { bargeIn, discardAbandonedReply, stopReply } from './interruption.js';
 import { leaveStream } from './resume.js';
 import { type ResumeCause, sampleTime } from './user-turn.js';
@@ -114,15 +115,7 @@ export class Conversation {
 
   /** The text of a request was sent on the current stream. */
   requestSent(id: string, now: number): void {
-    const { requests, pending, user } = this.#state;
-    // The words of speech come after its end, so they may be answered first and arrive later.
-    if (user.textDue(now)) {
-      requests.owesAnswer('speech', now);
-      this.#state.speechCounted = true;
-    }
-    requests.sent(id, now);
-    pending.requestedByText(now);
-    this.#state.textUnanswered = true;
+    requestSent(this.#state, id, now);
   }
 
   /** The request is abandoned; with `drop` its reply must not be played either. */
@@ -143,12 +136,7 @@ export class Conversation {
 
   /** A tool's result is sent to the model. Returns false when the call is not pending. */
   toolAnswered(callId: string, now: number): boolean {
-    const turn = this.#state.pending.toolAnswered(callId, now);
-    if (turn === undefined) return false;
-    this.#state.discarded.resultSent();
-    if (!this.#state.pending.sameTurnPending(turn)) this.#state.requests.owesAnswer('tool', now);
-    this.#state.version += 1;
-    return true;
+    return toolAnswered(this.#state, callId, now);
   }
 
   /** The application stops the reply: the rest of it is discarded, the next one is played. */
@@ -159,16 +147,12 @@ export class Conversation {
 
   /** Closes a reply that stalled, and gives up questions and speech of which nothing, and no voice, is heard any more. */
   tick(now: number, lastVoiceAt = 0): Effect[] {
-    const { agent, pending, user, discarded, requests } = this.#state;
+    const { agent, pending, user, discarded } = this.#state;
     discarded.tick(now);
     if (agent.stalled(now)) this.#state.closeGeneration('stalled', now);
     pending.tick(now);
     user.tick(now, lastVoiceAt);
-    if (!agent.open && !user.speaking && !discarded.arriving && this.pendingTools.size === 0) {
-      const since = Math.max(agent.closedAt, pending.pendingSince ?? 0);
-      for (const id of requests.silentSince(since, now))
-        this.#state.emit({ type: 'request_answered', id });
-    }
+    settleAnswered(this.#state, now);
     return this.#state.takeEffects();
   }
 
@@ -292,14 +276,11 @@ export class Conversation {
   }
 
   #userText(text: string, { now, lastVoiceAt }: EventTiming): void {
-    const { discarded, requests, user, pending } = this.#state;
+    const { discarded, user, pending } = this.#state;
     const late = user.awaitsLateText && (this.replying || (discarded.arriving && user.passed));
     if (!late) {
       discarded.end();
-      // Where the service reports speech, what came after its beginning is answered by itself.
-      if (!user.reportsSpeech) requests.callerSpoke(now);
-      if (!this.#state.speechCounted) requests.owesAnswer('speech', now);
-      this.#state.speechCounted = false;
+      understood(this.#state, now);
     }
     if (this.replying && !late) bargeIn(this.#state, 'user_text', now);
     user.text(text, now, late);

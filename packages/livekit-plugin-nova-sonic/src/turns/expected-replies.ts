@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Which replies are to come, as events of the service and texts of ours change it. */
+import type { ConversationState } from './conversation-state.js';
+
+/** The text of a request was sent on the current stream. */
+export function requestSent(state: ConversationState, id: string, now: number): void {
+  const { requests, pending, user } = state;
+  // The words of speech come after its end, so they may be answered first and arrive later.
+  if (user.textDue(now)) {
+    requests.owesAnswer('speech', now);
+    state.speechCounted = true;
+  }
+  requests.sent(id, now);
+  pending.requestedByText(now);
+  state.textUnanswered = true;
+}
+
+/** A tool's result is sent to the model. Returns false when the call is not pending. */
+export function toolAnswered(state: ConversationState, callId: string, now: number): boolean {
+  const { pending, requests, discarded } = state;
+  const turn = pending.toolAnswered(callId, now);
+  if (turn === undefined) return false;
+  discarded.resultSent();
+  if (!pending.sameTurnPending(turn)) requests.owesAnswer('tool', now);
+  state.version += 1;
+  return true;
+}
+
+/** The service has understood what the caller said. */
+export function understood(state: ConversationState, now: number): void {
+  const { requests, user } = state;
+  // Where the service reports speech, what came after its beginning is answered by itself.
+  if (!user.reportsSpeech) requests.callerSpoke(now);
+  if (!state.speechCounted) requests.owesAnswer('speech', now);
+  state.speechCounted = false;
+}
+
+/** Settles requests that an earlier reply must have answered, too: the service has been silent since. */
+export function settleAnswered(state: ConversationState, now: number): void {
+  const { agent, user, discarded, pending, requests } = state;
+  if (agent.open || user.speaking || discarded.arriving || pending.pendingTools.size > 0) return;
+  const since = Math.max(agent.closedAt, pending.pendingSince ?? 0);
+  for (const id of requests.silentSince(since, now)) state.emit({ type: 'request_answered', id });
+}
