@@ -63,7 +63,7 @@ export class StreamWriter {
     const { conversation, resume } = this.#context;
     const now = this.#now;
     const sent = stream?.toolResult(callId, content, now) ?? false;
-    if (!conversation.toolAnswered(callId, now) || sent) return;
+    if (!conversation.toolAnswered(callId, now, sent) || sent) return;
     resume.addOrphanedToolResult(note);
     if (stream) this.#sendOrphanedToolResults(stream);
   }

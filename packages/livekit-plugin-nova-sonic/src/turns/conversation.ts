@@ -14,7 +14,7 @@ import type { ServerEvent, TokenUsage } from '../protocol/server-events.js';
 import { type ConversationOptions, ConversationState } from './conversation-state.js';
 import type { Effect, EventTiming, ResumePlan } from './effects.js';
 import { requestSent, settleAnswered, toolAnswered, understood } from './expected-replies.js';
-import { bargeIn, discardAbandonedReply, stopReply } from './interruption.js';
+import { bargeIn, discardAbandonedReply, discardsText, stopReply } from './interruption.js';
 import { leaveStream } from './resume.js';
 import { type ResumeCause, sampleTime } from './user-turn.js';
 
@@ -134,9 +134,9 @@ export class Conversation {
     this.#state.pending.toolCalled(callId, name, since);
   }
 
-  /** A tool's result is sent to the model. Returns false when the call is not pending. */
-  toolAnswered(callId: string, now: number): boolean {
-    return toolAnswered(this.#state, callId, now);
+  /** A tool returned; `sent` to the stream that called it. Returns false when the call is not pending. */
+  toolAnswered(callId: string, now: number, sent = true): boolean {
+    return toolAnswered(this.#state, callId, now, sent);
   }
 
   /** The application stops the reply: the rest of it is discarded, the next one is played. */
@@ -268,7 +268,7 @@ export class Conversation {
     else if (block?.stage === 'FINAL') {
       this.#state.version += 1;
       history.addFinal(event.content, now, () => this.#state.newId('item_'));
-    } else if (role === 'ASSISTANT' && !discarded.discardsText(block)) {
+    } else if (role === 'ASSISTANT' && !discardsText(this.#state, block, now)) {
       const generation = this.#state.openGeneration(now);
       history.addSpeculative(generation.messageId, now, event.content);
       agent.text(generation, event.content);

@@ -15,13 +15,18 @@ export function requestSent(state: ConversationState, id: string, now: number): 
   state.textUnanswered = true;
 }
 
-/** A tool's result is sent to the model. Returns false when the call is not pending. */
-export function toolAnswered(state: ConversationState, callId: string, now: number): boolean {
+/** A tool returned. Not `sent`, its result follows as a text. Returns false when the call is not pending. */
+export function toolAnswered(
+  state: ConversationState,
+  callId: string,
+  now: number,
+  sent: boolean,
+): boolean {
   const { pending, requests, discarded } = state;
   const turn = pending.toolAnswered(callId, now);
   if (turn === undefined) return false;
   discarded.resultSent();
-  if (!pending.sameTurnPending(turn)) requests.owesAnswer('tool', now);
+  if (sent && !pending.sameTurnPending(turn)) requests.owesAnswer('tool', now);
   state.version += 1;
   return true;
 }

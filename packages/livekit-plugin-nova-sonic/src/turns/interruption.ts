@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** How a reply ends before its time: the caller speaks over it, or the application stops it. */
 import type { BargeInSign } from '../session-events.js';
+import type { ContentBlock } from './content-blocks.js';
 import type { ConversationState } from './conversation-state.js';
 
 /** A sign that the caller speaks over the agent. Signs may repeat; each reply is interrupted once, and at once. */
@@ -54,5 +55,17 @@ export function discardAbandonedReply(state: ConversationState, now: number): bo
     pending.responseStarted(now);
     state.textUnanswered = false;
   }
+  return true;
+}
+
+/** True for text that is not to be played; its request may have been abandoned since the block began. */
+export function discardsText(
+  state: ConversationState,
+  block: ContentBlock | undefined,
+  now: number,
+): boolean {
+  if (state.discarded.discardsText(block)) return true;
+  if (!discardAbandonedReply(state, now)) return false;
+  if (block) block.discarded = true;
   return true;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Long because one stream of the service has all of its states here.
 // Nova Sonic in virtual time, behind a network with delay and jitter: a Bedrock client that hears, answers, calls tools
 // and is spoken or typed over, by a clock that a test moves.
 import type { Clock } from 'livekit-plugin-nova-sonic';

@@ -54,6 +54,8 @@ export class VirtualCall {
   readonly refused = new Map<number, string>();
   /** How often the tool ran for each call of the model, by the call's id. */
   readonly toolRuns = new Map<string, number>();
+  /** The questions that a tool ran for. */
+  readonly lookedUp = new Set<string>();
   bargeIns = 0;
   speechStarts = 0;
   #playing: Promise<void> = Promise.resolve();
@@ -114,6 +116,7 @@ export class VirtualCall {
       parameters: z.object({ questions: z.array(z.string()) }),
       execute: async ({ questions }, { toolCallId }) => {
         this.toolRuns.set(toolCallId, (this.toolRuns.get(toolCallId) ?? 0) + 1);
+        for (const question of questions) this.lookedUp.add(question);
         await new Promise<void>((resolve) =>
           this.clock.after(100 + this.#random() * 1_500, () => resolve()),
         );
