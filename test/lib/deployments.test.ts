@@ -61,6 +61,26 @@ describe('the sequence of the documents', () => {
     expect(stack.deploy({}, { LiveKitSecretArn: OTHER })).toEqual(SECRET);
   });
 
+  test('lanes in other accounts replace the tasks; their quotas do not', () => {
+    const role = 'arn:aws:iam::222233334444:role/voice-agent-lane';
+    const lanes = (streams?: number) => [
+      { region: 'us-east-1' },
+      { region: 'us-east-1', role, ...(streams && { streams }) },
+    ];
+    const watched = [
+      'MonitoringAlarmsStreamQuotaUtilizationHigh.AlarmDescription',
+      'MonitoringAlarmsStreamQuotaUtilizationHigh.Metrics',
+      'MonitoringDashboard.DashboardBody',
+    ];
+    stack.deploy({});
+    expect(stack.deploy({ lanes: lanes() })).toEqual([
+      'AgentRolesTaskDefaultPolicy.PolicyDocument',
+      'AgentTask.ContainerDefinitions',
+      ...watched,
+    ]);
+    expect(stack.deploy({ lanes: lanes(50) })).toEqual(watched);
+  });
+
   test('a schedule is one property of the scalable target, beside its limits', () => {
     stack.deploy({}, { MaxTasks: 40 });
     const schedules = [{ cron: '0 8 ? * MON-FRI', minTasks: 4, maxTasks: 20 }];
