@@ -3,6 +3,7 @@
 // The program of a process that runs a few light callers. rtc-node delivers every event to every room and stream of
 // its process, so the cost of callers grows with the square of their number: use several processes with a few each.
 
+import { stopNativeLogs } from '../../agent/src/host/native-logs.js';
 import type { CallerConditions } from '../caller/device.js';
 import type { LiveKitConnection } from '../livekit/connection.js';
 import { LightCaller } from './light-caller.js';
@@ -17,6 +18,7 @@ export type HostRequest = { id: number; name: string } & (
   | { method: 'hangUp'; args: [] }
 );
 
+stopNativeLogs();
 const callers = new Map<string, LightCaller>();
 
 function createCaller(name: string, options: CallerConditions): LightCaller {

@@ -6,6 +6,7 @@ import { prewarm } from 'livekit-plugin-nova-sonic';
 import type { CallEventPublisher } from '../call/call-event-publisher.js';
 import type { RoomCallers } from '../call/room-callers.js';
 import { readWorkerConfig, type WorkerConfig } from '../config.js';
+import { stopNativeLogs } from '../host/native-logs.js';
 import { assumeRoles } from '../lanes/lane-credentials.js';
 import { type CallReporter, SupervisorClient } from '../supervision/supervisor-client.js';
 import type { JobCommand } from '../supervision/supervisor-messages.js';
@@ -24,6 +25,7 @@ const CALLER_CHECK_MS = 1_000;
 export async function prewarmProcess(_process: JobProcess): Promise<void> {
   const config = readWorkerConfig(process.env);
   if (!config.logPii) installPiiRedaction();
+  if (!stopNativeLogs()) log().warn('rtc-node sends its log to nobody, which costs CPU');
   await prewarm();
   const supervisor = SupervisorClient.ofProcess();
   void assumeRoles(config.lanes, supervisor);
