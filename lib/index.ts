@@ -14,18 +14,21 @@ export * from './monitoring/agent-alarms.js';
 export * from './monitoring/agent-dashboard.js';
 export * from './monitoring/deployment-alarms.js';
 export * from './monitoring/logs-insights-queries.js';
+export * from './monitoring/monthly-budget.js';
 export {
   type AlarmName,
   type AlarmSeverity,
   type AlarmThresholds,
   DEFAULT_THRESHOLDS,
 } from './monitoring/runbooks.js';
+export * from './monitoring/service-level.js';
 export * from './monitoring/synthetic-call.js';
 export * from './monitoring/task-crash-log.js';
 export * from './monitoring/voice-agent-monitoring.js';
 export * from './network/agent-network.js';
 export * from './scaling/call-scaling.js';
 export * from './service/agent-metrics.js';
+export * from './service/call-traces.js';
 export * from './service/voice-agent-service.js';
 export * from './settings/read-settings.js';
 export { SETTING_NAMES, type Settings } from './settings/settings.js';

@@ -22,6 +22,7 @@ export const RANGES = {
   renewAfterSeconds: [10, 470],
   bakeMinutes: [0, 180],
   syntheticCallMinutes: [1, 1440],
+  tracePercent: [0, 100],
 } as const satisfies Record<string, readonly [number, number]>;
 
 /** Checks a number. @returns one sentence about a problem, else undefined */

@@ -21,10 +21,12 @@ import { NovaSonicAccess } from './access/nova-sonic-access.js';
 import { AgentImage } from './image/agent-image.js';
 import { pinnedImage } from './image/pinned-image.js';
 import { DeploymentAlarms } from './monitoring/deployment-alarms.js';
+import { MonthlyBudget } from './monitoring/monthly-budget.js';
 import { SyntheticCall } from './monitoring/synthetic-call.js';
 import { VoiceAgentMonitoring } from './monitoring/voice-agent-monitoring.js';
 import { AgentNetwork, type AgentNetworkProps, importVpc } from './network/agent-network.js';
 import { CallScaling } from './scaling/call-scaling.js';
+import { CallTraces } from './service/call-traces.js';
 import { VoiceAgentService } from './service/voice-agent-service.js';
 import { streamQuotaWarning } from './service-limits.js';
 import {
@@ -50,6 +52,9 @@ const INSIGHTS = {
   on: ContainerInsights.ENABLED,
   enhanced: ContainerInsights.ENHANCED,
 };
+
+const callTraces = (to: string, percent: number) =>
+  to === 'xray' ? CallTraces.xray({ percent }) : CallTraces.otlp(to, { percent });
 
 /** The whole service: network, tasks, scaling and monitoring, with parameters and outputs. */
 export class VoiceAgentStack extends Stack {
@@ -110,6 +115,8 @@ export class VoiceAgentStack extends Stack {
       environment: settings.environment,
       secrets: this.toolSecrets(settings),
       enableExecuteCommand: settings.ecsExec,
+      ...(settings.traces && { traces: callTraces(settings.traces, settings.tracePercent) }),
+      ...(settings.tenantMetadataKey && { tenantMetadataKey: settings.tenantMetadataKey }),
       metricsNamespace: settings.metricsNamespace,
       prices: {
         audioIn: settings.priceAudioInPerM,
@@ -138,7 +145,16 @@ export class VoiceAgentStack extends Stack {
       logRetention: settings.logRetentionDays,
       alarmEmail: settings.alarmEmail,
       ...(syntheticCall && { syntheticCall }),
+      ...(settings.serviceLevelPercent && {
+        serviceLevel: { goalPercent: settings.serviceLevelPercent },
+      }),
     });
+    if (settings.monthlyBudgetUsd && settings.alarmEmail) {
+      new MonthlyBudget(this, 'MonthlyBudget', {
+        amountUsd: settings.monthlyBudgetUsd,
+        emails: [settings.alarmEmail],
+      });
+    }
     if (settings.bakeMinutes > 0) {
       new DeploymentAlarms(this, 'DeploymentAlarms', {
         agent: this.agent,

@@ -13,6 +13,7 @@ import { publishRealtimeSession, publishSession } from './call/publish-session.j
 import { RoomCallers } from './call/room-callers.js';
 import { readWorkerConfig, type WorkerConfig } from './config.js';
 import { nameTools } from './host/call-context.js';
+import { traceCall } from './host/trace-call.js';
 import { CallLifecycle, prewarmProcess } from './job/call-lifecycle.js';
 import { lanesOfCall } from './lanes/lanes-of-call.js';
 import { answeringMachineTool, answerMachine } from './phone/answering-machine.js';
@@ -29,8 +30,10 @@ export default defineAgent({
   entry: (ctx: JobContext) => {
     const config = readWorkerConfig(process.env);
     const callers = new RoomCallers(ctx.room, config.callers);
-    return CallLifecycle.run(ctx, config, callers, (lifecycle) =>
-      answer(ctx, config, callers, lifecycle),
+    return traceCall(ctx.job.id, () =>
+      CallLifecycle.run(ctx, config, callers, (lifecycle) =>
+        answer(ctx, config, callers, lifecycle),
+      ),
     );
   },
 });
@@ -234,6 +237,7 @@ class ObservedRealtimeModel extends RealtimeModel {
     publishRealtimeSession(session, this.#publisher);
     if (this.#publishBedrockEvents) publishBedrockEvents(session, this.#publisher);
     this.#lifecycle.metrics.observeRealtimeSession(session);
+    this.#lifecycle.trace.observeRealtimeSession(session);
     this.#lifecycle.conversation.observeRealtimeSession(session);
     return session;
   }

@@ -58,6 +58,10 @@ export interface WorkerConfig {
   /** `explicit`: the operator chose the port, so no other one will do. */
   health: { port: number; explicit: boolean };
   metrics: { namespace: string; service: string; intervalMs: number };
+  /** Undefined: no traces; see TraceExportOptions. */
+  traces?: { sampleRatio: number; attributes: readonly string[] };
+  /** Key of the dispatch metadata that names the tenant of a call. Undefined: calls have none. */
+  tenantMetadataKey?: string;
   prices: TokenPrices;
   /** Undefined outside ECS: no task protection. */
   ecsAgentUri?: string;
@@ -133,6 +137,15 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
       service: e.SERVICE_NAME,
       intervalMs: e.METRICS_INTERVAL_S * 1000,
     },
+    ...((e.OTEL_EXPORTER_OTLP_ENDPOINT || e.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) && {
+      traces: {
+        sampleRatio: e.OTEL_TRACES_SAMPLER_ARG,
+        attributes: e.TRACE_ATTRIBUTES.split(',')
+          .map((name) => name.trim())
+          .filter(Boolean),
+      },
+    }),
+    ...(e.TENANT_METADATA_KEY && { tenantMetadataKey: e.TENANT_METADATA_KEY }),
     prices: {
       audioIn: e.PRICE_AUDIO_IN_PER_M,
       audioOut: e.PRICE_AUDIO_OUT_PER_M,

@@ -297,6 +297,47 @@ const environment = z.object({
     allowed: 'the name of the service in the metrics',
     setBy: 'stack',
   }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .register(docs, {
+      description:
+        'OpenTelemetry endpoint (OTLP over HTTP) that traces of calls are sent to, at its path /v1/traces. They hold no transcripts, prompts, arguments of tools or telephone numbers. Not set: no traces. The other standard variables of an OTLP exporter work, too.',
+      allowed: 'the address of a collector, like http://127.0.0.1:4318',
+      setBy: 'stack',
+    }),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .register(docs, {
+      description: 'The same with its whole path.',
+      allowed: 'the address for traces, like https://example.com/v1/traces',
+      setBy: 'operator',
+    }),
+  OTEL_EXPORTER_OTLP_HEADERS: text().optional().register(docs, {
+    description:
+      'Headers of that endpoint, such as a key; from a secret, with the CDK setting `secrets`.',
+    allowed: 'name=value pairs separated by commas',
+    setBy: 'operator',
+  }),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1).register(docs, {
+    description:
+      'Share of calls that are traced. A call is traced whole or not at all, in whatever process.',
+    allowed: 'a share like 0.25, at most 1',
+    setBy: 'stack',
+  }),
+  TRACE_ATTRIBUTES: z.string().trim().default('').register(docs, {
+    description:
+      'Names of attributes of your own spans that may leave the task, separated by commas. All that are not known to hold no content are left out.',
+    allowed: 'names of attributes, like shop.order_count,shop.region',
+    setBy: 'operator',
+  }),
+  TENANT_METADATA_KEY: text().optional().register(docs, {
+    description:
+      'Key of the dispatch metadata (JSON) whose value names the tenant of a call, in its log lines and its trace. Not set: calls have no tenant.',
+    allowed: 'a key of the JSON in your dispatches, like tenant',
+    setBy: 'stack',
+  }),
   PRICE_AUDIO_IN_PER_M: usdPerMillion(DEFAULT_TOKEN_PRICES.audioIn, 'speech input tokens'),
   PRICE_AUDIO_OUT_PER_M: usdPerMillion(DEFAULT_TOKEN_PRICES.audioOut, 'speech output tokens'),
   PRICE_TEXT_IN_PER_M: usdPerMillion(DEFAULT_TOKEN_PRICES.textIn, 'text input tokens'),

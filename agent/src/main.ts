@@ -6,6 +6,7 @@ import { ConfigError, readWorkerConfig, type WorkerConfig } from './config.js';
 import { deprecationWarnings } from './environment.js';
 import { RecordingError, readLineRecordings } from './line/line-recordings.js';
 import { installPiiRedaction } from './telemetry/redaction.js';
+import { startTracing } from './tracing/tracing.js';
 import { AgentWorker } from './worker/agent-worker.js';
 
 // The framework's own `cli.runApp … start` is not used: its load threshold is Infinity and its drain can cut calls.
@@ -29,6 +30,7 @@ const config = configOrExit();
 if (!config.logPii) installPiiRedaction();
 initializeLogger({ pretty: false, level: config.logLevel });
 for (const warning of deprecationWarnings(process.env)) log().warn(warning);
+await startTracing(config);
 
 const worker = new AgentWorker(config, fileURLToPath(new URL('agent.js', import.meta.url)));
 process.on('uncaughtException', (error) => worker.failFatally(error));

@@ -9,6 +9,7 @@ import { createProgram as playground } from '../../local/playground.js';
 import { createProgram as preflight } from '../../local/preflight.js';
 import { createProgram as simulate } from '../../local/simulate.js';
 import { createProgram as start } from '../../local/start.js';
+import { createProgram as trace } from '../../local/trace.js';
 import { createProgram as emulator } from '../../packages/nova-sonic-emulator/src/program.js';
 import type { Tables } from './fill.js';
 import { capitalized, code, table } from './markdown.js';
@@ -65,6 +66,7 @@ export const FLAG_TABLES: Tables = {
   'phone-outbound-flags': flags(commandOf(phone, 'outbound'), showPhones),
   'phone-remove-flags': flags(commandOf(phone, 'remove'), showPhones),
   'dial-flags': flags(dial),
+  'trace-flags': flags(trace),
   'fleet-flags': flags(fleet),
   'simulate-flags': flags(simulate),
   'emulator-flags': flags(emulator),

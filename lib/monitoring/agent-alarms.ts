@@ -13,11 +13,12 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { FargateService } from 'aws-cdk-lib/aws-ecs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import { Duration, Tokenization } from 'aws-cdk-lib/core';
+import { Duration } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import type { NovaSonicLane } from '../access/nova-sonic-lanes.js';
 import { warnRenamedProp } from '../deprecation.js';
 import { type AgentMetrics, runningTasks } from '../service/agent-metrics.js';
+import { demandAtMaximum } from './demand-at-maximum.js';
 import {
   type AlarmName,
   type AlarmSeverity,
@@ -28,6 +29,7 @@ import {
   RUNBOOKS,
   runbookPath,
 } from './runbooks.js';
+import type { ServiceLevel } from './service-level.js';
 
 export interface AgentAlarmsProps {
   /** The service whose tasks are counted. */
@@ -61,6 +63,11 @@ export interface AgentAlarmsProps {
    * @default - no alarm for synthetic calls
    */
   readonly syntheticCallInterval?: Duration;
+  /**
+   * What callers may expect.
+   * @default - no alarms for error budgets
+   */
+  readonly serviceLevel?: ServiceLevel;
   /**
    * Receives a message when an alarm goes off and when it is over.
    * @default - none; the alarms are still in the console and on the dashboard
@@ -214,26 +221,6 @@ function fillingOfEmptiestRegion(props: AgentAlarmsProps): IMetric {
   });
 }
 
-/** 1 while all tasks that are allowed run, and calls need more of them than scaling aims for. */
-function demandAtMaximum(
-  { metrics, service }: AgentAlarmsProps,
-  { maxTasks, targetSlotUtilization }: NonNullable<AgentAlarmsProps['scaling']>,
-): IMetric {
-  const [most, target] = [maxTasks, targetSlotUtilization].map((value) =>
-    Tokenization.stringifyNumber(value),
-  );
-  return new MathExpression({
-    expression: `IF(tasks >= ${most} AND 100 * demand / capacity > ${target}, 1, 0)`,
-    usingMetrics: {
-      tasks: runningTasks(service),
-      demand: metrics.callDemand(),
-      capacity: metrics.callCapacity(),
-    },
-    label: 'At the maximum of tasks, with more calls than it aims for',
-    period: ONE_MINUTE,
-  });
-}
-
 /** Is there room for the next call? */
 const capacityAlarms = (props: AgentAlarmsProps, thresholds: ResolvedThresholds) =>
   ({
@@ -273,8 +260,21 @@ const capacityAlarms = (props: AgentAlarmsProps, thresholds: ResolvedThresholds)
   }) satisfies Record<string, AlarmSpec>;
 
 /** Are calls good? */
-const qualityAlarms = ({ metrics }: AgentAlarmsProps, thresholds: ResolvedThresholds) =>
+const qualityAlarms = (
+  { metrics, serviceLevel }: AgentAlarmsProps,
+  thresholds: ResolvedThresholds,
+) =>
   ({
+    ...(serviceLevel && {
+      AnswerBudgetBurning: {
+        metric: serviceLevel.answerBurnRate(),
+        threshold: thresholds.errorBudgetBurnRate,
+      },
+      ReplyBudgetBurning: {
+        metric: serviceLevel.replyBurnRate(),
+        threshold: thresholds.errorBudgetBurnRate,
+      },
+    }),
     TimeToAnswerHigh: {
       metric: metrics.timeToAnswer(Stats.p(95), { period: FIVE_MINUTES }),
       threshold: thresholds.timeToAnswerP95Ms,

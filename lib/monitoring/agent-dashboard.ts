@@ -21,6 +21,7 @@ import { Construct } from 'constructs';
 import type { NovaSonicLane } from '../access/nova-sonic-lanes.js';
 import { type AgentMetrics, runningTasks } from '../service/agent-metrics.js';
 import { ERRORS } from './logs-insights-queries.js';
+import type { ServiceLevel } from './service-level.js';
 
 export interface AgentDashboardProps {
   /** The service whose tasks, CPU and memory are shown. */
@@ -40,6 +41,11 @@ export interface AgentDashboardProps {
    * @default - a lane for each Region
    */
   readonly lanes?: readonly Pick<NovaSonicLane, 'name' | 'streams'>[];
+  /**
+   * What callers may expect.
+   * @default - not shown
+   */
+  readonly serviceLevel?: ServiceLevel;
 }
 
 const WIDTH = 24;
@@ -62,6 +68,9 @@ export class AgentDashboard extends Construct {
         waitingLine(props.metrics),
         [heading('How fast?')],
         speed(props.metrics),
+        ...(props.serviceLevel
+          ? [[heading('Is that what callers may expect?')], expected(props.serviceLevel)]
+          : []),
         [heading('How many?')],
         volume(props),
         [heading('What fails?')],
@@ -152,6 +161,22 @@ function speed(metrics: AgentMetrics): IWidget[] {
       6,
       percentiles((p) => metrics.toolDuration(p, { label: p })),
     ),
+  ];
+}
+
+function expected(level: ServiceLevel): IWidget[] {
+  const rates = () => [level.answered(), level.repliedInTime()];
+  return [
+    new SingleValueWidget({
+      title: `Service level, goal ${level.goalPercent} %, over the range above`,
+      width: 12,
+      height: HEIGHT,
+      setPeriodToTimeRange: true,
+      metrics: [...rates(), ...level.budgetsLeft()],
+    }),
+    graph('Service level by the hour (%)', 12, rates(), {
+      leftAnnotations: [{ value: level.goalPercent, label: 'goal' }],
+    }),
   ];
 }
 

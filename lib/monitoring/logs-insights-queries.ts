@@ -11,7 +11,7 @@ export const ERRORS = 'level >= 50 or ispresent(kind)';
 const QUERIES: Readonly<Record<string, ConstructorParameters<typeof QueryString>[0]>> = {
   'a call by id': {
     fields: [
-      ...['@timestamp', 'level', 'msg', 'region', 'kind', 'reason', 'end_reason'],
+      ...['@timestamp', 'level', 'msg', 'region', 'kind', 'reason', 'end_reason', 'trace_id'],
       // Some lines carry an error, some its text.
       'coalesce(error.message, error) as cause',
     ],
@@ -43,6 +43,14 @@ const QUERIES: Readonly<Record<string, ConstructorParameters<typeof QueryString>
     filterStatements: ['msg = "call ended"'],
     sort: '@timestamp desc',
     limit: 200,
+  },
+  'minutes and cost by tenant': {
+    filterStatements: ['msg = "call ended" and ispresent(tenant)'],
+    statsStatements: [
+      'count(*) as calls, sum(seconds) / 60 as minutes, sum(cost_usd) as usd by tenant',
+    ],
+    sort: 'usd desc',
+    limit: 1000,
   },
   'why calls ended': {
     filterStatements: ['msg = "call ended"'],

@@ -54,6 +54,11 @@ export interface AlarmThresholds {
    * @default 3
    */
   readonly taskCrashes?: number;
+  /**
+   * How many times as fast as it may the error budget of a service level is used up, over an hour.
+   * @default 6, by which a budget of 30 days lasts 5
+   */
+  readonly errorBudgetBurnRate?: number;
   /** @deprecated Use `slotUtilizationPercent`. */
   readonly slotSharePercent?: number;
   /** @deprecated Use `callsRejected`. */
@@ -83,6 +88,7 @@ export const DEFAULT_THRESHOLDS: ResolvedThresholds = {
   streamQuotaPercent: 80,
   protectionFailures: 1,
   taskCrashes: 3,
+  errorBudgetBurnRate: 6,
 };
 
 /** `critical`: callers get no answer, or calls end. `warning`: they will, or calls are worse than they should be. */
@@ -107,6 +113,8 @@ export interface Runbook {
 
 const times = (count: number, one: string, many: string) =>
   count === 1 ? `Any ${one}` : `${count} ${many}`;
+
+const days = (burnRate: number) => `${Number((30 / burnRate).toPrecision(2))} days`;
 
 /** By the construct ID of the alarm, in the order of urgency. */
 export const RUNBOOKS = {
@@ -219,6 +227,20 @@ export const RUNBOOKS = {
       `For 15 minutes one reply in ten has taken longer than ${timeToFirstAudioP90Ms} ms to its first audio`,
     firstAction:
       'compare CPU on the dashboard (near 100 percent: fewer calls per task) with the saved query "slowest replies" (one Region only: put another first).',
+  },
+  AnswerBudgetBurning: {
+    severity: 'warning',
+    condition: ({ errorBudgetBurnRate }) =>
+      `In the last hour so many callers waited too long for the first sound that the error budget of 30 days would be gone in ${days(errorBudgetBurnRate)}`,
+    firstAction:
+      'compare "Time to answer" with "Callers without an agent" on the dashboard (callers wait for a slot: raise MinTasks) and with CPU (near 100 percent: fewer calls per task).',
+  },
+  ReplyBudgetBurning: {
+    severity: 'warning',
+    condition: ({ errorBudgetBurnRate }) =>
+      `In the last hour so many replies came too late that the error budget of 30 days would be gone in ${days(errorBudgetBurnRate)}`,
+    firstAction:
+      'compare "Time to first audio of a reply" on the dashboard with CPU and with "Tool duration" (a slow tool), and read the trace of a slow call.',
   },
   ProtectionFailures: {
     severity: 'warning',

@@ -12,6 +12,7 @@ import { AgentAlarms, type AgentAlarmsProps } from './agent-alarms.js';
 import { AgentDashboard } from './agent-dashboard.js';
 import { LogsInsightsQueries } from './logs-insights-queries.js';
 import type { AlarmThresholds } from './runbooks.js';
+import { ServiceLevel, type ServiceLevelProps } from './service-level.js';
 import type { SyntheticCall } from './synthetic-call.js';
 import { TaskCrashLog } from './task-crash-log.js';
 
@@ -62,6 +63,12 @@ export interface VoiceAgentMonitoringProps {
   readonly syntheticCall?: SyntheticCall;
 
   /**
+   * What callers may expect: shown on the dashboard, with alarms when an error budget is used up too fast.
+   * @default - none
+   */
+  readonly serviceLevel?: ServiceLevelProps;
+
+  /**
    * How long the events of crashed tasks are kept.
    * @default RetentionDays.ONE_MONTH
    */
@@ -88,6 +95,7 @@ export class VoiceAgentMonitoring extends Construct {
       retention: props.logRetention ?? RetentionDays.ONE_MONTH,
     });
     this.crashLog = crashLog;
+    const serviceLevel = props.serviceLevel && new ServiceLevel(metrics, props.serviceLevel);
     // Before the first task can fail, and until the last one has stopped.
     service.node.addDependency(crashLog);
     const lanes = novaSonic.hasOwnLanes && { lanes: novaSonic.lanes };
@@ -100,6 +108,7 @@ export class VoiceAgentMonitoring extends Construct {
       ...lanes,
       ...(props.scaling && { scaling: props.scaling }),
       ...(props.syntheticCall && { syntheticCallInterval: props.syntheticCall.interval }),
+      ...(serviceLevel && { serviceLevel }),
       topic,
       actions: props.alarmActions,
       alarms: props.alarmChanges,
@@ -113,6 +122,7 @@ export class VoiceAgentMonitoring extends Construct {
       streamQuota: novaSonic.streamQuota,
       regions: novaSonic.regions,
       ...lanes,
+      ...(serviceLevel && { serviceLevel }),
     });
     new LogsInsightsQueries(this, 'Queries', { logGroup, serviceName: metrics.serviceName });
   }

@@ -5,11 +5,12 @@ import { DEFAULT_TOKEN_PRICES, type TokenPrices } from 'livekit-plugin-nova-soni
 import type { NovaSonicAccess } from '../access/nova-sonic-access.js';
 import { DRAIN_MARGIN_SECONDS } from '../service-limits.js';
 import type { AgentMetrics } from './agent-metrics.js';
+import type { CallTraces } from './call-traces.js';
 import { HEALTH_PORT } from './health-check.js';
 
 /** Variables of the container that come from the secret, from ECS or from another setting. */
 const RESERVED =
-  /^(LIVEKIT_|BEDROCK_|AWS_|ECS_|PRICE_|NOVA_SONIC_|METRICS_|(CALLS_PER_TASK|CALLS_PER_PROCESS|DRAIN_TIMEOUT_S|MAX_CALL_S|HEALTH_PORT|LOG_LEVEL|SERVICE_NAME)$)/;
+  /^(LIVEKIT_|BEDROCK_|AWS_|ECS_|PRICE_|NOVA_SONIC_|METRICS_|(CALLS_PER_TASK|CALLS_PER_PROCESS|DRAIN_TIMEOUT_S|MAX_CALL_S|HEALTH_PORT|LOG_LEVEL|SERVICE_NAME|OTEL_EXPORTER_OTLP_ENDPOINT|OTEL_TRACES_SAMPLER_ARG|TENANT_METADATA_KEY)$)/;
 
 /** Checks variables that are added to the container's. @returns one sentence for each that is reserved */
 export function validateVariables(variables: object, prop: 'environment' | 'secrets'): string[] {
@@ -28,7 +29,7 @@ export const validateEnvironment = (environment: Readonly<Record<string, string>
 /** Variables whose names are those of a secret: their values are in the template for all to read. */
 export function secretsInEnvironment(environment: Readonly<Record<string, string>>): string[] {
   return Object.keys(environment).filter((variable) =>
-    /(^|_)(API_?KEY|KEY|SECRET|TOKEN|PASSWORD|PASSWD)$/.test(variable),
+    /(^|_)(API_?KEY|KEY|SECRET|TOKEN|PASSWORD|PASSWD|OTLP_HEADERS|TRACES_HEADERS)$/.test(variable),
   );
 }
 
@@ -43,6 +44,8 @@ export interface ContainerEnvironmentProps {
   readonly maxCallLength: Duration;
   readonly logLevel?: string;
   readonly prices?: TokenPrices;
+  readonly traces?: CallTraces;
+  readonly tenantMetadataKey?: string;
 }
 
 /** Without the quotas, whose change then replaces no task. */
@@ -64,6 +67,8 @@ export function containerEnvironment(
     ...(novaSonic.hasOwnLanes
       ? { BEDROCK_LANES: lanesVariable(novaSonic) }
       : { BEDROCK_REGIONS: novaSonic.lanes.map(({ region }) => region).join(',') }),
+    ...props.traces?.environment,
+    ...(props.tenantMetadataKey && { TENANT_METADATA_KEY: props.tenantMetadataKey }),
     NOVA_SONIC_MODEL: novaSonic.model,
     CALLS_PER_TASK: String(callsPerTask),
     CALLS_PER_PROCESS: String(props.callsPerProcess ?? 10),

@@ -48,6 +48,7 @@ import { AgentImage } from '../image/agent-image.js';
 import { AgentNetwork } from '../network/agent-network.js';
 import { MAX_STOP_SECONDS, RANGES, validateRange, validateStopTimeout } from '../service-limits.js';
 import { AgentMetrics } from './agent-metrics.js';
+import type { CallTraces } from './call-traces.js';
 import {
   containerEnvironment,
   secretsInEnvironment,
@@ -191,6 +192,18 @@ export interface VoiceAgentServiceProps {
   readonly logLevel?: string;
 
   /**
+   * Traces of calls with their turns, tools and Bedrock streams: to AWS X-Ray, or to another OpenTelemetry endpoint.
+   * @default - none
+   */
+  readonly traces?: CallTraces;
+
+  /**
+   * Key of the dispatch metadata (JSON) that names the tenant of a call, for the log, its cost and minutes by tenant, and traces.
+   * @default - calls have no tenant
+   */
+  readonly tenantMetadataKey?: string;
+
+  /**
    * CloudWatch namespace of the metrics.
    * @default 'NovaSonicAgent'
    */
@@ -288,7 +301,9 @@ function validateProps(props: VoiceAgentServiceProps, resolved: ResolvedProps): 
   const { renewAfter } = props;
   return (
     validateTaskSize(cpu, memory) ??
-    (Token.isUnresolved(callsPerTask) ? undefined : validateCallsPerTask(callsPerTask, memory)) ??
+    (Token.isUnresolved(callsPerTask)
+      ? undefined
+      : validateCallsPerTask(callsPerTask, memory - (props.traces?.memory ?? 0))) ??
     (props.callsPerProcess === undefined
       ? undefined
       : validateRange('callsPerProcess', props.callsPerProcess, RANGES.callsPerProcess)) ??
@@ -387,6 +402,7 @@ export class VoiceAgentService extends Construct implements IGrantable, IConnect
     this.grantPrincipal = roles.task;
     this.taskDefinition = this.createTaskDefinition(resolved, roles);
     this.container = this.addAgentContainer(props, resolved);
+    props.traces?.addCollector(this.taskDefinition, this.container, this.logGroup);
     checkTaskDefinition(this.taskDefinition);
     this.service = this.createService(props);
     if (props.enableExecuteCommand) {

@@ -347,6 +347,42 @@ export const settingsSchema = z.strictObject({
       change: 'inPlace',
       unset: 'no calls',
     }),
+  traces: text(/^(xray|https?:\/\/\S+)$/, 'xray, or the address of an OpenTelemetry endpoint')
+    .optional()
+    .register(details, {
+      meaning:
+        'Traces of calls: `xray` for AWS X-Ray, or an OpenTelemetry endpoint (OTLP over HTTP) like `https://otlp.example.com`, whose key is the variable `OTEL_EXPORTER_OTLP_HEADERS` in `secrets`. [What they show](monitoring.md#one-call).',
+      change: 'replacesTasks',
+      unset: 'none',
+    }),
+  tracePercent: whole(RANGES.tracePercent, ' percent').default(100).register(details, {
+    meaning: 'Percentage of calls that are traced, each whole or not at all.',
+    change: 'replacesTasks',
+  }),
+  tenantMetadataKey: text(/^[\w.-]{1,64}$/, 'a key of JSON: letters, digits, dots and hyphens')
+    .optional()
+    .register(details, {
+      meaning:
+        'Key of the dispatch metadata (JSON) that names the tenant of a call, for [cost and minutes by tenant](monitoring.md#tenants).',
+      change: 'replacesTasks',
+      unset: 'calls have no tenant',
+    }),
+  serviceLevelPercent: number(z.number().min(50).max(99.99), 'a percentage from 50 to 99.99')
+    .optional()
+    .register(details, {
+      meaning:
+        'Percentage of callers who shall hear the agent within 3 s, and of replies whose first audio shall come within 2 s: on the dashboard, with two alarms when the [error budget](monitoring.md#service-level) is used up too fast.',
+      change: 'inPlace',
+      unset: 'no service level',
+    }),
+  monthlyBudgetUsd: number(z.number().min(1).max(10_000_000), 'US dollars from 1 to 10000000')
+    .optional()
+    .register(details, {
+      meaning:
+        "AWS Budgets tells `alarmEmail` when the account's cost of a month reaches 80 or 100 percent of this, or is forecast to. It stops nothing. For one budget of an account, set it in one stack.",
+      change: 'inPlace',
+      unset: 'none',
+    }),
   alarmEmail: z.email().describe('an e-mail address').optional().register(details, {
     meaning: 'Address that receives alarms. AWS asks it to confirm once.',
     change: 'inPlace',

@@ -42,6 +42,9 @@ export function validateCombinations(settings: Settings): string[] {
     ...Object.entries(settings.secrets).map(([variable, { secret, kmsKey }]) =>
       validateKeyRegion(`secrets.${variable}.kmsKey`, `secrets.${variable}`, kmsKey, secret),
     ),
+    settings.monthlyBudgetUsd &&
+      !settings.alarmEmail &&
+      '"monthlyBudgetUsd" needs "alarmEmail": somebody must be told.',
     settings.image &&
       settings.baseImage &&
       '"baseImage" is for the image that is built and cannot be set with "image".',

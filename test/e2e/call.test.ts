@@ -8,6 +8,8 @@ import { jest } from '@jest/globals';
 import { SILENCE_LEVEL } from '../../agent/src/caller/pcm.js';
 import { peakDb, readWav } from '../../local/audio/wav.js';
 import type { CallOutcome } from '../../local/caller/call-runner.js';
+import { type OtlpReceiver, startOtlpReceiver } from '../../local/traces/otlp-receiver.js';
+import { largestTrace } from '../../local/traces/trace-tree.js';
 import { Command, directory, speechFile } from './support.js';
 
 jest.setTimeout(180_000);
@@ -30,9 +32,13 @@ function secondsOfSound(samples: Int16Array, sampleRate: number): number {
 describe('npm run call', () => {
   it('asks the demo questions when it is given none; the tool’s result is spoken as the answer', async () => {
     const out = directory('demo');
-    const command = new Command('call', ['--out', out]);
+    const receiver = await startOtlpReceiver();
+    const traced = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url };
+    const command = new Command('call', ['--out', out], traced);
 
     await command.succeeds();
+    await receiver.close();
+    expectTrace(receiver);
     expect(command.stdout).toMatch(/you\s+What time is it in Tokyo\?/);
     expect(command.stdout).toMatch(/tool\s+get_current_time \{"city":"Tokyo"\} -> /);
     expect(command.stdout).toMatch(/end of speech -> first sound/);
@@ -154,6 +160,26 @@ describe('npm run call', () => {
     expect(command.stderr.trim().split('\n')).toHaveLength(1);
   });
 });
+
+/** The trace of the call, from the worker and the process of the call, in which nothing is said. */
+function expectTrace({ bodies, spans: all }: OtlpReceiver): void {
+  const spans = largestTrace(all);
+  const [root, ...otherRoots] = spans.filter(({ parentSpanId }) => parentSpanId === '');
+  expect(otherRoots).toEqual([]);
+  expect(root).toMatchObject({ name: 'call', attributes: { 'nova_sonic.renewals': 0 } });
+  const ids = new Set(spans.map(({ spanId }) => spanId));
+  expect(spans.filter((span) => span !== root && !ids.has(span.parentSpanId))).toEqual([]);
+  const names = spans.map(({ name }) => name);
+  for (const name of ['answer', 'agent_session', 'agent_turn', 'bedrock_stream', 'first_audio'])
+    expect(names).toContain(name);
+  const tools = spans.filter(({ name }) => name === 'function_tool');
+  expect(tools.map(({ attributes }) => attributes['gen_ai.tool.name'])).toEqual([
+    'get_current_time',
+    'convert_units',
+  ]);
+  for (const said of ['Tokyo', 'kilometers', 'How can I help', 'friendly assistant', 'mile'])
+    expect([said, bodies.some((body) => body.includes(said))]).toEqual([said, false]);
+}
 
 const recorded = (file: string) =>
   readFileSync(file, 'utf8')

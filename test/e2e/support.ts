@@ -18,7 +18,7 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** A stranger's environment: nothing of ours, of LiveKit's or of AWS's is set. */
 export function cleanEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(AWS_|LIVEKIT_|NOVA_|BEDROCK_|NODE_OPTIONS$|NODE_ENV$|JEST_)/.test(name),
+    ([name]) => !/^(AWS_|LIVEKIT_|NOVA_|BEDROCK_|OTEL_|NODE_OPTIONS$|NODE_ENV$|JEST_)/.test(name),
   );
   // What is compared is words: colours are for terminals, and CI=true turns them on.
   return { ...Object.fromEntries(kept), NO_COLOR: '1' };

@@ -82,7 +82,11 @@ const TABLE: Record<string, [build: (scope: Construct) => void, makes: Record<st
       const logGroup = new LogGroup(scope, 'Log');
       new lib.LogsInsightsQueries(scope, 'It', { logGroup, serviceName: 'theirs' });
     },
-    { 'AWS::Logs::QueryDefinition': 5 },
+    { 'AWS::Logs::QueryDefinition': 6 },
+  ],
+  MonthlyBudget: [
+    (scope) => new lib.MonthlyBudget(scope, 'It', { amountUsd: 100, emails: ['a@example.com'] }),
+    { 'AWS::Budgets::Budget': 1 },
   ],
   CallScaling: [
     (scope) => {
@@ -172,7 +176,7 @@ describe('in another stack, with the fewest props', () => {
     const queries = Object.values(template.findResources('AWS::Logs::QueryDefinition')).map(
       ({ Properties }) => Properties.Name,
     );
-    expect(new Set(queries).size).toBe(10);
+    expect(new Set(queries).size).toBe(12);
   });
 
   test('an account and a Region may be given', () => {

@@ -9,6 +9,7 @@ import {
   runWithJobContextAsync,
 } from '@livekit/agents';
 import { RoomEvent } from '@livekit/rtc-node';
+import { runInTrace, traceFields } from '../tracing/tracing.js';
 import { CallRoom, runInCall } from './call-context.js';
 
 /**
@@ -56,8 +57,11 @@ export class HostedCall {
   /** Runs the call from its first moment to its last clean-up. Never rejects. */
   run(): Promise<void> {
     const { job } = this.#info;
-    const logger = log().child({ call_id: job.id, room_sid: job.room?.sid });
-    return runInCall({ callId: job.id, logger }, async () => {
+    const logger = log().child({
+      ...{ call_id: job.id, room_sid: job.room?.sid },
+      ...traceFields(job.id),
+    });
+    const run = async () => {
       const room = new CallRoom();
       room.on(RoomEvent.Disconnected, () => this.close('room disconnected'));
       const ctx = new JobContext(
@@ -71,7 +75,8 @@ export class HostedCall {
       await runWithJobContextAsync(ctx, () => this.#live(ctx)).catch((error) =>
         logger.error({ error }, 'clean-up of the call failed'),
       );
-    });
+    };
+    return runInCall({ callId: job.id, logger }, () => runInTrace(job.id, run));
   }
 
   async #live(ctx: JobContext): Promise<void> {

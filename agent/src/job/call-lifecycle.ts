@@ -11,10 +11,13 @@ import { assumeRoles } from '../lanes/lane-credentials.js';
 import { type CallReporter, SupervisorClient } from '../supervision/supervisor-client.js';
 import type { JobCommand } from '../supervision/supervisor-messages.js';
 import { installPiiRedaction } from '../telemetry/redaction.js';
+import { CallTrace } from '../tracing/call-trace.js';
+import { flushTraces, startTracing } from '../tracing/tracing.js';
 import { CallMetrics } from './call-metrics.js';
 import { EndOfCall } from './end-of-call.js';
 import { ConversationKeeper } from './keep-conversation.js';
 import { Handover, type ResumedCall } from './resumed-call.js';
+import { tenantOf } from './tenant.js';
 
 /** Leaves the session time to close before the worker process sends `end_now`. */
 const CLOSE_MARGIN_MS = 2_000;
@@ -26,7 +29,7 @@ export async function prewarmProcess(_process: JobProcess): Promise<void> {
   const config = readWorkerConfig(process.env);
   if (!config.logPii) installPiiRedaction();
   if (!stopNativeLogs()) log().warn('rtc-node sends its log to nobody, which costs CPU');
-  await prewarm();
+  await Promise.all([startTracing(config), prewarm()]);
   const supervisor = SupervisorClient.ofProcess();
   void assumeRoles(config.lanes, supervisor);
   // How the framework tells a job process of its own (1.9.0, ipc/message.ts) that LiveKit has taken the job back.
@@ -41,6 +44,7 @@ export type CallersInRoom = Pick<RoomCallers, 'caller' | 'onChange'>;
 /** Runs one call for the supervisor: reports its start and end, and ends it on command or without a caller. */
 export class CallLifecycle {
   readonly metrics: CallMetrics;
+  readonly trace = new CallTrace();
   readonly conversation: ConversationKeeper;
   /** What another process left of the call when it died; undefined for a new call. */
   readonly resumed: Promise<ResumedCall | undefined>;
@@ -62,8 +66,12 @@ export class CallLifecycle {
     const handover = new Handover(ctx.info);
     this.resumed = handover.resumed;
     this.#end = new EndOfCall({ job: job.id, room: job.room?.name ?? '' }, config);
+    const tenant = tenantOf(job.metadata, config.tenantMetadataKey);
     this.#reporter = this.#supervisor.callStarted(
-      { job: job.id, room: job.room?.name ?? '', roomSid: job.room?.sid ?? '' },
+      {
+        ...{ job: job.id, room: job.room?.name ?? '', roomSid: job.room?.sid ?? '' },
+        ...(tenant && { tenant }),
+      },
       {
         onCommand: (command) => void this.#handleCommand(command),
         onWorkerLost: () => {
@@ -79,6 +87,10 @@ export class CallLifecycle {
     this.conversation = new ConversationKeeper(this.#reporter);
     ctx.addShutdownCallback(async () => this.#reporter.ended('closed'));
     ctx.addShutdownCallback(() => this.#end.done);
+    ctx.addShutdownCallback(() => {
+      this.trace.end();
+      return flushTraces();
+    });
     callers.onChange(({ identities: [caller] }) => {
       if (caller === undefined) return;
       this.#end.caller = caller;
@@ -128,6 +140,7 @@ export class CallLifecycle {
   attach(session: voice.AgentSession): void {
     this.#session = session;
     this.metrics.observeSession(session);
+    this.trace.observeSession(session);
     this.conversation.observeSession(session);
     session.on(voice.AgentSessionEventTypes.Close, ({ reason }) =>
       this.#reporter.ended(String(reason)),

@@ -2,6 +2,7 @@
 
 import { type TokenPrices, tokenCostUsd } from 'livekit-plugin-nova-sonic/models';
 import { maskPhoneNumbers } from '../telemetry/redaction.js';
+import { traceFields } from '../tracing/tracing.js';
 import type { CallCounter, CallReport } from './supervisor-messages.js';
 
 const TOKENS_OF: Partial<Record<CallCounter, keyof TokenPrices>> = {
@@ -24,6 +25,8 @@ export interface CallRecord {
   roomSid: string;
   /** Identity of the caller, once known. A personal datum, like the name of the room: not for the log. */
   caller?: string;
+  /** See TENANT_METADATA_KEY. */
+  tenant?: string;
   /** The process that carries it. */
   pid: number;
   /** Milliseconds of the worker's clock. */
@@ -49,13 +52,14 @@ export interface CallRecord {
 }
 
 export function newCallRecord(
-  call: { job: string; room: string; roomSid: string; pid: number },
+  call: { job: string; room: string; roomSid: string; tenant?: string; pid: number },
   now: number,
 ): CallRecord {
   return {
     job: call.job,
     room: call.room,
     roomSid: call.roomSid,
+    ...(call.tenant && { tenant: call.tenant }),
     pid: call.pid,
     startedAt: now,
     sums: {},
@@ -118,9 +122,11 @@ export function streamsByLane(
 }
 
 /** The log fields that identify a call. */
-export function callFields({ job, room, roomSid }: CallRecord): Record<string, string> {
+export function callFields({ job, room, roomSid, tenant }: CallRecord): Record<string, string> {
   return {
     call_id: job,
+    ...traceFields(job),
+    ...(tenant && { tenant }),
     room: maskPhoneNumbers(room),
     room_sid: roomSid,
     'lk.pii.room_name': room,

@@ -248,7 +248,7 @@ export class CallSupervisor {
     }
   }
 
-  #start(process: TrackedProcess, call: { job: string; room: string; roomSid: string }): void {
+  #start(process: TrackedProcess, call: Omit<Parameters<typeof newCallRecord>[0], 'pid'>): void {
     const record = newCallRecord({ ...call, pid: process.pid }, this.#clock.now());
     process.calls.set(call.job, { record, conversation: new ConversationRecord() });
     this.#events.onCallStarted?.(record);

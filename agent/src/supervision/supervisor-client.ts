@@ -83,7 +83,7 @@ export class SupervisorClient {
 
   /** Reports that this process was given a call. A process without one exits when the worker process is gone. */
   callStarted(
-    call: { job: string; room: string; roomSid: string },
+    call: { job: string; room: string; roomSid: string; tenant?: string },
     commands: CallCommands,
   ): CallReporter {
     const { job } = call;

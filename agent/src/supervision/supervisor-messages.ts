@@ -20,7 +20,7 @@ export type ProcessReport =
 
 export type CallReport =
   /** The process was given a call. */
-  | { type: 'call'; job: string; room: string; roomSid: string }
+  | { type: 'call'; job: string; room: string; roomSid: string; tenant?: string }
   /** A value to add to a metric; `split` is the value of its extra dimension. */
   | { type: 'add'; job: string; metric: CallCounter; value: number; split?: string }
   /** The Bedrock stream that the call uses now. */

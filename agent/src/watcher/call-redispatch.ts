@@ -15,8 +15,8 @@ const MAX_AT_ONCE = 8;
 export const REQUESTS_PER_DISPATCH = 6;
 
 export interface RedispatchEvents {
-  /** @param accepted whether a worker accepted it at once */
-  onDispatched?: (room: UnansweredRoom, accepted: boolean) => void;
+  /** @param jobs of workers that accepted it at once: one, or none */
+  onDispatched?: (room: UnansweredRoom, jobs: readonly string[]) => void;
   onFailure?: (error: unknown) => void;
 }
 
@@ -84,8 +84,10 @@ export class CallRedispatch {
     await new Promise<void>((resolve) => this.#clock.after(ACCEPTED_MS, resolve));
     const [, after] = await this.#look(name);
     const known = new Set(dispatches.flatMap(({ jobs }) => jobs.map((job) => job.id)));
-    const accepted = after.some(({ jobs }) => jobs.some((job) => !known.has(job.id)));
-    this.#atOnce = accepted ? Math.min(MAX_AT_ONCE, this.#atOnce * 2) : 1;
+    const accepted = after
+      .flatMap(({ jobs }) => jobs.map((job) => job.id))
+      .filter((job) => !known.has(job));
+    this.#atOnce = accepted.length > 0 ? Math.min(MAX_AT_ONCE, this.#atOnce * 2) : 1;
     this.#events.onDispatched?.(room, accepted);
     for (const spent of room.spent) await this.#api.deleteDispatch(name, spent);
   }

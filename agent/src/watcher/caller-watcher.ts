@@ -51,7 +51,8 @@ export interface CallerWatcherEvents {
   onWatching?: (watching: boolean) => void;
   /** A caller has had no agent for UNANSWERED_AFTER_MS. */
   onUnanswered?: (room: UnansweredRoom) => void;
-  onDispatched?: (room: UnansweredRoom, accepted: boolean) => void;
+  /** @param jobs of workers that accepted it at once: one, or none */
+  onDispatched?: (room: UnansweredRoom, jobs: readonly string[]) => void;
   /** LiveKit's API failed; called once until it works again. */
   onFailure?: (error: unknown) => void;
 }
@@ -108,7 +109,7 @@ export class CallerWatcher {
     this.#watch = new RoomWatch(clock, agentName, wallClock);
     this.#budget = new RequestBudget(clock, requestsPerSecond);
     this.#redispatch = new CallRedispatch(clock, api, this.#watch, this.#budget, {
-      onDispatched: (room, accepted) => this.#events.onDispatched?.(room, accepted),
+      onDispatched: (room, jobs) => this.#events.onDispatched?.(room, jobs),
       onFailure,
     });
   }

@@ -7,6 +7,7 @@ import type { WorkerConfig } from '../config.js';
 import { createWaitingLine, type LineConfig } from '../line/create-waiting-line.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 import { maskPhoneNumbers } from '../telemetry/redaction.js';
+import { writeSpan } from '../tracing/tracing.js';
 import { CallerWatcher } from './caller-watcher.js';
 import type { UnansweredRoom } from './room-watch.js';
 import type { RoomsApi } from './rooms-api.js';
@@ -44,14 +45,23 @@ export function createCallerWatcher(
         else log().info('another worker watches for callers without an agent');
       },
       onUnanswered: (room) => log().warn(roomFields(room), 'caller without an agent'),
-      onDispatched: (room, accepted) => {
-        if (!accepted) {
+      onDispatched: (room, jobs) => {
+        if (jobs.length === 0) {
           log().debug(roomFields(room), 'no worker took the caller');
           return;
         }
         metrics.add('CallsRedispatched');
         const waitedMs = Math.round(clock.now() - room.since);
         log().info({ ...roomFields(room), waited_ms: waitedMs }, 'agent dispatched again');
+        const endedAt = Math.round(wallClock());
+        const attributes = { 'nova_sonic.room_sid': room.sid };
+        for (const job of jobs)
+          writeSpan(job, {
+            name: 'redispatch',
+            startedAt: endedAt - waitedMs,
+            endedAt,
+            attributes,
+          });
       },
       onFailure: (error) => log().warn({ error }, 'the watcher could not ask LiveKit'),
     },

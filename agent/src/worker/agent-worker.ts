@@ -14,6 +14,8 @@ import {
 import { CallSupervisor } from '../supervision/call-supervisor.js';
 import { SUPERVISOR_SOCKET } from '../supervision/supervisor-client.js';
 import { WorkerMetrics } from '../telemetry/metrics.js';
+import { callSpan } from '../tracing/call-span.js';
+import { flushTraces, traceFields, writeRootSpan } from '../tracing/tracing.js';
 import type { CallerWatcher } from '../watcher/caller-watcher.js';
 import { createCallerWatcher } from '../watcher/create-caller-watcher.js';
 import { CallDemand } from './call-demand.js';
@@ -132,6 +134,7 @@ export class AgentWorker {
     supervisorServer.close();
     this.#cpu.stop();
     this.#publishMetrics();
+    await flushTraces();
     log().info('worker ended');
     return reason === 'failed' ? 1 : 0;
   }
@@ -153,11 +156,11 @@ export class AgentWorker {
         this.#demand.arrived(this.#clock.now() / 1000);
         this.#metrics.add('CallsAccepted');
         if (unprotected) this.#metrics.add('CallsUnprotected');
-        log().info({ call_id: job, slots_used: slots.used, unprotected }, 'call accepted');
+        log().info({ ...callId(job), slots_used: slots.used, unprotected }, 'call accepted');
       },
       onRejected: (job, reason) => {
         this.#metrics.add('CallsRejected', 1, reason);
-        log().info({ call_id: job, reason }, 'call rejected');
+        log().info({ ...callId(job), reason }, 'call rejected');
       },
     });
   }
@@ -302,7 +305,7 @@ export class AgentWorker {
   #check(): void {
     this.#supervisor.check();
     for (const job of this.#admission.expire(ASSIGNMENT_TIMEOUT_MS)) {
-      log().warn({ call_id: job }, 'job assignment timed out');
+      log().warn(callId(job), 'job assignment timed out');
     }
     this.#slotsChanged();
     // Also how a lost connection is noticed.
@@ -343,6 +346,8 @@ export class AgentWorker {
 
   #callEnded(record: CallRecord, now: number): void {
     log().info(callSummary(record, now), 'call ended');
+    const seconds = (now - record.startedAt) / 1000;
+    writeRootSpan(record.job, callSpan(record, seconds, this.#peers.wallClock()));
     this.#processes.forget(record.job);
     if (!record.ended) void this.#peers.endDeadCall(this.#config, record);
     void this.#watcher?.callEnded(record);
@@ -375,3 +380,5 @@ export class AgentWorker {
     });
   }
 }
+
+const callId = (job: string) => ({ call_id: job, ...traceFields(job) });

@@ -26,7 +26,7 @@ const TABLE: [string, string[]][] = [
   [
     'a call by id',
     [
-      'fields @timestamp, level, msg, region, kind, reason, end_reason, coalesce(error.message, error) as cause',
+      'fields @timestamp, level, msg, region, kind, reason, end_reason, trace_id, coalesce(error.message, error) as cause',
       'filter call_id = "PASTE-THE-CALL-ID"',
       'sort @timestamp asc',
       'limit 1000',
@@ -60,6 +60,15 @@ const TABLE: [string, string[]][] = [
     ],
   ],
   [
+    'minutes and cost by tenant',
+    [
+      'filter msg = "call ended" and ispresent(tenant)',
+      'stats count(*) as calls, sum(seconds) / 60 as minutes, sum(cost_usd) as usd by tenant',
+      'sort usd desc',
+      'limit 1000',
+    ],
+  ],
+  [
     'why calls ended',
     [
       'filter msg = "call ended"',
@@ -82,17 +91,18 @@ describe('saved queries', () => {
   });
 
   test('of ended calls name fields that the line has: of an object only its members are fields', () => {
-    const call = newCallRecord({ job: 'AJ_1', room: 'r', roomSid: 'RM_1', pid: 100 }, 0);
+    const ids = { job: 'AJ_1', room: 'r', roomSid: 'RM_1', tenant: 'acme', pid: 100 };
+    const call = newCallRecord(ids, 0);
     applyReport(call, { type: 'add', job: 'AJ_1', metric: 'TimeToFirstAudio', value: 900 }, PRICES);
     const fields = fieldsOf(callSummary(call, 60_000));
     const ofCalls = queries().filter(({ QueryString }) =>
       String(QueryString).includes('msg = "call ended"'),
     );
-    expect(ofCalls).toHaveLength(3);
+    expect(ofCalls).toHaveLength(4);
     for (const { QueryString } of ofCalls) {
       const names = String(QueryString)
-        .replace(/"[^"]*"|@\w+|as \w+|\w+\(|[(*),=|]/g, ' ')
-        .replace(/\b(fields|filter|stats|sort|limit|desc|asc|and|by|msg|calls)\b|\b\d+\b/g, ' ')
+        .replace(/"[^"]*"|@\w+|as \w+|\w+\(|[(*),=|/]/g, ' ')
+        .replace(/\b(fields|filter|stats|sort|limit|desc|asc|and|by|msg|calls|usd)\b|\b\d+\b/g, ' ')
         .split(/\s+/)
         .filter(Boolean);
       expect(names.length).toBeGreaterThan(0);

@@ -142,6 +142,32 @@ const TABLE: [setting: string, change: Context, moves: string[], from?: Context]
   // Not in the template: the CLI turns it on.
   ['terminationProtection', { terminationProtection: true }, []],
   [
+    'traces',
+    { traces: 'xray' },
+    ['+AgentTaskTraces', 'AgentTask.DependsOn', 'AgentTask.Environment'],
+  ],
+  [
+    'tracePercent',
+    { traces: 'https://otlp.example.com', tracePercent: 10 },
+    [ENVIRONMENT],
+    { traces: 'https://otlp.example.com' },
+  ],
+  ['tenantMetadataKey', { tenantMetadataKey: 'tenant' }, [ENVIRONMENT]],
+  [
+    'serviceLevelPercent',
+    { serviceLevelPercent: 95 },
+    [
+      ...['+MonitoringAlarmsAnswerBudgetBurning', '+MonitoringAlarmsReplyBudgetBurning'],
+      'MonitoringDashboard',
+    ],
+  ],
+  [
+    'monthlyBudgetUsd',
+    { monthlyBudgetUsd: 500, alarmEmail: 'a@example.com' },
+    ['+MonthlyBudget'],
+    { alarmEmail: 'a@example.com' },
+  ],
+  [
     'bakeMinutes',
     { bakeMinutes: 0 },
     ['-DeploymentAlarms', 'AgentService.DeploymentConfiguration'],
