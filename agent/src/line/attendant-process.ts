@@ -43,8 +43,12 @@ process.on('message', (request: AttendantRequest) => {
 });
 // The worker decides when waiting callers are left alone: not a Ctrl-C, which the terminal sends to all its processes.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
-process.on('disconnect', () => {
+process.on('disconnect', leave);
+// The worker ended while this process was being loaded.
+if (!process.connected) leave();
+
+function leave(): void {
   for (const attendant of attendants.values()) attendant.leave();
   // Without this the native threads may abort the process while it exits (livekit/node-sdks#564).
   void dispose().finally(() => process.exit(0));
-});
+}
