@@ -66,6 +66,7 @@ export class RealtimeModel extends llm.RealtimeModel {
     return 'Amazon';
   }
 
+  /** `nova-sonic.RealtimeModel`, as LiveKit names the model in metrics and errors. */
   override label(): string {
     return 'nova-sonic.RealtimeModel';
   }

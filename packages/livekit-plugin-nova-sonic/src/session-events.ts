@@ -110,18 +110,32 @@ export interface BedrockEvent {
 
 /** The events of a session by name. */
 export interface RealtimeSessionEvents {
+  /** LiveKit: a reply begins. */
   generation_created: llm.GenerationCreatedEvent;
+  /** LiveKit: the service heard the caller begin to speak. */
   input_speech_started: llm.InputSpeechStartedEvent;
+  /** LiveKit: the caller has stopped. */
   input_speech_stopped: llm.InputSpeechStoppedEvent;
+  /** LiveKit: what the caller said, so far or (`isFinal`) as a whole. */
   input_audio_transcription_completed: llm.InputTranscriptionCompleted;
+  /** LiveKit: tokens and times of one reply. */
   metrics_collected: metrics.RealtimeModelMetrics;
+  /** LiveKit: something failed; `recoverable` unless the call is over. */
   error: llm.RealtimeModelError;
+  /** LiveKit: the call has moved to another stream. */
   session_reconnected: llm.RealtimeSessionReconnectedEvent;
+  /** An event that the service sent. */
   bedrock_server_event_received: BedrockEvent;
+  /** An event that is sent to the service. */
   bedrock_client_event_queued: BedrockEvent;
+  /** A stream is opened, renewed, closed, or fails. */
   stream_lifecycle: StreamLifecycle;
+  /** A reply was generated: how long it took. */
   turn_timing: TurnTiming;
+  /** The caller spoke over a reply. */
   barge_in: BargeIn;
+  /** The model calls a tool. */
   tool_call_started: ToolCallStarted;
+  /** A tool has returned, thrown, or been given up. */
   tool_call_ended: ToolCallEnded;
 }

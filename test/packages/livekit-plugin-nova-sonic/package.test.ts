@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -20,6 +21,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const PACKAGE = join(ROOT, 'packages/livekit-plugin-nova-sonic');
 let folder: string;
+let tarball: string;
 
 const run = (command: string, args: string[], cwd: string) =>
   execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
@@ -40,6 +42,7 @@ beforeAll(() => {
     .trim()
     .split('\n')
     .at(-1);
+  tarball = join(folder, packed as string);
   const modules = join(folder, 'node_modules');
   mkdirSync(modules);
   // What a user has installed: everything but our package is taken from this checkout.
@@ -47,7 +50,7 @@ beforeAll(() => {
     if (name.startsWith('.') || name === 'livekit-plugin-nova-sonic') continue;
     symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
   }
-  run('tar', ['-xzf', join(folder, packed as string)], folder);
+  run('tar', ['-xzf', tarball], folder);
   run('mv', ['package', join(modules, 'livekit-plugin-nova-sonic')], folder);
 }, 120_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -151,32 +154,53 @@ model.session().on('barge_in', ({ nothing }) => nothing);
 void ((prices: TokenPrices): number => tokenCostUsd({ audioIn: 1 }, prices));
 `;
 
-test('its types are found by strangers: ESM, CommonJS and bundlers, and the first program of the README compiles', () => {
-  const readme = readFileSync(join(PACKAGE, 'README.md'), 'utf8');
-  const [, first] = /```ts\n([\s\S]*?)```/.exec(readme) ?? [];
-  writeFileSync(join(folder, 'readme.mts'), first as string);
-  writeFileSync(join(folder, 'a.mts'), PROGRAM);
-  writeFileSync(join(folder, 'b.cts'), PROGRAM);
-  const compile = (files: string[], compilerOptions: object) => {
-    writeFileSync(
-      join(folder, 'tsconfig.json'),
-      JSON.stringify({
-        compilerOptions: {
-          strict: true,
-          noEmit: true,
-          skipLibCheck: true,
-          target: 'ES2022',
-          types: ['node'],
-          ...compilerOptions,
-        },
-        files,
-      }),
-    );
-    run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'], folder);
-  };
-  compile(['a.mts', 'b.cts', 'readme.mts'], { module: 'NodeNext' });
-  compile(['a.mts', 'readme.mts'], { module: 'ESNext', moduleResolution: 'Bundler' });
-}, 120_000);
+test('publint and Are The Types Wrong find nothing', () => {
+  const program = join(ROOT, 'test/packages/publish-checks.mjs');
+  expect(run(process.execPath, [program, tarball], ROOT)).toBe('');
+}, 60_000);
+
+test('each exported name and each public member is documented', () => {
+  const dist = join(folder, 'node_modules/livekit-plugin-nova-sonic/dist');
+  const entries = ['index.d.ts', 'protocol/models.d.ts'].map((file) => join(dist, file));
+  const program = join(ROOT, 'test/packages/public-docs.mjs');
+  expect(run(process.execPath, [program, ...entries], ROOT)).toBe('');
+}, 60_000);
+
+/** Of this repository, and the one that `.ci/typescript-5.9` installs. */
+const COMPILERS = ['node_modules', '.cache/typescript-5.9/node_modules']
+  .map((modules) => join(ROOT, modules, 'typescript'))
+  .filter((compiler, i) => i === 0 || process.env.CI || existsSync(compiler));
+test.each(COMPILERS)(
+  'strangers compile it, and the first program of the README, as ESM, CommonJS and for bundlers: %s',
+  (compiler) => {
+    const readme = readFileSync(join(PACKAGE, 'README.md'), 'utf8');
+    const [, first] = /```ts\n([\s\S]*?)```/.exec(readme) ?? [];
+    writeFileSync(join(folder, 'readme.mts'), first as string);
+    writeFileSync(join(folder, 'a.mts'), PROGRAM);
+    writeFileSync(join(folder, 'b.cts'), PROGRAM);
+    const compile = (files: string[], compilerOptions: object) => {
+      writeFileSync(
+        join(folder, 'tsconfig.json'),
+        JSON.stringify({
+          compilerOptions: {
+            strict: true,
+            noEmit: true,
+            skipLibCheck: true,
+            target: 'ES2022',
+            types: ['node'],
+            ...compilerOptions,
+          },
+          files,
+        }),
+      );
+      const tsc = join(compiler, 'bin/tsc');
+      run(process.execPath, [tsc, '-p', '.'], folder);
+    };
+    compile(['a.mts', 'b.cts', 'readme.mts'], { module: 'NodeNext' });
+    compile(['a.mts', 'readme.mts'], { module: 'ESNext', moduleResolution: 'Bundler' });
+  },
+  120_000,
+);
 
 test('the first program of the README runs', () => {
   const readme = readFileSync(join(PACKAGE, 'README.md'), 'utf8');

@@ -21,6 +21,7 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const PACKAGE = join(ROOT, 'packages/nova-sonic-emulator');
 let folder: string;
 let installed: string;
+let tarball: string;
 
 const run = (command: string, args: string[], cwd: string) =>
   execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
@@ -48,19 +49,32 @@ beforeAll(() => {
     if (name.startsWith('.') || ['nova-sonic-emulator', 'text2wav'].includes(name)) continue;
     symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
   }
+  tarball = join(folder, packed as string);
   installed = join(modules, 'nova-sonic-emulator');
-  run('tar', ['-xzf', join(folder, packed as string)], folder);
+  run('tar', ['-xzf', tarball], folder);
   run('mv', ['package', installed], folder);
 }, 120_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test('it contains code, types, README, schema and scenarios, and no sources', () => {
-  const files = ['README.md', 'dist', 'package.json', 'scenario.schema.json', 'scenarios'];
+  const files = [
+    'LICENSE',
+    'README.md',
+    'dist',
+    'package.json',
+    'scenario.schema.json',
+    'scenarios',
+  ];
   expect(readdirSync(installed).sort()).toEqual(files);
   for (const file of ['index.js', 'index.d.ts', 'cli.js', 'speech/speech-worker.js']) {
     expect(readFileSync(join(installed, 'dist', file), 'utf8')).toMatch(/\w/);
   }
 });
+
+test('publint and Are The Types Wrong find nothing', () => {
+  const program = join(ROOT, 'test/packages/publish-checks.mjs');
+  expect(run(process.execPath, [program, tarball, '--esm-only'], ROOT)).toBe('');
+}, 60_000);
 
 test('its command prints the flags', () => {
   const help = run(process.execPath, [join(installed, 'dist/cli.js'), '--help'], folder);

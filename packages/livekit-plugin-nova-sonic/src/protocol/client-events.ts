@@ -7,6 +7,7 @@ import type { SessionConfig } from './session-config.js';
 
 /** One event for the service, ready to be serialised. */
 export interface ClientEvent {
+  /** The document: one key, the name of the event. */
   readonly event: Readonly<Record<string, unknown>>;
 }
 

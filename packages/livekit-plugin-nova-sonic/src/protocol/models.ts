@@ -156,9 +156,13 @@ export const voicesOf = (model: string): readonly string[] =>
 
 /** Prices in US dollars per million tokens. */
 export interface TokenPrices {
+  /** Speech that the model hears. */
   readonly audioIn: number;
+  /** Speech that it says. */
   readonly audioOut: number;
+  /** Instructions, history, tools and typed text. */
   readonly textIn: number;
+  /** Transcripts and tool calls. */
   readonly textOut: number;
 }
 
