@@ -20,12 +20,13 @@ export const NOVA_SONIC_MODELS = [NOVA_SONIC_2, NOVA_SONIC_2_5, NOVA_SONIC_1] as
 export type NovaSonicModelId = (typeof NOVA_SONIC_MODELS)[number];
 
 /**
- * The model that is used when none is named. Not yet Nova 2.5 Sonic (2026-11-26): it is generally available since
- * 2026-10-05 in the same Regions at the same price, and others report that it works (LiveKit's Python plugin 1.8.9
- * selects it, Strands documents it, one team measured 0.75 s to the first sound on 2026-10-08), but one report says that
- * audio during a pending tool ends its stream, and no capture of its traffic is public to check that or its signs of
- * an interruption against. LiveKit's own plugin defaults to Nova 2 for now. To be decided again before Nova 2's end
- * of life, which is no sooner than 2026-12-02; until then `withNovaSonic25()` selects it.
+ * The model that is used when none is named. Not yet Nova 2.5 Sonic (looked at again on 2026-11-26). For it: generally
+ * available since 2026-10-05 in the same Regions at the same price; LiveKit's Python plugin 1.8.9 selects it, Strands
+ * documents it, and public programs speak, type and call tools with it. Against it: the one team that published
+ * measurements (eu-north-1, 2026-10-08) found that audio during a pending tool ends the stream ("Invalid input
+ * request"), which a telephone sends all the time, and that a text after a reply did not open a turn; no capture is
+ * public to check either against. There is no hurry: AWS keeps a model Legacy for six months before its end of life,
+ * and Nova 2 is Active. To be decided again when it becomes Legacy, or by 2027-03-01; `withNovaSonic25()` selects 2.5.
  */
 export const DEFAULT_MODEL: NovaSonicModelId = NOVA_SONIC_2;
 /** The voice that is used when none is named; every model has it. */
