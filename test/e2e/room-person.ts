@@ -23,7 +23,10 @@ import {
   type VideoGrant,
 } from 'livekit-server-sdk';
 import { CALL_EVENTS_TOPIC, type CallEvent } from '../../agent/src/call/call-events.js';
+import { stopNativeLogs } from '../../agent/src/host/native-logs.js';
 import type { LiveKitConnection } from '../../local/livekit/connection.js';
+
+stopNativeLogs();
 
 const RATE = 48_000;
 const FRAME_SAMPLES = RATE / 50;
