@@ -25,6 +25,13 @@ interface SimulatedRoom {
   countedAt: number;
 }
 
+/** A job that LiveKit offers. */
+export interface OfferedJob {
+  id: string;
+  room: string;
+  roomSid: string;
+}
+
 /** As much of livekit-server 1.13.5 as the watcher sees, with tasks that take calls, on a manual clock. */
 export class SimulatedLiveKit {
   readonly rooms = new Map<string, SimulatedRoom>();
@@ -39,11 +46,18 @@ export class SimulatedLiveKit {
   downUntil = 0;
   readonly #clock: ManualClock;
   readonly #latency: () => number;
+  readonly #assign: ((job: OfferedJob) => Promise<boolean>) | undefined;
   #ids = 0;
 
-  constructor(clock: ManualClock, latency: () => number = () => 2) {
+  /** @param assign finds a worker for a job, which then calls `agentJoins`. Default: `slots` agents, which join at once */
+  constructor(
+    clock: ManualClock,
+    latency: () => number = () => 2,
+    assign?: (job: OfferedJob) => Promise<boolean>,
+  ) {
     this.#clock = clock;
     this.#latency = latency;
+    this.#assign = assign;
   }
 
   readonly wallClock = () => EPOCH + this.#clock.now();
@@ -58,7 +72,7 @@ export class SimulatedLiveKit {
         this.#clock.after(there, () => {
           if (cut) return;
           if (this.#clock.now() < this.downUntil) return reject(new Error('unavailable'));
-          const answer = structuredClone(run());
+          const answer = run();
           this.#clock.after(this.#latency() / 2, () => cut || resolve(answer));
         });
       });
@@ -80,10 +94,10 @@ export class SimulatedLiveKit {
               }),
             ),
         ),
-      listMembers: (room) => call(() => this.rooms.get(room)?.members ?? []),
-      listDispatches: (room) => call(() => this.rooms.get(room)?.dispatches ?? []),
+      listMembers: (room) => call(() => structuredClone(this.rooms.get(room)?.members ?? [])),
+      listDispatches: (room) => call(() => structuredClone(this.rooms.get(room)?.dispatches ?? [])),
       createDispatch: (room, { agentName, metadata }) =>
-        call(() => this.dispatch(room, metadata, agentName)),
+        call(() => structuredClone(this.dispatch(room, metadata, agentName))),
       deleteDispatch: (room, id) =>
         call(() => {
           const found = this.rooms.get(room);
@@ -129,8 +143,29 @@ export class SimulatedLiveKit {
       jobs: [],
     };
     room.dispatches.push(dispatch);
-    this.#clock.after(ACCEPT_MS, () => this.#offer(room, dispatch));
+    this.#clock.after(ACCEPT_MS, () => {
+      if (this.#assign) void this.#offerToWorkers(this.#assign, room, dispatch);
+      else this.#offer(room, dispatch);
+    });
     return dispatch;
+  }
+
+  /** The agent of a job joins. @returns false when its room is gone, or has another agent, which stays */
+  agentJoins({ id, room: name, roomSid }: OfferedJob): boolean {
+    const room = this.rooms.get(name);
+    if (room?.sid !== roomSid) return false;
+    const others = this.agents(name).filter((identity) => identity !== agentOf(id));
+    if (others.length > 0) {
+      this.second += 1;
+      return false;
+    }
+    if (this.agents(name).length === 0) this.#joined(room, agentOf(id));
+    return true;
+  }
+
+  /** Removes a room, which nobody is in any more. */
+  remove(name: string): void {
+    this.rooms.delete(name);
   }
 
   /** Ends all rooms, as a restart does; the callers come back at once, their dispatches do not. */
@@ -143,11 +178,22 @@ export class SimulatedLiveKit {
     }
   }
 
+  async #offerToWorkers(
+    assign: (job: OfferedJob) => Promise<boolean>,
+    { name, sid }: SimulatedRoom,
+    dispatch: RoomDispatch,
+  ): Promise<void> {
+    if (this.rooms.get(name)?.sid !== sid) return;
+    const id = this.#id('AJ');
+    if (!(await assign({ id, room: name, roomSid: sid }))) return;
+    dispatch.jobs.push({ id, startedAt: this.wallClock(), identity: agentOf(id) });
+  }
+
   #offer(room: SimulatedRoom, dispatch: RoomDispatch): void {
     if (this.slots === 0) return;
     this.slots -= 1;
     const id = this.#id('AJ');
-    const identity = `agent-${id}`;
+    const identity = agentOf(id);
     dispatch.jobs.push({ id, startedAt: this.wallClock(), identity });
     this.#clock.after(JOIN_MS, () => {
       if (this.agents(room.name).length > 0) {
@@ -155,10 +201,14 @@ export class SimulatedLiveKit {
         this.slots += 1;
         return;
       }
-      room.members.push({ identity, kind: 'agent', agentName: AGENT, joinedAt: this.wallClock() });
-      this.answered.push({ room: room.name, at: this.#clock.now() });
-      this.#changed(room);
+      this.#joined(room, identity);
     });
+  }
+
+  #joined(room: SimulatedRoom, identity: string): void {
+    room.members.push({ identity, kind: 'agent', agentName: AGENT, joinedAt: this.wallClock() });
+    this.answered.push({ room: room.name, at: this.#clock.now() });
+    this.#changed(room);
   }
 
   #room(name: string): SimulatedRoom {
@@ -191,4 +241,9 @@ export class SimulatedLiveKit {
     this.#ids += 1;
     return `${prefix}_${this.#ids}`;
   }
+}
+
+/** The identity that the framework gives the agent of a job. */
+export function agentOf(job: string): string {
+  return `agent-${job}`;
 }

@@ -178,7 +178,7 @@ describe('an ECS endpoint that', () => {
   it('fails only for a while is relied on again', async () => {
     const service = await running(2, 8, { faults: { answer: 'error' } });
     await service.pass(30 * 60);
-    service.faults = {};
+    service.ecs.faults = {};
     await service.pass(12 * 60);
     const from = service.clock.now();
     await service.pass(60);

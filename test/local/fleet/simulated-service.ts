@@ -2,9 +2,7 @@
 
 import seedrandom from 'seedrandom';
 import { DeploymentWatch } from '../../../agent/src/ecs/deployment-watch.js';
-import type { ServiceApi } from '../../../agent/src/ecs/service-api.js';
 import { TaskProtection } from '../../../agent/src/ecs/task-protection.js';
-import type { ProtectionResult } from '../../../agent/src/ecs/task-protection-endpoint.js';
 import { CallSlots } from '../../../agent/src/worker/call-slots.js';
 import { JobAdmission } from '../../../agent/src/worker/job-admission.js';
 import {
@@ -14,6 +12,7 @@ import {
   type TaskDefinition,
 } from '../../../local/fleet/ecs-scheduler.js';
 import { ManualClock } from '../../support/manual-clock.js';
+import { SimulatedEcs, type SimulatedEcsFaults } from './simulated-ecs.js';
 
 const SLOTS = 10;
 const MAX_CALL_MS = 3_600_000;
@@ -44,8 +43,7 @@ export interface SimulationOptions {
   settleS?: number;
   /** Length of a call in seconds. Default 20 to 60. */
   callS?: [min: number, max: number];
-  /** Answers of the agent endpoint and of the ECS API, before the rules apply. */
-  faults?: { delayMs?: number; answer?: 'hang' | 'error' };
+  faults?: SimulatedEcsFaults;
   /** Without it a task does what it did before it could notice that it is superseded. Default true. */
   watch?: boolean;
 }
@@ -80,7 +78,7 @@ export class SimulatedService {
   readonly #pool: Set<Worker>;
   /** Task definitions that never register with LiveKit. */
   readonly broken = new Set<string>();
-  faults: NonNullable<SimulationOptions['faults']>;
+  readonly ecs: SimulatedEcs;
   readonly #options: SimulationOptions;
   readonly #random = seedrandom('simulated-service');
   #lastJob = 0;
@@ -88,7 +86,6 @@ export class SimulatedService {
 
   constructor(options: SimulationOptions = {}) {
     this.#options = options;
-    this.faults = options.faults ?? {};
     this.clock = options.beside?.clock ?? new ManualClock();
     this.#pool = options.beside ? options.beside.#pool : new Set();
     this.scheduler = new EcsScheduler(
@@ -106,6 +103,7 @@ export class SimulatedService {
         ...options.settings,
       },
     );
+    this.ecs = new SimulatedEcs(this.scheduler, this.clock, options.faults);
   }
 
   /** Starts the service, and lets so many calls arrive that about this many are in progress. */
@@ -144,13 +142,10 @@ export class SimulatedService {
 
   #start(task: EcsTask): void {
     const { checkS = 60, settleS = 120, watch: watches = true } = this.#options;
-    const protection = new TaskProtection(
-      {
-        setProtection: (enabled, minutes) => this.#protect(task, enabled, minutes),
-      },
-      this.clock,
-      { longestCallMs: MAX_CALL_MS, random: this.#random },
-    );
+    const protection = new TaskProtection(this.ecs.agentOf(task), this.clock, {
+      longestCallMs: MAX_CALL_MS,
+      random: this.#random,
+    });
     const answers = { unprotected: false };
     const admission = new JobAdmission(new CallSlots(SLOTS), protection, this.clock, {
       onAccepted: (job, unprotected) => {
@@ -164,7 +159,7 @@ export class SimulatedService {
       else protection.mode = watches && watch.informed ? 'ahead' : 'on_demand';
     };
     const reads: number[] = [];
-    const watch = new DeploymentWatch(async () => this.#api(task, reads), this.clock, {
+    const watch = new DeploymentWatch(async () => this.ecs.apiOf(task, reads), this.clock, {
       intervalMs: checkS * 1_000,
       settleMs: settleS * 1_000,
       random: this.#random,
@@ -267,54 +262,5 @@ export class SimulatedService {
       at -= weights[i] ?? 0;
       return at < 0;
     });
-  }
-
-  async #protect(task: EcsTask, enabled: boolean, minutes: number): Promise<ProtectionResult> {
-    const fault = await this.#fault(4_000);
-    if (fault) return { ok: false, reason: fault, rejected: false };
-    const outcome = this.scheduler.protect(task, enabled, minutes);
-    return 'failure' in outcome
-      ? { ok: false, reason: outcome.failure, rejected: true }
-      : { ok: true };
-  }
-
-  async #fault(timeoutMs: number): Promise<string | undefined> {
-    const { answer, delayMs = 0 } = this.faults;
-    const ms = answer === 'hang' ? timeoutMs : delayMs;
-    if (ms > 0) await new Promise<void>((resolve) => this.clock.after(ms, resolve));
-    return answer;
-  }
-
-  #api(task: EcsTask, reads: number[]): ServiceApi {
-    const answer = async <T>(value: () => T): Promise<T> => {
-      reads.push(this.clock.now());
-      if (await this.#fault(10_000)) throw new Error('ECS does not answer');
-      return value();
-    };
-    const running = (tasks: EcsTask[]) => tasks.filter(({ status }) => status === 'RUNNING');
-    return {
-      taskArn: task.id,
-      describeOwnTask: () => answer(() => ({ service: 'agents', deployment: task.deployment.id })),
-      describeService: () =>
-        answer(() => ({
-          desired: this.scheduler.desired,
-          deployments: this.scheduler.deployments.map((deployment) => ({
-            id: deployment.id,
-            primary: deployment === this.scheduler.primary,
-            rolloutState: deployment.rolloutState,
-            desired: deployment === this.scheduler.primary ? this.scheduler.desired : 0,
-            running: running(this.scheduler.live(deployment)).length,
-            failed: deployment.failedTasks,
-            createdAt: deployment.createdAt,
-          })),
-        })),
-      listTasks: (id) =>
-        answer(() => ({
-          arns: running(this.scheduler.live())
-            .filter(({ deployment }) => deployment.id === id)
-            .map((other) => other.id),
-          complete: true,
-        })),
-    };
   }
 }

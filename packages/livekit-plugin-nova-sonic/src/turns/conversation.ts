@@ -14,7 +14,13 @@ import type { ServerEvent, TokenUsage } from '../protocol/server-events.js';
 import { type ConversationOptions, ConversationState } from './conversation-state.js';
 import type { Effect, EventTiming, ResumePlan } from './effects.js';
 import { requestSent, settleAnswered, toolAnswered, understood } from './expected-replies.js';
-import { bargeIn, discardAbandonedReply, discardsText, stopReply } from './interruption.js';
+import {
+  bargeIn,
+  discardAbandonedReply,
+  discardsBlock,
+  discardsText,
+  stopReply,
+} from './interruption.js';
 import { leaveStream } from './resume.js';
 import { type ResumeCause, sampleTime } from './user-turn.js';
 
@@ -294,7 +300,7 @@ export class Conversation {
   #audio(event: Extract<ServerEvent, { type: 'audio' }>, now: number): void {
     const { blocks, discarded, user, agent } = this.#state;
     const block = blocks.get(event.contentId);
-    if (discarded.discardsAudio(block)) {
+    if (discarded.discardsAudio(block) || discardsBlock(this.#state, block, now)) {
       discarded.received(now);
       return;
     }

@@ -58,14 +58,22 @@ export function discardAbandonedReply(state: ConversationState, now: number): bo
   return true;
 }
 
-/** True for text that is not to be played; its request may have been abandoned since the block began. */
+/** True when the request of a reply was abandoned since its first block began, which is discarded then. */
+export function discardsBlock(
+  state: ConversationState,
+  block: ContentBlock | undefined,
+  now: number,
+): boolean {
+  if (block?.generation || !discardAbandonedReply(state, now)) return false;
+  if (block) block.discarded = true;
+  return true;
+}
+
+/** True for text that is not to be played. */
 export function discardsText(
   state: ConversationState,
   block: ContentBlock | undefined,
   now: number,
 ): boolean {
-  if (state.discarded.discardsText(block)) return true;
-  if (!discardAbandonedReply(state, now)) return false;
-  if (block) block.discarded = true;
-  return true;
+  return state.discarded.discardsText(block) || discardsBlock(state, block, now);
 }

@@ -18,13 +18,19 @@ export function atLevel(samples: ArrayLike<number>, db: number): Int16Array {
   return Int16Array.from(samples, (s) => Math.max(-32_768, Math.min(32_767, s * gain)));
 }
 
+/** Synthesis is the slow part: the same words at another level are the same samples. */
+const spoken = new Map<string, Promise<Int16Array>>();
+
 /** Somebody says something. */
 export async function speech(
   text: string,
   db: number,
   register: 'feminine' | 'masculine' = 'feminine',
 ): Promise<Int16Array> {
-  return atLevel(await synthesizer.say(text, { locale: 'en-US', register }, NOISE_RATE), db);
+  const key = `${register} ${text}`;
+  const said = spoken.get(key) ?? synthesizer.say(text, { locale: 'en-US', register }, NOISE_RATE);
+  spoken.set(key, said);
+  return atLevel(await said, db);
 }
 
 /** White noise, or music: chords with a beat and a snare. */

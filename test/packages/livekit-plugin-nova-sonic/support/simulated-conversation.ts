@@ -61,8 +61,12 @@ async function play(
   let failures = 0;
   let spoken = 0;
   /** A generation shows the question, also where its sound was cut before it was heard. */
-  const answered = ({ n }: Question) =>
-    call.abandoned.has(n) || call.heard.some((h) => new RegExp(`q${n}\\b`).test(h.text));
+  const known = new Set<number>();
+  const answered = ({ n }: Question) => {
+    const told = () => call.heard.some((h) => new RegExp(`q${n}\\b`).test(h.text));
+    if (!known.has(n) && (call.abandoned.has(n) || told())) known.add(n);
+    return known.has(n);
+  };
   const settled = () => call.until(() => questions.every(answered) && !call.speaking);
 
   const turns = 4 + Math.floor(random() * 5);

@@ -4,14 +4,9 @@
 // and is spoken or typed over, by a clock that a test moves.
 import type { Clock } from 'livekit-plugin-nova-sonic';
 import * as serverEvents from './server-events.js';
+import { Pipe, type SimulatedNetwork } from './simulated-network.js';
 
 type Json = Record<string, unknown>;
-
-/** The network between client and service, each way. */
-export interface SimulatedNetwork {
-  readonly delayMs: number;
-  readonly jitterMs: number;
-}
 
 /**
  * How the service shows that a reply was ended by what the caller said or typed; `runs-on`: typed text does not end it,
@@ -42,28 +37,6 @@ const END_OF_SPEECH_MS = 700;
 const LIFETIME_MS = 480_000;
 const STARVED_MS = 55_000;
 const STARVED_CHECK_MS = 5_000;
-
-/** One direction of a connection: what goes in comes out later and in order. */
-class Pipe<T> {
-  #last = 0;
-
-  constructor(
-    readonly clock: Clock,
-    readonly network: SimulatedNetwork,
-    readonly random: () => number,
-    readonly deliver: (value: T) => void,
-  ) {}
-
-  send(value: T): void {
-    const { delayMs, jitterMs } = this.network;
-    const at = Math.max(
-      this.#last,
-      this.clock.now() + delayMs + Math.round(this.random() * jitterMs),
-    );
-    this.#last = at;
-    this.clock.after(at - this.clock.now(), () => this.deliver(value));
-  }
-}
 
 /** Questions are numbered: `q7` in a text, samples of the value 2000 + 7 in speech. */
 export const questionText = (n: number, tool = false): string => `q${n}${tool ? ' tool' : ''}?`;

@@ -10,10 +10,10 @@ import {
 } from 'livekit-plugin-nova-sonic';
 import { z } from 'zod';
 import { SteppedClock } from './clocks.js';
+import type { SimulatedNetwork } from './simulated-network.js';
 import {
   type InterruptSigns,
   questionText,
-  type SimulatedNetwork,
   SimulatedSonic,
   SPEECH_BASE,
   TOOL_SPEECH_BASE,
