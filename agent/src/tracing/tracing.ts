@@ -5,8 +5,8 @@ import type { WorkerConfig } from '../config.js';
 import { callSpanContext } from './call-trace-ids.js';
 import type { FinishedSpan, TraceExport } from './trace-export.js';
 
-/** Milliseconds that a process waits for its last spans to leave. */
-const FLUSH_MS = 1_500;
+/** Milliseconds that a process waits for its last spans to leave: within the seconds between the end of a drain and SIGKILL. */
+const FLUSH_MS = 3_000;
 
 let traces: TraceExport | undefined;
 

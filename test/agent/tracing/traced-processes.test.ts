@@ -108,6 +108,7 @@ it('the watcher adds a dispatch of its own to the trace of the call that came of
       LIVEKIT_API_KEY: 'key',
       LIVEKIT_API_SECRET: 'secret',
       LIVEKIT_AGENT_NAME: AGENT,
+      WAITING_LINE_CALLERS: '0',
     }),
     { add: () => {} },
     {
