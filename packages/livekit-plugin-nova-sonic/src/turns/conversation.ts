@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Long because every event and command of one state machine is here; what they mean is decided in the files beside it.
 /**
  * What goes on in the call, as a pure state machine: events of the service and commands of the session go in, effects
  * come out. It holds no socket, no timer and no LiveKit object; the time is passed in.
