@@ -11,6 +11,7 @@ import {
 } from '@livekit/rtc-node';
 import { AccessToken } from 'livekit-server-sdk';
 import { CALL_EVENTS_TOPIC, type CallEvent } from '../call/call-events.js';
+import { readCallEvent } from '../call/read-call-event.js';
 
 /** Address and API key of a LiveKit server. */
 export interface LiveKitAddress {
@@ -53,8 +54,8 @@ export async function joinRoom(
   }
   room.registerTextStreamHandler(CALL_EVENTS_TOPIC, async (reader) => {
     // A stream that is still arriving when the caller hangs up is never complete.
-    const text = await reader.readAll().catch(() => undefined);
-    if (text !== undefined) onCallEvent(JSON.parse(text) as CallEvent);
+    const event = readCallEvent(await reader.readAll().catch(() => ''));
+    if (event) onCallEvent(event);
   });
   await room.connect(url, await token.toJwt(), { autoSubscribe: true, dynacast: false });
 }

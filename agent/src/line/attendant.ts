@@ -12,7 +12,8 @@ import {
   TrackPublishOptions,
   TrackSource,
 } from '@livekit/rtc-node';
-import { CALL_EVENTS_TOPIC, type CallEvent } from '../call/call-events.js';
+import { CALL_EVENTS_TOPIC } from '../call/call-events.js';
+import { readCallEvent } from '../call/read-call-event.js';
 import type { PcmAudio } from '../caller/pcm.js';
 import { type MonotonicClock, systemMonotonicClock } from '../clock.js';
 import { isAgentOf } from '../watcher/second-agent.js';
@@ -108,9 +109,9 @@ export class Attendant {
       .on(RoomEvent.Disconnected, (reason) => this.#end(outcomeOf(reason)));
     this.#room.registerTextStreamHandler(CALL_EVENTS_TOPIC, async (reader, { identity }) => {
       const text = await reader.readAll().catch(() => '');
-      if (!text.includes('"ready"')) return;
-      const event = JSON.parse(text) as CallEvent;
-      if (event.type === 'ready') this.#greets.set(identity, event.greets);
+      const event = readCallEvent(text);
+      if (event?.type !== 'ready') return;
+      this.#greets.set(identity, event.greets);
       this.#look();
     });
   }

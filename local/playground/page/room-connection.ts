@@ -19,6 +19,7 @@ import {
   type SequencedCallEvent,
   WAITING_LINE_ATTRIBUTE,
 } from '../../../agent/src/call/call-events.js';
+import { readCallEvent } from '../../../agent/src/call/read-call-event.js';
 import type { CallSide } from '../state/call-side.js';
 import type { CallAction } from '../state/call-state.js';
 import { ReorderBuffer } from '../state/reorder-buffer.js';
@@ -178,9 +179,10 @@ export class RoomConnection {
     this.#room.registerTextStreamHandler(CALL_EVENTS_TOPIC, async (reader) => {
       const at = Date.now();
       // The sender may leave before the end of its stream.
-      const text = await reader.readAll().catch(() => undefined);
-      if (text === undefined) return;
-      const { seq, run = 0, ...event } = JSON.parse(text) as SequencedCallEvent;
+      const text = await reader.readAll().catch(() => '');
+      const sequenced = readCallEvent<SequencedCallEvent>(text);
+      if (!sequenced) return;
+      const { seq, run = 0, ...event } = sequenced;
       if (run < this.#run) return;
       if (run > this.#run) this.#callEvents = this.#newReorderBuffer();
       this.#run = run;
