@@ -20,6 +20,8 @@ const MAX_LOOKS = 8;
 const HANDOVER_MS = 6_000;
 /** A worker that ends leaves callers who wait to the next one, for which it waits so long. */
 const STOP_MS = 3_000;
+/** While a worker has room LiveKit may still be offering a job to it: that takes at most 3 s. */
+const OFFER_MS = 3_000;
 /** A caller counts as unanswered after this. */
 export const UNANSWERED_AFTER_MS = 2_000;
 
@@ -34,6 +36,8 @@ export interface CallerWatcherOptions {
   wallClock?: () => number;
   /** 0 to 1. Default: Math.random. */
   random?: () => number;
+  /** Whether LiveKit may offer jobs to this worker now: not all lines are taken. Default: it may not. */
+  hasRoom?: () => boolean;
 }
 
 /** Keeps callers company who wait for an agent; see WaitingLine. */
@@ -67,6 +71,7 @@ export class CallerWatcher {
   readonly #api: RoomsApi;
   readonly #agentName: string;
   readonly #wallClock: () => number;
+  readonly #hasRoom: () => boolean;
   readonly #events: CallerWatcherEvents;
   readonly #seats: WatcherSeats;
   readonly #watch: RoomWatch;
@@ -98,6 +103,7 @@ export class CallerWatcher {
     this.#api = api;
     this.#agentName = agentName;
     this.#wallClock = wallClock;
+    this.#hasRoom = options.hasRoom ?? (() => false);
     this.#events = events;
     this.#seats = new WatcherSeats(clock, api, {
       name: seatName(agentName),
@@ -187,8 +193,14 @@ export class CallerWatcher {
 
   /** Also as soon as something is known: a caller without an agent should not wait for words as well. */
   #attend(): void {
-    if (this.#running && this.#seats.watching)
-      this.#line?.step(this.#watch.waiting(), (room) => this.#watch.unwanted(room));
+    if (!this.#line || !this.#running || !this.#seats.watching) return;
+    const waiting = this.#watch.waiting();
+    // A slow answer to an offer is no full house. Where others wait already, a free slot is theirs.
+    const wait = this.#hasRoom() && this.#line.callers === 0 ? OFFER_MS : 0;
+    this.#line.step(
+      waiting.filter(({ waitedMs }) => waitedMs >= wait),
+      (room) => this.#watch.unwanted(room),
+    );
   }
 
   async #list(): Promise<void> {

@@ -25,6 +25,7 @@ export function createCallerWatcher(
   config: LineConfig & Pick<WorkerConfig, 'callers' | 'watcher'>,
   metrics: Pick<WorkerMetrics, 'add'>,
   { clock, wallClock, random, createRooms }: WatcherPeers,
+  hasRoom: () => boolean,
 ): CallerWatcher | undefined {
   const { requestsPerSecond } = config.watcher;
   if (requestsPerSecond === 0) return undefined;
@@ -38,6 +39,7 @@ export function createCallerWatcher(
       requestsPerSecond,
       wallClock,
       random,
+      hasRoom,
     },
     {
       onWatching: (watching) => {

@@ -117,6 +117,7 @@ it('the watcher adds a dispatch of its own to the trace of the call that came of
       random: () => 0.5,
       createRooms: () => livekit.client(),
     },
+    () => true,
   );
   watcher?.start();
   await clock.pass(3_000);

@@ -36,7 +36,7 @@ class Line implements WaitingCallers {
   async stop(): Promise<void> {}
 }
 
-async function rig(workers = 1) {
+async function rig(workers = 1, hasRoom = () => false) {
   const clock = new ManualClock();
   const livekit = new SimulatedLiveKit(clock);
   const watchers = Array.from({ length: workers }, (_, i) => {
@@ -44,7 +44,7 @@ async function rig(workers = 1) {
     const line = new Line(clock);
     const options = {
       ...{ agentName: AGENT, worker: `worker-${i}`, requestsPerSecond: 50 },
-      ...{ wallClock: livekit.wallClock, random: () => 0.5 },
+      ...{ wallClock: livekit.wallClock, random: () => 0.5, hasRoom },
     };
     const watcher = new CallerWatcher(clock, api, options, {}, line);
     watcher.start();
@@ -70,6 +70,30 @@ describe('callers who find all lines taken', () => {
     expect(Math.max(...delays)).toBeLessThanOrEqual(1_300);
     expect(line.latest[0]).toMatchObject({ name: '0', attended: false });
     expect(line.latest[0]?.waitedMs).toBeGreaterThan(6_000);
+  });
+
+  it('are not those to whom a worker with room has not answered yet', async () => {
+    const { clock, livekit, line } = await rig(1, () => true);
+    livekit.join('slow');
+    await clock.pass(2_500);
+    expect(line.cameAt.size).toBe(0);
+    await clock.pass(2_000);
+    expect(line.cameAt.size).toBe(1);
+    // The free slot is for the one who waits.
+    livekit.join('next');
+    await clock.pass(1_300);
+    expect(line.cameAt.size).toBe(2);
+  });
+
+  it('come into the line as soon as the last slot has gone', async () => {
+    let room = true;
+    const { clock, livekit, line } = await rig(1, () => room);
+    livekit.join('late');
+    await clock.pass(1_500);
+    expect(line.cameAt.size).toBe(0);
+    room = false;
+    await clock.pass(250);
+    expect(line.cameAt.size).toBe(1);
   });
 
   it('are not those whose agent is on its way', async () => {
