@@ -100,19 +100,23 @@ export async function focused(page: Page): Promise<string> {
   return String(name).trim();
 }
 
-/** Adds up how far things moved that nobody touched, as the browser itself measures it. */
+/** Notes what moves that nobody touched, as the browser itself measures it. */
 export async function watchLayout(page: Page): Promise<void> {
   await page.evaluate(`
-    window.shifted = 0;
+    window.moved = [];
+    const name = ({ node }) => node?.className || node?.parentElement?.className || node?.nodeName;
     new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+      for (const { value, hadRecentInput, sources } of list.getEntries())
+        if (!hadRecentInput) window.moved.push({ value, what: sources.map(name).join(', ') });
     }).observe({ type: 'layout-shift' });
   `);
 }
 
-/** How far things have moved since `watchLayout`; 1 is the whole screen. */
-export async function layoutShift(page: Page): Promise<number> {
-  return (await page.evaluate('window.shifted')) as number;
+/** Next to nothing has moved since `watchLayout`: less than a hundredth of the screen. */
+export async function expectNothingMoved(page: Page): Promise<void> {
+  const moved = (await page.evaluate('window.moved')) as { value: number; what: string }[];
+  const sum = moved.reduce((total, { value }) => total + value, 0);
+  if (sum >= 0.01) throw new Error(`Something moved on the page: ${JSON.stringify(moved)}`);
 }
 
 /** The cost on the page is that of the tokens beside it. */

@@ -15,11 +15,11 @@ import { findChromium, launch, picture, seriousFaults, speak, useSpeech } from '
 import {
   call,
   captionSays,
+  expectNothingMoved,
   expectPrice,
   expectText,
   focused,
   hasSaid,
-  layoutShift,
   louder,
   newPage,
   problem,
@@ -123,7 +123,7 @@ const CLOSE_MS = 20;
     expect(aloud).toContain('Agent: Hello, how can I help you?');
     expect(aloud).toContain('You: What time is it in Tokyo?');
     expect(aloud.match(/Tool get_current_time/g)).toEqual(['Tool get_current_time']);
-    expect(await layoutShift(page)).toBeLessThan(0.01);
+    await expectNothingMoved(page);
 
     await stateIs(page, 'Listening');
     await expectFiguresOfLog(page, start);
@@ -205,7 +205,7 @@ const CLOSE_MS = 20;
       await picture(page, 'narrow-dark');
       expect(await seriousFaults(page)).toEqual([]);
       expect(await width()).toBeLessThanOrEqual(360);
-      expect(await layoutShift(page)).toBeLessThan(0.01);
+      await expectNothingMoved(page);
       await page.setViewportSize({ width: 1280, height: 860 });
       await picture(page, 'dark');
       expect(errors).toEqual([]);
