@@ -25,10 +25,10 @@ import type { CallAction } from '../state/call-state.js';
 import { ReorderBuffer } from '../state/reorder-buffer.js';
 import { TextOutbox } from '../state/text-outbox.js';
 import type { ConnectionDetails } from './api.js';
+import { AGENT_STATE_ATTRIBUTE, chooseAgent } from './choose-agent.js';
 
 const TRANSCRIPTION_TOPIC = 'lk.transcription';
 const CHAT_TOPIC = 'lk.chat';
-const AGENT_STATE_ATTRIBUTE = 'lk.agent.state';
 /** How often missing events are looked for. */
 const REPLAY_INTERVAL_MS = 1_000;
 /** How long after a reconnect the agent's confirmations of earlier texts may still come. */
@@ -86,7 +86,8 @@ export class RoomConnection {
       .on(RoomEvent.ParticipantConnected, (participant) => this.#participantJoined(participant))
       .on(RoomEvent.ParticipantDisconnected, (participant) => this.#participantLeft(participant))
       .on(RoomEvent.ParticipantAttributesChanged, (_, participant) => {
-        if (participant.identity === this.#agent?.identity) this.emitAgentState();
+        if (this.#chooseAgent() || participant.identity === this.#agent?.identity)
+          this.emitAgentState();
       })
       .on(RoomEvent.TrackSubscribed, (track, _, participant) => this.#play(track, participant))
       .on(RoomEvent.TrackUnsubscribed, (track, _, participant) =>
@@ -255,14 +256,25 @@ export class RoomConnection {
       this.#setWaiting(true);
       return;
     }
+    if (this.#chooseAgent()) this.emitAgentState();
+  }
+
+  /** @returns whether the call is with another agent now */
+  #chooseAgent(): boolean {
+    const agents = [...this.#room.remoteParticipants.values()].filter(
+      (one) => one.kind === ParticipantKind.AGENT && !isWaitingLine(one),
+    );
+    const before = this.#agent;
+    this.#agent = chooseAgent(agents);
+    if (!this.#agent || this.#agent.identity === before?.identity) return false;
+    const { identity } = this.#agent;
     // Another agent numbers its events from 0 again.
-    if (this.#lastAgentIdentity !== undefined && this.#lastAgentIdentity !== participant.identity) {
+    if (this.#lastAgentIdentity !== undefined && this.#lastAgentIdentity !== identity) {
       this.#callEvents = this.#newReorderBuffer();
       this.#run = 0;
     }
-    this.#lastAgentIdentity = participant.identity;
-    this.#agent = participant;
-    this.emitAgentState();
+    this.#lastAgentIdentity = identity;
+    return true;
   }
 
   #setWaiting(waiting: boolean): void {
@@ -273,7 +285,10 @@ export class RoomConnection {
   #participantLeft(participant: RemoteParticipant): void {
     if (isWaitingLine(participant)) this.#setWaiting(false);
     if (participant.identity !== this.#agent?.identity) return;
-    this.#agent = undefined;
+    if (this.#chooseAgent()) {
+      this.emitAgentState();
+      return;
+    }
     const reason = participant.attributes[CALL_ENDED_ATTRIBUTE];
     if (reason) this.#events.onAction({ kind: 'agent_left', at: Date.now(), reason });
     this.#events.onAgentLeft();
