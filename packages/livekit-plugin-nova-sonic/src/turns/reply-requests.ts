@@ -52,13 +52,13 @@ export class ReplyRequestQueue {
     return this.#due.flatMap((r) => ('id' in r && r.abandoned ? [r.id] : []));
   }
 
-  /** What else than requests the model owes an answer to. */
-  dueTo(now: number): ReadonlySet<OtherQuestion> {
+  /** What else than requests the model owes an answer to, one for each answer. */
+  dueTo(now: number): readonly OtherQuestion[] {
     const to = (r: ReplyRequest | OtherAnswer): OtherQuestion[] => {
       if ('id' in r) return r.repeats === undefined || r.abandoned ? [] : ['text'];
       return now - r.since < this.#patienceMs ? [r.to] : [];
     };
-    return new Set(this.#due.flatMap(to));
+    return this.#due.flatMap(to);
   }
 
   /** The model owes an answer to anything. */

@@ -19,23 +19,23 @@ export function planResume(
   history: readonly HistoryEntry[],
   cut: CutReply | undefined,
   awaiting: boolean,
-  due: ReadonlySet<OtherQuestion> = new Set(),
+  due: readonly OtherQuestion[] = [],
 ): Pick<ResumePlan, 'history' | 'prompt'> {
-  const result = due.has('tool') ? history.findLast((e) => e.kind === 'tool_result') : undefined;
-  const spoken = due.has('speech') ? history.findLast((e) => e.kind === 'user') : undefined;
+  const results = unanswered(history, due.filter((to) => to === 'tool').length);
+  const spoken = due.includes('speech') ? history.findLast((e) => e.kind === 'user') : undefined;
   if (cut && !cut.interrupted && cut.audioMs > 0) {
     const reply = history.find((e) => e.id === cut.messageId);
     const words = reply?.kind === 'assistant' ? reply.text : '';
     const finish = `[The connection broke while you were answering. You had planned to say: "${words}". Finish that answer briefly.]`;
-    const more = [...(result ? [askFor(history, result)] : []), ...(spoken ? [spoken.text] : [])];
+    const more = [...results.map((r) => askFor(history, r)), ...(spoken ? [spoken.text] : [])];
     return { history: history.filter((e) => e !== spoken), prompt: [finish, ...more].join('\n') };
   }
   if (cut?.audioMs !== 0 && !awaiting) return { history };
   const { question, returned } = lastQuestion(history);
   // The model may have answered something else since.
   if (spoken && question.length === 0) question.push(spoken);
-  const about = result ?? returned;
-  const ask = [...(about ? [askFor(history, about)] : []), ...question.map(({ text }) => text)];
+  if (results.length === 0 && returned) results.push(returned);
+  const ask = [...results.map((r) => askFor(history, r)), ...question.map(({ text }) => text)];
   if (ask.length === 0) return { history };
   const moved = new Set<HistoryEntry>(question);
   return { history: history.filter((e) => !moved.has(e)), prompt: ask.join('\n') };
@@ -52,6 +52,18 @@ function lastQuestion(history: readonly HistoryEntry[]) {
       question.unshift(entry);
   }
   return { question };
+}
+
+/**
+ * What tools returned in turns whose answers are owed. A turn may have several calls and the history does not tell
+ * turns apart, so of one turn it is the last result, of more all since the agent last spoke.
+ */
+function unanswered(history: readonly HistoryEntry[], turns: number): ToolResultEntry[] {
+  const results = history.filter((e) => e.kind === 'tool_result');
+  if (turns <= 1) return results.slice(results.length - turns);
+  const said = history.findLastIndex((e) => e.kind === 'assistant');
+  const since = history.slice(said + 1).filter((e) => e.kind === 'tool_result');
+  return since.length > turns ? since : results.slice(-turns);
 }
 
 const resultOf = (history: readonly HistoryEntry[], { callId }: ToolCallEntry) =>

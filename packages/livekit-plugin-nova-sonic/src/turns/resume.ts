@@ -23,7 +23,7 @@ export function leaveStream(
   user.finish();
   const due = requests.dueTo(now);
   const withdrawn = new Set(requests.withdrawn);
-  if (withdrawn.size > 0 && due.size === 0 && !requests.waiting) pending.responseStarted(now);
+  if (withdrawn.size > 0 && due.length === 0 && !requests.waiting) pending.responseStarted(now);
   requests.restart();
   return { ...plan(state, now, cut, due, withdrawn), audioFrom };
 }
@@ -32,21 +32,21 @@ function plan(
   state: ConversationState,
   now: number,
   cut: CutReply | undefined,
-  due: ReadonlySet<OtherQuestion>,
+  due: readonly OtherQuestion[],
   withdrawn: ReadonlySet<string>,
 ): Pick<ResumePlan, 'history' | 'prompt'> {
   const { user, pending, requests, history } = state;
   // A caller who still speaks is answered afterwards; the result of a pending tool and requests are sent anyway.
-  if (user.speaking || (pending.pendingTools.size > 0 && due.size === 0))
+  if (user.speaking || (pending.pendingTools.size > 0 && due.length === 0))
     return { history: state.snapshot() };
   // Nothing was played of a reply without audio: it is generated again.
   if (cut?.audioMs === 0) history.remove(cut.messageId);
   // A question that was withdrawn is not asked again.
   const known = state.snapshot().filter(({ id }) => !withdrawn.has(id));
-  const awaiting = pending.pending(now) || due.size > 0;
+  const awaiting = pending.pending(now) || due.length > 0;
   if (!requests.waiting) return planResume(known, cut, awaiting, due);
   // Of two texts at once one may stay without an answer: an open question is asked together with the new one.
-  if (due.size === 0) return { history: known };
+  if (due.length === 0) return { history: known };
   const { history: others, prompt } = planResume(known, undefined, true, due);
   if (prompt !== undefined) requests.repeat(prompt);
   return { history: others };

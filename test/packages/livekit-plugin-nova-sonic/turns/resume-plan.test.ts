@@ -50,14 +50,23 @@ describe('planResume', () => {
 
   test('an answer that is still due is asked for, whatever was said since', () => {
     const history = [user('Look it up.'), ...called, user('And?'), agent('Later.')];
-    expect(planResume(history, undefined, true, new Set(['tool', 'speech'] as const))).toEqual({
+    expect(planResume(history, undefined, true, ['tool', 'speech'])).toEqual({
       history: [user('Look it up.'), ...called, agent('Later.')],
       prompt: expect.stringMatching(/^\[.* tool .* has returned .*\]\nAnd\?$/),
     });
     const cut = { messageId: 'Later.', interrupted: false, audioMs: 400 };
-    expect(planResume(history, cut, true, new Set(['speech'] as const)).prompt).toMatch(
-      /"Later\.".*\nAnd\?$/,
-    );
+    expect(planResume(history, cut, true, ['speech']).prompt).toMatch(/"Later\.".*\nAnd\?$/);
+  });
+
+  test('of two tools whose answers are both due, both are asked for', () => {
+    const call = (n: number, question: string): HistoryEntry[] => [
+      { kind: 'tool_call', id: `c${n}`, at: 0, callId: `${n}`, name: 'x', args: question },
+      { ...(called[1] as HistoryEntry), id: `r${n}`, callId: `${n}` } as HistoryEntry,
+    ];
+    const history = [user('One?'), ...call(1, 'one'), user('Two?'), ...call(2, 'two')];
+    const { prompt } = planResume(history, undefined, true, ['tool', 'tool']);
+    expect(prompt).toMatch(/returned for one:.*\n.*returned for two:/);
+    expect(planResume(history, undefined, true, ['tool']).prompt).not.toContain('one');
   });
 
   test('what a tool still runs for is not asked again', () => {
