@@ -117,7 +117,7 @@ function phaseTexts(state: PageState): { phase: string; hint: string; announceme
     case 'waiting':
       return {
         phase: 'Waiting for a free line',
-        hint: 'All lines are taken: an agent comes when it is your turn',
+        hint: 'An agent comes when it is your turn',
         announcement: 'Waiting for a free line',
       };
     case 'listening':
