@@ -1,32 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { EventEmitter } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { initializeLogger, type voice } from '@livekit/agents';
-import { context, SpanStatusCode, trace } from '@opentelemetry/api';
-import { InMemorySpanExporter } from '@opentelemetry/sdk-trace-node';
+import { SpanStatusCode } from '@opentelemetry/api';
 import type { RealtimeSession } from 'livekit-plugin-nova-sonic';
 import { newCallRecord } from '../../../agent/src/supervision/call-record.js';
 import { callSpan } from '../../../agent/src/tracing/call-span.js';
 import { CallTrace } from '../../../agent/src/tracing/call-trace.js';
 import { callSpanContext } from '../../../agent/src/tracing/call-trace-ids.js';
-import { TraceExport } from '../../../agent/src/tracing/trace-export.js';
-import { runInTrace, setTraces } from '../../../agent/src/tracing/tracing.js';
+import { runInTrace } from '../../../agent/src/tracing/tracing.js';
+import { keepTraces } from './in-memory-traces.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
-let exporter: InMemorySpanExporter;
-let traces: TraceExport;
-beforeEach(() => {
-  exporter = new InMemorySpanExporter();
-  traces = new TraceExport({ serviceName: 's', sampleRatio: 1, attributes: [], exporter });
-  setTraces(traces);
-});
-afterEach(() => {
-  setTraces(undefined);
-  trace.disable();
-  context.disable();
-});
+const inMemory = keepTraces();
 
 /** The moment 0 of these tests: OpenTelemetry takes a small number for one of `performance.now`. */
 const ZERO = 1_800_000_000_000;
@@ -64,8 +52,8 @@ function beginCall(jobId = 'AJ_1') {
 }
 
 async function spans() {
-  await traces.flush(1_000);
-  return exporter
+  await inMemory.traces.flush(1_000);
+  return inMemory.exporter
     .getFinishedSpans()
     .map(({ name, startTime, endTime, attributes, status, parentSpanContext }) => ({
       name,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import {
   defineAgent,
   initializeLogger,
@@ -11,34 +11,21 @@ import {
   telemetry,
 } from '@livekit/agents';
 import { RoomEvent } from '@livekit/rtc-node';
-import { context, trace } from '@opentelemetry/api';
-import { InMemorySpanExporter, type ReadableSpan } from '@opentelemetry/sdk-trace-node';
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 import { readWorkerConfig } from '../../../agent/src/config.js';
 import { installCallLogging } from '../../../agent/src/host/call-context.js';
 import { HostedCall } from '../../../agent/src/host/hosted-call.js';
 import { callSpanContext } from '../../../agent/src/tracing/call-trace-ids.js';
-import { TraceExport } from '../../../agent/src/tracing/trace-export.js';
-import { setTraces } from '../../../agent/src/tracing/tracing.js';
 import { createCallerWatcher } from '../../../agent/src/watcher/create-caller-watcher.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { until } from '../../support/wait.js';
 import { AGENT, SimulatedLiveKit } from '../watcher/simulated-livekit.js';
 import { beginWorker } from '../worker/worker-rig.js';
+import { keepTraces } from './in-memory-traces.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
-let exporter: InMemorySpanExporter;
-let traces: TraceExport;
-beforeEach(() => {
-  exporter = new InMemorySpanExporter();
-  traces = new TraceExport({ serviceName: 's', sampleRatio: 1, attributes: [], exporter });
-  setTraces(traces);
-});
-afterEach(() => {
-  setTraces(undefined);
-  trace.disable();
-  context.disable();
-});
+const inMemory = keepTraces();
 
 const callOf = (span: ReadableSpan, jobs: readonly string[]) =>
   jobs.find((job) => callSpanContext(job).traceId === span.spanContext().traceId);
@@ -65,8 +52,8 @@ it('two calls of a process keep their traces apart, also in what LiveKit’s cli
   for (const { room } of rooms) room.emit(RoomEvent.ParticipantConnected, undefined as never);
   for (const { call } of calls) call.close('done');
   await Promise.all(calls.map(({ ended }) => ended));
-  await traces.flush(1_000);
-  const found = exporter
+  await inMemory.traces.flush(1_000);
+  const found = inMemory.exporter
     .getFinishedSpans()
     .map((span) => [span.name, callOf(span, Object.keys(ids))]);
   expect(found).toEqual([
@@ -84,8 +71,8 @@ it('the worker writes the root of a call whose process died, when it has ended f
   const { die } = await rig.call('AJ_1');
   die();
   await until('the slot is free', () => rig.calls() === 0);
-  await traces.flush(1_000);
-  const [root, ...others] = exporter.getFinishedSpans();
+  await inMemory.traces.flush(1_000);
+  const [root, ...others] = inMemory.exporter.getFinishedSpans();
   expect(others).toEqual([]);
   expect(root?.name).toBe('call');
   expect(root?.spanContext()).toMatchObject({ spanId: callSpanContext('AJ_1').spanId });
@@ -126,9 +113,9 @@ it('the watcher adds a dispatch of its own to the trace of the call that came of
   livekit.slots = 1;
   await clock.pass(3_000);
   expect(livekit.answered).toHaveLength(1);
-  await traces.flush(1_000);
+  await inMemory.traces.flush(1_000);
   const jobs = livekit.rooms.get('a')?.dispatches.flatMap((one) => one.jobs.map(({ id }) => id));
-  const [redispatch] = exporter.getFinishedSpans();
+  const [redispatch] = inMemory.exporter.getFinishedSpans();
   expect(redispatch?.name).toBe('redispatch');
   expect(redispatch && callOf(redispatch, jobs ?? [])).toBe(jobs?.at(-1));
   // As long as the caller waited.
