@@ -22,7 +22,11 @@ import {
   RoomServiceClient,
   type VideoGrant,
 } from 'livekit-server-sdk';
-import { CALL_EVENTS_TOPIC, type CallEvent } from '../../agent/src/call/call-events.js';
+import {
+  AGENT_STATE_ATTRIBUTE,
+  CALL_EVENTS_TOPIC,
+  type CallEvent,
+} from '../../agent/src/call/call-events.js';
 import { stopNativeLogs } from '../../agent/src/host/native-logs.js';
 import type { LiveKitConnection } from '../../local/livekit/connection.js';
 
@@ -32,7 +36,6 @@ const RATE = 48_000;
 const FRAME_SAMPLES = RATE / 50;
 /** Above the noise of the codec. */
 const AUDIBLE = 500;
-const AGENT_STATE = 'lk.agent.state';
 
 export interface PersonOptions {
   kind?: 'standard' | 'sip' | 'egress' | 'ingress' | 'agent';
@@ -161,7 +164,7 @@ export class RoomPerson {
 
   get agentListens(): boolean {
     const agent = [...this.room.remoteParticipants.values()].find(isOurAgent);
-    return agent?.attributes[AGENT_STATE] === 'listening';
+    return agent?.attributes[AGENT_STATE_ATTRIBUTE] === 'listening';
   }
 
   /** How many questions of the caller the agent has heard. */
@@ -204,7 +207,7 @@ export class RoomPerson {
 }
 
 const isOurAgent = ({ kind, attributes }: RemoteParticipant) =>
-  kind === ParticipantKind.AGENT && AGENT_STATE in attributes;
+  kind === ParticipantKind.AGENT && AGENT_STATE_ATTRIBUTE in attributes;
 
 /** What a track plays: its background, or what is said. */
 export class PlayedTrack {

@@ -13,6 +13,9 @@ export const CALL_EVENTS_REPLAY_TOPIC = 'nova-sonic.call.again';
 /** Attribute of the agent with the reason why the call ended; also reaches participants that missed all events. */
 export const CALL_ENDED_ATTRIBUTE = 'nova-sonic.ended';
 
+/** Attribute of an agent in which LiveKit's framework publishes what its session does; absent before it has begun. */
+export const AGENT_STATE_ATTRIBUTE = 'lk.agent.state';
+
 /**
  * Attribute of the participant that keeps callers company while all lines are taken, see agent/src/line/: `waiting`, or
  * `turned_away` when the line is full as well.

@@ -11,7 +11,11 @@ import {
   RoomEvent,
   TrackKind,
 } from '@livekit/rtc-node';
-import { type CallEvent, WAITING_LINE_ATTRIBUTE } from '../call/call-events.js';
+import {
+  AGENT_STATE_ATTRIBUTE,
+  type CallEvent,
+  WAITING_LINE_ATTRIBUTE,
+} from '../call/call-events.js';
 import { AudioRecorder } from './audio-recorder.js';
 import {
   joinRoom,
@@ -28,7 +32,6 @@ const FRAME_MS = 10;
 const MAX_QUEUED_MS = 30;
 /** Pauses between words are shorter; a longer one counts as silence, which began when the sound ended. */
 const PAUSE_MS = 300;
-const AGENT_STATE_ATTRIBUTE = 'lk.agent.state';
 
 /** What somebody calls with. */
 export interface CallerDevice {

@@ -12,7 +12,7 @@ import {
   TrackPublishOptions,
   TrackSource,
 } from '@livekit/rtc-node';
-import { CALL_EVENTS_TOPIC } from '../call/call-events.js';
+import { AGENT_STATE_ATTRIBUTE, CALL_EVENTS_TOPIC } from '../call/call-events.js';
 import { readCallEvent } from '../call/read-call-event.js';
 import type { PcmAudio } from '../caller/pcm.js';
 import { type MonotonicClock, systemMonotonicClock } from '../clock.js';
@@ -21,7 +21,6 @@ import { AgentArrival, type ArrivingAgent } from './agent-arrival.js';
 import type { AttendantOutcome, AttendantTask } from './attendant-messages.js';
 import { LineProgram } from './line-program.js';
 
-const AGENT_STATE_ATTRIBUTE = 'lk.agent.state';
 /** Long frames: each one is an event for every room of the process. */
 const FRAME_MS = 100;
 const QUEUE_MS = 200;

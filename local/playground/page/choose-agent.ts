@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Where an agent's session publishes what it does. */
-export const AGENT_STATE_ATTRIBUTE = 'lk.agent.state';
+import { AGENT_STATE_ATTRIBUTE } from '../../../agent/src/call/call-events.js';
 
 /** A participant of the kind agent. */
 export interface AgentInRoom {

@@ -12,6 +12,7 @@ import {
   Track,
 } from 'livekit-client';
 import {
+  AGENT_STATE_ATTRIBUTE,
   CALL_ENDED_ATTRIBUTE,
   CALL_EVENTS_REPLAY_TOPIC,
   CALL_EVENTS_TOPIC,
@@ -25,7 +26,7 @@ import type { CallAction } from '../state/call-state.js';
 import { ReorderBuffer } from '../state/reorder-buffer.js';
 import { TextOutbox } from '../state/text-outbox.js';
 import type { ConnectionDetails } from './api.js';
-import { AGENT_STATE_ATTRIBUTE, chooseAgent } from './choose-agent.js';
+import { chooseAgent } from './choose-agent.js';
 
 const TRANSCRIPTION_TOPIC = 'lk.transcription';
 const CHAT_TOPIC = 'lk.chat';

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from '@jest/globals';
-import {
-  AGENT_STATE_ATTRIBUTE,
-  chooseAgent,
-} from '../../../../local/playground/page/choose-agent.js';
+import { AGENT_STATE_ATTRIBUTE } from '../../../../agent/src/call/call-events.js';
+import { chooseAgent } from '../../../../local/playground/page/choose-agent.js';
 
 const agent = (identity: string, state?: string, tracks = 0) => ({
   identity,
