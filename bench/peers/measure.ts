@@ -46,11 +46,17 @@ const SCENARIO = {
     },
   ],
 };
+/**
+ * From the last word to the first sound at the endpoint itself, in ms: the silence that ends a question, the lag after it,
+ * its thinking, the 300 ms of the scenario, and its first audio. All but the 300 are means of the emulator's profile `capture`.
+ */
+export const ENDPOINT_MS = 1_600 + 164 + 311 + 300 + 127;
 /** Idle: less than this share of a core over two seconds. */
 const IDLE_CPU = 0.1;
 const IDLE_PATIENCE_MS = 60_000;
 const JOIN_PATIENCE_MS = 60_000;
-const GREETING_MS = 5_000;
+/** Until a caller has heard the greeting: a question that comes before the session has begun is lost. */
+const GREETING_PATIENCE_MS = 60_000;
 /** Between the questions of two callers, so that each answer can be told from the others. */
 const STAGGER_MS = 700;
 
@@ -64,7 +70,7 @@ export async function measure(kind: WorkerKind, options: MeasureOptions): Promis
   const livekit = { url: server.url, apiKey: server.apiKey, apiSecret: server.apiSecret };
   const emulator = await startEmulatorProcess({ scenario, record });
   const hosts = new CallerHosts();
-  const worker = await startWorker(kind, { livekit, ...emulator });
+  const worker = await startWorker(kind, { livekit, ...emulator, calls: options.calls });
   try {
     await untilIdle(worker.pid);
     const idlePssMiB = pssMiB(processTree(worker.pid));
@@ -81,7 +87,7 @@ export async function measure(kind: WorkerKind, options: MeasureOptions): Promis
           ((await caller.waitForAgent(JOIN_PATIENCE_MS)) ?? Number.NaN) - dispatchedAt,
       ),
     );
-    await delay(GREETING_MS);
+    await Promise.all(callers.map((caller) => caller.listen(dispatchedAt, GREETING_PATIENCE_MS)));
 
     const before = cpuSeconds(processTree(worker.pid));
     const from = Date.now();

@@ -8,6 +8,8 @@ import { ManagedProcess } from '../../local/process/managed-process.js';
 
 /** The name that calls are dispatched to. */
 export const AGENT_NAME = 'peers';
+/** The default of CALLS_PER_TASK. */
+const DEFAULT_CALLS = 10;
 const START_MS = 120_000;
 const OURS = fileURLToPath(new URL('../../agent/dist/main.js', import.meta.url));
 const PYTHON_WORKER = fileURLToPath(new URL('worker.py', import.meta.url));
@@ -26,12 +28,14 @@ export interface Surroundings {
   url: string;
   tlsUrl: string;
   certFile: string;
+  /** Calls that it must be able to take. */
+  calls: number;
 }
 
 /** Starts a worker with the defaults that it has in production, and waits until LiveKit knows it. */
 export async function startWorker(
   kind: WorkerKind,
-  { livekit, url, tlsUrl, certFile }: Surroundings,
+  { livekit, url, tlsUrl, certFile, calls }: Surroundings,
 ): Promise<ManagedProcess> {
   const { NODE_OPTIONS: _, ...inherited } = process.env;
   const env = {
@@ -50,6 +54,7 @@ export async function startWorker(
             AWS_ENDPOINT_URL_BEDROCK_RUNTIME: url,
             BEDROCK_REGIONS: 'us-east-1',
             CPU_LOAD_THRESHOLD_PERCENT: '0',
+            CALLS_PER_TASK: String(Math.max(DEFAULT_CALLS, calls)),
             HEALTH_PORT: '0',
           },
           graceMs: 5_000,
