@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { beforeAll, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import {
   defineAgent,
   getJobContext,
@@ -69,4 +69,72 @@ test('a room that is closed from outside ends the call', async () => {
     room.emit(RoomEvent.Disconnected, 0);
   });
   await ended;
+});
+
+describe('the clean-up of a call', () => {
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  /** A call each of whose steps takes for ever, unless the test says how long. */
+  function hanging(milliseconds: Partial<Record<(typeof STEPS)[number], number>> = {}) {
+    jest.useFakeTimers();
+    const startedAt = Date.now();
+    const steps: [step: string, at: number][] = [];
+    const take = (step: (typeof STEPS)[number]) => {
+      steps.push([step, Date.now() - startedAt]);
+      const ms = milliseconds[step];
+      return new Promise<void>((resolve) => {
+        if (ms !== undefined) setTimeout(resolve, ms);
+      });
+    };
+    const agent = defineAgent({
+      entry: (ctx) => {
+        Object.assign(ctx, { _primaryAgentSession: { close: () => take('session') } });
+        ctx.room.disconnect = () => take('room');
+        ctx.addShutdownCallback(() => take('callbacks'));
+        ctx.addShutdownCallback(async () => {});
+        return take('entry');
+      },
+    });
+    agent.onSessionEnd = () => take('session end');
+    const call = new HostedCall(agent, new JobProcess(), info('a'));
+    let endedAt: number | undefined;
+    void call.run().then(() => {
+      endedAt = Date.now() - startedAt;
+    });
+    return { call, steps, endedAt: () => endedAt };
+  }
+  const STEPS = ['entry', 'session', 'session end', 'room', 'callbacks'] as const;
+
+  test('is in the order of the framework’s, each step after the one before', async () => {
+    const ms = { entry: 100, session: 200, 'session end': 300, room: 400, callbacks: 500 };
+    const { call, steps, endedAt } = hanging(ms);
+    await jest.advanceTimersByTimeAsync(50);
+    call.close('asked');
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(steps).toEqual([
+      ['entry', 0],
+      ['session', 100],
+      ['session end', 300],
+      ['room', 600],
+      ['callbacks', 1_000],
+    ]);
+    expect(endedAt()).toBe(1_500);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('waits for no step for longer than that may take', async () => {
+    const { call, steps, endedAt } = hanging();
+    call.close('asked');
+    await jest.advanceTimersByTimeAsync(200_000);
+    expect(steps).toEqual([
+      ['entry', 0],
+      ['session', 15_000],
+      ['session end', 18_000],
+      ['room', 78_000],
+      ['callbacks', 88_000],
+    ]);
+    expect(endedAt()).toBe(148_000);
+  });
 });

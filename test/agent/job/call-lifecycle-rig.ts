@@ -28,6 +28,7 @@ export function startCall(
 ) {
   const log: string[] = [];
   const cleanups: (() => Promise<void>)[] = [];
+  const changed: ((chosen: { identities: string[] }) => void)[] = [];
   const participants = new Map<string, { identity: string; info: { kind: ParticipantKind } }>();
   const room = Object.assign(new EventEmitter(), {
     remoteParticipants: participants,
@@ -59,10 +60,10 @@ export function startCall(
       log.push(`started ${call.job} in ${call.room} ${call.roomSid}`);
       commands = given;
       return {
-        addMetric: () => {},
+        addMetric: (metric: string, value = 1) => log.push(`${metric} ${value}`),
         reportStream: () => {},
         reportCaller: (identity: string) => log.push(`caller: ${identity}`),
-        keep: () => {},
+        keep: ({ id }: { id: string }) => log.push(`keep ${id}`),
         ended: (reason: string, failed = false) =>
           log.push(`ended: ${reason}${failed ? ' (failed)' : ''}`),
       };
@@ -84,7 +85,7 @@ export function startCall(
         | RemoteParticipant
         | undefined;
     },
-    onChange: () => {},
+    onChange: (listener: (chosen: { identities: string[] }) => void) => void changed.push(listener),
   };
   const done = CallLifecycle.run(ctx as unknown as JobContext, config, callers, async (call) => {
     lifecycle = call;
@@ -102,6 +103,10 @@ export function startCall(
       participants.set(identity, { identity, info: { kind } });
     },
     leave: (identity: string) => participants.delete(identity),
+    /** Other people are heard; the first one is the caller. */
+    hear(...identities: string[]) {
+      for (const listener of changed) listener({ identities });
+    },
     disconnect() {
       room.isConnected = false;
       room.connectionState = ConnectionState.CONN_DISCONNECTED;

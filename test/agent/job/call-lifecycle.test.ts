@@ -4,8 +4,12 @@ import { BedrockRuntimeClient } from '@aws-sdk/client-bedrock-runtime';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { initializeLogger, type JobProcess } from '@livekit/agents';
 import { ConnectionState, ParticipantKind, type RemoteParticipant } from '@livekit/rtc-node';
+import { SpanStatusCode } from '@opentelemetry/api';
 import type { CallEventPublisher } from '../../../agent/src/call/call-event-publisher.js';
 import { prewarmProcess } from '../../../agent/src/job/call-lifecycle.js';
+import { SupervisorClient } from '../../../agent/src/supervision/supervisor-client.js';
+import { until } from '../../support/wait.js';
+import { keepTraces } from '../tracing/in-memory-traces.js';
 import { fakeSession, startCall } from './call-lifecycle-rig.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
@@ -14,16 +18,60 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-it('prewarms the AWS SDK in a process that waits for a call', async () => {
-  jest.replaceProperty(process, 'env', {
-    LIVEKIT_URL: 'ws://127.0.0.1:7880',
-    LIVEKIT_API_KEY: 'key',
-    LIVEKIT_API_SECRET: 'secret',
+describe('a process that waits for a call', () => {
+  const env = (more: Record<string, string> = {}) =>
+    jest.replaceProperty(process, 'env', {
+      LIVEKIT_URL: 'ws://127.0.0.1:7880',
+      LIVEKIT_API_KEY: 'key',
+      LIVEKIT_API_SECRET: 'secret',
+      ...more,
+    });
+
+  it('prewarms the AWS SDK', async () => {
+    env();
+    const send = jest.spyOn(BedrockRuntimeClient.prototype, 'send');
+    await prewarmProcess({} as JobProcess);
+    await expect(send.mock.results[0]?.value).resolves.toMatchObject({
+      $metadata: { httpStatusCode: 200 },
+    });
   });
-  const send = jest.spyOn(BedrockRuntimeClient.prototype, 'send');
-  await prewarmProcess({} as JobProcess);
-  await expect(send.mock.results[0]?.value).resolves.toMatchObject({
-    $metadata: { httpStatusCode: 200 },
+
+  it('asks for the roles of its lanes: calls skip one that is refused', async () => {
+    env({
+      AWS_ACCESS_KEY_ID: 'key',
+      AWS_SECRET_ACCESS_KEY: 'secret',
+      AWS_REGION: 'us-east-1',
+      // Nobody listens there.
+      AWS_ENDPOINT_URL_STS: 'http://127.0.0.1:1',
+      BEDROCK_LANES: JSON.stringify([
+        { region: 'us-east-1' },
+        { region: 'us-east-1', role: 'arn:aws:iam::111111111111:role/lane' },
+      ]),
+    });
+    const refused: unknown[] = [];
+    jest.spyOn(SupervisorClient, 'ofProcess').mockReturnValue({
+      reportConnect: (outcome: unknown) => refused.push(outcome),
+    } as unknown as SupervisorClient);
+    await prewarmProcess({} as JobProcess);
+    await until('the role is refused', () => refused.length > 0);
+    expect(refused).toMatchObject([{ lane: '111111111111/us-east-1', ok: false }]);
+  });
+
+  it('of the framework’s own is told by it that LiveKit took the job back', async () => {
+    env();
+    let withdrawn = 0;
+    jest.spyOn(SupervisorClient, 'ofProcess').mockReturnValue({
+      withdrawAll: () => (withdrawn += 1),
+      reportConnect: () => {},
+    } as unknown as SupervisorClient);
+    const on = jest.spyOn(process, 'on');
+    await prewarmProcess({} as JobProcess);
+    const [, hear] = on.mock.calls.find(([event]) => event === 'message') ?? [];
+    hear?.({ case: 'pingRequest' });
+    hear?.(undefined);
+    expect(withdrawn).toBe(0);
+    hear?.({ case: 'shutdownRequest' });
+    expect(withdrawn).toBe(1);
   });
 });
 
@@ -277,6 +325,88 @@ describe('CallLifecycle', () => {
       'shutdown: error: no stream',
       'clean',
     ]);
+  });
+
+  it('disconnects whoever is the caller at the end, not who was at the beginning', async () => {
+    const { log, join, hear, command } = startCall();
+    for (const identity of ['ann', 'bob']) join(identity);
+    hear('ann');
+    hear('bob', 'ann');
+    hear();
+    command('end_now', 'task_stopping');
+    await pass(HEARD);
+    expect(log).toEqual([
+      STARTED,
+      'caller: ann',
+      'caller: bob',
+      'ended: task_stopping',
+      'remove bob',
+      'shutdown: task_stopping',
+    ]);
+  });
+
+  it('ends once, whoever asks for it how often', async () => {
+    const { log, lifecycle } = startCall();
+    void lifecycle.end('end_call_tool');
+    void lifecycle.end('max_call_length');
+    void lifecycle.leave('no_caller');
+    await pass(HEARD);
+    expect(log).toEqual([STARTED, ...endedBy('end_call_tool')]);
+  });
+
+  it('leaves a call to the agent that was there before, whose caller stays', async () => {
+    const { log, lifecycle, join } = startCall({ WAIT_FOR_CALLER_S: '10' });
+    join('ann');
+    lifecycle.leaveToOther();
+    await pass(60_000);
+    expect(log).toEqual([STARTED, 'ended: already_answered', 'shutdown: already_answered']);
+  });
+
+  it('counts the tools of the session, and keeps what is said in it', () => {
+    const { log, lifecycle } = startCall();
+    const { session, events } = fakeSession();
+    lifecycle.attach(session);
+    const item = { type: 'message', id: 'm1', role: 'user', textContent: 'Hello', createdAt: 1 };
+    events.emit('conversation_item_added', { item });
+    events.emit('function_tools_executed', {
+      functionCalls: [{ id: 'c1', type: 'function_call', createdAt: 1_000 }],
+      functionCallOutputs: [
+        { id: 'o1', type: 'function_call_output', createdAt: 1_250, isError: true },
+      ],
+    });
+    expect(log.slice(1)).toEqual([
+      'keep m1',
+      'ToolDuration 250',
+      'ToolErrors 1',
+      'keep c1',
+      'keep o1',
+    ]);
+  });
+
+  describe('its trace', () => {
+    const inMemory = keepTraces();
+    const spans = () =>
+      inMemory.exporter.getFinishedSpans().map(({ name, status }) => `${name} ${status.code}`);
+
+    it('is complete, and sent, when the job has been cleaned up', async () => {
+      const { cleanUp } = startCall();
+      const cleaned = cleanUp();
+      await pass(HEARD);
+      await cleaned;
+      // Nobody heard the agent.
+      expect(spans()).toEqual([`answer ${SpanStatusCode.ERROR}`]);
+    });
+
+    it('has the first sound of the agent', async () => {
+      const { cleanUp, lifecycle } = startCall();
+      const { session, events } = fakeSession();
+      lifecycle.attach(session);
+      events.emit('agent_state_changed', { newState: 'speaking' });
+      const cleaned = cleanUp();
+      await pass(HEARD);
+      await cleaned;
+      expect(spans()).toEqual([`answer ${SpanStatusCode.UNSET}`]);
+    });
   });
 
   it('ends a call with words', async () => {

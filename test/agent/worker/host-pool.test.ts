@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { EventEmitter } from 'node:events';
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { RunningJobInfo } from '@livekit/agents';
 import type { HostCommand, HostReport } from '../../../agent/src/host/host-messages.js';
 import { RESUMED_JOB } from '../../../agent/src/job/resumed-call.js';
@@ -240,8 +240,77 @@ describe('a host', () => {
   });
 });
 
+describe('a host that does not start', () => {
+  beforeEach(async () => {
+    jest.useFakeTimers();
+    await newPool(1, 3);
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  test('is tried again after pauses that grow to ten seconds, and at once after one that was ready', async () => {
+    const pauses: number[] = [];
+    for (let attempt = 0; attempt < 8; attempt += 1) {
+      const started = spawned.length;
+      host(attempt).emit('exit');
+      let pause = 0;
+      for (; spawned.length === started && pause < 60_000; pause += 250)
+        await jest.advanceTimersByTimeAsync(250);
+      pauses.push(pause);
+    }
+    expect(pauses).toEqual([250, 500, 1_000, 2_000, 5_000, 10_000, 10_000, 10_000]);
+    expect(failures).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    host(8).report({ type: 'ready' });
+    host(8).emit('exit');
+    await jest.advanceTimersByTimeAsync(0);
+    expect(spawned).toHaveLength(10);
+    expect(failures).toHaveLength(8);
+  });
+
+  test('is no failure when the pool was closed meanwhile, and is not tried again', async () => {
+    pool.killInitializing();
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect([failures, pool.failures, spawned.length]).toEqual([[], 0, 1]);
+  });
+});
+
+test('a host that is retired before it is ready takes no call when it is', async () => {
+  pool.retire(100);
+  host(0).report({ type: 'ready' });
+  expect(pool.room).toBe(0);
+  expect(spawned).toHaveLength(3);
+  // Once.
+  pool.retire(100);
+  expect(spawned).toHaveLength(3);
+});
+
+test('the supervisor hears which host was retired, whose exit is no crash then', async () => {
+  const retired: number[] = [];
+  const one = new FakeHost(7);
+  const pool = new HostPool({
+    hosts: 1,
+    callsPerHost: 1,
+    spawn: () => one,
+    onRetired: (pid) => retired.push(pid),
+    onInitializeFailure: () => {},
+  });
+  await pool.install(async () => true);
+  pool.resize();
+  one.report({ type: 'ready' });
+  await pool.launch(job('a'));
+  pool.retire(8);
+  expect(retired).toEqual([]);
+  one.report({ type: 'unsound', reason: 'uncaught exception' });
+  expect(retired).toEqual([7]);
+});
+
 test('with a framework that has another pool no host starts, and the fall-back is counted', async () => {
-  const fallback = { room: 3, failures: 2, resume: () => true, forget: () => {} };
+  const forgotten: string[] = [];
+  const fallback = {
+    ...{ room: 3, failures: 2, resume: () => true },
+    forget: (job: string) => void forgotten.push(job),
+  };
   const spawn = () => {
     throw new Error('no host should start');
   };
@@ -259,6 +328,8 @@ test('with a framework that has another pool no host starts, and the fall-back i
   pool.resize();
   expect([pool.shared, pool.room, pool.failures]).toEqual([false, 3, 2]);
   expect(pool.resume('a')).toBe(true);
+  pool.forget('a');
+  expect(forgotten).toEqual(['a']);
 });
 
 test('the installed version of the framework has the pool that we replace', async () => {
@@ -284,4 +355,5 @@ test('close() kills hosts that are starting, ends the calls of the others, and s
   host(0).emit('exit');
   await closing;
   expect(spawned).toHaveLength(2);
+  expect(pool.resume('a')).toBe(false);
 });
