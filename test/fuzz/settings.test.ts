@@ -80,6 +80,7 @@ test('options of the plugin', () => {
     'retry',
     'history',
     'replyCue',
+    'speechPrompt',
     'modalities',
   ];
   const option = fc.oneof(

@@ -13,6 +13,8 @@ export type PhoneDestinations = Readonly<Record<string, string>>;
 const ANNOUNCEMENT_MS = 10_000;
 /** Longest time on hold, in seconds. */
 const MAX_HOLD_S = 300;
+/** How long the destination of a warm transfer may ring, in seconds. */
+const RINGING_S = 30;
 
 const NO_PHONE = 'This is not a telephone call, so it cannot be done. Say so, and help otherwise.';
 
@@ -52,6 +54,8 @@ export interface WarmTransferToolOptions
     Pick<workflows.WarmTransferTaskOptions, 'holdAudio' | 'instructions'> {
   /** LiveKit's id of the outbound trunk, like `ST_…`. */
   trunkId: string;
+  /** Longest time in seconds that the caller waits while the agent talks to the person. Default: 300. */
+  consultTimeout?: number;
   /** Makes the task; for tests. Default: the framework's `createWarmTransferTask`. */
   createTask?: typeof workflows.createWarmTransferTask;
 }
@@ -62,7 +66,8 @@ export interface WarmTransferToolOptions
  * between rooms: LiveKit Cloud can.
  */
 export function warmTransferTool(phone: PhoneCall | undefined, options: WarmTransferToolOptions) {
-  const { destinations, trunkId, ringingTimeout, holdAudio, instructions } = options;
+  const { destinations, trunkId, ringingTimeout = RINGING_S, holdAudio, instructions } = options;
+  const { consultTimeout = MAX_HOLD_S } = options;
   const createTask = options.createTask ?? workflows.createWarmTransferTask;
   return llm.tool({
     description:
@@ -76,6 +81,9 @@ export function warmTransferTool(phone: PhoneCall | undefined, options: WarmTran
           sipCallTo: destinations[destination] ?? '',
           sipTrunkId: trunkId,
           chatCtx: ctx.session.history,
+          // Somebody who answers and says nothing must not keep the caller on hold for ever.
+          abortSignal: AbortSignal.timeout((ringingTimeout + consultTimeout) * 1_000),
+          ringingTimeout: ringingTimeout * 1_000,
           // Sonic cannot speak a given text: it greets the person in its own words.
           greetingSpeech: (session) =>
             session.generateReply({
@@ -86,7 +94,6 @@ export function warmTransferTool(phone: PhoneCall | undefined, options: WarmTran
             session.generateReply({
               instructions: 'Say in one short sentence that the caller has hung up, and goodbye.',
             }),
-          ...(ringingTimeout && { ringingTimeout: ringingTimeout * 1_000 }),
           ...(holdAudio !== undefined && { holdAudio }),
           ...(instructions && { instructions }),
         });

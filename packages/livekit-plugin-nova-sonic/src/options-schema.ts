@@ -68,6 +68,7 @@ const current = {
   inputChunkMs: integer(10, 200).optional(),
   generateReplyTimeout: between(1, 600_000).optional(),
   replyCue: name.optional(),
+  speechPrompt: name.optional(),
   history: z
     .strictObject({
       maxBytes: integer(1_000, 1_000_000).optional(),

@@ -130,6 +130,11 @@ export interface RealtimeModelOptions extends DeprecatedOptions {
    * @default none: `generateReply()` without words is rejected
    */
   replyCue?: string;
+  /**
+   * Nova 2's speech prompt (SYSTEM_SPEECH), which sets the script in which Hindi is transcribed: one of the texts that AWS
+   * gives, word for word (Nova 2 user guide, sonic-system-prompts). Other instructions belong to the agent. @default none
+   */
+  speechPrompt?: string;
   /** Limits of the history that opens a stream. @default see `HistoryLimits` */
   history?: Partial<HistoryLimits>;
   /** How often and how fast a call reconnects. @default see `RetryOptions` */
@@ -177,6 +182,7 @@ export interface ResolvedOptions {
   readonly inputChunkMs: number;
   readonly generateReplyTimeout: number;
   readonly replyCue?: string;
+  readonly speechPrompt?: string;
   readonly history: HistoryLimits;
   readonly retry: RetryOptions;
   readonly renewAfterMs: number;
@@ -252,6 +258,8 @@ export function resolveOptions(
 
   const model = options.model ?? DEFAULT_MODEL;
   const voice = options.voice ?? DEFAULT_VOICE;
+  if (options.speechPrompt !== undefined && isFirstGeneration(model))
+    throw optionError('speechPrompt', options.speechPrompt, `${NOVA_SONIC_1} has none.`);
   const fromEnv = options.region === undefined && options.lanes === undefined;
   const lanes = resolveLanes(options.lanes, options.region, env);
   const regions = [...new Set(lanes.map(({ region }) => region))];
@@ -298,6 +306,7 @@ export function resolveOptions(
     inputChunkMs: options.inputChunkMs ?? 20,
     generateReplyTimeout: options.generateReplyTimeout ?? 10_000,
     replyCue: options.replyCue,
+    speechPrompt: options.speechPrompt,
     history: {
       maxBytes: history?.maxBytes ?? 200_000,
       maxTextBytes: history?.maxTextBytes ?? 50_000,

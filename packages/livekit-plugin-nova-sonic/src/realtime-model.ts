@@ -32,7 +32,8 @@ export class RealtimeModel extends llm.RealtimeModel {
       userTranscription: true,
       autoToolReplyGeneration: true,
       audioOutput: true,
-      manualFunctionCalls: false,
+      // The result of a tool that awaits an AgentTask reaches the model, see SessionFamily: the framework need not warn.
+      manualFunctionCalls: true,
       midSessionChatCtxUpdate: false,
       midSessionInstructionsUpdate: false,
       midSessionToolsUpdate: false,

@@ -45,6 +45,7 @@ describe('options', () => {
     ['renewAfterMs', 500_000, /option renewAfterMs is 500000; it must be from 100 to 470000\.$/],
     ['audioBufferMs', 0, /option audioBufferMs is 0; it must be from 1000 to 120000\.$/],
     ['chatCtxUpdates', 'now', /option chatCtxUpdates is "now"; it must be next-stream or renew\.$/],
+    ['speechPrompt', '', /option speechPrompt is ""; it must not be empty\.$/],
     ['renewAfter', 500, /option renewAfter is 500; it must be from 0\.1 to 470\.$/],
     ['endpoint', 'localhost', /option endpoint is "localhost"; it must be a URL/],
     [

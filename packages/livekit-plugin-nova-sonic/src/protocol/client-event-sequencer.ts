@@ -9,6 +9,7 @@ import {
   promptStart,
   sessionEnd,
   sessionStart,
+  type TextRole,
   textBlock,
   toolResultBlock,
 } from './client-events.js';
@@ -30,8 +31,8 @@ const NO_INSTRUCTIONS = 'You are a helpful voice assistant.';
 export const PRIME_MS = 100;
 
 /**
- * Keeps the events of ONE stream in the order that the service demands: sessionStart, promptStart, system text, history,
- * one audio content that stays open, then anything; and at the end only what was started is ended.
+ * Keeps the events of ONE stream in the order that the service demands: sessionStart, promptStart, system text, speech
+ * prompt, history, one audio content that stays open, then anything; and at the end only what was started is ended.
  */
 export class ClientEventSequencer {
   readonly promptName = randomUUID();
@@ -48,19 +49,15 @@ export class ClientEventSequencer {
   opening(system: string, history: readonly WireMessage[]): ClientEvent[] {
     if (this.#state !== 'new') return [];
     this.#state = 'open';
+    const { speechPrompt } = this.#config;
+    const block = (role: TextRole, parts: readonly string[]) =>
+      textBlock(this.promptName, randomUUID(), role, parts, false);
     return [
       sessionStart(this.#config),
       promptStart(this.promptName, this.#config),
-      ...textBlock(
-        this.promptName,
-        randomUUID(),
-        'SYSTEM',
-        [system.trim() ? system : NO_INSTRUCTIONS],
-        false,
-      ),
-      ...history.flatMap((message) =>
-        textBlock(this.promptName, randomUUID(), message.role, message.parts, false),
-      ),
+      ...block('SYSTEM', [system.trim() ? system : NO_INSTRUCTIONS]),
+      ...(speechPrompt ? block('SYSTEM_SPEECH', [speechPrompt]) : []),
+      ...history.flatMap(({ role, parts }) => block(role, parts)),
       audioStart(this.promptName, this.#audioName, this.#config.inputSampleRate),
       this.#silence(PRIME_MS),
     ];

@@ -11,8 +11,8 @@ export interface ClientEvent {
   readonly event: Readonly<Record<string, unknown>>;
 }
 
-/** The role of a block of text. SYSTEM may come only once, before everything else. */
-export type TextRole = 'SYSTEM' | 'USER' | 'ASSISTANT';
+/** The role of a block of text. SYSTEM may come only once, before everything else; SYSTEM_SPEECH once, right after it. */
+export type TextRole = 'SYSTEM' | 'SYSTEM_SPEECH' | 'USER' | 'ASSISTANT';
 
 const event = (name: string, body: Record<string, unknown>): ClientEvent => ({
   event: { [name]: body },

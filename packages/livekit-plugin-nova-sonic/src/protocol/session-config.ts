@@ -9,6 +9,8 @@ export interface SessionConfig {
   /** Left out for the first Nova Sonic, which does not know it. */
   readonly endpointingSensitivity?: 'HIGH' | 'MEDIUM' | 'LOW';
   readonly voiceId: string;
+  /** Sets the script in which Hindi is transcribed. */
+  readonly speechPrompt?: string;
   readonly outputSampleRate: number;
   readonly inputSampleRate: number;
   readonly tools: readonly ToolSpec[];

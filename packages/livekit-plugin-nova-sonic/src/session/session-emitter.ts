@@ -43,7 +43,7 @@ export class SessionEmitter {
   emitError(error: Error, recoverable: boolean): void {
     this.emit('error', {
       type: 'realtime_model_error',
-      timestamp: Date.now(),
+      timestamp: this.#options.clock.now(),
       label: this.#label,
       error,
       recoverable,

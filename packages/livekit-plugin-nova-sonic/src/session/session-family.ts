@@ -28,15 +28,14 @@ export class SessionFamily<T extends FamilyMember> {
       this.#calls.delete(this.#calls.keys().next().value as string);
   }
 
-  /** The call of a closed session, for one whose history has it. */
+  /** The call of a closed session, for each whose history has it: a task may begin with a copy of the history. */
   adopt(callId: string): OpenToolCall | undefined {
-    const call = this.#calls.get(callId);
-    this.#calls.delete(callId);
-    return call;
+    return this.#calls.get(callId);
   }
 
   /** A closed session was handed a result: the newest open one that waits for it takes it. */
   deliver(result: ToolResultEntry): boolean {
+    this.#calls.delete(result.callId);
     return [...this.open].reverse().some((member) => member.takeResult(result));
   }
 }

@@ -106,6 +106,7 @@ export class SessionSettings {
         temperature: options.temperature ?? 0.7,
         ...(!isFirstGeneration(options.model) && { endpointingSensitivity: options.turnDetection }),
         voiceId: options.voice,
+        ...(options.speechPrompt && { speechPrompt: options.speechPrompt }),
         inputSampleRate: options.inputSampleRate,
         outputSampleRate: options.outputSampleRate,
         tools,

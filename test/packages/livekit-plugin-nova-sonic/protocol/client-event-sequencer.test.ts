@@ -41,6 +41,20 @@ describe('the opening', () => {
     expect(JSON.stringify(events[3])).toMatch(/"content":"\w/);
   });
 
+  test('has the speech prompt between the system text and the history', () => {
+    const speechPrompt = 'Hindi in Latin script.';
+    const events = new ClientEventSequencer({ ...CONFIG, speechPrompt }).opening('Be brief.', [
+      { role: 'USER', parts: ['Hello.'] },
+    ]);
+    expect(names(events).filter((name) => name.startsWith('contentStart'))).toEqual([
+      'contentStart SYSTEM',
+      'contentStart SYSTEM_SPEECH',
+      'contentStart USER',
+      'contentStart USER',
+    ]);
+    expect(JSON.stringify(events[6])).toContain(`"content":"${speechPrompt}"`);
+  });
+
   test('is made once', () => {
     sequencer.opening('Be brief.', []);
     expect(sequencer.opening('Be brief.', [])).toEqual([]);

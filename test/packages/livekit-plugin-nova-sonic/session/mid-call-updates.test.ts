@@ -6,7 +6,7 @@ import type { StreamLifecycle } from 'livekit-plugin-nova-sonic';
 import { z } from 'zod';
 import { until } from '../../../support/wait.js';
 import { warnings } from '../support/log-capture.js';
-import { rig, server, startAgent } from '../support/scripted-call.js';
+import { answer, rig, server, startAgent } from '../support/scripted-call.js';
 import * as serverEvents from '../support/server-events.js';
 
 describe('what Sonic takes only at the start', () => {
@@ -217,5 +217,45 @@ describe('what Sonic takes only at the start', () => {
     ]);
     await until('the first session is over', () => stream.names.at(-1) === 'sessionEnd');
     expect(rig.model.openSessions).toBe(1);
+  });
+});
+
+describe('a handoff', () => {
+  /** The caller asks, the agent answers, and hands the call to another. */
+  const handOff = async (instructions: string) => {
+    await startAgent({ instructions: 'You are reception.' });
+    const first = await server.stream(0);
+    answer(first, 'Hello?', 'Good morning.');
+    await rig.item('assistant', 'Good morning.');
+    const chatCtx = rig.agent.chatCtx.copy();
+    rig.session.updateAgent(new voice.Agent({ instructions, chatCtx }));
+    await rig.event(
+      'conversation_item_added',
+      ({ item }: { item: llm.ChatItem }) => item.type === 'agent_handoff',
+    );
+    const sonic = rig.sonic;
+    await until('the next agent listens', () => rig.sonic.connected);
+    return { first, sonic };
+  };
+
+  test('to an agent with the same instructions, tools and history keeps the stream', async () => {
+    const { first } = await handOff('You are reception.');
+    answer(first, 'And now?', 'It is noon.');
+    await rig.item('assistant', 'It is noon.');
+    expect(server.streams).toHaveLength(1);
+    expect(rig.items.map(({ textContent }) => textContent)).toEqual([
+      'Hello?',
+      'Good morning.',
+      'And now?',
+      'It is noon.',
+    ]);
+    expect(rig.errors).toEqual([]);
+  });
+
+  test('to any other opens a stream with the instructions of the other', async () => {
+    await handOff('You are billing.');
+    const next = await server.stream(1);
+    await next.received('audioInput');
+    expect(next.texts[0]).toMatchObject({ role: 'SYSTEM', text: 'You are billing.' });
   });
 });

@@ -14,11 +14,13 @@ const result = {
 } as const;
 
 describe('SessionFamily', () => {
-  test('a call is adopted once', () => {
+  test('a call is adopted by each session that has it in its history, until its result is there', () => {
     const family = new SessionFamily();
     family.leave([call('c')]);
     expect(family.adopt('other')).toBeUndefined();
     expect(family.adopt('c')).toEqual(call('c'));
+    expect(family.adopt('c')).toEqual(call('c'));
+    family.deliver(result);
     expect(family.adopt('c')).toBeUndefined();
   });
 

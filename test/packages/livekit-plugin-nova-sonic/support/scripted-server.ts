@@ -274,6 +274,7 @@ export class ScriptedServer extends EventEmitter {
     server.#server.on('stream', (raw, headers) => {
       const stream = new ScriptedStream(raw, headers, network);
       server.streams.push(stream);
+      stream.on('said', () => server.emit('said'));
       server.onStream(stream, server.streams.length - 1);
       server.emit('stream', stream);
     });
@@ -295,6 +296,17 @@ export class ScriptedServer extends EventEmitter {
   async stream(index: number): Promise<ScriptedStream> {
     while (this.streams.length <= index) await once(this, 'stream');
     return this.streams[index] as ScriptedStream;
+  }
+
+  /** The stream whose model is told something that it has to answer, past or yet to come. */
+  async told(words: RegExp): Promise<ScriptedStream> {
+    for (;;) {
+      const told = ({ texts }: ScriptedStream) =>
+        texts.some(({ interactive, text }) => interactive && words.test(text));
+      const stream = this.streams.find(told);
+      if (stream) return stream;
+      await once(this, 'said');
+    }
   }
 
   async close(): Promise<void> {
