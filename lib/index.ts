@@ -11,16 +11,13 @@ export * from './deprecated-names.js';
 export * from './image/agent-image.js';
 export { pinnedImage } from './image/pinned-image.js';
 export * from './monitoring/agent-alarms.js';
+export type { AgentAlarmsProps, AlarmChange } from './monitoring/agent-alarms-props.js';
 export * from './monitoring/agent-dashboard.js';
+export { type AlarmThresholds, DEFAULT_THRESHOLDS } from './monitoring/alarm-thresholds.js';
 export * from './monitoring/deployment-alarms.js';
 export * from './monitoring/logs-insights-queries.js';
 export * from './monitoring/monthly-budget.js';
-export {
-  type AlarmName,
-  type AlarmSeverity,
-  type AlarmThresholds,
-  DEFAULT_THRESHOLDS,
-} from './monitoring/runbooks.js';
+export type { AlarmName, AlarmSeverity } from './monitoring/runbooks.js';
 export * from './monitoring/service-level.js';
 export * from './monitoring/synthetic-call.js';
 export * from './monitoring/task-crash-log.js';
@@ -30,6 +27,7 @@ export * from './scaling/call-scaling.js';
 export * from './service/agent-metrics.js';
 export * from './service/call-traces.js';
 export * from './service/voice-agent-service.js';
+export type { VoiceAgentServiceProps } from './service/voice-agent-service-props.js';
 export * from './settings/read-settings.js';
 export { SETTING_NAMES, type Settings } from './settings/settings.js';
 export * from './voice-agent-stack.js';

@@ -43,15 +43,16 @@ function reference(): string {
   const files = readdirSync(fileURLToPath(LIB), { recursive: true, encoding: 'utf8' })
     .map((file) => file.replaceAll('\\', '/'))
     .filter((file) => /^(?!dist\/|node_modules\/).*\.ts$/.test(file));
-  const sections = files.flatMap((file) => {
+  const sources = files.map((file) => {
     const url = new URL(file, LIB);
-    const source = readFileSync(url, 'utf8');
+    return { file, url, source: readFileSync(url, 'utf8') };
+  });
+  const sections = sources.flatMap(({ file, source }) => {
     return [...source.matchAll(CLASS)].flatMap(([, comment = '', name = '', body = '']) => {
       const whole = exported.includes(`export * from './${file.replace(/\.ts$/, '.js')}'`);
       if (!whole && !new RegExp(`\\b${name}\\b`).test(exported)) return [];
-      const props = source.includes(`export interface ${name}Props `)
-        ? interfaceFields(url, `${name}Props`)
-        : [];
+      const home = sources.find((one) => one.source.includes(`export interface ${name}Props `));
+      const props = home ? interfaceFields(home.url, `${name}Props`) : [];
       const rows = props.map((field) => [
         code(`${field.name}${field.optional ? '?' : ''}`),
         code(field.type.replace(/\/\*\*.*?\*\/ /g, '')),

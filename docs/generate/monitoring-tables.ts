@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { METRICS } from '../../agent/src/telemetry/metric-definitions.js';
-import { DEFAULT_THRESHOLDS, RUNBOOKS, type Runbook } from '../../lib/monitoring/runbooks.js';
+import { DEFAULT_THRESHOLDS } from '../../lib/monitoring/alarm-thresholds.js';
+import { RUNBOOKS, type Runbook } from '../../lib/monitoring/runbooks.js';
 import type { Tables } from './fill.js';
 import { capitalized, cell, code, table } from './markdown.js';
 

@@ -3,7 +3,8 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { Topic } from 'aws-cdk-lib/aws-sns';
-import { type AlarmThresholds, RUNBOOKS } from '../../../lib/monitoring/runbooks.js';
+import type { AlarmThresholds } from '../../../lib/monitoring/alarm-thresholds.js';
+import { RUNBOOKS } from '../../../lib/monitoring/runbooks.js';
 import {
   VoiceAgentMonitoring,
   type VoiceAgentMonitoringProps,

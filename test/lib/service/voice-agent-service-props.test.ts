@@ -17,10 +17,8 @@ import { Duration } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import { AgentImage } from '../../../lib/image/agent-image.js';
 import { AgentNetwork } from '../../../lib/network/agent-network.js';
-import {
-  VoiceAgentService,
-  type VoiceAgentServiceProps,
-} from '../../../lib/service/voice-agent-service.js';
+import { VoiceAgentService } from '../../../lib/service/voice-agent-service.js';
+import type { VoiceAgentServiceProps } from '../../../lib/service/voice-agent-service-props.js';
 import {
   annotationsOf,
   container,
