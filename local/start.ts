@@ -55,7 +55,7 @@ async function start(
   }
   const { buildPage } = await import('./playground/build-page.js');
   await buildPage(logStatus);
-  const { withDefaults } = await import('../agent/src/environment.js');
+  const { withDefaults } = await import('../agent/src/parse-environment.js');
   // Developers may see the Bedrock events of calls on their own machine.
   Object.assign(process.env, withDefaults(process.env, { PUBLISH_BEDROCK_EVENTS: 'true' }));
   const formatLogLine = createWorkerLogFormatter();

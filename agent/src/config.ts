@@ -2,8 +2,8 @@
 
 import { DEFAULT_REGION, type TokenPrices } from 'livekit-plugin-nova-sonic/models';
 import { type CallerRules, parseAttributeCondition } from './call/caller-choice.js';
-import { parseEnvironment } from './environment.js';
 import { type BedrockLane, lanesOfRegions, parseLanes } from './lanes/lane-list.js';
+import { parseEnvironment } from './parse-environment.js';
 
 /** Typed configuration of the worker process and of each job process; environment.ts describes the variables. */
 export interface WorkerConfig {

@@ -3,8 +3,8 @@
 import { fileURLToPath } from 'node:url';
 import { initializeLogger, log } from '@livekit/agents';
 import { ConfigError, readWorkerConfig, type WorkerConfig } from './config.js';
-import { deprecationWarnings } from './environment.js';
 import { RecordingError, readLineRecordings } from './line/line-recordings.js';
+import { deprecationWarnings } from './parse-environment.js';
 import { installPiiRedaction } from './telemetry/redaction.js';
 import { startTracing } from './tracing/tracing.js';
 import { AgentWorker } from './worker/agent-worker.js';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { fileURLToPath } from 'node:url';
-import { deprecationWarnings, withDefaults } from '../../agent/src/environment.js';
+import { deprecationWarnings, withDefaults } from '../../agent/src/parse-environment.js';
 import type { LiveKitConnection } from '../livekit/connection.js';
 import { startLiveKitServer } from '../livekit/server.js';
 import { ManagedProcess } from '../process/managed-process.js';
