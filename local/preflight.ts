@@ -8,7 +8,8 @@ import { RoomServiceClient } from 'livekit-server-sdk';
 import pc from 'picocolors';
 import { readSettings } from '../lib/settings/read-settings.js';
 import { isEntryPoint, logStatus, runCommand } from './command/run-command.js';
-import { AwsError, type CheckResult, type Outside, runChecks } from './preflight/checks.js';
+import { AwsError, type CheckResult, type Outside } from './preflight/check.js';
+import { runChecks } from './preflight/run-checks.js';
 
 interface PreflightOptions {
   stackSettings: string[];

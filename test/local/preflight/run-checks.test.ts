@@ -2,12 +2,8 @@
 
 import { describe, expect, test } from '@jest/globals';
 import { readSettings } from '../../../lib/settings/read-settings.js';
-import {
-  AwsError,
-  type CheckResult,
-  type Outside,
-  runChecks,
-} from '../../../local/preflight/checks.js';
+import { AwsError, type CheckResult, type Outside } from '../../../local/preflight/check.js';
+import { runChecks } from '../../../local/preflight/run-checks.js';
 import { settingsFrom } from '../../../local/preflight.js';
 
 const KEYS = { LIVEKIT_URL: 'wss://livekit.test', LIVEKIT_API_KEY: 'k', LIVEKIT_API_SECRET: 's' };
