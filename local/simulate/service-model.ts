@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Long because the model is one pure module: nothing in it touches a clock, a file or chance of its own.
-
 import { CallDemand } from '../../agent/src/worker/call-demand.js';
-import {
-  compileExpression,
-  type ScalingMetric,
-  type ServiceScaling,
-  type StepPolicy,
-  type TrackingPolicy,
-} from './scaling-policies.js';
+import { MetricStore } from './metric-store.js';
+import { poisson } from './poisson.js';
+import { Scaler } from './scaler.js';
+import type { ServiceScaling } from './scaling-policies.js';
 
 export interface ServiceModelOptions {
   readonly scaling: ServiceScaling;
@@ -56,8 +51,6 @@ export interface ServiceHistory {
 const PUBLISH_S = 5;
 /** A worker publishes from its start, this long before LiveKit has registered it. */
 const UNREGISTERED_S = 30;
-/** The resolution in which metrics are kept. */
-const BUCKET_S = 10;
 /** How often a task asks ECS whether it is one too many: DEPLOYMENT_CHECK_S. */
 const STANDING_S = 60;
 /** Fargate starts a burst of 100 tasks, and then 500 a minute in one service. */
@@ -65,10 +58,6 @@ const LAUNCH_BURST = 100;
 const LAUNCH_PER_SECOND = 500 / 60;
 /** LiveKit weighs a worker by its distance from full, of which a task with a free slot reports at most this. */
 const MAX_OPEN_LOAD = 0.65;
-/** Target tracking's own alarms: 3 minutes above the target, 15 minutes below nine tenths of it. */
-const TRACKING = { outPeriods: 3, inPeriods: 15, inShare: 0.9, periodSeconds: 60 };
-/** CloudWatch repeats the action of an alarm that starts scaling once a minute. */
-const REPEAT_S = 60;
 
 interface Task {
   readonly readyAt: number;
@@ -85,12 +74,7 @@ interface Task {
   demand: CallDemand | undefined;
 }
 
-interface Bucket {
-  sum: number;
-  count: number;
-}
-
-/** Simulates a service second by second. */
+/** Simulates a service second by second: pure, without a clock, a file or chance of its own. */
 export function simulateService(options: ServiceModelOptions): ServiceHistory {
   const service = new Service(options);
   for (let second = 0; second < options.seconds; second++) service.step(second);
@@ -306,190 +290,3 @@ class Service {
 
 const takesCalls = (task: Task): boolean =>
   task.registered && !task.superseded && !task.surplus && !task.stopped;
-
-/** CloudWatch: sums and counts in periods of ten seconds. */
-class MetricStore {
-  readonly #buckets = new Map<string, Bucket[]>();
-
-  add(name: string, value: number, now: number): void {
-    const buckets = this.#buckets.get(name) ?? [];
-    this.#buckets.set(name, buckets);
-    const index = Math.floor(now / BUCKET_S);
-    const bucket = buckets[index] ?? { sum: 0, count: 0 };
-    buckets[index] = bucket;
-    bucket.sum += value;
-    bucket.count += 1;
-  }
-
-  /** A value over the period from `from`; undefined without data. */
-  read(name: string, statistic: 'Average' | 'Sum', from: number, seconds: number) {
-    const buckets = this.#buckets.get(name) ?? [];
-    let sum = 0;
-    let count = 0;
-    for (let at = from; at < from + seconds; at += BUCKET_S) {
-      const bucket = buckets[at / BUCKET_S];
-      sum += bucket?.sum ?? 0;
-      count += bucket?.count ?? 0;
-    }
-    if (count === 0) return undefined;
-    return statistic === 'Sum' ? sum : sum / count;
-  }
-}
-
-/** An alarm: its value when it is to act now, else undefined. */
-class ScalingAlarm {
-  #actedAt = Number.NEGATIVE_INFINITY;
-  readonly #values: (number | undefined)[] = [];
-  readonly #compute: (values: readonly number[]) => number | undefined;
-
-  constructor(
-    private readonly metrics: MetricStore,
-    private readonly delay: number,
-    private readonly alarm: {
-      metric: ScalingMetric;
-      periodSeconds: number;
-      periods: number;
-      datapoints: number;
-      breaches: (value: number) => boolean;
-    },
-  ) {
-    this.#compute = compileExpression(alarm.metric);
-  }
-
-  evaluate(now: number): number | undefined {
-    const { metric, periodSeconds, periods, datapoints, breaches } = this.alarm;
-    const end = now - this.delay;
-    if (end < periodSeconds || end % periodSeconds !== 0) return undefined;
-    const inputs = Object.values(metric.inputs).map(({ name, statistic }) =>
-      this.metrics.read(name, statistic, end - periodSeconds, periodSeconds),
-    );
-    const value = inputs.includes(undefined) ? undefined : this.#compute(inputs as number[]);
-    this.#values.push(value);
-    const last = this.#values.slice(-periods);
-    const breaching = last.filter((one) => one !== undefined && breaches(one)).length;
-    if (breaching < datapoints) {
-      this.#actedAt = Number.NEGATIVE_INFINITY;
-      return undefined;
-    }
-    if (value === undefined || now - this.#actedAt < REPEAT_S) return undefined;
-    this.#actedAt = now;
-    return value;
-  }
-}
-
-/** Application Auto Scaling. */
-class Scaler {
-  desired: number;
-  #min: number;
-  #max: number;
-  readonly #rules: ((now: number) => void)[];
-  #outAt = Number.NEGATIVE_INFINITY;
-  #outCooldown = 0;
-  #inAt = Number.NEGATIVE_INFINITY;
-
-  constructor(scaling: ServiceScaling, metrics: MetricStore, delay: number, tasks: number) {
-    this.#min = scaling.minTasks;
-    this.#max = scaling.maxTasks;
-    this.desired = this.#clamp(tasks);
-    this.#rules = scaling.policies.map((policy) =>
-      policy.type === 'step'
-        ? this.#step(policy, metrics, delay)
-        : this.#tracking(policy, metrics, delay),
-    );
-  }
-
-  step(now: number): void {
-    for (const rule of this.#rules) rule(now);
-  }
-
-  limit(min: number, max: number): void {
-    this.#min = min;
-    this.#max = max;
-    this.desired = this.#clamp(this.desired);
-  }
-
-  #clamp(tasks: number): number {
-    return Math.min(this.#max, Math.max(this.#min, tasks));
-  }
-
-  /**
-   * A policy that scales out: in its cooldown, what it added counts towards what it wants, so that only a larger
-   * step adds more.
-   */
-  #out(cooldownSeconds: number): (now: number, wanted: (capacity: number) => number) => void {
-    let at = Number.NEGATIVE_INFINITY;
-    let before = this.desired;
-    return (now, wanted) => {
-      const cooling = now - at < cooldownSeconds;
-      const base = cooling ? before : this.desired;
-      const next = this.#clamp(wanted(base));
-      if (next <= this.desired) return;
-      before = base;
-      at = now;
-      this.#outAt = now;
-      this.#outCooldown = cooldownSeconds;
-      this.desired = next;
-    };
-  }
-
-  #step(policy: StepPolicy, metrics: MetricStore, delay: number) {
-    const { threshold, percent, minAdjustment, steps } = policy;
-    const alarm = new ScalingAlarm(metrics, delay, {
-      metric: policy.metric,
-      periodSeconds: policy.periodSeconds,
-      periods: policy.evaluationPeriods,
-      datapoints: policy.datapointsToAlarm,
-      breaches: (value) => value >= threshold,
-    });
-    const out = this.#out(policy.cooldownSeconds);
-    return (now: number) => {
-      const value = alarm.evaluate(now);
-      if (value === undefined) return;
-      const above = value - threshold;
-      const change = steps.find(({ lower, upper }) => above >= lower && above < upper)?.change ?? 0;
-      out(now, (capacity) => {
-        const tasks = percent ? Math.trunc((capacity * change) / 100) : change;
-        return capacity + Math.max(minAdjustment, tasks);
-      });
-    };
-  }
-
-  #tracking(policy: TrackingPolicy, metrics: MetricStore, delay: number) {
-    const { metric, targetValue } = policy;
-    const alarm = (periods: number, breaches: (value: number) => boolean) =>
-      new ScalingAlarm(metrics, delay, {
-        metric,
-        periodSeconds: TRACKING.periodSeconds,
-        periods,
-        datapoints: periods,
-        breaches,
-      });
-    const high = alarm(TRACKING.outPeriods, (value) => value > targetValue);
-    const low = alarm(TRACKING.inPeriods, (value) => value < TRACKING.inShare * targetValue);
-    const out = this.#out(policy.scaleOutCooldownSeconds);
-    return (now: number) => {
-      const above = high.evaluate(now);
-      if (above !== undefined) out(now, (tasks) => Math.ceil((tasks * above) / targetValue));
-      const below = low.evaluate(now);
-      if (below === undefined || now - this.#inAt < policy.scaleInCooldownSeconds) return;
-      if (now - this.#outAt < this.#outCooldown) return;
-      const next = this.#clamp(Math.ceil((this.desired * below) / targetValue));
-      if (next >= this.desired) return;
-      this.desired = next;
-      this.#inAt = now;
-    };
-  }
-}
-
-/** Above this exp(-mean) comes near the smallest number there is. */
-const MAX_POISSON_MEAN = 500;
-
-/** A Poisson-distributed number with this mean (Knuth); of a large one the sum of several. */
-function poisson(mean: number, random: () => number): number {
-  if (mean > MAX_POISSON_MEAN)
-    return poisson(MAX_POISSON_MEAN, random) + poisson(mean - MAX_POISSON_MEAN, random);
-  const limit = Math.exp(-mean);
-  let count = 0;
-  for (let product = random(); product > limit; product *= random()) count++;
-  return count;
-}
