@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { type Deployment, EcsError, type EcsScheduler, type EcsTask } from './ecs-scheduler.js';
+import { type Deployment, EcsError, type EcsTask } from './ecs-model.js';
+import type { EcsScheduler } from './ecs-scheduler.js';
 
 /**
  * How an endpoint responds to a request. Source:

@@ -1,104 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Long because the rules of one scheduler belong together: each reads the same tasks and deployments.
 
 import { createHash } from 'node:crypto';
 import type { MonotonicClock } from '../../agent/src/clock.js';
-import { type AlarmSettings, AlarmWatch } from './alarm-watch.js';
+import { AlarmWatch } from './alarm-watch.js';
+import { DeploymentList } from './deployment-list.js';
+import {
+  type Deployment,
+  EcsError,
+  type EcsTask,
+  type ProtectionOutcome,
+  type ServiceSettings,
+  type TaskDefinition,
+  type TaskRunner,
+} from './ecs-model.js';
+import { HealthWatch } from './health-watch.js';
+import { TaskProtections } from './task-protections.js';
 
-/** What a task definition says about its tasks, as far as the scheduler needs it. All times in milliseconds. */
-export interface TaskDefinition {
-  /** Like `family:revision`. */
-  name: string;
-  /** From SIGTERM to SIGKILL. Default 30 000; Fargate allows 120 000. */
-  stopTimeoutMs?: number;
-  /** The container's health check. Undefined: a task counts as healthy 40 s after it runs. */
-  healthCheck?: { intervalMs: number; retries: number; startPeriodMs: number };
-}
-
-export interface ServiceSettings {
-  /** Share of the desired tasks that stay healthy during a deployment. Default 100. */
-  minimumHealthyPercent?: number;
-  /** Tasks that may be pending or running during a deployment. Default 200. */
-  maximumPercent?: number;
-  /** Default: off. */
-  circuitBreaker?: { enable: boolean; rollback: boolean };
-  /** Default: none. */
-  alarms?: AlarmSettings;
-  /** Percentage of healthy new tasks at which a deployment is COMPLETED, whatever old tasks are left. Default: none. */
-  earlySuccessPercent?: number;
-  /** From the decision to start a task until it runs, in ms. Default 0. Fargate: 40 000 to 90 000. */
-  startMs?: () => number;
-  /** Unverified: DEPLOYMENT_BLOCKED also for the renewal of protection. Default false. */
-  renewalBlocked?: boolean;
-  /** Unverified: protected old tasks keep a deployment with early success IN_PROGRESS. Default false. */
-  protectedTasksDelaySuccess?: boolean;
-  /** Unverified: a rollback makes a deployment of its own instead of the earlier one primary again. Default false. */
-  rollbackCreatesDeployment?: boolean;
-  /** Not a rule of ECS: whether a task that ended is replaced. Off for tests that end tasks themselves. Default true. */
-  replaceTasks?: boolean;
-  /** Unverified: which of some unprotected tasks is stopped first. Default `newest`. */
-  scaleIn?: 'newest' | 'oldest';
-}
-
-/** Starts and stops what the scheduler decides on. */
-export interface TaskRunner {
-  start(task: EcsTask): void;
-  /** SIGTERM. */
-  stop(task: EcsTask): void;
-  /** SIGKILL. */
-  kill(task: EcsTask): void;
-  /** Runs the health check of the container. */
-  checkHealth(task: EcsTask): Promise<boolean>;
-}
-
-/** A change of a task's protection. */
-export interface ProtectionChange {
-  /** Milliseconds of the clock. */
-  at: number;
-  protected: boolean;
-}
-
-/** A task as ECS sees it. */
-export interface EcsTask {
-  readonly id: string;
-  readonly deployment: Deployment;
-  readonly definition: TaskDefinition;
-  status: 'PENDING' | 'RUNNING' | 'STOPPING' | 'STOPPED';
-  health: 'UNKNOWN' | 'HEALTHY' | 'UNHEALTHY';
-  protected: boolean;
-  /** Every change of the protection, oldest first. */
-  readonly protectionChanges: ProtectionChange[];
-  stoppedReason?: string;
-  /** The task received SIGKILL. */
-  killed: boolean;
-  readonly startedAt: number;
-}
-
-export interface Deployment {
-  readonly id: string;
-  readonly definition: TaskDefinition;
-  readonly createdAt: number;
-  rolloutState: 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
-  rolloutStateReason: string;
-  failedTasks: number;
-}
-
-/** An error of the ECS API, with its name there. */
-export class EcsError extends Error {
-  constructor(
-    override readonly name: string,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-export type ProtectionOutcome = { protected: boolean; until?: number } | { failure: string };
-
-const HEALTHY_AFTER_MS = 40_000;
 const DEFAULT_STOP_TIMEOUT_MS = 30_000;
-const MAX_DEPLOYMENTS = 5;
-const MINUTE = 60_000;
 
 /**
  * The service scheduler of ECS for one service, on a clock that is passed in; it starts nothing itself. A rule has its
@@ -112,14 +30,10 @@ export class EcsScheduler {
     Pick<ServiceSettings, 'earlySuccessPercent'>;
   readonly #alarms: AlarmWatch;
   #desired = 0;
-  #lastId = 0;
-  #primary: Deployment | undefined;
-  /** Newest first. */
-  #deployments: Deployment[] = [];
-  #lastCompleted: Deployment | undefined;
+  readonly #deployments: DeploymentList;
   readonly #tasks: EcsTask[] = [];
-  readonly #expiry = new Map<EcsTask, { at: number; cancel: () => void }>();
-  readonly #failedChecks = new Map<EcsTask, number>();
+  readonly #protections: TaskProtections;
+  readonly #health: HealthWatch;
   /** What happened, for a table or a failed test. */
   readonly events: { at: number; text: string }[] = [];
 
@@ -131,6 +45,11 @@ export class EcsScheduler {
   ) {
     this.#clock = clock;
     this.#runner = runner;
+    this.#protections = new TaskProtections(clock, () => this.#reconcile());
+    this.#health = new HealthWatch(clock, (task) => runner.checkHealth(task), {
+      healthy: (task) => this.#becameHealthy(task),
+      unhealthy: (task) => this.#becameUnhealthy(task),
+    });
     this.#alarms = new AlarmWatch(settings.alarms ?? { names: [], bakeMs: 0 }, clock);
     this.#idSuffix = createHash('sha256').update(name).digest('hex').slice(0, 24);
     this.#settings = {
@@ -145,6 +64,11 @@ export class EcsScheduler {
       scaleIn: 'newest',
       ...settings,
     };
+    this.#deployments = new DeploymentList(clock, {
+      started: ({ id }) => this.#alarms.started(id),
+      note: (text) => this.#note(text),
+      rollbackCreatesDeployment: this.#settings.rollbackCreatesDeployment,
+    });
   }
 
   get desired(): number {
@@ -153,14 +77,13 @@ export class EcsScheduler {
 
   /** PRIMARY first, then the ones being replaced, newest first. */
   get deployments(): readonly Deployment[] {
-    return [...this.#deployments].sort(
-      (a, b) => Number(b === this.#primary) - Number(a === this.#primary),
-    );
+    return this.#deployments.primaryFirst;
   }
 
   get primary(): Deployment {
-    if (!this.#primary) throw new EcsError('ServiceNotFoundException', 'Service not found.');
-    return this.#primary;
+    const { primary } = this.#deployments;
+    if (!primary) throw new EcsError('ServiceNotFoundException', 'Service not found.');
+    return primary;
   }
 
   /** All tasks that ever were, in the order of their start. */
@@ -182,25 +105,17 @@ export class EcsScheduler {
    *
    * A new task definition or `forceNewDeployment` makes a deployment; a new desired count does not.
    * (APIReference/API_UpdateService.html)
-   * @throws EcsError while five deployments have not ended (aws/containers-roadmap#2836)
+   * @throws EcsError while five deployments have not ended
    */
   update(change: {
     desired?: number;
     definition?: TaskDefinition;
     forceNewDeployment?: boolean;
   }): void {
-    const definition = change.definition ?? this.#primary?.definition;
-    const deploys =
-      change.forceNewDeployment || (definition && definition !== this.#primary?.definition);
-    if (deploys && definition) {
-      if (this.#deployments.length >= MAX_DEPLOYMENTS) {
-        throw new EcsError(
-          'InvalidParameterException',
-          `${MAX_DEPLOYMENTS} active deployments exist, unable to create new deployment.`,
-        );
-      }
-      this.#deploy(definition);
-    }
+    const current = this.#deployments.primary?.definition;
+    const definition = change.definition ?? current;
+    if (definition && (change.forceNewDeployment || definition !== current))
+      this.#deployments.add(definition);
     this.#desired = change.desired ?? this.#desired;
     this.#reconcile();
   }
@@ -218,27 +133,19 @@ export class EcsScheduler {
       throw new EcsError('InvalidParameterException', 'expiresInMinutes is out of range.');
     if (task.status !== 'RUNNING') return { failure: 'TASK_NOT_VALID' };
     if (!enabled) {
-      this.#setProtected(task, false);
+      this.#protections.end(task);
       this.#reconcile();
       return { protected: false };
     }
     const others = this.live().filter((other) => other !== task && other.protected).length;
     const renewal = task.protected && !this.#settings.renewalBlocked;
     if (!renewal && others + 1 > this.#desired) return { failure: 'DEPLOYMENT_BLOCKED' };
-    this.#expiry.get(task)?.cancel();
-    const at = this.#clock.now() + minutes * MINUTE;
-    const cancel = this.#clock.after(minutes * MINUTE, () => {
-      this.#setProtected(task, false);
-      this.#reconcile();
-    });
-    this.#setProtected(task, true);
-    this.#expiry.set(task, { at, cancel });
-    return { protected: true, until: at };
+    return { protected: true, until: this.#protections.begin(task, minutes) };
   }
 
   /** When the protection of a task expires, in ms of the clock. */
   protectedUntil(task: EcsTask): number | undefined {
-    return this.#expiry.get(task)?.at;
+    return this.#protections.until(task);
   }
 
   /**
@@ -246,11 +153,15 @@ export class EcsScheduler {
    * (developerguide/deployment-alarm-failure.html)
    */
   setAlarm(name: string, state: 'OK' | 'ALARM'): void {
-    const deployment = this.#primary;
+    const deployment = this.#deployments.primary;
     if (!deployment || !this.#alarms.change(deployment.id, name, state)) return;
     if (deployment.rolloutState !== 'IN_PROGRESS') return;
     // What ECS says in its own words is not known.
-    this.#fail(deployment, `ECS deployment alarm: ${name} is in ALARM`, this.#alarms.rollback);
+    this.#deployments.fail(
+      deployment,
+      `ECS deployment alarm: ${name} is in ALARM`,
+      this.#alarms.rollback,
+    );
     this.#reconcile();
   }
 
@@ -259,7 +170,7 @@ export class EcsScheduler {
     if (task.status === 'STOPPED') return;
     const unexpected = task.status !== 'STOPPING';
     task.status = 'STOPPED';
-    this.#setProtected(task, false);
+    this.#protections.end(task);
     if (unexpected) {
       task.stoppedReason = `Essential container in task exited (${code})`;
       this.#note(`task ${task.id} exited with ${code}`);
@@ -272,42 +183,15 @@ export class EcsScheduler {
     this.events.push({ at: this.#clock.now(), text });
   }
 
-  #deploy(definition: TaskDefinition): Deployment {
-    this.#lastId += 1;
-    const deployment: Deployment = {
-      id: `ecs-svc/${String(this.#lastId).padStart(19, '0')}`,
-      definition,
-      createdAt: this.#clock.now() + this.#lastId / 1000,
-      rolloutState: 'IN_PROGRESS',
-      rolloutStateReason: '',
-      failedTasks: 0,
-    };
-    this.#primary = deployment;
-    this.#alarms.started(deployment.id);
-    this.#deployments.unshift(deployment);
-    this.#note(`deployment ${deployment.id} of ${definition.name} started`);
-    return deployment;
-  }
-
-  #setProtected(task: EcsTask, enabled: boolean): void {
-    this.#expiry.get(task)?.cancel();
-    this.#expiry.delete(task);
-    if (task.protected === enabled) return;
-    task.protected = enabled;
-    task.protectionChanges.push({ at: this.#clock.now(), protected: enabled });
-  }
-
   #reconcile(): void {
-    const primary = this.#primary;
+    const { primary } = this.#deployments;
     if (!primary) return;
     this.#startMissing(primary);
     this.#scaleIn(primary);
     this.#replaceOld(primary);
     this.#complete(primary);
-    this.#deployments = this.#deployments.filter(
-      (deployment) =>
-        deployment === primary ||
-        this.#tasks.some((task) => task.deployment === deployment && task.status !== 'STOPPED'),
+    this.#deployments.keep((deployment) =>
+      this.#tasks.some((task) => task.deployment === deployment && task.status !== 'STOPPED'),
     );
   }
 
@@ -342,37 +226,8 @@ export class EcsScheduler {
       if (task.status !== 'PENDING') return;
       task.status = 'RUNNING';
       this.#runner.start(task);
-      this.#watchHealth(task);
+      this.#health.watch(task);
     });
-  }
-
-  /**
-   * A health check that fails in the start period does not count; after `retries` in a row the task is UNHEALTHY, and
-   * the scheduler replaces it. A task without a health check counts as healthy 40 s after it runs.
-   * (APIReference/API_HealthCheck.html, API_DeploymentConfiguration.html)
-   */
-  #watchHealth(task: EcsTask): void {
-    const check = task.definition.healthCheck;
-    if (!check) {
-      this.#clock.after(HEALTHY_AFTER_MS, () => this.#becameHealthy(task));
-      return;
-    }
-    const startedAt = this.#clock.now();
-    const probe = () =>
-      this.#clock.after(check.intervalMs, () => {
-        if (task.status !== 'RUNNING') return;
-        void this.#runner.checkHealth(task).then((healthy) => {
-          if (task.status !== 'RUNNING') return;
-          const counts =
-            task.health === 'HEALTHY' || this.#clock.now() - startedAt > check.startPeriodMs;
-          const failed = healthy ? 0 : (this.#failedChecks.get(task) ?? 0) + (counts ? 1 : 0);
-          this.#failedChecks.set(task, failed);
-          if (healthy) this.#becameHealthy(task);
-          else if (failed >= check.retries) this.#becameUnhealthy(task);
-          probe();
-        });
-      });
-    probe();
   }
 
   #becameHealthy(task: EcsTask): void {
@@ -404,27 +259,10 @@ export class EcsScheduler {
     const { enable, rollback } = this.#settings.circuitBreaker;
     deployment.failedTasks += 1;
     const threshold = Math.min(200, Math.max(3, Math.ceil(this.#desired * 0.5)));
-    const inProgress = deployment === this.#primary && deployment.rolloutState === 'IN_PROGRESS';
+    const inProgress =
+      deployment === this.#deployments.primary && deployment.rolloutState === 'IN_PROGRESS';
     if (!enable || !inProgress || deployment.failedTasks < threshold) return;
-    this.#fail(deployment, 'ECS deployment circuit breaker', rollback);
-  }
-
-  /** The service goes back to the last deployment that was COMPLETED, if there is one. */
-  #fail(deployment: Deployment, why: string, rollback: boolean): void {
-    deployment.rolloutState = 'FAILED';
-    deployment.rolloutStateReason = `${why}: the deployment failed.`;
-    this.#note(`deployment ${deployment.id} failed`);
-    const target = this.#lastCompleted;
-    if (!rollback || !target) return;
-    if (this.#settings.rollbackCreatesDeployment || !this.#deployments.includes(target)) {
-      this.#deploy(target.definition);
-    } else {
-      this.#primary = target;
-      this.#alarms.started(target.id);
-      target.rolloutState = 'IN_PROGRESS';
-    }
-    this.primary.rolloutStateReason = `${why}: rolling back to deploymentId ${target.id}.`;
-    this.#note(`rolling back to ${this.primary.id}`);
+    this.#deployments.fail(deployment, 'ECS deployment circuit breaker', rollback);
   }
 
   /** Scale-in stops tasks that are not protected, and only these. (developerguide/task-scale-in-protection.html) */
@@ -491,9 +329,6 @@ export class EcsScheduler {
       !(protectedTasksDelaySuccess && old.some((task) => task.protected));
     if (!early && (healthy < this.#desired || old.length > 0)) return;
     if (!this.#alarms.baked(primary.id, () => this.#reconcile())) return;
-    primary.rolloutState = 'COMPLETED';
-    primary.rolloutStateReason = `ECS deployment ${primary.id} completed.`;
-    this.#lastCompleted = primary;
-    this.#note(`deployment ${primary.id} completed`);
+    this.#deployments.complete(primary);
   }
 }

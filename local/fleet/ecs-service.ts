@@ -2,12 +2,8 @@
 
 import type { MonotonicClock } from '../../agent/src/clock.js';
 import type { EcsEndpoint, EcsFaults } from './ecs-endpoint.js';
-import {
-  EcsScheduler,
-  type EcsTask,
-  type ServiceSettings,
-  type TaskDefinition,
-} from './ecs-scheduler.js';
+import type { EcsTask, ServiceSettings, TaskDefinition } from './ecs-model.js';
+import { EcsScheduler } from './ecs-scheduler.js';
 import { TaskHandle } from './task-handle.js';
 import type { WorkerProcess } from './worker-process.js';
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { ProtectionRequest } from './ecs-endpoint.js';
-import type { EcsTask, ProtectionChange } from './ecs-scheduler.js';
+import type { EcsTask, ProtectionChange } from './ecs-model.js';
 
 /** What ECS knows about the protection of a task. */
 export class TaskHandle {

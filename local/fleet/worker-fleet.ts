@@ -14,7 +14,7 @@ import {
 import type { LiveKitConnection } from '../livekit/connection.js';
 import { type LiveKitServer, startLiveKitServer } from '../livekit/server.js';
 import { EcsEndpoint, type EcsFaults } from './ecs-endpoint.js';
-import type { ServiceSettings } from './ecs-scheduler.js';
+import type { ServiceSettings } from './ecs-model.js';
 import { EcsService, type WorkerDefinition } from './ecs-service.js';
 import { synthesizeQuestion } from './question.js';
 import { CallerHosts, type RemoteCaller } from './remote-caller.js';

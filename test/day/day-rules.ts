@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { WatcherSeats } from '../../agent/src/watcher/watcher-seats.js';
-import type { EcsTask } from '../../local/fleet/ecs-scheduler.js';
+import type { EcsTask } from '../../local/fleet/ecs-model.js';
 import type { DayCaller, DayWorld } from './day-world.js';
 import { type SimulatedTask, TASK_SLOTS } from './simulated-task.js';
 

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { EcsTask } from '../../local/fleet/ecs-scheduler.js';
-import {
-  EcsScheduler,
-  type ServiceSettings,
-  type TaskDefinition,
-} from '../../local/fleet/ecs-scheduler.js';
+import type { EcsTask, ServiceSettings, TaskDefinition } from '../../local/fleet/ecs-model.js';
+import { EcsScheduler } from '../../local/fleet/ecs-scheduler.js';
 import { agentOf, type OfferedJob, SimulatedLiveKit } from '../agent/watcher/simulated-livekit.js';
 import { SimulatedEcs } from '../local/fleet/simulated-ecs.js';
 import { ManualClock } from '../support/manual-clock.js';

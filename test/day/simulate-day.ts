@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import seedrandom from 'seedrandom';
-import type { ServiceSettings } from '../../local/fleet/ecs-scheduler.js';
+import type { ServiceSettings } from '../../local/fleet/ecs-model.js';
 import { DayRules } from './day-rules.js';
 import { DAY_DEFINITION, DayWorld } from './day-world.js';
 import { TASK_SLOTS } from './simulated-task.js';

@@ -8,7 +8,7 @@ import { AgentWorker } from '../../agent/src/worker/agent-worker.js';
 import type { HealthState } from '../../agent/src/worker/health-server.js';
 import type { JobProcesses } from '../../agent/src/worker/job-processes.js';
 import { systemPeers, type WorkerPeers } from '../../agent/src/worker/worker-peers.js';
-import type { EcsTask } from '../../local/fleet/ecs-scheduler.js';
+import type { EcsTask } from '../../local/fleet/ecs-model.js';
 import { AGENT, type OfferedJob } from '../agent/watcher/simulated-livekit.js';
 import { SimulatedHost } from './simulated-host.js';
 import type { TaskWorld } from './task-world.js';

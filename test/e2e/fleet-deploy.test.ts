@@ -3,7 +3,8 @@
 import { ECSClient, UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import seedrandom from 'seedrandom';
-import type { Deployment, EcsScheduler } from '../../local/fleet/ecs-scheduler.js';
+import type { Deployment } from '../../local/fleet/ecs-model.js';
+import type { EcsScheduler } from '../../local/fleet/ecs-scheduler.js';
 import type { EcsService, WorkerDefinition } from '../../local/fleet/ecs-service.js';
 import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
 import { Fleet } from '../../local/fleet/worker-fleet.js';

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import {
-  EcsScheduler,
-  type EcsTask,
-  type ServiceSettings,
-  type TaskDefinition,
-} from '../../local/fleet/ecs-scheduler.js';
+import type { EcsTask, ServiceSettings, TaskDefinition } from '../../local/fleet/ecs-model.js';
+import { EcsScheduler } from '../../local/fleet/ecs-scheduler.js';
 import { ManualClock } from './manual-clock.js';
 
 /** A service whose tasks are only names: what it starts, stops and kills is in `log`. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from '@jest/globals';
-import type { ServiceSettings } from '../../../local/fleet/ecs-scheduler.js';
+import type { ServiceSettings } from '../../../local/fleet/ecs-model.js';
 import { definition, fakeService, shortId } from '../../support/ecs-service.js';
 
 const FIRST = definition('agent:1');

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from '@jest/globals';
-import {
-  EcsScheduler,
-  type EcsTask,
-  type ServiceSettings,
-} from '../../../local/fleet/ecs-scheduler.js';
+import type { EcsTask, ServiceSettings } from '../../../local/fleet/ecs-model.js';
+import { EcsScheduler } from '../../../local/fleet/ecs-scheduler.js';
 import { definition, fakeService, shortId } from '../../support/ecs-service.js';
 import { ManualClock } from '../../support/manual-clock.js';
 

@@ -2,7 +2,8 @@
 
 import type { ServiceApi } from '../../../agent/src/ecs/service-api.js';
 import type { EcsAgent } from '../../../agent/src/ecs/task-protection-endpoint.js';
-import type { EcsScheduler, EcsTask } from '../../../local/fleet/ecs-scheduler.js';
+import type { EcsTask } from '../../../local/fleet/ecs-model.js';
+import type { EcsScheduler } from '../../../local/fleet/ecs-scheduler.js';
 import type { ManualClock } from '../../support/manual-clock.js';
 
 /** Answers of the agent endpoint and of the ECS API, before the rules apply. */

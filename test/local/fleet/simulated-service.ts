@@ -5,12 +5,8 @@ import { DeploymentWatch } from '../../../agent/src/ecs/deployment-watch.js';
 import { TaskProtection } from '../../../agent/src/ecs/task-protection.js';
 import { CallSlots } from '../../../agent/src/worker/call-slots.js';
 import { JobAdmission } from '../../../agent/src/worker/job-admission.js';
-import {
-  EcsScheduler,
-  type EcsTask,
-  type ServiceSettings,
-  type TaskDefinition,
-} from '../../../local/fleet/ecs-scheduler.js';
+import type { EcsTask, ServiceSettings, TaskDefinition } from '../../../local/fleet/ecs-model.js';
+import { EcsScheduler } from '../../../local/fleet/ecs-scheduler.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { SimulatedEcs, type SimulatedEcsFaults } from './simulated-ecs.js';
 
