@@ -23,7 +23,7 @@ export const AREAS = {
   },
   emulator: {
     mutate: [
-      `${EMULATOR}/src/protocol/{check-form,check-prompt,input-validator,read-events}.ts`,
+      `${EMULATOR}/src/protocol/{check-form,check-prompt,input-validator,read-events,rule-settings,text-order}.ts`,
       `${EMULATOR}/src/{faults,random}.ts`,
       `${EMULATOR}/src/network/*.ts`,
     ],

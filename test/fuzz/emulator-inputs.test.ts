@@ -10,11 +10,9 @@ import {
 } from '../../packages/nova-sonic-emulator/src/faults.js';
 import { networkConditions } from '../../packages/nova-sonic-emulator/src/network/network-conditions.js';
 import { StreamError } from '../../packages/nova-sonic-emulator/src/protocol/errors.js';
-import {
-  InputValidator,
-  RULE_DEFAULTS,
-} from '../../packages/nova-sonic-emulator/src/protocol/input-validator.js';
+import { InputValidator } from '../../packages/nova-sonic-emulator/src/protocol/input-validator.js';
 import { findModel } from '../../packages/nova-sonic-emulator/src/protocol/models.js';
+import { RULE_DEFAULTS } from '../../packages/nova-sonic-emulator/src/protocol/rule-settings.js';
 import {
   checkScenario,
   ScenarioError,

@@ -15,8 +15,8 @@ export {
   LIMIT_DEFAULTS,
   type Limits,
 } from './options.js';
-export type { RuleSettings } from './protocol/input-validator.js';
 export { EMULATED_MODELS, type EmulatedModel, type Voice } from './protocol/models.js';
+export type { RuleSettings } from './protocol/rule-settings.js';
 export {
   EVIDENCE,
   type Evidence,

@@ -5,7 +5,7 @@ import { type CompareFlags, compareCommand } from './compare/compare-command.js'
 import { startEmulator } from './emulator.js';
 import { FAULT_KINDS, type Fault, parseFault } from './faults.js';
 import { LIMIT_DEFAULTS } from './options.js';
-import { RULE_DEFAULTS } from './protocol/input-validator.js';
+import { RULE_DEFAULTS } from './protocol/rule-settings.js';
 import { citation } from './protocol/rules.js';
 import { recordCommand } from './record/record-command.js';
 import { stopOnSignal } from './stop-on-signal.js';

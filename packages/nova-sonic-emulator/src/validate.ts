@@ -3,8 +3,9 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { StreamError } from './protocol/errors.js';
 import { isObject } from './protocol/events.js';
-import { InputValidator, RULE_DEFAULTS, type RuleSettings } from './protocol/input-validator.js';
+import { InputValidator } from './protocol/input-validator.js';
 import { findModel } from './protocol/models.js';
+import { RULE_DEFAULTS, type RuleSettings } from './protocol/rule-settings.js';
 import { type Evidence, protocolRule, type RuleName } from './protocol/rules.js';
 
 /** A mistake of a client, found in a recording. */

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Long because it is one state machine: what may follow what in a session's input.
 import { checkForm, type Violation } from './check-form.js';
 import { checkPrompt } from './check-prompt.js';
 import { invalid, TEXT } from './errors.js';
@@ -22,35 +21,9 @@ import {
   stringOf,
   textRole,
 } from './read-events.js';
-import { isRefused, type RuleName } from './rules.js';
-
-/** How rules are applied, and rules whose value may change between the service's versions. */
-export interface RuleSettings {
-  /** Refuse also what is only inferred or guessed, or what clients that work do otherwise.  @default false: it warns */
-  strict: boolean;
-  /** UTF-8 bytes of one textInput of the history.  @default 51,200 (docs since 2026-06-22; 1,024 before) */
-  historyTextBytes: number;
-  /** UTF-8 bytes of the whole history.  @default 204,800 (docs since 2026-06-22; 40,960 before) */
-  historyTotalBytes: number;
-  /** Accept a tool's inputSchema.json as an object.  @default false: live reports say it is rejected */
-  objectSchemas: boolean;
-}
-
-export const RULE_DEFAULTS: RuleSettings = {
-  strict: false,
-  historyTextBytes: 51_200,
-  historyTotalBytes: 204_800,
-  objectSchemas: false,
-};
-
-/** A rule that a client broke and that was not refused. */
-export interface RuleWarning {
-  rule: RuleName;
-  /** What a developer should know. */
-  why: string;
-  /** The event's name. */
-  event: string;
-}
+import { RuleEnforcement, type RuleSettings, type RuleWarning } from './rule-settings.js';
+import type { RuleName } from './rules.js';
+import { TextOrder } from './text-order.js';
 
 /** What a valid event means to the session. */
 export type Action =
@@ -84,19 +57,11 @@ const KIND = { textInput: 'TEXT', audioInput: 'AUDIO', toolResult: 'TOOL' } as c
 export class InputValidator {
   private readonly schemas: InputSchemas;
   private phase: 'new' | 'session' | 'prompt' | 'promptEnded' | 'ended' = 'new';
-  private event = '';
+  private readonly rules: RuleEnforcement;
+  private readonly texts: TextOrder;
   private promptName = '';
   private readonly used = new Set<string>();
   private readonly open = new Map<string, Block>();
-  private readonly warned = new Set<string>();
-  private contentSeen = false;
-  private system = false;
-  private systemSpeech = false;
-  private historyBytes = 0;
-  /** The texts of the history that opened the session, one line each: `USER: Hello.` */
-  history = '';
-  private lastHistoryRole?: string;
-  private audioSeen = false;
 
   /**
    * @param awaits returns whether a toolUseId waits for its result
@@ -106,16 +71,23 @@ export class InputValidator {
     private readonly model: Model,
     private readonly settings: RuleSettings,
     private readonly awaits: (toolUseId: string) => boolean,
-    private readonly warn: (warning: RuleWarning) => void = () => {},
+    warn: (warning: RuleWarning) => void = () => {},
   ) {
     this.schemas = inputSchemas(model);
+    this.rules = new RuleEnforcement(settings, warn);
+    this.texts = new TextOrder(model, settings, this.rules);
+  }
+
+  /** The texts of the history that opened the session, one line each: `USER: Hello.` */
+  get history(): string {
+    return this.texts.history;
   }
 
   /** @throws StreamError */
   accept(chunk: unknown): { name: string; body: Record<string, unknown>; action: Action } {
-    this.event = 'event';
+    this.rules.event = 'event';
     const { name, body } = this.unwrap(chunk);
-    this.event = name;
+    this.rules.event = name;
     if (!Object.hasOwn(this.schemas, name)) {
       this.broken('event-name', TEXT.invalid, `no input event is named ${name}`);
       return { name, body, action: NOTHING };
@@ -127,7 +99,7 @@ export class InputValidator {
 
   /** The input is over. @throws StreamError */
   end(): void {
-    this.event = 'end of input';
+    this.rules.event = 'end of input';
     if (this.phase === 'prompt') this.promptOpen();
   }
 
@@ -219,9 +191,9 @@ export class InputValidator {
     const block: Block = { start, text: '', received: false };
     const others = [...this.open.values()];
     // A text without a role has it in its textInput, where AWS's own sample puts it.
-    if (type === 'TEXT' && start.role) this.textRoleKnown(block, start.role);
+    if (type === 'TEXT' && start.role) this.roleKnown(block, start.role);
     if (type === 'AUDIO') {
-      this.firstContent('AUDIO');
+      this.texts.firstContent('AUDIO');
       if (others.some((other) => other.start.type === 'AUDIO')) {
         this.broken('audio-once', TEXT.invalid, 'an AUDIO content is open already');
       }
@@ -242,58 +214,8 @@ export class InputValidator {
     this.used.add(contentName);
     this.open.set(contentName, block);
     if (type !== 'AUDIO') return NOTHING;
-    this.audioSeen = true;
+    this.texts.audioSeen = true;
     return { do: 'audioStart', sampleRate: start.sampleRate };
-  }
-
-  private firstContent(what: string): void {
-    if (this.contentSeen) return;
-    this.contentSeen = true;
-    if (what === 'SYSTEM' || what === 'SYSTEM_SPEECH') return;
-    this.broken('system-first', TEXT.systemFirst, `the first content is ${what}, not SYSTEM text`);
-  }
-
-  private textRoleKnown(block: Block, role: InputRole): void {
-    block.role = role;
-    this.firstContent(role);
-    if (role === 'SYSTEM') {
-      if (this.system) this.broken('system-once', TEXT.duplicateSystem, 'a second SYSTEM block');
-      else if (this.lastHistoryRole) {
-        this.broken('system-before-history', TEXT.invalid, 'SYSTEM text after the history');
-      }
-      this.system = true;
-    } else if (role === 'SYSTEM_SPEECH') {
-      if (this.model.generation === '1') {
-        const why = 'SYSTEM_SPEECH belongs to Nova 2';
-        this.broken('system-speech-model', TEXT.invalid, why);
-      } else if (this.systemSpeech || this.audioSeen) {
-        const why = 'SYSTEM_SPEECH comes once, before the audio';
-        this.broken('system-speech-once', TEXT.invalid, why);
-      }
-      this.systemSpeech = true;
-    } else if (isHistory(block)) this.historyText(role);
-  }
-
-  private historyText(role: InputRole): void {
-    if (this.audioSeen) {
-      if (role === 'ASSISTANT') {
-        const why = 'ASSISTANT text in mid-session is ignored';
-        this.broken('assistant-in-conversation', TEXT.invalid, why);
-      } else {
-        const why = 'non-interactive USER text after the AUDIO contentStart';
-        this.broken('history-before-audio', TEXT.historyLate, why);
-      }
-      return;
-    }
-    if (!this.lastHistoryRole && role === 'ASSISTANT') {
-      const why = 'the history begins with an ASSISTANT text';
-      this.broken('history-first-user', TEXT.historyFirst, why);
-    }
-    if (this.lastHistoryRole === role) {
-      const why = `two ${role} texts in a row in the history`;
-      this.broken('history-alternates', TEXT.invalid, why);
-    }
-    this.lastHistoryRole = role;
   }
 
   private content(name: keyof typeof KIND, body: Record<string, unknown>): Action {
@@ -336,22 +258,15 @@ export class InputValidator {
   }
 
   private textContent(block: Block, role: InputRole | undefined, content: string): void {
-    if (!block.role) this.textRoleKnown(block, role ?? 'USER');
-    if (isHistory(block) && !this.audioSeen) {
-      const bytes = Buffer.byteLength(content);
-      this.historyBytes += bytes;
-      this.history += `${block.role}: ${content}\n`;
-      const { historyTextBytes, historyTotalBytes } = this.settings;
-      if (bytes > historyTextBytes) {
-        const why = `${bytes} bytes in a textInput (at most ${historyTextBytes})`;
-        this.broken('history-text-size', TEXT.historyLimit, why);
-      }
-      if (this.historyBytes > historyTotalBytes) {
-        const why = `${this.historyBytes} bytes of history (at most ${historyTotalBytes})`;
-        this.broken('history-size', TEXT.historyLimit, why);
-      }
-    }
+    const known = block.role ?? this.roleKnown(block, role ?? 'USER');
+    if (isHistory(block) && !this.texts.audioSeen) this.texts.historyContent(known, content);
     block.text += content;
+  }
+
+  private roleKnown(block: Block, role: InputRole): InputRole {
+    block.role = role;
+    this.texts.begin(role, isHistory(block));
+    return role;
   }
 
   private resultContent(block: Block, content: string): void {
@@ -390,7 +305,7 @@ export class InputValidator {
   }
 
   private get historyOpen(): boolean {
-    return !this.audioSeen && [...this.open.values()].some(isHistory);
+    return !this.texts.audioSeen && [...this.open.values()].some(isHistory);
   }
 
   private promptEnd(): Action {
@@ -398,7 +313,7 @@ export class InputValidator {
       const why = `open: ${[...this.open.keys()].join(', ')}`;
       this.broken('contents-closed', TEXT.openContents, why);
     }
-    if (!this.audioSeen) {
+    if (!this.texts.audioSeen) {
       const why = 'no AUDIO content was sent';
       this.broken('prompt-has-audio', TEXT.noAudio(this.promptName), why);
     }
@@ -408,7 +323,7 @@ export class InputValidator {
 
   private promptOpen(): void {
     const message = TEXT.promptsOpen([this.promptName]);
-    this.broken('prompt-closed', message, `${this.event} before promptEnd`);
+    this.broken('prompt-closed', message, `${this.rules.event} before promptEnd`);
   }
 
   private judge({ rule, message, why }: Violation): void {
@@ -416,11 +331,7 @@ export class InputValidator {
   }
 
   private broken(rule: RuleName, message: string, why: string): void {
-    if (isRefused(rule, this.settings.strict)) throw invalid(message, why, rule);
-    const key = `${rule} ${this.event}`;
-    if (this.warned.has(key)) return;
-    this.warned.add(key);
-    this.warn({ rule, why, event: this.event });
+    this.rules.broken(rule, message, why);
   }
 }
 

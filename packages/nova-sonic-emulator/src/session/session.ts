@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Long because a session joins everything: input, rules, limits, faults, dialogue and output.
 import type { ServerHttp2Stream } from 'node:http2';
 import { scaledClock } from '../clock.js';
 import type { Admission, EmulatorContext } from '../context.js';
@@ -8,16 +7,14 @@ import type { Script } from '../dialogue/script.js';
 import { encodeChunk, encodeException, FrameError } from '../http2/frames.js';
 import { profileFor } from '../options.js';
 import { explanation, HttpError, invalid, StreamError, TEXT } from '../protocol/errors.js';
-import type { Sensitivity } from '../protocol/events.js';
-import { type Action, InputValidator, type RuleWarning } from '../protocol/input-validator.js';
+import { type Action, InputValidator } from '../protocol/input-validator.js';
 import type { ReadPrompt } from '../protocol/read-events.js';
-import { citation, protocolRule } from '../protocol/rules.js';
 import { SeededRandom } from '../random.js';
-import { ForegroundVoice } from '../speech/foreground-voice.js';
-import { SpeechDetector, type VoiceActivity } from '../speech/speech-detector.js';
 import { type FaultTarget, SessionFaults } from './session-faults.js';
 import { SessionLimits } from './session-limits.js';
+import { SessionLog } from './session-log.js';
 import { StreamTransport, type TransportHandler } from './stream-transport.js';
+import { UserInput } from './user-input.js';
 
 /** A live session, as lists show it. */
 export interface SessionInfo {
@@ -41,12 +38,8 @@ export class Session implements FaultTarget, TransportHandler {
   private readonly limits: SessionLimits;
   private readonly faults: SessionFaults;
   private readonly transport: StreamTransport;
-  private detector?: SpeechDetector;
-  /** Typed texts that wait until enough audio was sent. */
-  private readonly waitingTexts: string[] = [];
-  private sensitivity: Sensitivity = 'MEDIUM';
-  private audioMs = 0;
-  private inputRate = 16_000;
+  private readonly userInput: UserInput;
+  private readonly log: SessionLog;
   private promptName = '';
   /** Resolves after completionEnd; set by promptEnd. */
   private completed?: Promise<void>;
@@ -66,6 +59,7 @@ export class Session implements FaultTarget, TransportHandler {
     this.requestId = random.uuid();
     const { clock, config, textToSpeech } = context;
     this.startedAt = clock.now();
+    this.log = new SessionLog(this.id, clock, context.eventLog, config.log);
     this.faults = new SessionFaults(context.faults, this, clock, () => context.killSocket(stream));
     this.dialogue = new Dialogue({
       clock,
@@ -81,13 +75,16 @@ export class Session implements FaultTarget, TransportHandler {
       admission.model,
       config.rules,
       (toolUseId) => this.dialogue.awaits(toolUseId),
-      (warning) => this.ruleWarning(warning),
+      (warning) => this.log.warning(warning),
     );
     this.limits = new SessionLimits(
       scaledClock(clock, config.timeScale),
       config.limits,
       (error) => this.fail(error),
       () => this.sendHeaders(),
+    );
+    this.userInput = new UserInput(context, this.dialogue, this.limits, (error) =>
+      this.onInputError(error),
     );
     this.note('open', { model: admission.model.id, account: admission.account });
     const { verifier } = admission;
@@ -116,7 +113,7 @@ export class Session implements FaultTarget, TransportHandler {
   onChunk(chunk: unknown): void {
     const { name, body, action } = this.validate(chunk);
     this.received++;
-    this.log('in', name, body);
+    this.log.event('in', name, body);
     this.sendHeaders();
     this.act(action);
     this.faults.onEvent('in', name);
@@ -129,7 +126,10 @@ export class Session implements FaultTarget, TransportHandler {
     } catch (error) {
       const [name, body] =
         Object.entries((chunk as { event?: object } | null)?.event ?? {})[0] ?? [];
-      if (name) this.log('in', name, body !== null && typeof body === 'object' ? body : { body });
+      if (name) {
+        const logged = body !== null && typeof body === 'object' ? body : { body };
+        this.log.event('in', name, logged);
+      }
       throw error;
     }
   }
@@ -137,26 +137,13 @@ export class Session implements FaultTarget, TransportHandler {
   private act(action: Action): void {
     switch (action.do) {
       case 'session':
-        this.sensitivity = action.sensitivity;
+        this.userInput.sensitivity = action.sensitivity;
         break;
       case 'prompt':
         this.startPrompt(action.prompt);
         break;
       case 'audioStart':
-        this.inputRate = action.sampleRate;
-        this.detector = new SpeechDetector(
-          action.sampleRate,
-          () => this.dialogue.endpointing(this.sensitivity),
-          (event) => {
-            this.limits.interaction();
-            this.dialogue.speechEvent(event);
-          },
-          (error) => this.onInputError(error),
-          this.createVad(),
-          this.context.config.noise === 'false-speech'
-            ? (offsetMs, durationMs) => this.dialogue.falseSpeech(offsetMs, durationMs)
-            : undefined,
-        );
+        this.userInput.startAudio(action.sampleRate);
         break;
       case 'audio':
         if (this.dialogue.toolPending && this.faults.deafDuringTool) {
@@ -164,15 +151,10 @@ export class Session implements FaultTarget, TransportHandler {
           this.fail(new StreamError('validationException', TEXT.deaf, why));
           break;
         }
-        this.limits.audio();
-        this.audioMs += (action.pcm.length / 2 / this.inputRate) * 1000;
-        this.detector?.push(action.pcm);
-        this.releaseTypedTexts();
+        this.userInput.audio(action.pcm);
         break;
       case 'typed':
-        this.limits.interaction();
-        this.waitingTexts.push(action.text);
-        this.releaseTypedTexts();
+        this.userInput.typed(action.text);
         break;
       case 'toolResult':
         this.limits.interaction();
@@ -189,11 +171,6 @@ export class Session implements FaultTarget, TransportHandler {
     }
   }
 
-  private createVad(): VoiceActivity {
-    const vad = this.context.createVad();
-    return this.context.config.otherVoices === 'ignored' ? new ForegroundVoice(vad) : vad;
-  }
-
   private startPrompt({ promptName, voiceId, sampleRate, tools }: ReadPrompt): void {
     this.promptName = promptName;
     const { voices } = this.admission.model;
@@ -202,12 +179,6 @@ export class Session implements FaultTarget, TransportHandler {
       sampleRate,
       toolNames: new Set(tools.map(({ name }) => name)),
     });
-  }
-
-  /** Typed text generates nothing until some audio was sent (measured by others: 64 to 68 ms). */
-  private releaseTypedTexts(): void {
-    if (this.audioMs < this.context.config.limits.primingAudioMs) return;
-    for (const text of this.waitingTexts.splice(0)) this.dialogue.typedText(text);
   }
 
   onInputEnd(): void {
@@ -248,7 +219,7 @@ export class Session implements FaultTarget, TransportHandler {
       why,
       'chunk-signature',
     );
-    this.noteViolation(error);
+    this.log.violation(error);
     this.transport.refuse(error);
   }
 
@@ -278,7 +249,7 @@ export class Session implements FaultTarget, TransportHandler {
     const bytes = encodeChunk(JSON.stringify({ event: { [name]: event } }));
     for (let copies = this.faults.copies(name); copies > 0; copies--) {
       this.sent++;
-      if (!this.faults.silent) this.log('out', name, event);
+      if (!this.faults.silent) this.log.event('out', name, event);
       this.write(bytes);
     }
     this.faults.onEvent('out', name);
@@ -293,7 +264,7 @@ export class Session implements FaultTarget, TransportHandler {
   }
 
   falseSpeech(durationMs: number): void {
-    if (this.detector) this.dialogue.falseSpeech(this.detector.offsetMs, durationMs);
+    this.userInput.falseSpeech(durationMs);
   }
 
   afterDelivery(act: () => void): void {
@@ -312,12 +283,12 @@ export class Session implements FaultTarget, TransportHandler {
       error.type === 'modelStreamErrorException'
         ? { originalStatusCode: 424, originalMessage: error.message }
         : {};
-    this.noteViolation(error);
+    this.log.violation(error);
     this.context.config.log(
       `session ${this.id}: ${error.type}: ${error.message} (${explanation(error)})`,
     );
     this.sendHeaders();
-    this.log('out', 'exception', { type: error.type, message });
+    this.log.event('out', 'exception', { type: error.type, message });
     this.write(encodeException(error.type, { message, ...extra }));
     this.end('exception');
   }
@@ -345,25 +316,7 @@ export class Session implements FaultTarget, TransportHandler {
     this.faults.close();
   }
 
-  // ------------------------------------------------------------------ event log
-
-  private noteViolation({ type, message, why, rule }: StreamError | HttpError): void {
-    const known = rule && { rule, evidence: protocolRule(rule).evidence };
-    this.note('violation', { type, message, why, ...known });
-  }
-
-  private ruleWarning({ rule, why, event }: RuleWarning): void {
-    const text = `${event}: ${why}; ${citation(rule)}`;
-    this.note('warning', { text, rule, evidence: protocolRule(rule).evidence });
-  }
-
   note(name: string, detail: Record<string, unknown> = {}): void {
-    if (name === 'warning') this.context.config.log(`session ${this.id}: warning: ${detail.text}`);
-    this.log('note', name, detail);
-  }
-
-  private log(direction: 'in' | 'out' | 'note', name: string, body: Record<string, unknown>): void {
-    const t = this.context.clock.now() - this.startedAt;
-    this.context.eventLog.add(this.id, t, direction, name, body);
+    this.log.note(name, detail);
   }
 }

@@ -8,11 +8,9 @@ import {
   clientEventName,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/client-events.js';
 import type { SessionConfig } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/session-config.js';
-import {
-  InputValidator,
-  RULE_DEFAULTS,
-} from '../../../../packages/nova-sonic-emulator/src/protocol/input-validator.js';
+import { InputValidator } from '../../../../packages/nova-sonic-emulator/src/protocol/input-validator.js';
 import { findModel } from '../../../../packages/nova-sonic-emulator/src/protocol/models.js';
+import { RULE_DEFAULTS } from '../../../../packages/nova-sonic-emulator/src/protocol/rule-settings.js';
 import { holds } from '../../../support/properties.js';
 
 const config: SessionConfig = {

@@ -5,13 +5,13 @@ import {
   startEmulator,
 } from '../../../../packages/nova-sonic-emulator/src/index.js';
 import { StreamError } from '../../../../packages/nova-sonic-emulator/src/protocol/errors.js';
+import { InputValidator } from '../../../../packages/nova-sonic-emulator/src/protocol/input-validator.js';
+import { findModel } from '../../../../packages/nova-sonic-emulator/src/protocol/models.js';
 import {
-  InputValidator,
   RULE_DEFAULTS,
   type RuleSettings,
   type RuleWarning,
-} from '../../../../packages/nova-sonic-emulator/src/protocol/input-validator.js';
-import { findModel } from '../../../../packages/nova-sonic-emulator/src/protocol/models.js';
+} from '../../../../packages/nova-sonic-emulator/src/protocol/rule-settings.js';
 import {
   isRefused,
   PROTOCOL_RULES,
