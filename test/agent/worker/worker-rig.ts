@@ -28,11 +28,19 @@ interface RigOptions {
   healthErrors?: Error[];
   /** LiveKit's API. Default: nobody watches, and nobody asks. */
   rooms?: RoomsApi;
+  clock?: ManualClock;
+  /** Milliseconds since the epoch. */
+  wallClock?: () => number;
 }
 
 /** Starts a worker; it is not registered yet. */
-export async function beginWorker({ env = {}, healthErrors = [], rooms }: RigOptions = {}) {
-  const clock = new ManualClock();
+export async function beginWorker({
+  env = {},
+  healthErrors = [],
+  rooms,
+  clock = new ManualClock(),
+  wallClock = Date.now,
+}: RigOptions = {}) {
   const log: string[] = [];
   const metrics: Record<string, unknown>[] = [];
   const signals = new EventEmitter();
@@ -51,6 +59,7 @@ export async function beginWorker({ env = {}, healthErrors = [], rooms }: RigOpt
   const peers: WorkerPeers = {
     ...systemPeers,
     clock,
+    wallClock,
     process: { env: jobEnvironment, on: (signal, listener) => signals.on(signal, listener) },
     every(ms, fn) {
       let cancel = () => {};
@@ -137,11 +146,12 @@ export async function beginWorker({ env = {}, healthErrors = [], rooms }: RigOpt
   const started = until('the server is created', () => options !== undefined);
   await Promise.race([started, exited]).catch(() => {});
 
-  /** LiveKit offers a job; true: it was accepted. */
-  async function offer(id: string): Promise<boolean> {
+  /** LiveKit offers a job, for a room if it matters whose turn it is; true: it was accepted. */
+  async function offer(id: string, roomSid?: string): Promise<boolean> {
     let answer: boolean | undefined;
     await options?.requestFunc({
       id,
+      room: roomSid && { sid: roomSid },
       accept: async () => {
         answer = true;
       },
