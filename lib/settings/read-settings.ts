@@ -6,6 +6,9 @@ import { resolveRenamedSettings } from './renamed-settings.js';
 import { allowedValues, SETTING_NAMES, type Settings, settingsSchema } from './settings.js';
 import { validateCombinations } from './validate-combinations.js';
 
+/** A name with more wrong characters than this is no misspelling. */
+const MAX_EDITS = 4;
+
 /** Invalid settings: one sentence a line. */
 export class SettingsError extends Error {
   override name = 'SettingsError';
@@ -58,11 +61,17 @@ function sentences(issue: z.core.$ZodIssue, given: Record<string, unknown>): str
 }
 
 function unknownSetting(name: string): string {
-  const edits = (known: string) => distance(name.toLowerCase(), known.toLowerCase());
-  const [closest] = SETTING_NAMES.toSorted((a, b) => edits(a) - edits(b));
+  const [closest] = SETTING_NAMES.map((known) => ({
+    known,
+    // Of names that differ much in length nothing is to be computed.
+    edits:
+      Math.abs(name.length - known.length) > MAX_EDITS
+        ? Number.POSITIVE_INFINITY
+        : distance(name.toLowerCase(), known.toLowerCase()),
+  })).toSorted((a, b) => a.edits - b.edits);
   const hint =
-    closest && edits(closest) <= Math.min(4, name.length / 2)
-      ? `did you mean "${closest}"?`
+    closest && closest.edits <= Math.min(MAX_EDITS, name.length / 2)
+      ? `did you mean "${closest.known}"?`
       : 'docs/operations/configuration.md lists all settings.';
   return `The setting "${name}" is unknown: ${hint}`;
 }
