@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Mutation tests: small faults are put into the pure modules, one at a time, and the unit tests must notice each.
-// MUTATION_AREAS takes some of the areas, MUTATE some of their files.
+// MUTATION_AREAS takes some of the areas, MUTATE some of their files, MUTATION_TESTS some of their tests.
 
 import { AREAS } from './test/mutation-areas.js';
 
