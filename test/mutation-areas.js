@@ -35,7 +35,7 @@ export const AREAS = {
   lib: {
     mutate: ['lib/settings/*.ts', 'lib/scaling/cron.ts', 'lib/access/nova-sonic-models.ts'],
     tests: [
-      'test/lib/settings/settings*.test.ts',
+      'test/lib/settings/*.test.ts',
       'test/lib/scaling/cron.test.ts',
       'test/lib/access/nova-sonic-models.test.ts',
     ],
