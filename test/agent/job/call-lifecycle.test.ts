@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Long because it goes through every way in which a call begins, is disturbed and ends.
+
 import { BedrockRuntimeClient } from '@aws-sdk/client-bedrock-runtime';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { initializeLogger, type JobProcess } from '@livekit/agents';

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Long because the room that it plays stands with what an attendant does there.
 // An attendant whose room and audio output the test plays; time is Jest's.
 
 import { EventEmitter } from 'node:events';

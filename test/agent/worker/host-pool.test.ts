@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Long because calls, hosts and their deaths are tried on one pool.
+
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { RunningJobInfo } from '@livekit/agents';

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Long because the room that it plays stands with everything that the page does there.
 // The page's side of a LiveKit room: who is the agent, what is heard, and what a lost connection loses.
 
 import { EventEmitter } from 'node:events';
