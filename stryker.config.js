@@ -3,7 +3,7 @@
 // Mutation tests: small faults are put into the pure modules, one at a time, and the unit tests must notice each.
 // MUTATION_AREAS takes some of the areas, MUTATE some of their files, MUTATION_TESTS some of their tests.
 
-import { AREAS } from './test/mutation-areas.js';
+import { AREAS } from './test/mutation/areas.js';
 
 const { MUTATE, MUTATION_AREAS = 'plugin,worker,emulator,lib' } = process.env;
 
@@ -12,14 +12,8 @@ const areas = MUTATION_AREAS.split(',').map((name) => AREAS[name]);
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 export default {
   mutate: MUTATE?.split(',') ?? areas.flatMap(({ mutate }) => mutate),
-  testRunner: 'jest',
-  plugins: ['@stryker-mutator/jest-runner'],
-  testRunnerNodeArgs: ['--experimental-vm-modules', '--no-warnings'],
-  jest: {
-    projectType: 'custom',
-    configFile: 'jest.mutation.config.js',
-    enableFindRelatedTests: true,
-  },
+  testRunner: 'collected',
+  plugins: ['./test/mutation/runner.js'],
   coverageAnalysis: 'perTest',
   // A logged text or the sentence of an error may change.
   mutator: { excludedMutations: ['StringLiteral'] },

@@ -1,16 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Modules without sockets, processes or timers of their own, and the tests that must notice a fault in them.
+// Modules whose clock and peers are passed in, and the tests that must notice a fault in them: none has a socket.
 
 const PLUGIN = 'packages/livekit-plugin-nova-sonic';
 const EMULATOR = 'packages/nova-sonic-emulator';
-const ROOMS = '{audio,history,turns,tools,protocol,continuation}';
+/** These play conversations for many seconds, too long for each of thousands of faults. */
+const LONG = 'noisy-calls|simulated-conversations|typing-over';
+/** These have a service of their own behind a socket. */
+const SOCKETS =
+  'closing|sonic-stream|agent-tasks|chat-context-updates|generate-reply|members|mid-call-updates|typing-over-network';
+
+/** Folders of the plugin and which of their modules are mutated. */
+const FOLDERS = {
+  audio: '*',
+  history: '*',
+  turns: '*',
+  tools: '*',
+  protocol: '*',
+  continuation: '*',
+  stream: '{bedrock-client,sonic-stream,stream-factory,stream-session}',
+  session:
+    '{effect-handler,generation-channels,reply-futures,response-metrics,session-family,session-host,session-settings}',
+};
+
+/** `plugin-audio` and so on: one folder of the plugin, with its own tests only. */
+const folders = Object.fromEntries(
+  Object.entries(FOLDERS).map(([folder, modules]) => [
+    `plugin-${folder}`,
+    {
+      mutate: [`${PLUGIN}/src/${folder}/${modules}.ts`],
+      tests: [`test/${PLUGIN}/${folder}/!(${LONG}|${SOCKETS}).test.ts`],
+    },
+  ]),
+);
 
 /** @type {Record<string, { mutate: string[]; tests: string[] }>} */
 export const AREAS = {
+  ...folders,
   plugin: {
-    mutate: [`${PLUGIN}/src/${ROOMS}/*.ts`],
-    tests: [`test/${PLUGIN}/${ROOMS}/!(noisy-calls).test.ts`],
+    mutate: Object.values(folders).flatMap(({ mutate }) => mutate),
+    tests: Object.values(folders).flatMap(({ tests }) => tests),
   },
   worker: {
     mutate: [
