@@ -81,13 +81,21 @@ export async function measure(kind: WorkerKind, options: MeasureOptions): Promis
     const dispatcher = new AgentDispatchClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
     const dispatchedAt = Date.now();
     await Promise.all(callers.map(({ name }) => dispatcher.createDispatch(name, AGENT_NAME)));
+    // The endpoint answers no text before there is audio, and Python's plugin sends none of its own.
+    const microphones = callers.map((caller) => caller.openMicrophone());
     const joinedMs = await Promise.all(
-      callers.map(
-        async (caller) =>
-          ((await caller.waitForAgent(JOIN_PATIENCE_MS)) ?? Number.NaN) - dispatchedAt,
-      ),
+      callers.map(async (caller) => {
+        const joinedAt = await caller.waitForAgent(JOIN_PATIENCE_MS);
+        if (joinedAt === undefined) throw new Error(`No agent came to ${caller.name} in 60 s.`);
+        return joinedAt - dispatchedAt;
+      }),
     );
-    await Promise.all(callers.map((caller) => caller.listen(dispatchedAt, GREETING_PATIENCE_MS)));
+    const greetings = await Promise.all(
+      callers.map((caller) => caller.listen(dispatchedAt, GREETING_PATIENCE_MS)),
+    );
+    const silent = callers.filter((_, i) => !greetings[i]).map(({ name }) => name);
+    if (silent.length > 0) throw new Error(`The agent greeted nobody in ${silent.join(', ')}.`);
+    await Promise.all(microphones);
 
     const before = cpuSeconds(processTree(worker.pid));
     const from = Date.now();

@@ -11,6 +11,7 @@ import { LightCaller } from './light-caller.js';
 /** A request of the parent process to one caller; the response has the same `id`. */
 export type HostRequest = { id: number; name: string } & (
   | { method: 'join'; args: [LiveKitConnection, CallerConditions] }
+  | { method: 'openMicrophone'; args: [] }
   | { method: 'ask'; args: [question: Int16Array, ms: number] }
   | { method: 'listen'; args: [from: number, ms: number] }
   | { method: 'press'; args: [keys: string] }
@@ -50,6 +51,8 @@ async function handleRequest(request: HostRequest): Promise<unknown> {
   }
   const caller = callers.get(request.name);
   switch (request.method) {
+    case 'openMicrophone':
+      return caller?.openMicrophone();
     case 'ask':
       return caller?.ask(...request.args);
     case 'listen':

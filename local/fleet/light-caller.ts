@@ -65,12 +65,13 @@ interface LightCallerEvents {
 
 /**
  * A caller that needs little CPU and records nothing: for many calls at once, not for measuring milliseconds. The
- * microphone is published with the first question; until then the caller only listens.
+ * microphone is published with the first question, if it was not opened before; until then the caller only listens.
  */
 export class LightCaller extends EventEmitter<LightCallerEvents> {
   readonly room = new Room();
   #source: AudioSource | undefined;
   #utterance: { samples: Int16Array; offset: number; done: (at: number) => void } | undefined;
+  #opened: Promise<void> | undefined;
   #microphone: NodeJS.Timeout | undefined;
   readonly #agents = new Set<string>();
   #sound: { firstAt: number; lastAt: number; longestSilenceMs: number } | undefined;
@@ -115,7 +116,7 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
    */
   async ask(question: Int16Array, ms = 15_000): Promise<HeardAnswer | undefined> {
     // Without an agent nobody subscribes to the microphone.
-    if (!this.#microphone && !(await settlesWithin(ms, this.#openMicrophone()))) return undefined;
+    if (!(await settlesWithin(ms, this.openMicrophone()))) return undefined;
     const spokenAt = await new Promise<number>((done) => {
       this.#utterance = { samples: question, offset: 0, done };
     });
@@ -188,7 +189,13 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
       );
   }
 
-  async #openMicrophone(): Promise<void> {
+  /** Publishes the microphone, once, and sends silence until there is a question; done when an agent receives it. */
+  openMicrophone(): Promise<void> {
+    this.#opened ??= this.#publish();
+    return this.#opened;
+  }
+
+  async #publish(): Promise<void> {
     const source = new AudioSource(this.#device.sampleRate, 1, 1_000);
     this.#source = source;
     const publication = await publishMicrophone(this.room, source);

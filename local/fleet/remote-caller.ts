@@ -70,6 +70,11 @@ export class RemoteCaller extends EventEmitter<RemoteCallerEvents> {
     await this.#host.request(this.name, 'join', [connection, options]);
   }
 
+  /** Publishes the microphone before the first question, as people do; done when an agent receives it. */
+  async openMicrophone(): Promise<void> {
+    await this.#host.request(this.name, 'openMicrophone', []);
+  }
+
   /** Asks a question and listens to the answer; undefined when none has started within `ms`. */
   async ask(question: Int16Array, ms = 15_000): Promise<HeardAnswer | undefined> {
     return (await this.#host.request(this.name, 'ask', [question, ms])) as HeardAnswer | undefined;
