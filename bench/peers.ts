@@ -21,6 +21,7 @@ interface PeersOptions {
   runs: number;
   seconds: number;
   limit?: number;
+  workers: WorkerKind[];
 }
 
 const program = new Command('npm run bench:peers --')
@@ -28,6 +29,7 @@ const program = new Command('npm run bench:peers --')
   .option('--calls <list>', 'calls at once, separated by commas', parseList, [1, 5, 10])
   .option('--runs <n>', 'runs of each; the table shows medians', Number, 3)
   .option('--seconds <n>', 'how long the callers talk in each run', Number, 40)
+  .option('--workers <list>', 'those to measure', (list) => list.split(','), [...KINDS])
   .option(
     '--limit <ms>',
     'instead: the most talking calls before the p95 of what is added to the latency passes this',
@@ -38,13 +40,13 @@ function parseList(value: string): number[] {
   return value.split(',').map(Number);
 }
 
-async function main({ calls, runs, seconds, limit }: PeersOptions): Promise<void> {
+async function main({ calls, runs, seconds, limit, workers }: PeersOptions): Promise<void> {
   await buildAgent(logStatus);
   const question = await synthesizeQuestion('What time is it in Tokyo?');
   const [processor] = cpus();
   process.stdout.write(`${cpus().length} x ${processor?.model}, Node ${process.version}\n`);
   if (limit !== undefined) {
-    for (const kind of KINDS) {
+    for (const kind of workers) {
       const most = await mostCalls(async (count) => {
         const p95 = await addedP95(kind, { calls: count, seconds, question });
         logStatus(`${count} calls, ${kind}: p95 of the added latency ${p95.toFixed(0)} ms`);
@@ -57,7 +59,7 @@ async function main({ calls, runs, seconds, limit }: PeersOptions): Promise<void
   for (const count of calls) {
     const measured: Record<WorkerKind, Measurement[]> = { python: [], ours: [] };
     for (let run = 1; run <= runs; run++)
-      for (const kind of KINDS) {
+      for (const kind of workers) {
         logStatus(`${count} calls, run ${run} of ${runs}: ${kind}`);
         measured[kind].push(await measure(kind, { calls: count, seconds, question }));
       }
@@ -90,13 +92,15 @@ const ROWS: readonly [name: string, figure: (run: Measurement) => number][] = [
 ];
 
 function table(calls: number, measured: Record<WorkerKind, Measurement[]>): string {
-  const rows = new Table({ head: [`${calls} calls`, 'Python', 'ours', 'ours / Python'] });
+  const kinds = KINDS.filter((kind) => measured[kind].length > 0);
+  const both = kinds.length === KINDS.length;
+  const head = [`${calls} calls`, ...kinds, ...(both ? ['ours / Python'] : [])];
+  const rows = new Table({ head });
   for (const [name, figure] of ROWS) {
-    const [python, ours] = KINDS.map((kind) => quantile(measured[kind].map(figure), 0.5)) as [
-      number,
-      number,
-    ];
-    rows.push([name, python.toFixed(1), ours.toFixed(1), (ours / python).toFixed(2)]);
+    const figures = kinds.map((kind) => quantile(measured[kind].map(figure), 0.5));
+    const [python = Number.NaN, ours = Number.NaN] = figures;
+    const ratio = both ? [(ours / python).toFixed(2)] : [];
+    rows.push([name, ...figures.map((value) => value.toFixed(1)), ...ratio]);
   }
   return rows.toString();
 }

@@ -47,6 +47,7 @@ async function profile(): Promise<undefined> {
     const joined = callers.map((caller) => caller.waitForAgent(PATIENCE_MS));
     const results = await Promise.all(callers.map((caller) => placeCall(fleet, caller, plan)));
     const until = Number(process.hrtime.bigint() / 1_000n);
+    const joinedAt = await Promise.all(joined);
     const pid = worker.pidOf(callers[0]?.jobId ?? '');
     worker.signal('SIGTERM');
     await worker.exited;
@@ -60,13 +61,15 @@ async function profile(): Promise<undefined> {
     });
     for (const { name, ms } of times.slice(0, ROWS))
       table.push([name, ms.toFixed(0), (ms / seconds / 10).toFixed(1)]);
-    const last = Math.max(
-      ...(await Promise.all(joined)).map((at) => (at ?? Number.NaN) - offeredAt),
-    );
+    const after = (times: (number | undefined)[]) => {
+      const sorted = times.map((at) => (at ?? Number.NaN) - offeredAt).sort((a, b) => a - b);
+      return `${sorted[0]} to ${sorted.at(-1)} ms`;
+    };
+    const logged = (msg: string) => after(worker.lines(msg).map(({ time }) => time));
     const greetings = results.map((result) => result?.greeting?.latencyMs ?? Number.NaN);
     const answers = results.reduce((sum, result) => sum + (result?.answers.length ?? 0), 0);
     process.stdout.write(
-      `\n${table}\n${seconds.toFixed(1)} s, ${answers} answers heard; the last agent was in its room after ${last} ms, and the last greeting began after ${Math.max(...greetings)} ms.\n${path}\n`,
+      `\n${table}\n${seconds.toFixed(1)} s, ${answers} answers heard; accepted after ${logged('call accepted')}, started after ${logged('call started')}, agents in their rooms after ${after(joinedAt)}; the last greeting began after ${Math.max(...greetings)} ms.\n${path}\n`,
     );
     const html = path.replace(/\.cpuprofile$/, '.html');
     await execa('npx', [
