@@ -7,6 +7,7 @@ import { DRAIN_MARGIN_SECONDS } from '../service-limits.js';
 import type { AgentMetrics } from './agent-metrics.js';
 import type { CallTraces } from './call-traces.js';
 import { HEALTH_PORT } from './health-check.js';
+import { CALLS_PER_PROCESS, processLimitMB } from './task-size.js';
 
 /** Variables of the container that come from the secret, from ECS or from another setting. */
 const RESERVED =
@@ -55,11 +56,19 @@ const lanesVariable = ({ lanes }: NovaSonicAccess): string =>
 /** The worker's configuration as environment variables, without those that come from the secret. */
 export function containerEnvironment(
   props: ContainerEnvironmentProps,
-  agent: { novaSonic: NovaSonicAccess; metrics: AgentMetrics; callsPerTask: number },
+  agent: {
+    novaSonic: NovaSonicAccess;
+    metrics: AgentMetrics;
+    callsPerTask: number;
+    /** MiB of the task that the container has. */
+    memory: number;
+  },
 ): Record<string, string> {
   const { novaSonic, metrics, callsPerTask } = agent;
   const prices = props.prices ?? DEFAULT_TOKEN_PRICES;
+  const limitMB = processLimitMB(agent.memory, props.callsPerProcess);
   return {
+    ...(limitMB && { JOB_MEMORY_LIMIT_MB: String(limitMB) }),
     ...props.environment,
     ...(props.agentName && { LIVEKIT_AGENT_NAME: props.agentName }),
     ...(props.voice && { NOVA_SONIC_VOICE: props.voice }),
@@ -71,7 +80,7 @@ export function containerEnvironment(
     ...(props.tenantMetadataKey && { TENANT_METADATA_KEY: props.tenantMetadataKey }),
     NOVA_SONIC_MODEL: novaSonic.model,
     CALLS_PER_TASK: String(callsPerTask),
-    CALLS_PER_PROCESS: String(props.callsPerProcess ?? 10),
+    CALLS_PER_PROCESS: String(props.callsPerProcess ?? CALLS_PER_PROCESS),
     DRAIN_TIMEOUT_S: String(props.stopTimeout.toSeconds() - DRAIN_MARGIN_SECONDS),
     MAX_CALL_S: String(props.maxCallLength.toSeconds()),
     HEALTH_PORT: String(HEALTH_PORT),

@@ -16,11 +16,22 @@ const FARGATE: Readonly<Record<number, readonly [number, number, number]>> = {
 /** CPU units that a Fargate task can have; 1024 are one virtual CPU. */
 export const CPU_UNITS: readonly number[] = Object.keys(FARGATE).map(Number);
 
-/** The main process and two extra idle ones take 440 MiB (measured); the rest is for Node's buffers and the system. */
-const BASE_MIB = 700;
+// What a task takes, in MiB with a margin; measured: docs/performance.md.
 
-/** A call's process is 145 MiB before its call (measured), warm or not; the rest is for the call itself. */
-const SLOT_MIB = 200;
+/** The main process, that of the waiting line, Node's buffers and the system. */
+const BASE_MIB = 300;
+/** A process that carries calls, before its first one: 110 to 145. */
+const PROCESS_MIB = 150;
+/** A call: 14 to 27 where several share a process. */
+const CALL_MIB = 40;
+/** A task with shared processes has at least this many, and one with a process for each call this many more than calls. */
+const SPARE_PROCESSES = 2;
+
+/** The worker's default of JOB_MEMORY_LIMIT_MB, and the least with which a process can carry calls. */
+const [LEAST_LIMIT_MB, DEFAULT_LIMIT_MB] = [384, 1024];
+
+/** Most calls of one process, where nothing else is said. */
+export const CALLS_PER_PROCESS = 10;
 
 /** Checks a task size. @returns one sentence when Fargate does not offer it, else undefined */
 export function validateTaskSize(cpu: number, memory: number): string | undefined {
@@ -33,16 +44,53 @@ export function validateTaskSize(cpu: number, memory: number): string | undefine
   return `"memory" cannot be ${memory} with "cpu" ${cpu}: Fargate offers ${min} to ${max} MiB in steps of ${step} with it.`;
 }
 
-/** The number of calls whose processes fit into a task of this memory. */
-export function maxCalls(memory: number): number {
-  return Math.max(1, Math.floor((memory - BASE_MIB) / SLOT_MIB));
+/** How many calls of a task share a process, at most.  @default CALLS_PER_PROCESS */
+type CallsPerProcess = number | undefined;
+
+/**
+ * The number of calls that fit into a task of this memory. Where they share processes, half of the memory is for one that
+ * grows, because of a tool, until it is ended: it should not take the others with it.
+ */
+export function maxCalls(memory: number, callsPerProcess?: CallsPerProcess): number {
+  let calls = 1;
+  while (fits(calls + 1, memory, callsPerProcess)) calls += 1;
+  return calls;
 }
 
 /** Checks this many calls against this memory. @returns one sentence when they do not fit, else undefined */
-export function validateCallsPerTask(calls: number, memory: number): string | undefined {
+export function validateCallsPerTask(
+  calls: number,
+  memory: number,
+  callsPerProcess?: CallsPerProcess,
+): string | undefined {
   const problem = validateRange('callsPerTask', calls, RANGES.callsPerTask);
   if (problem) return problem;
-  if (calls <= maxCalls(memory)) return undefined;
-  const needed = BASE_MIB + calls * SLOT_MIB;
-  return `"callsPerTask" cannot be ${calls} with "memory" ${memory}: ${calls} calls take ${BASE_MIB} + ${calls} x ${SLOT_MIB} = ${needed} MiB, so lower it to ${maxCalls(memory)} or raise "memory".`;
+  if (calls === 1 || fits(calls, memory, callsPerProcess)) return undefined;
+  const count = processes(calls, callsPerProcess);
+  const sum = `${BASE_MIB} + ${count} x ${PROCESS_MIB} + ${calls} x ${CALL_MIB} = ${neededMiB(calls, callsPerProcess)} MiB`;
+  const half = callsPerProcess === 1 ? '' : ', and half of the memory is for a process that grows';
+  return `"callsPerTask" cannot be ${calls} with "memory" ${memory}: ${calls} calls take ${sum}${half}, so lower it to ${maxCalls(memory, callsPerProcess)} or raise "memory".`;
 }
+
+/**
+ * Megabytes above which a process with several calls gets no new ones, and at twice of which it is ended, for a task of
+ * this memory: JOB_MEMORY_LIMIT_MB. Undefined where the worker's own default is right.
+ */
+export function processLimitMB(
+  memory: number,
+  callsPerProcess?: CallsPerProcess,
+): number | undefined {
+  const limit = Math.max(LEAST_LIMIT_MB, Math.floor(memory / 4));
+  return callsPerProcess === 1 || limit >= DEFAULT_LIMIT_MB ? undefined : limit;
+}
+
+const fits = (calls: number, memory: number, callsPerProcess: CallsPerProcess) =>
+  neededMiB(calls, callsPerProcess) <= (callsPerProcess === 1 ? memory : memory / 2);
+
+const neededMiB = (calls: number, callsPerProcess: CallsPerProcess) =>
+  BASE_MIB + processes(calls, callsPerProcess) * PROCESS_MIB + calls * CALL_MIB;
+
+const processes = (calls: number, callsPerProcess: CallsPerProcess = CALLS_PER_PROCESS) =>
+  callsPerProcess === 1
+    ? calls + SPARE_PROCESSES
+    : Math.max(SPARE_PROCESSES, Math.ceil(calls / callsPerProcess));

@@ -266,12 +266,16 @@ export function validateProps(
   const { renewAfter } = props;
   return (
     validateTaskSize(cpu, memory) ??
-    (Token.isUnresolved(callsPerTask)
-      ? undefined
-      : validateCallsPerTask(callsPerTask, memory - (props.traces?.memory ?? 0))) ??
     (props.callsPerProcess === undefined
       ? undefined
       : validateRange('callsPerProcess', props.callsPerProcess, RANGES.callsPerProcess)) ??
+    (Token.isUnresolved(callsPerTask)
+      ? undefined
+      : validateCallsPerTask(
+          callsPerTask,
+          memory - (props.traces?.memory ?? 0),
+          props.callsPerProcess,
+        )) ??
     validateStopTimeout(stopTimeout.toSeconds(), 'stopTimeout') ??
     validateRange('maxCallLength', maxCallLength.toSeconds(), RANGES.maxCallSeconds, ' seconds') ??
     (renewAfter &&

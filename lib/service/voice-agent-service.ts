@@ -174,13 +174,18 @@ export class VoiceAgentService extends Construct implements IGrantable, IConnect
 
   private addAgentContainer(
     props: VoiceAgentServiceProps,
-    { stopTimeout, maxCallLength, callsPerTask }: ResolvedProps,
+    { stopTimeout, maxCallLength, callsPerTask, memory }: ResolvedProps,
   ): ContainerDefinition {
     const container = this.taskDefinition.addContainer('Agent', {
       image: this.image,
       environment: containerEnvironment(
         { ...props, stopTimeout, maxCallLength },
-        { novaSonic: this.novaSonic, metrics: this.metrics, callsPerTask },
+        {
+          novaSonic: this.novaSonic,
+          metrics: this.metrics,
+          callsPerTask,
+          memory: memory - (props.traces?.memory ?? 0),
+        },
       ),
       secrets: { ...this.credentials.containerSecrets(), ...props.secrets },
       healthCheck,

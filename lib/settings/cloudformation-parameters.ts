@@ -33,6 +33,9 @@ const parameter = (
   ...rest,
 });
 
+const mostCalls = ({ memory, callsPerProcess }: Settings): number =>
+  Math.min(RANGES.callsPerTask[1], maxCalls(memory, callsPerProcess));
+
 /** The parameters, which operators can change without a checkout of the source. */
 export const PARAMETERS = {
   minTasks: parameter('minTasks', {
@@ -46,9 +49,9 @@ export const PARAMETERS = {
     change: 'inPlace',
   }),
   callsPerTask: parameter('callsPerTask', {
-    description: ({ memory }) =>
-      `Call slots per task. At most ${maxCalls(memory)} fit into ${memory} MiB.`,
-    max: ({ memory }) => Math.min(RANGES.callsPerTask[1], maxCalls(memory)),
+    description: (settings) =>
+      `Call slots per task. At most ${mostCalls(settings)} fit into ${settings.memory} MiB; people who talk all the time take about a seventh of a virtual CPU each.`,
+    max: (settings) => mostCalls(settings),
     maxNote: 'what the memory holds',
     change: 'replacesTasks',
   }),

@@ -255,7 +255,7 @@ export const settingsSchema = z.strictObject({
   }),
   memory: whole([512, 122_880], ' MiB').default(4096).register(details, {
     meaning:
-      'MiB of memory per task. A call takes 200 MiB and the task itself 700, which limits `CallsPerTask`.',
+      'MiB of memory per task. It limits `CallsPerTask`: a call takes 40 MiB, each process that calls share 150, the task itself 300, and half is for a process that grows.',
     change: 'replacesTasks',
   }),
   image: text(

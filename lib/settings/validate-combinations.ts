@@ -18,7 +18,7 @@ export function validateCombinations(settings: Settings): string[] {
     settings.lanes &&
       settings.bedrockRegions.join() !== DEFAULT_REGIONS.join() &&
       '"bedrockRegions" cannot be set with "lanes", which have their Regions: remove it.',
-    size ?? validateCallsPerTask(callsPerTask, memory),
+    size ?? validateCallsPerTask(callsPerTask, memory, settings.callsPerProcess),
     validateStopTimeout(settings.stopTimeoutSeconds),
     validateTaskCounts(minTasks, maxTasks),
     validateSecret(settings.liveKitSecret, 'liveKitSecret'),

@@ -8,6 +8,7 @@ import {
   NOVA_SONIC_REGIONS,
 } from 'livekit-plugin-nova-sonic/models';
 import { GAUGES } from '../../agent/src/telemetry/metric-definitions.js';
+import { validateCallsPerTask } from '../../lib/service/task-size.js';
 import { readSettings } from '../../lib/settings/read-settings.js';
 import { resources, templateWith } from '../lib/synth.js';
 
@@ -170,6 +171,21 @@ describe('docs/cost.md', () => {
     expect(one(/of which (\d+) percent are Bedrock/)).toBe(Math.round((bedrock / minute) * 100));
   });
 
+  test('counts the calls of a task as `cdk synth` does', () => {
+    const [base, count, each, calls, call, sum, memory] = numbers(
+      /(\d+) \+ (\d+) x (\d+) \+ (\d+) x (\d+) = (\d+) of (\d+) MiB/,
+    ) as [number, number, number, number, number, number, number];
+    expect(base + count * each + calls * call).toBe(sum);
+    expect([calls, memory]).toEqual([SETTINGS.callsPerTask, SETTINGS.memory]);
+    const told = validateCallsPerTask(100, SETTINGS.memory);
+    expect(told).toContain(`${base} + 10 x ${each} + 100 x ${call} =`);
+    const own = numbers(/process: (\d+) \+ (\d+) x (\d+) \+ (\d+) x (\d+) = (\d+) MiB/);
+    expect(own).toEqual([base, calls + 2, each, calls, call, 2500]);
+    expect(base + (calls + 2) * each + calls * call).toBe(2500);
+    expect(one(/(\d+) calls x [\d.]+ = [\d.]+ of \d+ vCPU/)).toBe(calls);
+    holds(/calls x [\d.]+ = ([\d.]+) of/, calls * one(/calls x ([\d.]+) = /));
+  });
+
   test.each([10, 100, 1000])('adds up an hour of %i calls at once', (calls) => {
     const bedrockMinute = written(/^Bedrock +([\d.]+)$/m).value;
     const tasks = Math.ceil(
@@ -177,8 +193,16 @@ describe('docs/cost.md', () => {
     );
     const name = calls.toLocaleString('en-US');
     const row = new RegExp(`^\\| ${name} \\| (.*) \\|$`, 'm').exec(TEXT)?.[1]?.split(' | ') ?? [];
-    const [shownTasks, fargate = '', bedrock = '', hour, regions = ''] = row;
+    const [shownTasks, cpu, memory, fargate = '', bedrock = '', hour, regions = ''] = row;
     expect(Number(shownTasks)).toBe(tasks);
+    const [perCall, mostMiB] = [
+      one(/talks all the time \| ([\d.]+) of a virtual CPU/),
+      one(/memory of a call \| \d+ to (\d+) MiB/),
+    ];
+    const { cpu: units, memory: mib } = SETTINGS;
+    expect(cpu).toBe(`${Number((calls * perCall).toFixed(1))} of ${(tasks * units) / 1024} vCPU`);
+    const gigabytes = Number((calls * mostMiB) / 1000).toFixed(calls < 1000 ? 1 : 0);
+    expect(memory).toBe(`${gigabytes} of ${(tasks * mib) / 1024} GB`);
     const near = (text: string | undefined, value: number) => {
       const shown = text?.split('= ').at(-1) ?? '';
       expect([name, Number(shown)]).toEqual([

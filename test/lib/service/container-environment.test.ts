@@ -42,6 +42,15 @@ describe('the environment that the template sets', () => {
     });
   });
 
+  test('ends a process that grows before a small task has no memory left', () => {
+    const limit = (context: Record<string, unknown>) =>
+      readWorkerConfig(handed(context)).jobMemoryLimitMB;
+    expect(limit({})).toBe(1024);
+    expect(limit({ cpu: 1024, memory: 2048 })).toBe(512);
+    expect(limit({ cpu: 1024, memory: 2048, callsPerTask: 5, callsPerProcess: 1 })).toBe(1024);
+    expect(limit({ cpu: 1024, memory: 2048, environment: { JOB_MEMORY_LIMIT_MB: 700 } })).toBe(700);
+  });
+
   test('has lanes in several accounts, named as the metrics are', () => {
     const role = 'arn:aws:iam::111122223333:role/lane';
     const lanes = [

@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import {
   CPU_UNITS,
   maxCalls,
+  processLimitMB,
   validateCallsPerTask,
   validateTaskSize,
 } from '../../../lib/service/task-size.js';
@@ -46,22 +47,59 @@ describe('a size of a task', () => {
 });
 
 describe('the calls of a task', () => {
+  // Half of the memory: 300, at least two processes of 150 with ten calls each, and 40 for each call.
   test.each([
     [512, 1],
-    [900, 1],
-    [1099, 1],
-    [1100, 2],
-    [2048, 6],
-    [4096, 16],
-    [122_880, 610],
+    [1024, 1],
+    [1359, 1],
+    [1360, 2],
+    [2048, 10],
+    [4096, 30],
+    [122_880, 1110],
   ])('in %i MiB are at most %i', (memory, most) => {
     expect(maxCalls(memory)).toBe(most);
   });
 
+  // All of it, with a process of 150 for each call and two more.
+  test.each([
+    [512, 1],
+    [979, 1],
+    [980, 2],
+    [2048, 7],
+    [4096, 18],
+  ])('in %i MiB are at most %i that share no process', (memory, most) => {
+    expect(maxCalls(memory, 1)).toBe(most);
+  });
+
+  test('are fewer when fewer share a process', () => {
+    expect(maxCalls(4096, 2)).toBe(14);
+    expect(maxCalls(4096, 100)).toBe(36);
+  });
+
   test('beyond that are rejected', () => {
-    expect(validateCallsPerTask(16, 4096)).toBeUndefined();
-    expect(validateCallsPerTask(17, 4096)).toBe(
-      '"callsPerTask" cannot be 17 with "memory" 4096: 17 calls take 700 + 17 x 200 = 4100 MiB, so lower it to 16 or raise "memory".',
+    expect(validateCallsPerTask(30, 4096)).toBeUndefined();
+    expect(validateCallsPerTask(31, 4096)).toBe(
+      '"callsPerTask" cannot be 31 with "memory" 4096: 31 calls take 300 + 4 x 150 + 31 x 40 = 2140 MiB, and half of the memory is for a process that grows, so lower it to 30 or raise "memory".',
+    );
+    expect(validateCallsPerTask(18, 4096, 1)).toBeUndefined();
+    expect(validateCallsPerTask(19, 4096, 1)).toBe(
+      '"callsPerTask" cannot be 19 with "memory" 4096: 19 calls take 300 + 21 x 150 + 19 x 40 = 4210 MiB, so lower it to 18 or raise "memory".',
     );
   });
+
+  test('one call fits anywhere', () => {
+    expect(validateCallsPerTask(1, 512)).toBeUndefined();
+  });
+});
+
+test.each([
+  [512, undefined, 384],
+  [1536, undefined, 384],
+  [2048, undefined, 512],
+  [3072, 2, 768],
+  // The worker's own.
+  [4096, undefined, undefined],
+  [2048, 1, undefined],
+])('in %i MiB a process of %p calls gets no more at %p MB', (memory, callsPerProcess, limit) => {
+  expect(processLimitMB(memory, callsPerProcess)).toBe(limit);
 });

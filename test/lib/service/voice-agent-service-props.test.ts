@@ -112,7 +112,12 @@ describe('alone in another stack', () => {
     [
       'more calls than fit',
       { callsPerTask: 50 },
-      '"callsPerTask" cannot be 50 with "memory" 4096: 50 calls take 700 + 50 x 200 = 10700 MiB, so lower it to 16 or raise "memory".',
+      '"callsPerTask" cannot be 50 with "memory" 4096: 50 calls take 300 + 5 x 150 + 50 x 40 = 3050 MiB, and half of the memory is for a process that grows, so lower it to 30 or raise "memory".',
+    ],
+    [
+      'more calls than fit, each with a process',
+      { callsPerTask: 19, callsPerProcess: 1 },
+      '"callsPerTask" cannot be 19 with "memory" 4096: 19 calls take 300 + 21 x 150 + 19 x 40 = 4210 MiB, so lower it to 18 or raise "memory".',
     ],
     ...[0, 2.5, 101].map((callsPerTask): [string, VoiceAgentServiceProps, string] => [
       `${callsPerTask} calls`,

@@ -43,8 +43,8 @@ describe('a parameter', () => {
       'CallsPerTask',
       10,
       1,
-      16,
-      /^Call slots per task\. At most 16 fit into 4096 MiB\. Effect of a change: Replaces tasks/,
+      30,
+      /^Call slots per task\. At most 30 fit into 4096 MiB; .* a virtual CPU each\. Effect of a change: Replaces tasks/,
     ],
     [
       'TargetSlotUtilization',
@@ -72,7 +72,8 @@ describe('a parameter', () => {
   test('CallsPerTask cannot be more than the memory holds', () => {
     const most = (context: object) =>
       templateWith({ ...context }).toJSON().Parameters.CallsPerTask.MaxValue;
-    expect(most({ cpu: 1024, memory: 2048, callsPerTask: 5 })).toBe(6);
+    expect(most({ cpu: 1024, memory: 2048, callsPerTask: 5 })).toBe(10);
+    expect(most({ callsPerProcess: 1 })).toBe(18);
     expect(most({ cpu: 8192, memory: 61440 })).toBe(100);
   });
 

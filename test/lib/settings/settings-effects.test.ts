@@ -116,7 +116,11 @@ const TABLE: [setting: string, change: Context, moves: string[], from?: Context]
   ['minTasks', { minTasks: 2 }, ['Parameters.MinTasks.Default']],
   ['maxTasks', { maxTasks: 1 }, ['Parameters.MaxTasks.Default']],
   ['callsPerTask', { callsPerTask: 5 }, ['Parameters.CallsPerTask.Default']],
-  ['callsPerProcess', { callsPerProcess: 1 }, [ENVIRONMENT]],
+  [
+    'callsPerProcess',
+    { callsPerProcess: 1 },
+    [...[ENVIRONMENT, 'Parameters.CallsPerTask.Description'], 'Parameters.CallsPerTask.MaxValue'],
+  ],
   [
     'targetSlotUtilization',
     { targetSlotUtilization: 50 },

@@ -39,8 +39,12 @@ describe('settings that contradict each other', () => {
       '"memory" cannot be 1536 with "cpu" 256: Fargate offers 512 to 2048 MiB in steps of 512 with it.',
     ],
     [
-      { callsPerTask: 17 },
-      '"callsPerTask" cannot be 17 with "memory" 4096: 17 calls take 700 + 17 x 200 = 4100 MiB, so lower it to 16 or raise "memory".',
+      { callsPerTask: 31 },
+      '"callsPerTask" cannot be 31 with "memory" 4096: 31 calls take 300 + 4 x 150 + 31 x 40 = 2140 MiB, and half of the memory is for a process that grows, so lower it to 30 or raise "memory".',
+    ],
+    [
+      { callsPerTask: 19, callsPerProcess: 1 },
+      '"callsPerTask" cannot be 19 with "memory" 4096: 19 calls take 300 + 21 x 150 + 19 x 40 = 4210 MiB, so lower it to 18 or raise "memory".',
     ],
     [
       { schedules: [{ cron: '0 8 ? * MON-FRI', minTasks: 9, maxTasks: 3 }] },
