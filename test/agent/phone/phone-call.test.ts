@@ -8,6 +8,7 @@ import {
   holdCallTool,
   sendDigitsTool,
   transferCallTool,
+  type WarmTransferToolOptions,
   warmTransferTool,
 } from '../../../agent/src/phone/phone-tools.js';
 import { RoomPhoneLine } from '../../../agent/src/phone/room-phone-line.js';
@@ -136,24 +137,27 @@ describe('the transfer tool', () => {
 });
 
 describe('the warm transfer tool', () => {
-  const make = (run: () => Promise<workflows.WarmTransferResult>) => {
-    const given: workflows.WarmTransferTaskOptions[] = [];
-    const createTask = ((options: workflows.WarmTransferTaskOptions) => {
-      given.push(options);
-      return { run };
+  type TaskOptions = workflows.WarmTransferTaskOptions;
+  const connected = async () => ({ humanAgentIdentity: 'human-agent-sip' });
+  const history = llm.ChatContext.empty();
+  const ctx = { session: { history } };
+
+  /** The tool, with what the framework's task is given. */
+  const make = (
+    run: (options: TaskOptions) => Promise<workflows.WarmTransferResult> = connected,
+    options: Partial<WarmTransferToolOptions> = {},
+  ) => {
+    const given: TaskOptions[] = [];
+    const createTask = ((task: TaskOptions) => {
+      given.push(task);
+      return { run: () => run(task) };
     }) as typeof workflows.createWarmTransferTask;
-    const tool = warmTransferTool(phoneCall(), {
-      destinations,
-      trunkId: 'ST_1',
-      ringingTimeout: 20,
-      createTask,
-    });
-    return { tool, given };
+    const all = { destinations, trunkId: 'ST_1', createTask, ...options };
+    return { tool: warmTransferTool(phoneCall(), all), given };
   };
-  const ctx = { session: { history: new llm.ChatContext() } };
 
   it('is the framework’s, and the agent leaves the two alone', async () => {
-    const { tool, given } = make(async () => ({ humanAgentIdentity: 'human-agent-sip' }));
+    const { tool, given } = make(connected, { ringingTimeout: 20 });
     expect(await use(tool, { destination: 'sales' }, ctx)).toEqual({ connected: true });
     expect(given).toMatchObject([
       { sipCallTo: '+15550100', sipTrunkId: 'ST_1', ringingTimeout: 20_000 },
@@ -167,6 +171,56 @@ describe('the warm transfer tool', () => {
       error: expect.stringMatching(/^Nobody could take the call\. The caller is still on the line/),
     });
     expect(transferred).toBe(0);
+  });
+
+  it('gives up on a person who neither takes nor declines the call', async () => {
+    // The framework's task ends in the same way when its signal is aborted.
+    const forever = ({ abortSignal }: TaskOptions) =>
+      new Promise<never>((_, reject) => {
+        abortSignal?.addEventListener('abort', () => reject(abortSignal.reason));
+      });
+    const { tool } = make(forever, { ringingTimeout: 0.005, consultTimeout: 0.005 });
+    expect(await use(tool, { destination: 'sales' }, ctx)).toEqual({
+      error: expect.stringMatching(/^Nobody could take the call\./),
+    });
+    expect(transferred).toBe(0);
+  });
+
+  it('lets the caller hear the announcement to its end, then music', async () => {
+    let heard: () => void = () => {};
+    const waitForPlayout = () =>
+      new Promise<void>((resolve) => {
+        heard = resolve;
+      });
+    const { tool, given } = make();
+    const result = use(tool, { destination: 'sales' }, { ...ctx, waitForPlayout });
+    await settle();
+    expect(given).toEqual([]);
+    heard();
+    expect(await result).toEqual({ connected: true });
+    // The framework's, unless there is another, or none.
+    expect(given[0]).not.toHaveProperty('holdAudio');
+    const silent = make(connected, { holdAudio: null });
+    await use(silent.tool, { destination: 'sales' }, ctx);
+    expect(silent.given[0]?.holdAudio).toBeNull();
+  });
+
+  it('has the person greeted with what it is about, and told when the caller hangs up', async () => {
+    const { tool, given } = make(connected, { instructions: 'Be brief.' });
+    await use(tool, { destination: 'sales' }, ctx);
+    const [task] = given;
+    expect(task).toMatchObject({ instructions: 'Be brief.' });
+    expect(task?.chatCtx).toBe(history);
+    const asked: string[] = [];
+    const session = {
+      generateReply: (of: { instructions: string }) => asked.push(of.instructions),
+    };
+    for (const speech of [task?.greetingSpeech, task?.callerHangupSpeech])
+      (speech as (session: unknown) => unknown)(session);
+    expect(asked).toEqual([
+      expect.stringMatching(/^Greet the person who answered/),
+      expect.stringMatching(/the caller has hung up/),
+    ]);
   });
 });
 
