@@ -147,8 +147,8 @@ export const PROTOCOL_RULES = {
   },
   'audio-role': {
     rule: 'An AUDIO content has the role USER',
-    evidence: 'inferred',
-    source: `the examples of ${INPUT_EVENTS}`,
+    evidence: 'contradicted',
+    source: `the examples of ${INPUT_EVENTS}; sample-s2s-voip-gateway sends none`,
   },
   'tool-role': {
     rule: 'A TOOL content has the role TOOL',
