@@ -3,15 +3,24 @@
 import './command/silence-warnings.js';
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
 import { type Noise, parseNoise } from './audio/noise.js';
 import { parseKeys } from './caller/phone.js';
 import { checked } from './command/checked.js';
+import { parseRange } from './command/parse-range.js';
 import { isEntryPoint, logStatus, runCommand } from './command/run-command.js';
+import {
+  brokenPromises,
+  DEPLOY_KINDS,
+  type DeployKind,
+  FOUND_NOBODY,
+  runDeploy,
+} from './fleet/deploy-run.js';
+import { ECS_FAULTS, type EcsFault } from './fleet/ecs-faults.js';
 import { type CallResult, placeCall } from './fleet/fleet-call.js';
 import { CHAOS_ENV, FlakyEcsAgent, runProtectionChaos } from './fleet/protection-chaos.js';
-import { callTable, chaosTable, metricTable, workerTable } from './fleet/report.js';
+import { callTable, chaosTable, deployTable, metricTable, workerTable } from './fleet/report.js';
 import { Fleet } from './fleet/worker-fleet.js';
 
 /** A call with both its sides, LiveKit and the emulator takes a fifth of a core (x86); starting it, half a second. */
@@ -34,6 +43,10 @@ interface FleetCommandOptions {
   streams: number;
   protection?: number;
   seed: number;
+  deploy?: DeployKind;
+  callLength: [number, number];
+  renewalRefused?: true;
+  ecs: EcsFault;
 }
 
 /** The options of `npm run fleet`; nothing runs before they are parsed. */
@@ -77,6 +90,30 @@ export function createProgram(): Command {
       parseCount,
     )
     .option('--seed <number>', 'seed of the random choices of --protection', parseCount, 7)
+    .addOption(
+      new Option(
+        '--deploy <kind>',
+        'deploy under calls that never stop instead: once, six times in a row, or a broken revision that ECS rolls back',
+      ).choices(DEPLOY_KINDS),
+    )
+    .option(
+      '--call-length <range>',
+      'length of the calls of --deploy, in seconds',
+      parseRange,
+      [20, 60],
+    )
+    .option(
+      '--renewal-refused',
+      'with --deploy: ECS also refuses to renew the protection of a task (DEPLOYMENT_BLOCKED)',
+    )
+    .addOption(
+      new Option(
+        '--ecs <fault>',
+        'what ECS does with each request: nothing wrong, answer after 4 s, never, or with status 500',
+      )
+        .choices(Object.keys(ECS_FAULTS))
+        .default('none'),
+    )
     .option(
       '--streams <count>',
       'concurrent streams that the emulator allows in each Region',
@@ -90,6 +127,7 @@ async function runFleet(
   interrupted: Promise<undefined>,
 ): Promise<undefined> {
   const startedAt = Date.now();
+  const nobody: string[] = [];
   const fleet = await Fleet.start({
     callsPerTask: options.slots,
     regions: options.regions.split(','),
@@ -99,12 +137,14 @@ async function runFleet(
       ...(options.noise && { noise: options.noise }),
     },
     onStatus: logStatus,
+    onLiveKitLine: (line) => FOUND_NOBODY.test(line) && nobody.push(line),
   });
   try {
-    const { protection, seed } = options;
-    const run = protection
-      ? runChaos(fleet, protection, seed)
-      : runCalls(fleet, options, startedAt);
+    const { protection, seed, deploy } = options;
+    let run: Promise<void>;
+    if (protection) run = runChaos(fleet, protection, seed);
+    else if (deploy) run = runDeployment(fleet, deploy, options, nobody);
+    else run = runCalls(fleet, options, startedAt);
     await Promise.race([run, interrupted]);
   } finally {
     await fleet.stop();
@@ -130,12 +170,34 @@ async function runChaos(fleet: Fleet, steps: number, seed: number): Promise<void
   if (report.uncountedCalls > 0) throw new Error('An unprotected call was not counted.');
 }
 
+async function runDeployment(
+  fleet: Fleet,
+  kind: DeployKind,
+  { workers, calls, callLength, renewalRefused, ecs }: FleetCommandOptions,
+  nobody: readonly string[],
+): Promise<void> {
+  const [least, most] = callLength;
+  const run = {
+    kind,
+    tasks: workers,
+    calls,
+    callMs: [least * 1000, most * 1000] as const,
+    renewalRefused: renewalRefused ?? false,
+    fault: ecs,
+    onStatus: logStatus,
+  };
+  const report = await runDeploy(fleet, run, nobody);
+  process.stdout.write(`\n${deployTable(report)}\n`);
+  const problems = brokenPromises(report, run);
+  if (problems.length > 0) throw new Error(`${problems.join('; ')}.`);
+}
+
 async function runCalls(
   fleet: Fleet,
   options: FleetCommandOptions,
   startedAt: number,
 ): Promise<void> {
-  const { calls, workers, slots, turns } = options;
+  const { calls, workers, slots, turns, ecs } = options;
   const concurrent = Math.min(calls, workers * slots);
   const cores = availableParallelism();
   const overloaded = turns > 0 && concurrent > cores * CALLS_PER_CORE;
@@ -146,7 +208,8 @@ async function runCalls(
       ),
     );
   logStatus(`starting ${workers} workers with ${slots} slots each`);
-  await fleet.startWorkers(workers);
+  fleet.ecs.apiFaults = ECS_FAULTS[ecs];
+  await fleet.startWorkers(workers, ECS_FAULTS[ecs]);
   const seconds = Math.round((Date.now() - startedAt) / 1000);
   logStatus(`all slots have an idle process after ${seconds} s; ${calls} callers join`);
   const results = await offerCalls(fleet, options);

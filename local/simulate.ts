@@ -4,6 +4,7 @@ import './command/silence-warnings.js';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import seedrandom from 'seedrandom';
+import { parseRange } from './command/parse-range.js';
 import { isEntryPoint, logStatus, runCommand } from './command/run-command.js';
 import { parseArrivals } from './simulate/arrivals-csv.js';
 import { plotSvg } from './simulate/plot.js';
@@ -218,13 +219,6 @@ function parseTime(value: string): number {
   if (!number) throw new InvalidArgumentError('Give a time like 90s, 5m or 2h.');
   const seconds = { s: 1, '': 1, m: 60, h: 3600 }[unit as 's' | '' | 'm' | 'h'];
   return Math.round(Number(number) * seconds);
-}
-
-function parseRange(value: string): [number, number] {
-  const [, least, most] = /^(\d+)-(\d+)$/.exec(value) ?? [];
-  if (!least || Number(least) > Number(most))
-    throw new InvalidArgumentError('Give two numbers of seconds like 40-90.');
-  return [Number(least), Number(most)];
 }
 
 function parseLimits(value: string): SimulateOptions['limits'][number] {

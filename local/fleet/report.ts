@@ -11,6 +11,7 @@ import {
   quantile,
   unprotectedCalls,
 } from './analysis.js';
+import type { DeployReport } from './deploy-run.js';
 import type { CallResult } from './fleet-call.js';
 import type { ChaosReport } from './protection-chaos.js';
 import type { WorkerProcess } from './worker-process.js';
@@ -86,6 +87,30 @@ export function chaosTable(report: ChaosReport): string {
       'last call → protection off (grace period 1 s): median, max.',
       `${formatMs(quantile(delays, 0.5))}, ${formatMs(quantile(delays, 1))} of ${delays.length}`,
     ],
+  );
+  return table.toString();
+}
+
+export function deployTable(report: DeployReport): string {
+  const table = new Table({ style: STYLE });
+  const seconds = (value: number | undefined) =>
+    value === undefined ? '–' : `${value.toFixed(1)} s`;
+  table.push(
+    ['calls answered', report.answered],
+    ['calls cut', report.cut],
+    ['callers whom nobody answered', report.unanswered],
+    [
+      'LiveKit found no free slot: before, from the deployment on',
+      `${report.nobody.before}, ${report.nobody.after}`,
+    ],
+    ['deployment → its tasks are healthy', seconds(report.healthyS)],
+    [
+      'calls that old tasks took after that, the last one after',
+      `${report.callsToOld}, ${seconds(report.lastToOldS)}`,
+    ],
+    ['healthy → the old tasks are gone', seconds(report.goneS)],
+    ['exit codes of the old tasks', report.exits.join(', ')],
+    ['calls accepted without confirmed protection', report.unprotected],
   );
   return table.toString();
 }

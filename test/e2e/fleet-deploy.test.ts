@@ -2,11 +2,12 @@
 
 import { ECSClient, UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import seedrandom from 'seedrandom';
+import { Arrivals } from '../../local/fleet/arrivals.js';
+import { FOUND_NOBODY } from '../../local/fleet/deploy-run.js';
+import type { EcsBehaviour } from '../../local/fleet/ecs-endpoint.js';
 import type { Deployment } from '../../local/fleet/ecs-model.js';
 import type { EcsScheduler } from '../../local/fleet/ecs-scheduler.js';
 import type { EcsService, WorkerDefinition } from '../../local/fleet/ecs-service.js';
-import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
 import { Fleet } from '../../local/fleet/worker-fleet.js';
 import { expectGoodCitizens, FLEET_PATIENCE_MS } from './fleet-support.js';
 
@@ -18,86 +19,6 @@ const CALL_MS = [10_000, 20_000] as const;
 const CHECK_S = 2;
 /** After this a caller is offered again: on a busy machine LiveKit's 3 s for a job request may pass unused. */
 const OFFER_MS = 10_000;
-/**
- * LiveKit found nobody to answer a caller. For participants it never does: the agent is dispatched to rooms. The watcher's
- * rooms want nobody.
- */
-const NOBODY = /no worker (is )?available(?!.*(JT_PARTICIPANT|nova-sonic-watcher))/;
-
-/** One call of the arrivals that never stop. */
-interface Arrival {
-  room: string;
-  /** Undefined while the caller waits. */
-  answered?: boolean;
-  /** The agent left before the caller hung up. */
-  cut: boolean;
-  /** Why, as its worker logged it. */
-  endReason?: unknown;
-}
-
-/** Keeps so many calls in progress: whenever one ends, the next one comes. */
-class Arrivals {
-  readonly all: Arrival[] = [];
-  readonly #random = seedrandom('arrivals');
-  #open = true;
-  #hangUp: () => void = () => {};
-  readonly #ended = new Promise<false>((resolve) => {
-    this.#hangUp = () => resolve(false);
-  });
-  #lines: Promise<void>[] = [];
-
-  constructor(
-    private readonly fleet: Fleet,
-    private readonly lines: number,
-    /** Why a call ended. */
-    private readonly endReason: (jobId: string) => unknown,
-  ) {}
-
-  /** Resolves when the first call of every line is answered. */
-  async start(): Promise<void> {
-    const answered: Promise<void>[] = [];
-    for (let i = 0; i < this.lines; i++) {
-      let first: () => void = () => {};
-      answered.push(new Promise((resolve) => (first = resolve)));
-      this.#lines.push(this.#line(first));
-    }
-    await Promise.race([Promise.all(answered), Promise.all(this.#lines)]);
-  }
-
-  /** All callers hang up, and no more come. */
-  async end(): Promise<void> {
-    this.#open = false;
-    this.#hangUp();
-    await Promise.all(this.#lines);
-  }
-
-  async #line(onAnswered: () => void): Promise<void> {
-    while (this.#open) {
-      const [caller] = (await this.fleet.joinCallers(1)) as [RemoteCaller];
-      const arrival: Arrival = { room: caller.name, cut: false };
-      this.all.push(arrival);
-      arrival.answered = await this.#offer(caller);
-      onAnswered();
-      const [min, max] = CALL_MS;
-      const length = Math.round(min + (max - min) * this.#random());
-      const left = await Promise.race([caller.waitForAgentToLeave(length), this.#ended]);
-      arrival.cut = arrival.answered && left;
-      if (arrival.cut) arrival.endReason = this.endReason(caller.jobId);
-      await this.fleet.hangUp([caller]);
-    }
-  }
-
-  async #offer(caller: RemoteCaller): Promise<boolean> {
-    const end = Date.now() + FLEET_PATIENCE_MS;
-    while (Date.now() < end) {
-      const offer = await this.fleet.offer(caller);
-      if ((await caller.waitForAgent(OFFER_MS)) !== undefined) return true;
-      if (await offer.taken()) return (await caller.waitForAgent(FLEET_PATIENCE_MS)) !== undefined;
-      await offer.withdraw();
-    }
-    return false;
-  }
-}
 
 describe('a service with calls that never stop', () => {
   let fleet: Fleet;
@@ -110,10 +31,13 @@ describe('a service with calls that never stop', () => {
     DEPLOYMENT_CHECK_S: String(CHECK_S),
     MAX_CALL_S: '120',
   };
+  /** What ECS does with the next requests for protection; with the others, what it should. */
+  const faults: EcsBehaviour[] = [];
   const definition = (revision: number, more: NodeJS.ProcessEnv = {}): WorkerDefinition => ({
     name: `agent:${revision}`,
     stopTimeoutMs: 120_000,
     healthCheck: { intervalMs: 500, retries: 20, startPeriodMs: 30_000 },
+    ecs: { behaviour: () => faults.shift() ?? 'ok' },
     env: { ...env, ...more },
   });
   const workersOf = (deployment: Deployment) =>
@@ -126,10 +50,9 @@ describe('a service with calls that never stop', () => {
     workersOf(deployment).flatMap((worker) =>
       worker.lines('call accepted').filter(({ time = 0 }) => time > after),
     );
-  const lost = () => arrivals.all.filter(({ answered, cut }) => cut || answered === false);
   const nobody: string[] = [];
   const expectNobodyLost = () => {
-    expect(lost()).toEqual([]);
+    expect(arrivals.lost).toEqual([]);
     expect(nobody).toEqual([]);
   };
 
@@ -137,7 +60,7 @@ describe('a service with calls that never stop', () => {
     fleet = await Fleet.start({
       callsPerTask: SLOTS,
       streamsPerRegion: 100,
-      onLiveKitLine: (line) => NOBODY.test(line) && nobody.push(line),
+      onLiveKitLine: (line) => FOUND_NOBODY.test(line) && nobody.push(line),
     });
     ecs = new ECSClient({
       endpoint: fleet.ecs.url,
@@ -156,7 +79,13 @@ describe('a service with calls that never stop', () => {
       service.workers
         .flatMap((worker) => worker.lines('call ended'))
         .find((line) => line.call_id === jobId)?.end_reason ?? 'not logged';
-    arrivals = new Arrivals(fleet, CALLS, endReason);
+    arrivals = new Arrivals(fleet, {
+      lines: CALLS,
+      callMs: CALL_MS,
+      offerMs: OFFER_MS,
+      patienceMs: FLEET_PATIENCE_MS,
+      endReason,
+    });
     await arrivals.start();
   }, 180_000);
   afterAll(async () => {
@@ -178,13 +107,22 @@ describe('a service with calls that never stop', () => {
     expectNobodyLost();
   }, 180_000);
 
-  it('keeps its tasks when a revision is broken and ECS rolls it back', async () => {
+  it('keeps its tasks when a revision is broken and ECS rolls it back, and its API is ill', async () => {
     const good = service.scheduler.primary;
+    // One read after the other takes 4 s, hangs, or fails.
+    const asked = fleet.ecs.apiRequests.length;
+    const turn = () => (fleet.ecs.apiRequests.length - asked) % 3;
+    fleet.ecs.apiFaults = {
+      delayMs: () => (turn() === 1 ? 4_000 : 0),
+      behaviour: () => (['broken', 'ok', 'silent'] as const)[turn()] ?? 'ok',
+    };
     const broken = { LIVEKIT_API_SECRET: 'x'.repeat(32), REGISTER_TIMEOUT_S: '1' };
     service.scheduler.update({ definition: definition(2, broken) });
     const bad = service.scheduler.primary;
     const rolledBack = ({ primary }: EcsScheduler) => primary === good;
     await service.waitUntil('it is rolled back', rolledBack, FLEET_PATIENCE_MS);
+    fleet.ecs.apiFaults = {};
+    expect(fleet.ecs.apiRequests.length - asked).toBeGreaterThan(1);
     expect(bad.rolloutState).toBe('FAILED');
     expect(service.scheduler.live(good)).toHaveLength(2);
     for (const task of service.scheduler.live(good))
@@ -195,6 +133,8 @@ describe('a service with calls that never stop', () => {
   it('replaces busy tasks by a forced deployment: no call is cut and no caller lost', async () => {
     const old = service.scheduler.primary;
     const deployedAt = Date.now();
+    // The first requests for protection of the new tasks: one hangs, one fails.
+    faults.push('silent', 'broken');
     const update = { service: service.scheduler.name, forceNewDeployment: true };
     await ecs.send(new UpdateServiceCommand(update));
     const fresh = service.scheduler.primary;
@@ -221,7 +161,9 @@ describe('a service with calls that never stop', () => {
       expect(worker.lines('call accepted').filter((line) => (line.time ?? 0) > time)).toEqual([]);
     }
     expect(accepted(fresh, healthyAt).length).toBeGreaterThan(0);
-    // The protected old tasks left them no protection (DEPLOYMENT_BLOCKED): taken all the same, and counted.
+    // ECS hung and failed, and the protected old tasks left them no protection (DEPLOYMENT_BLOCKED): taken all the same, and
+    // counted.
+    expect(faults).toEqual([]);
     expect(accepted(fresh).some(({ unprotected }) => unprotected)).toBe(true);
     expectNobodyLost();
   }, 180_000);
