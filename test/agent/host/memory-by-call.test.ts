@@ -65,3 +65,20 @@ test('names a call whose tool is still growing, not one whose tool never returns
   memory.ended('never');
   expect(memory.largest).toBeUndefined();
 });
+
+test('does not blame a call that has ended for what its tool still takes', async () => {
+  const { memory, grow } = setUp();
+  let end: () => void = () => {};
+  const late = memory.measure(
+    'a',
+    () =>
+      new Promise<void>((resolve) => {
+        end = resolve;
+      }),
+  );
+  memory.ended('a');
+  grow(100);
+  end();
+  await late;
+  expect(memory.largest).toBeUndefined();
+});

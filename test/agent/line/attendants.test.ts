@@ -82,6 +82,21 @@ describe('the process of the attendants', () => {
     expect(processes[1]?.requests.length).toBe(1);
   });
 
+  it('that is started again while the dead one was to be replaced is one, without the rooms of before', async () => {
+    const { attendants, processes, reports, clock } = rig();
+    attendants.start();
+    processes[0]?.die();
+    attendants.stop();
+    attendants.start();
+    attendants.attend(task('a'));
+    attendants.stop();
+    attendants.start();
+    await clock.pass(60_000);
+    expect(processes.map(({ connected }) => connected)).toEqual([false, false, true]);
+    processes[2]?.die();
+    expect(reports).toEqual([]);
+  });
+
   it('is not replaced when it was stopped', async () => {
     const { attendants, processes, reports, clock } = rig();
     attendants.start();

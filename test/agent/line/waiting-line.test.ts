@@ -46,6 +46,7 @@ function rig(limit: number, rooms: Partial<LineRooms> = {}) {
   const clock = new ManualClock();
   const attendants = new Attendants();
   const done: string[] = [];
+  const spoke: string[] = [];
   const ended: [room: string, outcome: AttendantOutcome, waitedMs: number][] = [];
   const line = new WaitingLine(
     clock,
@@ -57,7 +58,10 @@ function rig(limit: number, rooms: Partial<LineRooms> = {}) {
       disconnect: async ({ name }) => void done.push(`disconnect ${name}`),
       ...rooms,
     },
-    { onEnded: ({ name }, outcome, waitedMs) => ended.push([name, outcome, waitedMs]) },
+    {
+      onEnded: ({ name }, outcome, waitedMs) => ended.push([name, outcome, waitedMs]),
+      onSpeaking: ({ name }, ms) => spoke.push(`${name} after ${ms} ms`),
+    },
   );
   const step = async (...names: string[]) => {
     line.step(
@@ -67,7 +71,7 @@ function rig(limit: number, rooms: Partial<LineRooms> = {}) {
     await settle();
   };
   const parts = () => attendants.tasks.map(({ room, part }) => `${room} ${part}`);
-  return { clock, attendants, done, ended, line, step, parts };
+  return { clock, attendants, done, spoke, ended, line, step, parts };
 }
 
 const room = (name: string, more: Partial<UnansweredRoom> = {}): UnansweredRoom => ({
@@ -95,6 +99,38 @@ describe('the waiting line', () => {
     expect(line.callers).toBe(2);
     attendants.end('c', 'turned_away');
     expect(done).toEqual(['withdraw c', 'disconnect c']);
+  });
+
+  it('counts callers, not rooms', async () => {
+    const { line, parts } = rig(3);
+    const two = (name: string) => room(name, { callers: [`${name}-1`, `${name}-2`] });
+    line.step([two('a'), two('b'), room('c')], () => false);
+    await settle();
+    expect(parts().toSorted()).toEqual(['a wait', 'b turn_away', 'c wait']);
+    expect(line.callers).toBe(3);
+  });
+
+  it('lets those finish who are turned away, although nobody wants an agent there any more', async () => {
+    const { step, line, attendants } = rig(1);
+    await step('a', 'b');
+    line.step([], () => true);
+    expect(attendants.left).toEqual(['a']);
+  });
+
+  it('leaves all when another worker sees to the line', async () => {
+    const { step, line, attendants } = rig(1);
+    await step('a', 'b');
+    line.leaveAll();
+    expect(attendants.left).toEqual(['a', 'b']);
+  });
+
+  it('tells when the words have begun, and nothing of rooms that it does not know', async () => {
+    const { step, spoke, ended, attendants } = rig(1);
+    await step('a');
+    attendants.onReport({ type: 'speaking', room: 'a', ms: 120 });
+    attendants.onReport({ type: 'speaking', room: 'x', ms: 120 });
+    attendants.onReport({ type: 'ended', room: 'x', outcome: 'answered' });
+    expect([spoke, ended]).toEqual([['a after 120 ms'], []]);
   });
 
   it('has room again when somebody was answered or hung up', async () => {

@@ -31,6 +31,8 @@ interface RigOptions {
   clock?: ManualClock;
   /** Milliseconds since the epoch. */
   wallClock?: () => number;
+  /** What the test plays in another way than the rig. */
+  peers?: Partial<WorkerPeers>;
 }
 
 /** Starts a worker; it is not registered yet. */
@@ -40,6 +42,7 @@ export async function beginWorker({
   rooms,
   clock = new ManualClock(),
   wallClock = Date.now,
+  peers: others = {},
 }: RigOptions = {}) {
   const log: string[] = [];
   const metrics: Record<string, unknown>[] = [];
@@ -124,6 +127,7 @@ export async function beginWorker({
       if (!rooms) throw new Error('The test has no LiveKit.');
       return rooms;
     },
+    ...others,
   };
   const config = readWorkerConfig({
     LIVEKIT_URL: 'ws://127.0.0.1:7880',

@@ -15,7 +15,7 @@ const program = (stubborn = false) =>
   `${stubborn ? "process.on('SIGTERM', () => {});" : ''} console.log('pid ' + process.pid); setInterval(() => {}, 1000);`;
 
 const hasEnded = async (pid: number) => {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 20_000;
   for (;;) {
     try {
       process.kill(pid, 0);
@@ -36,7 +36,7 @@ describe('ManagedProcess', () => {
       "console.log('a'); console.log('ready 1')",
     ]);
     await child.exited;
-    expect(await child.waitForLine((line) => line.startsWith('ready'), 1000)).toBe('ready 1');
+    expect(await child.waitForLine((line) => line.startsWith('ready'), 10_000)).toBe('ready 1');
   });
 
   it('fails with the last lines when the program ends before it is ready', async () => {
