@@ -112,10 +112,10 @@ export class WarmPool implements JobProcesses {
     signal.addEventListener('abort', () => this.#wake());
     while (!signal.aborted && !pool.closed) {
       while (this.#idle < this.#options.targetSize()) this.#startProcess(pool);
-      const pause = RETRY_MS[Math.min(this.#failures, RETRY_MS.length) - 1];
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
+      const pause = RETRY_MS[Math.min(this.#failures, RETRY_MS.length) - 1];
       if (pause) await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
@@ -134,8 +134,10 @@ export class WarmPool implements JobProcesses {
   #startProcess(pool: FrameworkPool): void {
     this.#idle += 1;
     let counted = true;
+    let ended = false;
     const unlock = () => {
-      if (!counted) return;
+      // The framework also unlocks one that was never warm: its failure is to be counted first.
+      if (!counted || (!ended && !this.#initialized.has(unlock))) return;
       counted = false;
       this.#idle -= 1;
       this.#wake();
@@ -144,6 +146,7 @@ export class WarmPool implements JobProcesses {
       .procWatchTask(unlock)
       .catch(() => {})
       .then(() => {
+        ended = true;
         this.#dropDead(pool);
         if (!this.#initialized.delete(unlock) && !pool.closed) {
           this.#failures += 1;

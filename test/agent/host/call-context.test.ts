@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, jest, test } from '@jest/globals';
 import { initializeLogger, llm, log } from '@livekit/agents';
-import { RoomEvent } from '@livekit/rtc-node';
+import { Room, RoomEvent } from '@livekit/rtc-node';
 import {
   CallRoom,
   currentCall,
@@ -35,16 +35,29 @@ test("log() is the current call's logger, however its code was woken", async () 
 
 test("a room's events and stream handlers run for the call that made it, whoever emits them", () => {
   const seen: Record<string, string | undefined> = {};
+  const note = (what: string) => {
+    seen[what] = currentCall()?.callId;
+  };
+  // What rtc-node calls, from wherever, when a stream begins.
+  const handlers: ((reader: never, from: never) => void)[] = [];
+  for (const kind of ['registerTextStreamHandler', 'registerByteStreamHandler'] as const)
+    jest.spyOn(Room.prototype, kind).mockImplementation((_, handler) => {
+      handlers.push(handler);
+    });
   const room = runInCall(call('a'), () => {
     const room = new CallRoom();
-    room.on(RoomEvent.Reconnecting, () => {
-      seen.event = currentCall()?.callId;
-    });
+    room.on(RoomEvent.Reconnecting, () => note('event'));
     return room;
   });
-  runInCall(call('b'), () => room.emit(RoomEvent.Reconnecting));
-  expect(seen).toEqual({ event: 'a' });
+  room.registerTextStreamHandler('t', () => note('text'));
+  room.registerByteStreamHandler('b', () => note('bytes'));
+  runInCall(call('b'), () => {
+    room.emit(RoomEvent.Reconnecting);
+    for (const handler of handlers) handler({} as never, {} as never);
+  });
+  expect(seen).toEqual({ event: 'a', text: 'a', bytes: 'a' });
   expect(currentCall()).toBeUndefined();
+  jest.restoreAllMocks();
 });
 
 test('a tool runs for its call, and outside of calls without one', () => {

@@ -113,4 +113,47 @@ describe('CallMetrics', () => {
       ['metric', 'TimeToFirstAudio', 1_000],
     ]);
   });
+
+  it('counts the tokens of speech and of text each under its name', () => {
+    const { reports, sonic } = setUp();
+    sonic.emit('metrics_collected', {
+      inputTokenDetails: { audioTokens: 11, textTokens: 12 },
+      outputTokenDetails: { audioTokens: 13, textTokens: 14 },
+    });
+    expect(reports).toEqual([
+      ['metric', 'InputSpeechTokens', 11],
+      ['metric', 'InputTextTokens', 12],
+      ['metric', 'OutputSpeechTokens', 13],
+      ['metric', 'OutputTextTokens', 14],
+    ]);
+  });
+
+  it.each([
+    ['renewed', ['StreamRenewals'], true],
+    ['failed_over', ['Failovers'], true],
+    ['throttled', ['Throttles', 1, 'us-east-1'], false],
+    ['failed', ['StreamErrors', 1, 'unknown'], false],
+    ['closed', undefined, false],
+  ])('counts a stream that is %s, and which one serves the call', (type, metric, serves) => {
+    const { reports, stream } = setUp();
+    stream(type, 1_000);
+    expect(reports).toEqual([
+      ...(serves ? [['stream', 's', 'us-east-1']] : []),
+      ...(metric ? [['metric', ...metric]] : []),
+    ]);
+  });
+
+  it('measures each tool, and counts those that failed', () => {
+    const { reports, session } = setUp();
+    session.emit('function_tools_executed', {
+      functionCalls: [{ createdAt: 1_000 }, { createdAt: 2_000 }, { createdAt: 3_000 }],
+      // The last one has no answer yet; the clock was set back during the second.
+      functionCallOutputs: [{ createdAt: 1_400 }, { createdAt: 1_900, isError: true }],
+    });
+    expect(reports).toEqual([
+      ['metric', 'ToolDuration', 400],
+      ['metric', 'ToolDuration', 0],
+      ['metric', 'ToolErrors'],
+    ]);
+  });
 });

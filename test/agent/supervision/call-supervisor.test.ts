@@ -59,6 +59,23 @@ describe('CallSupervisor', () => {
     expect(sums()).not.toHaveProperty('JobCrashes');
   });
 
+  it('adds what a call costs to the lane that serves it then', () => {
+    const { call, sums } = setUp();
+    const process = call();
+    const speak = () =>
+      process.report({ type: 'add', metric: 'OutputSpeechTokens', value: 1_000_000 });
+    process.report({ type: 'stream', id: 'st1', lane: 'us-east-1' });
+    speak();
+    process.report({ type: 'stream', id: 'st2', lane: 'us-west-2' });
+    speak();
+    speak();
+    expect(sums()).toMatchObject({
+      EstimatedCostUsd: 36,
+      'EstimatedCostUsd{lane=us-east-1}': 12,
+      'EstimatedCostUsd{lane=us-west-2}': 24,
+    });
+  });
+
   it('keeps the reports of a process that dies without reporting an end, and counts the crash', async () => {
     const { call, clock, ended, sums } = setUp();
     const process = call();

@@ -123,6 +123,20 @@ describe('CallTrace', () => {
     ]);
   });
 
+  it('ends an interruption with the next one, and without sound at once', async () => {
+    const { sonic, state } = beginCall();
+    state('speaking', 3_500);
+    sonic.emit('barge_in', { at: ZERO + 7_000, sign: 'interrupted' });
+    sonic.emit('barge_in', { at: ZERO + 7_400, sign: 'interrupted' });
+    state('listening', 7_500);
+    sonic.emit('barge_in', { at: ZERO + 7_500, sign: 'interrupted' });
+    expect((await spans()).slice(1).map(({ times }) => times)).toEqual([
+      [7_000, 7_400],
+      [7_400, 7_500],
+      [7_500, 7_500],
+    ]);
+  });
+
   it('marks the answer of a call that ended before the agent spoke', async () => {
     beginCall().end(9_000);
     expect(await spans()).toMatchObject([{ name: 'answer', times: [1_000, 9_000], failed: true }]);

@@ -83,10 +83,13 @@ describe('SpanContent', () => {
     const attributes = { 'shop.note': 'x'.repeat(5_000), 'shop.items': ['y'.repeat(5_000), null] };
     const stripped = own.withoutContent({
       ...span,
+      // A text could be put there as well.
+      name: 'z'.repeat(5_000),
       attributes: attributes as unknown as typeof span.attributes,
       links: [],
       events: [],
     });
+    expect(stripped?.name).toBe('z'.repeat(200));
     expect(stripped?.attributes).toEqual({
       'shop.note': 'x'.repeat(200),
       'shop.items': ['y'.repeat(200), null],

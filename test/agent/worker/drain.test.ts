@@ -100,4 +100,37 @@ describe('Drain', () => {
     await clock.pass(0);
     expect(result()).toBe('cut');
   });
+
+  it('is started once it has been', async () => {
+    const { clock, drain, start } = setUp(0);
+    expect(drain.started).toBe(false);
+    start();
+    await clock.pass(0);
+    expect(drain.started).toBe(true);
+  });
+
+  it('takes a second interrupt within half a second for the first one', async () => {
+    const { clock, drain, log, start } = setUp(1);
+    await clock.pass(60_000);
+    start();
+    await clock.pass(499);
+    drain.hurry();
+    await clock.pass(0);
+    expect(log).toEqual(['60 stop']);
+    await clock.pass(1);
+    drain.hurry();
+    await clock.pass(0);
+    expect(log).toEqual(['60 stop', '60.5 end now']);
+  });
+
+  it('says so when the last call ended with its last reply', async () => {
+    const { clock, end, log, start, result } = setUp(1);
+    start();
+    await clock.pass(98_000);
+    end();
+    await clock.pass(0);
+    expect(result()).toBe('ended_gracefully');
+    await clock.pass(60_000);
+    expect(log).toEqual(['0 stop', '98 end gracefully']);
+  });
 });

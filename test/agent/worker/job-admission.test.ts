@@ -69,6 +69,74 @@ describe('JobAdmission', () => {
     expect(await offer('later', false)).toBe(true);
   });
 
+  it('asks whose turn it is only for a slot that there is, and that it would give', async () => {
+    const { admission, log } = setUp(1);
+    let asked = 0;
+    const offer = (job: string) =>
+      admission.admit(job, async () => {
+        asked += 1;
+        return false;
+      });
+    await admission.admit('a');
+    admission.release('a');
+    await admission.admit('b');
+    expect(await offer('c')).toBe(false);
+    admission.release('b');
+    admission.drain();
+    expect(await offer('d')).toBe(false);
+    expect(asked).toBe(0);
+    expect(log.filter((line) => line.startsWith('-'))).toEqual(['-c full', '-d draining']);
+  });
+
+  it('promises no slot to a job that asked whose turn it is while the drain began', async () => {
+    const { admission, log } = setUp(1);
+    await admission.admit('a');
+    admission.release('a');
+    log.length = 0;
+    const answer = admission.admit('b', async () => {
+      admission.drain();
+      return true;
+    });
+    expect(await answer).toBe(false);
+    expect(log).toEqual(['-b draining']);
+  });
+
+  it('needs nobody who listens', async () => {
+    const { admission, clock } = setUp(1);
+    const alone = new JobAdmission(new CallSlots(1), admission.protection, clock);
+    expect(await alone.admit('a')).toBe(true);
+    expect(await alone.admit('b')).toBe(false);
+    alone.release('a');
+    alone.drain();
+    expect(await alone.admit('c')).toBe(false);
+  });
+
+  it('is not open because a job has gone that held no slot, or one too many', async () => {
+    const { admission, log } = setUp(1);
+    await admission.admit('a');
+    // It had expired, and came all the same.
+    admission.start('b');
+    log.length = 0;
+    admission.release('unknown');
+    admission.release('b');
+    expect(log).toEqual([]);
+    admission.release('a');
+    expect(log).toEqual(['open']);
+  });
+
+  it('does not let the protection go for a job that it did not hold', async () => {
+    const { admission, clock } = setUp(2, async () => ({ ok: true }));
+    await admission.admit('a');
+    admission.release('unknown');
+    await clock.pass(60 * 60_000);
+    expect(admission.protection.confirmed).toBe(true);
+    admission.release('a');
+    admission.release('a');
+    await admission.admit('b');
+    await clock.pass(60 * 60_000);
+    expect(admission.protection.confirmed).toBe(true);
+  });
+
   it('does not promise a slot to two while it asks whose turn it is', async () => {
     const { admission } = setUp(1);
     await admission.admit('a');
@@ -153,7 +221,9 @@ describe('JobAdmission', () => {
     await admission.admit('lost');
     await admission.admit('there');
     admission.start('there');
-    await clock.pass(21_000);
+    await clock.pass(20_000);
+    expect(admission.expire(20_000)).toEqual([]);
+    await clock.pass(1_000);
     expect(admission.expire(20_000)).toEqual(['lost']);
     expect(admission.slots.used).toBe(1);
   });

@@ -50,6 +50,6 @@ it('keeps the framework’s health page, which fails without LiveKit, from probe
 
 it('starts no process for models that the agent does not use', () => {
   options();
-  InferenceRunner.registerRunner({ INFERENCE_METHOD: 'lk_test' } as never);
+  InferenceRunner.registerRunner('lk_test', 'file:///runner.js');
   expect(Object.keys(InferenceRunner.registeredRunners)).toEqual([]);
 });

@@ -28,7 +28,7 @@ const replaced: ServiceReading = {
   deployments: [deployment('new', true, 2), deployment('own', false, 1)],
 };
 
-function setUp(ecs = true) {
+function setUp(ecs = true, maxCallMs = 10 * MINUTE) {
   const clock = new ManualClock();
   const state = { service: alone, fails: false, protected: false, changes: 0, failures: 0 };
   const protection = new TaskProtection(
@@ -49,7 +49,7 @@ function setUp(ecs = true) {
   const standing = new ServiceStanding(
     {
       deployment: { intervalMs: MINUTE, settleMs: 2 * MINUTE },
-      maxCallMs: 10 * MINUTE,
+      maxCallMs,
       ...(ecs && { ecsAgentUri: 'http://agent', ecsMetadataUri: 'http://metadata' }),
     },
     admission,
@@ -98,6 +98,33 @@ describe('ServiceStanding', () => {
     state.service = alone;
     await clock.pass(2 * MINUTE);
     expect([admission.refusal, state.protected, state.changes]).toEqual([undefined, true, 2]);
+    standing.stop();
+  });
+
+  it('of a surplus task: no new calls, but none of its calls is in the way of a deployment', async () => {
+    const { admission, clock, standing, state } = setUp();
+    standing.start();
+    await clock.pass(0);
+    await admission.admit('call');
+    admission.start('call');
+    // None is wanted any more.
+    state.service = { ...alone, desired: 0 };
+    await clock.pass(4 * MINUTE);
+    expect(admission.refusal).toBe('surplus');
+    await clock.pass(30 * MINUTE);
+    expect(standing.gauges()).toEqual({ unprotectedCalls: 0, supersededCalls: 0, overdueCalls: 0 });
+    standing.stop();
+  });
+
+  it('has no call that is overdue where calls may be as long as they like', async () => {
+    const { admission, clock, standing, state } = setUp(true, 0);
+    standing.start();
+    await clock.pass(0);
+    await admission.admit('call');
+    admission.start('call');
+    state.service = replaced;
+    await clock.pass(60 * MINUTE);
+    expect(standing.gauges()).toMatchObject({ supersededCalls: 1, overdueCalls: 0 });
     standing.stop();
   });
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { RunningJobInfo } from '@livekit/agents';
 import { RESUMED_JOB } from '../../../agent/src/job/resumed-call.js';
 import { replaceFrameworkPool } from '../../../agent/src/worker/framework-pool.js';
@@ -99,9 +99,9 @@ afterEach(() => {
 });
 
 /** Runs our loop on the fake pool, as `install` makes the framework do. */
-function setUp(concurrency = 2) {
+function setUp(concurrency = 2, targetSize = 3) {
   const pool = new Pool();
-  const state = { targetSize: 3, failures: [] as number[] };
+  const state = { targetSize, failures: [] as number[] };
   const warm = new WarmPool({
     warm: () => 0,
     targetSize: () => state.targetSize,
@@ -151,6 +151,42 @@ describe('WarmPool', () => {
     warm.resize();
     await pool.untilInitializing(1);
     expect(pool.initializing).toBe(1);
+  });
+
+  it('initializes none in place of a process whose call has ended: it was counted when it was taken', async () => {
+    const { pool, state } = setUp(3);
+    await pool.untilInitializing(3);
+    for (let i = 0; i < 3; i++) pool.finishStart();
+    await settled();
+    state.targetSize = 2;
+    pool.warmedProcQueue.items.shift()?.unlock();
+    await settled();
+    pool.alive[0]?.end();
+    await settled();
+    expect([pool.initializing, pool.warmedProcQueue.items.length]).toEqual([0, 2]);
+  });
+
+  it('tries again after pauses that grow to ten seconds', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate'] });
+    try {
+      const { pool } = setUp(1, 1);
+      await pool.untilInitializing(1);
+      const pauses: number[] = [];
+      for (let attempt = 0; attempt < 7; attempt += 1) {
+        const started = pool.processes.length;
+        pool.finishStart(false);
+        await settled();
+        let pause = 0;
+        for (; pool.processes.length === started && pause < 60_000; pause += 250) {
+          await jest.advanceTimersByTimeAsync(250);
+          await settled();
+        }
+        pauses.push(pause);
+      }
+      expect(pauses).toEqual([250, 500, 1_000, 2_000, 5_000, 10_000, 10_000]);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it('never offers a dead process to a call', async () => {

@@ -70,5 +70,6 @@ describe('WorkerHealth', () => {
     expect(health.livenessProblem()).toBeUndefined();
     admission.release('a');
     expect(health.livenessProblem()).toBe('first');
+    expect(health.fatalReason).toBe('first');
   });
 });

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Long because it goes through every way in which a call begins, is disturbed and ends.
 
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import './browser.js';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { RoomConnectionEvents } from '../../../../local/playground/page/room-connection.js';
 import type { Target } from '../../../../local/playground/page/target.js';
+import { browserWindow } from './browser.js';
 
 /** What the parts of the call were told, in order. */
 const log: string[] = [];
@@ -14,6 +14,7 @@ let room: {
   waiting: boolean;
   turnedAway: boolean;
   connect: () => Promise<void>;
+  setSpeaker: (id: string) => Promise<void>;
 };
 let openMicrophone: () => Promise<void>;
 let createCall: () => Promise<unknown>;
@@ -77,7 +78,19 @@ jest.unstable_mockModule('livekit-client', () => ({
   ConnectionError: class extends Error {},
   ConnectionErrorReason: {},
 }));
+/** What this tab hears of the others. */
+let onOtherTabs: (inCall: boolean) => void = () => {};
+jest.unstable_mockModule('../../../../local/playground/page/other-tabs.js', () => ({
+  OtherTabs: class {
+    constructor(onChange: (inCall: boolean) => void) {
+      onOtherTabs = onChange;
+    }
+    setInCall = (inCall: boolean) => void tabs.push(inCall);
+  },
+}));
+const tabs: boolean[] = [];
 const { callController } = await import('../../../../local/playground/page/call-controller.js');
+const { devices } = await import('../../../../local/playground/page/devices.js');
 const { pageState } = await import('../../../../local/playground/page/page-state.js');
 
 const target: Target = { kind: 'emulator', name: 'e', livekit: 'l', agentName: '' };
@@ -106,6 +119,71 @@ afterEach(async () => {
   callController.setPushToTalk(false);
   jest.useRealTimers();
   log.length = 0;
+});
+
+describe('the page', () => {
+  // Once, as when it is loaded.
+  beforeAll(async () => {
+    fetchTarget = async () => target;
+    await callController.start();
+  });
+  beforeEach(() => {
+    tabs.length = 0;
+  });
+
+  it('tells the other tabs of its call, and of the end of it', async () => {
+    await call();
+    expect(tabs).toEqual([true]);
+    await callController.hangUp();
+    expect(tabs).toEqual([true, false]);
+  });
+
+  it('warns of a call in another tab, during one of its own', async () => {
+    onOtherTabs(true);
+    expect(shown()).not.toContain('tab');
+    await call();
+    onOtherTabs(true);
+    expect(shown()).toContain('tab');
+    onOtherTabs(false);
+    expect(shown()).not.toContain('tab');
+  });
+
+  it('keeps the call when it is left during it, hangs up, and shows it when it is loaded again', async () => {
+    await call();
+    log.length = 0;
+    browserWindow.dispatchEvent(new Event('pagehide'));
+    expect(log).toEqual(['leave room']);
+    const startedAt = pageState.get().call?.startedAt;
+    await callController.hangUp();
+    pageState.merge({ call: undefined, phase: 'idle' });
+    await callController.start();
+    expect(pageState.get()).toMatchObject({ phase: 'ended', call: { startedAt } });
+    expect(pageState.get().call?.endedAt).toBeDefined();
+    expect(shown()).toContain('call');
+    // Once.
+    pageState.merge({ call: undefined, phase: 'idle' });
+    await callController.start();
+    expect(pageState.get().call).toBeUndefined();
+  });
+
+  it('says so when the command that serves it has stopped', async () => {
+    fetchTarget = () => Promise.reject(new TypeError('refused'));
+    await callController.start();
+    expect(shown()).toContain('call');
+  });
+
+  it('plays by the speaker that was chosen before, and says so when it is gone', async () => {
+    devices.merge({ speaker: 'usb' });
+    try {
+      await call();
+      expect(log).toContain('speaker usb');
+      room.setSpeaker = () => Promise.reject(new Error('unplugged'));
+      await callController.selectSpeaker('usb');
+      expect(shown()).toContain('speaker');
+    } finally {
+      devices.merge({ speaker: '' });
+    }
+  });
 });
 
 describe('CallController', () => {

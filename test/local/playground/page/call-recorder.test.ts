@@ -75,6 +75,20 @@ describe('CallRecorder', () => {
     expect(events).toEqual([{ you: 0.25, agent: 0.5 }, [true, 1_000_100]]);
   });
 
+  it('follows the page’s clock when that goes faster than the audio’s', () => {
+    // In each minute of audio the page’s clock gains 60 ms.
+    for (let at = 0; at <= 60; at += 1) {
+      jest.setSystemTime(1_000_000 + at * 1_001);
+      receive({ type: 'level', at, peaks: [0, 0] });
+    }
+    events.length = 0;
+    receive({ type: 'sound', audible: true, at: 60, now: 60 });
+    const [[, heardAt] = []] = events as [boolean, number][];
+    // Of the last twenty seconds.
+    expect(heardAt).toBeGreaterThanOrEqual(1_060_060 - 20);
+    expect(heardAt).toBeLessThanOrEqual(1_060_060);
+  });
+
   it('stops for good, and keeps what was recorded', () => {
     receive({ type: 'samples', samples: new Int16Array(48_000) });
     recorder.setTrack('you', { name: 'mic' } as unknown as MediaStreamTrack);
