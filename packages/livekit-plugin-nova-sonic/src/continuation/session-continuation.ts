@@ -20,13 +20,12 @@ import type { SonicStream } from '../stream/sonic-stream.js';
 import { StreamSession } from '../stream/stream-session.js';
 import type { Conversation } from '../turns/conversation.js';
 import type { Effect, EventTiming } from '../turns/effects.js';
-import { sampleTime } from '../turns/user-turn.js';
 import type { ContinuationHost, ContinuationOptions, StreamPlace } from './continuation-host.js';
-import { DeafStreamDetector, type Suspicion } from './deaf-stream-detector.js';
+import type { Suspicion } from './deaf-stream-detector.js';
 import { RenewalPolicy } from './renewal-policy.js';
 import { ResumeState } from './resume-state.js';
 import { RetryPolicy } from './retry-policy.js';
-import { Watchdog } from './stalled-stream-watchdog.js';
+import { StreamWatch } from './stream-watch.js';
 import { StreamWriter } from './stream-writer.js';
 
 const TICK_MS = 100;
@@ -56,8 +55,7 @@ export class SessionContinuation {
   readonly #renewal: RenewalPolicy;
   readonly #resume: ResumeState;
   readonly #audioBuffer: RollingAudioBuffer;
-  readonly #watchdog = new Watchdog();
-  readonly #deafness: DeafStreamDetector;
+  readonly #streamWatch: StreamWatch;
   #lastAudioAt = 0;
   readonly #writer: StreamWriter;
   readonly #closing = new Set<Promise<void>>();
@@ -76,7 +74,8 @@ export class SessionContinuation {
     this.#renewal = new RenewalPolicy(options.renewAfterMs);
     this.#resume = new ResumeState(options.history);
     this.#audioBuffer = new RollingAudioBuffer(options.audioBufferMs);
-    this.#deafness = new DeafStreamDetector(options.voice);
+    const { voice, progressMs } = options;
+    this.#streamWatch = new StreamWatch(conversation, this.#renewal, voice, progressMs);
     this.#writer = new StreamWriter({
       clock: options.clock,
       conversation,
@@ -233,8 +232,7 @@ export class SessionContinuation {
   /** Opens the call's stream. When even that throws the call ends, instead of staying silent. */
   #connect(lane: string, reason: string): void {
     try {
-      this.#watchdog.restart(this.#now);
-      this.#deafness.restart(this.#now);
+      this.#streamWatch.restart(this.#now);
       const history = this.#resume.plan?.history ?? this.#conversation.snapshot();
       const stream = this.#open(lane, reason, history);
       // A listener of `stream_lifecycle` may have closed the session meanwhile.
@@ -256,7 +254,7 @@ export class SessionContinuation {
     const current = session === this.#current;
     if (current) {
       this.#state = { type: 'live', stream: session };
-      this.#deafness.restart(session.openedAt);
+      this.#streamWatch.restart(session.openedAt);
     }
     this.#emitLifecycle('opened', stream, { openMs, reason });
     const standby = this.#standby;
@@ -281,16 +279,13 @@ export class SessionContinuation {
     if (event.type === 'toolUse') session.sequencer.toolUsed(event.toolUseId);
     // Noise may be taken for speech, too: only words show that the stream is used.
     if (event.type === 'text') session.lastActivityAt = now;
-    this.#watchdog.event(now);
     const timing: EventTiming = {
       now,
       lastVoiceAt: this.#options.voice.lastAt,
       sampleAt: (offsetMs) => session.arrival(offsetMs),
     };
     const effects = this.#conversation.apply(event, timing);
-    if (event.type === 'userSpeechStart' || event.type === 'userSpeechEnd')
-      this.#deafness.heard(sampleTime(event.offsetMs, timing), now);
-    else if (effects.some(({ type }) => type === 'transcript')) this.#deafness.understood(now);
+    this.#streamWatch.observe(event, effects, timing);
     if (effects.some((effect) => effect.type === 'generation_opened')) this.#resume.replyStarted();
     if (effects.some((e) => e.type === 'generation_closed' && e.reason === 'end_turn')) {
       this.#retry.healthy(session.stream.lane);
@@ -312,9 +307,7 @@ export class SessionContinuation {
     this.#emitLifecycle(type, stream, { reason, kind: error.kind, error: error.message, livedMs });
     if (session === this.#standby?.stream) {
       this.#setStandby(undefined);
-      const waitMs = this.#retry.renewalFailed(stream.lane, error, now);
-      this.#renewal.failed(waitMs, now);
-      this.#deafness.postpone(waitMs, now);
+      this.#streamWatch.standbyFailed(this.#retry.renewalFailed(stream.lane, error, now), now);
     } else if (session === this.#current) this.#onLost(session, error, livedMs, now);
   }
 
@@ -376,18 +369,16 @@ export class SessionContinuation {
     const stale =
       standby.version !== this.#conversation.version ||
       standby.settings !== settingsFingerprint(this.#host.settings()) ||
-      (suspicion && this.#deafness.refuted(suspicion));
+      (suspicion && this.#streamWatch.refuted(suspicion));
     if (stale || !old) {
       this.#retire(standby);
       return;
     }
-    const { cause = 'planned', from = this.#unreportedSpeech(now) } = suspicion ?? {};
+    const { cause = 'planned', from = this.#streamWatch.unreportedSpeech(now) } = suspicion ?? {};
     const { effects, plan } = this.#conversation.resume(now, cause, from);
     this.#state = { type: 'live', stream: standby };
     this.#renewal.moved(standby.reason, old, standby, now);
-    if (suspicion) this.#deafness.moved(suspicion, now);
-    else this.#deafness.restart(now);
-    this.#watchdog.restart(now);
+    this.#streamWatch.restart(now, suspicion);
     this.#writer.replayAudio(standby, plan.audioFrom);
     this.dispatch(effects);
     this.#retire(old);
@@ -441,31 +432,14 @@ export class SessionContinuation {
     const session = this.#current;
     if (!session) return;
     session.fillGap(this.#lastAudioAt, now);
-    const { progressMs } = this.#options;
-    const stall = this.#watchdog.detectStall(session, this.#conversation, now, progressMs);
-    if (stall) {
-      session.stream.fail(stall);
-      return;
+    const stall = this.#streamWatch.stall(session, now);
+    if (stall) session.stream.fail(stall);
+    else if (this.#state.type === 'live' && !this.#state.standby) {
+      const found = this.#streamWatch.inspect(session, now);
+      if (found?.type === 'suspected') this.#openStandby(found.suspicion.reason, found.suspicion);
+      else if (found?.how === 'beside') this.#openStandby(found.reason);
+      else if (found) this.#replace(found.reason);
     }
-    if (this.#state.type !== 'live' || this.#state.standby) return;
-    const conversation = this.#conversation;
-    const silentMs = this.#watchdog.sinceEvent(now);
-    const suspicion = this.#deafness.suspect(conversation, now, silentMs, progressMs);
-    if (suspicion) {
-      this.#openStandby(suspicion.reason, suspicion);
-      return;
-    }
-    const reason = this.#renewal.due(session, now);
-    if (!reason) return;
-    const speech = this.#unreportedSpeech(now) !== undefined;
-    const how = this.#renewal.how(session, now, conversation.quiet(now), speech);
-    if (how === 'beside') this.#openStandby(reason);
-    else if (how === 'at_once') this.#replace(reason);
-  }
-
-  /** Since when there is a voice that the service may not have reported yet (ms since the epoch). */
-  #unreportedSpeech(now: number): number | undefined {
-    return this.#deafness.unreportedSpeech(this.#conversation.serviceReportsSpeech, now);
   }
 
   #emitLifecycle(

@@ -11,7 +11,7 @@ const REPLY_STALL_MS = 7_000;
  * begun a reply, or the connection takes nothing. Nothing else would notice: the SDK has no such timeout, and what we
  * write keeps the connection busy. What may only be sound is for `DeafStreamDetector`. Pure.
  */
-export class Watchdog {
+export class StalledStreamWatchdog {
   #lastEventAt = 0;
 
   /** A new stream begins. */
@@ -37,9 +37,9 @@ export class Watchdog {
     progressMs: number,
   ): NovaSonicError | undefined {
     const { region } = session.stream;
-    if (session.stream.stalled(now)) {
-      return noResponse('the service did not read what was sent', 5_000, region);
-    }
+    const unreadMs = session.stream.stalled(now);
+    if (unreadMs !== undefined)
+      return noResponse('the service did not read what was sent', unreadMs, region);
     if (session.openedAt === undefined) return undefined;
     const sinceEvent = this.sinceEvent(now);
     const silence = Math.min(sinceEvent, now - (conversation.pendingSince ?? now));

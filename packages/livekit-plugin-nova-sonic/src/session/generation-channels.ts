@@ -55,6 +55,8 @@ export function decodeAudio(content: string, sampleRate: number): AudioFrame[] {
 /** One reply as LiveKit reads it: a message (text and audio) that appears with its first content, and tool calls. */
 export class GenerationChannels {
   readonly event: llm.GenerationCreatedEvent;
+  /** When the first sound was handed to LiveKit (ms since the epoch). */
+  firstAudioAt?: number;
   readonly #messages = new StreamChannel<llm.MessageGeneration>();
   readonly #functions = new StreamChannel<llm.FunctionCall>();
   readonly #messageId: string;
@@ -77,9 +79,6 @@ export class GenerationChannels {
     this.#message();
     this.#text?.write(text);
   }
-
-  /** When the first sound was handed to LiveKit (ms since the epoch). */
-  firstAudioAt?: number;
 
   audio(content: string, now: number): void {
     this.#message();

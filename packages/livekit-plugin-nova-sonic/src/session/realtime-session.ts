@@ -2,32 +2,29 @@
 // Long because it has every member of LiveKit's RealtimeSession with its documentation.
 import { llm, shortuuid } from '@livekit/agents';
 import type { AudioFrame } from '@livekit/rtc-node';
-import { CallerVoice } from '../audio/caller-voice.js';
-import { AudioChunker } from '../audio/chunker.js';
-import { createVoiceActivityDetector } from '../audio/voice-activity.js';
-import { SessionContinuation } from '../continuation/session-continuation.js';
+import type { AudioChunker } from '../audio/chunker.js';
+import type { SessionContinuation } from '../continuation/session-continuation.js';
 import {
   diffChatContext,
   fromChatContext,
   toChatContext,
   unsupportedContent,
 } from '../history/chat-context.js';
-import type { HistoryEntry, SystemEntry, ToolResultEntry, UserEntry } from '../history/entries.js';
+import type { HistoryEntry, ToolResultEntry } from '../history/entries.js';
 import type { ResolvedOptions } from '../options.js';
 import { asError } from '../protocol/errors.js';
 import { settingsFingerprint } from '../protocol/session-config.js';
 import type { RealtimeSessionEvents } from '../session-events.js';
-import { createStreamFactory } from '../stream/stream-factory.js';
 import { TrackedToolContext } from '../tools/tool-call-tracker.js';
-import { ToolResultRouter } from '../tools/tool-result-router.js';
-import { Conversation } from '../turns/conversation.js';
-import { EffectHandler } from './effect-handler.js';
-import { ReplyFutures } from './reply-futures.js';
+import type { ToolResultRouter } from '../tools/tool-result-router.js';
+import type { Conversation } from '../turns/conversation.js';
+import { AddedMessages } from './added-messages.js';
+import { createSessionParts } from './create-session-parts.js';
+import type { ReplyFutures } from './reply-futures.js';
 import { responseMetrics } from './response-metrics.js';
-import { SessionEmitter } from './session-emitter.js';
+import type { SessionEmitter } from './session-emitter.js';
 import type { SessionFamily } from './session-family.js';
-import { SessionHost } from './session-host.js';
-import { type SessionOptions, SessionSettings } from './session-settings.js';
+import type { SessionOptions, SessionSettings } from './session-settings.js';
 
 /** Reason of a renewal that applies an edited past. */
 const CONTEXT_CHANGED = 'chat context updated';
@@ -52,8 +49,7 @@ export class RealtimeSession extends llm.RealtimeSession {
   readonly #replies: ReplyFutures;
   readonly #tools: ToolResultRouter;
   readonly #continuation: SessionContinuation;
-  /** What was added by `updateChatCtx` and not answered, with the version of the conversation that has it. */
-  #typed: Array<{ entry: UserEntry | SystemEntry; version: number }> = [];
+  readonly #added = new AddedMessages();
   #closed?: Promise<void>;
 
   /** Adds a listener for one of LiveKit's events or ours, see `RealtimeSessionEvents`. */
@@ -76,105 +72,21 @@ export class RealtimeSession extends llm.RealtimeSession {
     this.#options = options;
     this.#family = family;
     family.open.add(this);
-    this.#emitter = new SessionEmitter(this, this.logger, model.label(), options);
-    this.#settings = new SessionSettings(options, (error) => this.#toolSkipped(error));
-    this.#chunker = new AudioChunker(options.inputSampleRate, options.inputChunkMs);
-    this.#conversation = new Conversation({
-      newId: shortuuid,
-      outputSampleRate: options.outputSampleRate,
-      patienceMs: options.timeouts.progress + 2_000,
-    });
-    this.#replies = this.#createReplyFutures();
-    this.#tools = this.#createToolRouter();
-    this.#continuation = this.#createContinuation();
-    this.#tools.sink = this.#continuation;
-  }
-
-  // -- parts -------------------------------------------------------------------------------------------------------
-
-  #createReplyFutures(): ReplyFutures {
-    const { clock, generateReplyTimeout: timeoutMs } = this.#options;
-    return new ReplyFutures(
-      clock,
-      timeoutMs,
-      (id, drop) => this.#conversation.cancelRequest(id, drop),
-      (error) => {
-        this.logger.warn({ timeoutMs }, error.message);
-        this.#emitter.emitError(error, true);
-      },
-    );
-  }
-
-  #createToolRouter(): ToolResultRouter {
-    return new ToolResultRouter(
-      this.#options.clock,
-      this.#conversation,
-      {
-        started: (call) => this.#emitter.emit('tool_call_started', call),
-        ended: (call) => this.#emitter.emit('tool_call_ended', call),
-      },
-      (callId) => this.logger.debug({ callId }, 'sending tool result that the framework dropped'),
-    );
-  }
-
-  #createContinuation(): SessionContinuation {
-    const { clock, outputSampleRate } = this.#options;
-    const emitter = this.#emitter;
-    const replies = this.#replies;
-    const effectHandler = new EffectHandler({
-      model: this.realtimeModel,
-      clock,
-      outputSampleRate,
-      emitter,
-      replies,
-      tools: this.#tools,
-      toolsForbidden: () => this.#settings.toolChoice === 'none',
-      onError: (error, effect) => this.logger.error({ error, effect }, 'handling an event failed'),
-    });
-    return new SessionContinuation(
-      {
-        ...this.#options,
-        random: Math.random,
-        newId: shortuuid,
-        progressMs: this.#options.timeouts.progress,
-        voice: this.#createCallerVoice(),
-        openStream: createStreamFactory(this.#options),
-      },
-      this.#conversation,
-      new SessionHost({
-        logger: this.logger,
-        sessionSettings: this.#settings,
-        effectHandler,
-        emitter,
-        replies,
-      }),
-    );
-  }
-
-  #createCallerVoice(): CallerVoice {
-    const { inputSampleRate, voiceActivityDetector } = this.#options;
-    const warn = (message: string) => (error: unknown) =>
-      this.#emitter.warnOnce(message, asError(error));
-    const detector =
-      voiceActivityDetector?.() ??
-      createVoiceActivityDetector(
-        warn(
-          '@livekit/local-inference cannot be loaded: voice is detected by how sound rises and falls',
-        ),
-      );
-    return new CallerVoice(inputSampleRate, detector, warn('voice activity detection failed'));
-  }
-
-  #toolSkipped(error: Error): void {
-    this.logger.error({ error }, 'tool skipped');
-    this.#emitter.emitError(error, true);
+    const parts = createSessionParts(this, model, this.logger, options);
+    this.#emitter = parts.emitter;
+    this.#settings = parts.settings;
+    this.#chunker = parts.chunker;
+    this.#conversation = parts.conversation;
+    this.#replies = parts.replies;
+    this.#tools = parts.tools;
+    this.#continuation = parts.continuation;
   }
 
   // -- state -------------------------------------------------------------------------------------------------------
 
   /** A copy of the conversation so far, each sentence once, as it was spoken. */
   override get chatCtx(): llm.ChatContext {
-    return toChatContext(this.#conversation.snapshot());
+    return toChatContext(this.#conversation.history.entries);
   }
 
   /** The current tools. Running one of them is tracked, so that the model always gets an answer. */
@@ -280,7 +192,7 @@ export class RealtimeSession extends llm.RealtimeSession {
     if (diff.changed) history.replace(diff.entries);
     for (const entry of diff.typed) {
       this.#conversation.added(entry);
-      this.#typed.push({ entry, version: this.#conversation.version });
+      this.#added.add(entry, this.#conversation.version);
     }
     for (const result of diff.results) this.#tools.deliver(result);
     if (this.#options.chatCtxUpdates === 'renew') {
@@ -350,7 +262,8 @@ export class RealtimeSession extends llm.RealtimeSession {
     instructions?: string,
     options: { signal?: AbortSignal } = {},
   ): Promise<llm.GenerationCreatedEvent> {
-    const typed = this.#takeTyped(Boolean(instructions?.trim()));
+    this.#continuation.cancelRenewal(MESSAGE_ADDED);
+    const typed = this.#added.take(this.#continuation.version ?? -1, Boolean(instructions?.trim()));
     const words = [instructions?.trim(), ...typed.map((entry) => entry.text)].filter(Boolean);
     const text = words.join('\n') || (this.#options.replyCue ?? '');
     const reason = this.#rejectionReason(text);
@@ -365,16 +278,6 @@ export class RealtimeSession extends llm.RealtimeSession {
       this.#conversation.request(id, text, entry);
       this.#continuation.sendRequests();
     });
-  }
-
-  /** The messages that a reply is to answer. What the stream's history has already is sent again only as the question. */
-  #takeTyped(instructed: boolean): Array<UserEntry | SystemEntry> {
-    const typed = this.#typed;
-    this.#typed = [];
-    this.#continuation.cancelRenewal(MESSAGE_ADDED);
-    const known = this.#continuation.version ?? -1;
-    const untold = typed.filter(({ version }) => version > known);
-    return (untold.length > 0 || instructed ? untold : typed).map(({ entry }) => entry);
   }
 
   /** Stops the current reply and discards the rest of it; the next reply is played. A no-op while the agent is silent. */

@@ -5,11 +5,11 @@ import {
 } from '@aws-sdk/client-bedrock-runtime';
 import { log } from '@livekit/agents';
 
-type AwsCredentialIdentity = Awaited<ReturnType<BedrockRuntimeClient['config']['credentials']>>;
-
 import type { Credentials, NamedLane } from '../lanes.js';
 import type { ResolvedOptions } from '../options.js';
 import type { StreamClient } from './sonic-stream.js';
+
+type AwsCredentialIdentity = Awaited<ReturnType<BedrockRuntimeClient['config']['credentials']>>;
 
 /** Logs what the SDK would print to the console: an aborted or throttled stream is handled by the plugin. */
 const sdkLogger = () => {

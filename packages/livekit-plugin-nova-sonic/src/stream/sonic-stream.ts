@@ -108,10 +108,11 @@ export class SonicStream {
     this.#push(events);
   }
 
-  /** True when what we wrote has not been taken for too long: the connection is dead. */
-  stalled(now: number): boolean {
-    const { writeStallMs } = this.#options;
-    return !this.#over && this.#queue.length > 0 && now - this.#lastPull > writeStallMs;
+  /** For how long what we wrote has not been taken (ms), when that is too long: the connection is dead. */
+  stalled(now: number): number | undefined {
+    const unreadMs = now - this.#lastPull;
+    const waiting = !this.#over && this.#queue.length > 0;
+    return waiting && unreadMs > this.#options.writeStallMs ? unreadMs : undefined;
   }
 
   /** Sends the closing events and waits for the service's end; cut after `closeMs`. Resolves always. */

@@ -32,6 +32,8 @@ export class ConversationState {
   textUnanswered = false;
   /** Counts the questions for which the model called tools. */
   toolTurn = 0;
+  /** When the model last called a tool, unless something else of it came since. */
+  lastToolCallAt?: number;
   /** The answer to the caller's last words is expected already, before the words have arrived. */
   speechCounted = false;
   #effects: Effect[] = [];

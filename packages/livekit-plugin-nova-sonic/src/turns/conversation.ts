@@ -25,6 +25,9 @@ import {
 import { leaveStream } from './resume.js';
 import { type ResumeCause, sampleTime } from './user-turn.js';
 
+/** Calls for one question come one after the other; those for the next one after the model has thought about it (ms). */
+const CALLS_TOGETHER_MS = 200;
+
 export class Conversation {
   readonly #state: ConversationState;
 
@@ -89,7 +92,8 @@ export class Conversation {
       agent.silent(now) &&
       !this.answerImminent(now) &&
       this.pendingTools.size === 0 &&
-      !requests.waiting
+      !requests.waiting &&
+      requests.dueTo(now).length === 0
     );
   }
 
@@ -240,6 +244,7 @@ export class Conversation {
 
   #contentStart(event: Extract<ServerEvent, { type: 'contentStart' }>, now: number): void {
     const { blocks, user, agent, discarded } = this.#state;
+    if (event.kind !== 'TOOL') this.#state.lastToolCallAt = undefined;
     const block = blocks.start(event);
     if (event.role === 'USER' || event.kind === 'UNKNOWN') return;
     if (event.kind === 'TEXT' && event.stage === 'FINAL') return;
@@ -321,12 +326,16 @@ export class Conversation {
     user.finish();
     user.stop();
     this.#state.version += 1;
-    // Calls that come together have one answer.
-    if (requests.anyDue) this.#state.toolTurn += 1;
+    // Calls that come together are for one question, and have one answer.
+    const { lastToolCallAt = Number.NEGATIVE_INFINITY } = this.#state;
+    const together = now - lastToolCallAt <= CALLS_TOGETHER_MS;
+    this.#state.lastToolCallAt = now;
+    if (!together && requests.anyDue) this.#state.toolTurn += 1;
     pending.toolCalled(callId, name, now, this.#state.toolTurn);
     // A call in a reply that is not to be played is answered all the same, and is no answer to a request.
-    const unwanted = discarded.arriving || (!agent.open && requests.takeAbandoned());
-    const { id } = this.#state.openGeneration(now, !unwanted);
+    const answers =
+      !together && !discarded.arriving && (agent.open !== undefined || !requests.takeAbandoned());
+    const { id } = this.#state.openGeneration(now, answers);
     const itemId = this.#state.newId('item_');
     history.add({ kind: 'tool_call', id: itemId, at: now, callId, name, args });
     this.#state.emit({ type: 'tool_call', id, itemId, callId, name, args });

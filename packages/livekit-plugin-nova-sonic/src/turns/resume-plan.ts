@@ -21,8 +21,13 @@ export function planResume(
   awaiting: boolean,
   due: readonly OtherQuestion[] = [],
 ): Pick<ResumePlan, 'history' | 'prompt'> {
-  const results = unanswered(history, due.filter((to) => to === 'tool').length);
-  const spoken = due.includes('speech') ? history.findLast((e) => e.kind === 'user') : undefined;
+  // Over a network the order in which the service got things is not certain: speech for which it has called a tool was
+  // answered by that, so the answer that is due is to a result.
+  const last = history.findLast((e) => e.kind === 'user');
+  const called = last && history.slice(history.indexOf(last)).some((e) => e.kind === 'tool_call');
+  const dueTools = due.filter((to) => to === 'tool' || (to === 'speech' && called)).length;
+  const results = unanswered(history, dueTools);
+  const spoken = due.includes('speech') && !called ? last : undefined;
   if (cut && !cut.interrupted && cut.audioMs > 0) {
     const reply = history.find((e) => e.id === cut.messageId);
     const words = reply?.kind === 'assistant' ? reply.text : '';

@@ -18,6 +18,7 @@ export function leaveStream(
   state.discarded.end();
   state.textUnanswered = false;
   state.speechCounted = false;
+  state.lastToolCallAt = undefined;
   const { audioFrom, untranscribed } = user.replayFrom(now, cause, pending.pending(now), from);
   if (untranscribed) pending.speechReplayed(now, !user.speaking);
   user.finish();

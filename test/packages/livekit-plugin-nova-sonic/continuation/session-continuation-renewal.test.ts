@@ -97,6 +97,22 @@ describe('renewal', () => {
     expect(rig.streams).toHaveLength(2);
   });
 
+  test('not while another answer is due behind a reply that was stopped', () => {
+    const rig = beginContinuation({ renewAfterMs: 10_000 });
+    rig.hear(9_000);
+    const stream = rig.stream(0);
+    stream.say(...serverEvents.userText('Look it up.'), ...serverEvents.toolUse('x', {}, 'use-1'));
+    rig.continuation.toolResult('use-1', '{}', '');
+    stream.say(...serverEvents.userText('And what is the time?'));
+    stream.say(...serverEvents.plan('It is there.'), ...serverEvents.audioContent(80));
+    rig.continuation.dispatch(rig.conversation.interrupt(rig.clock.now()));
+    rig.hear(2_000);
+    expect(rig.streams).toHaveLength(1);
+    stream.say(...serverEvents.interruptedText(), ...serverEvents.reply('It is noon.', 80));
+    rig.hear(2_000);
+    expect(rig.streams).toHaveLength(2);
+  });
+
   test('speech that begins while the next stream opens is replayed there from the first word', () => {
     const rig = beginContinuation({ renewAfterMs: 10_000 });
     rig.hear(10_100);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals';
-import { Watchdog } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/stalled-stream-watchdog.js';
+import { StalledStreamWatchdog } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/stalled-stream-watchdog.js';
 import type { StreamSession } from '../../../../packages/livekit-plugin-nova-sonic/src/stream/stream-session.js';
 import type { Conversation } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/conversation.js';
 
@@ -8,8 +8,8 @@ const PROGRESS_MS = 10_000;
 
 /** A watchdog of a stream that is up since 0, and of a conversation in which nothing happens. */
 function watch() {
-  const watchdog = new Watchdog();
-  const stream = { region: 'us-east-1', stalled: (_now: number) => false };
+  const watchdog = new StalledStreamWatchdog();
+  const stream = { region: 'us-east-1', stalled: (_now: number): number | undefined => undefined };
   const session = { stream, openedAt: 0 as number | undefined };
   const conversation = {
     pendingSince: undefined as number | undefined,
@@ -33,7 +33,7 @@ function watch() {
   };
 }
 
-describe('Watchdog', () => {
+describe('StalledStreamWatchdog', () => {
   test('a quiet call is no stall, however long it is quiet', () => {
     const { why } = watch();
     expect(why(3_600_000)).toBeUndefined();
@@ -48,7 +48,7 @@ describe('Watchdog', () => {
   test('a stream that takes nothing of what was sent has stalled, also before it is up', () => {
     const { stream, session, stall } = watch();
     session.openedAt = undefined;
-    stream.stalled = (now) => now === 6_000;
+    stream.stalled = (now) => (now === 6_000 ? 5_500 : undefined);
     expect(stall(5_999)).toBeUndefined();
     expect(stall(6_000)).toMatchObject({ kind: 'no_response', region: 'us-east-1' });
     expect(stall(6_000)?.message).toContain('did not read what was sent');

@@ -50,8 +50,8 @@ export class FakeStream {
   write(events: readonly ClientEvent[]): void {
     if (!this.ended) this.written.push(...events);
   }
-  stalled(): boolean {
-    return this.stuck;
+  stalled(): number | undefined {
+    return this.stuck ? 5_001 : undefined;
   }
   close(): Promise<void> {
     this.fail();

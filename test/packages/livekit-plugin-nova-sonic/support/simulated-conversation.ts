@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // One conversation from a seed, in virtual time: questions that are spoken and typed, over each other and over replies,
-// tools, handoffs and failures. Returns what did not hold.
+// tools, handoffs, renewals, changed tools and instructions, and failures. Returns what did not hold.
 import seedrandom from 'seedrandom';
-import type { InterruptSigns } from './simulated-sonic.js';
+import type { InterruptSigns, Tools } from './simulated-sonic.js';
 import { VirtualCall } from './virtual-call.js';
 
 const DELAYS_MS = [0, 20, 60, 150];
 /** What happens after a question. */
-const NEXT = ['handoff', 'interrupt', 'listen', 'listen', 'go on', 'go on', 'go on'] as const;
+const NEXT = [
+  ...['handoff', 'interrupt', 'renew', 'update', 'update'],
+  ...['listen', 'listen', 'go on', 'go on', 'go on', 'go on'],
+] as const;
+const UPDATES = ['tools', 'instructions', 'context'] as const;
+/** A renewal takes two round trips, and the debounce of changes 50 ms: what follows within this falls into it. */
+const RENEWAL_MS = 500;
 const SIGNS: InterruptSigns[] = ['both', 'text', 'stop-reason', 'runs-on'];
 
 /** Between two questions of a long call. */
@@ -25,16 +31,75 @@ export interface ConverseOptions {
 }
 
 /** @returns what did not hold */
-export async function converse(seed: number, options: ConverseOptions = {}): Promise<string[]> {
-  const random = seedrandom(`conversation ${seed}`);
+export const converse = (seed: number, options: ConverseOptions = {}): Promise<string[]> =>
+  seeded(`conversation ${seed}`, (random) => play(seed, random, options));
+
+/**
+ * A session that is closed at any moment: while it connects, speaks, runs tools, is renewed or has lost its stream.
+ * @returns what did not hold
+ */
+export const hangUp = (seed: number): Promise<string[]> =>
+  seeded(`hang up ${seed}`, (random) => playUntilClosed(seed, random));
+
+async function seeded(
+  seed: string,
+  run: (random: () => number) => Promise<string[]>,
+): Promise<string[]> {
+  const random = seedrandom(seed);
   const { random: chance } = Math;
   // The pauses between the plugin's attempts to connect are random, too.
   Math.random = random;
   try {
-    return await play(seed, random, options);
+    return await run(random);
   } finally {
     Math.random = chance;
   }
+}
+
+const broken = () => Object.assign(new Error('broken'), { name: 'ModelStreamErrorException' });
+
+async function playUntilClosed(seed: number, random: () => number): Promise<string[]> {
+  const delayMs = DELAYS_MS[Math.floor(random() * DELAYS_MS.length)] as number;
+  const call = new VirtualCall({ network: { delayMs, jitterMs: delayMs / 3 }, random });
+  const opened = call.open();
+  if (random() < 0.8) await opened;
+  for (let n = 1; n <= random() * 6; n += 1) {
+    const tools = Math.floor(random() * 3) as Tools;
+    const what = Math.floor(random() * 7);
+    if (what <= 1) await call.type(n, tools);
+    else if (what === 2) await call.speak(n, { tools });
+    else if (what === 3) await call.update(UPDATES[n % UPDATES.length] as (typeof UPDATES)[number]);
+    else if (what === 4) void call.session.renew({ immediately: random() < 0.5 });
+    else if (what === 5) call.sonic.current?.fail(broken());
+    else void call.interrupt();
+    await call.run(random() * 1_500);
+  }
+  const errors = call.errors.length;
+  void call.interrupt();
+  let closed = false;
+  void call.session.close().then(() => {
+    closed = true;
+  });
+  const told = call.heard.length;
+  // Also for the tools and the loudspeaker of the simulation.
+  await call.run(15_000);
+  await opened;
+  const wrong: string[] = [];
+  const check = (holds: boolean, what: string) => {
+    if (!holds) wrong.push(`seed ${seed}: ${what}`);
+  };
+  check(closed, 'close() does not resolve');
+  check(call.sonic.current === undefined, 'a stream is left open');
+  check(call.unsettled === 0, `${call.unsettled} generateReply() never settle`);
+  check(call.heard.length === told, `${call.heard.length - told} replies after the end`);
+  check(
+    call.heard.every(({ done }) => done),
+    'a generation is left open',
+  );
+  check(call.errors.length === errors, `errors after the end: ${call.errors.slice(errors)}`);
+  check(call.clock.pending === 0, `${call.clock.pending} timers are left`);
+  check(call.model.openSessions === 0, 'the model has an open session');
+  return wrong;
 }
 
 async function play(
@@ -49,7 +114,10 @@ async function play(
     network: { delayMs, jitterMs: delayMs / 3 },
     random,
     signs: pick(SIGNS),
-    ...(minutes && { model: { inputChunkMs: 200 } }),
+    model: {
+      chatCtxUpdates: pick(['next-stream', 'renew'] as const),
+      ...(minutes && { inputChunkMs: 200 }),
+    },
   });
   await call.open();
   const startedAt = call.clock.now();
@@ -59,6 +127,8 @@ async function play(
   const questions: Question[] = [];
   const fails = chance(0.3);
   let failures = 0;
+  /** Streams that were left while something was said or answered. */
+  let cuts = 0;
   let spoken = 0;
   /** A generation shows the question, also where its sound was cut before it was heard. */
   const known = new Set<number>();
@@ -73,28 +143,40 @@ async function play(
   for (let n = 1; goesOn(n); n += 1) {
     if (minutes) await call.run(random() * LONGEST_PAUSE_MS);
     const question = { n, typed: chance(0.5) };
-    const tool = chance(0.25);
+    const tools = pick<Tools>([0, 0, 0, 0, 0, 0, 1, 1, 2]);
     questions.push(question);
-    if (question.typed) await call.type(n, tool);
+    if (question.typed) await call.type(n, tools);
     else {
       spoken += 1;
-      await call.speak(n, { tool });
+      await call.speak(n, { tools });
       // A pause, or it would be one speech with the next.
       await call.run(1_000 + 2 * delayMs);
     }
     const next = pick(NEXT);
     if (fails && chance(minutes ? 0.05 : 0.3)) {
       failures += 1;
+      cuts += 1;
       await call.run(random() * 1_500);
       if (chance(0.3)) call.sonic.refuse = 1;
-      const error = Object.assign(new Error('broken'), { name: 'ModelStreamErrorException' });
-      call.sonic.current?.fail(error);
+      call.sonic.current?.fail(broken());
       await settled();
       await call.run(3_000);
     } else if (next === 'handoff') {
       await settled();
       await call.run(2_000);
       await call.handoff();
+    } else if (next === 'renew') {
+      await call.run(random() * 2_000);
+      const immediately = chance(0.3);
+      if (immediately) cuts += 1;
+      void call.session.renew({ immediately });
+      await call.run(random() * RENEWAL_MS);
+    } else if (next === 'update') {
+      await call.run(random() * 2_000);
+      for (let i = chance(0.5) ? 2 : 1; i > 0; i -= 1) {
+        await call.update(pick(UPDATES));
+        await call.run(random() * RENEWAL_MS);
+      }
     } else if (next === 'interrupt') {
       await call.run(random() * 2_000);
       await call.interrupt();
@@ -114,8 +196,8 @@ async function play(
     const { n, typed } = question;
     check(answered(question), `question ${n} has no answer`);
     const audible = call.heard.filter((h) => h.audio.includes(n));
-    check(audible.length <= 1 + failures, `question ${n} is answered ${audible.length} times`);
-    if (typed && !call.abandoned.has(n) && failures === 0) {
+    check(audible.length <= 1 + cuts, `question ${n} is answered ${audible.length} times`);
+    if (typed && !call.abandoned.has(n) && cuts === 0) {
       const own = call.heard.filter((h) => h.asked === n);
       check(own.length === 1, `typed question ${n} has ${own.length} replies of its own`);
       check(
@@ -141,13 +223,19 @@ async function play(
       new Set(h.audio).size <= 1,
       `two answers in one reply: ${[...new Set(h.audio)]} (${h.text})`,
     );
-  if (failures === 0) {
-    check(call.errors.length === 0, `errors: ${call.errors.join('; ')}`);
+  if (failures === 0) check(call.errors.length === 0, `errors: ${call.errors.join('; ')}`);
+  if (cuts === 0)
     check(call.speechStarts === spoken, `${call.speechStarts} speeches told of ${spoken}`);
-  }
-  check(call.bargeIns <= spoken + failures, `${call.bargeIns} barge-ins told, ${spoken} speeches`);
+  check(call.bargeIns <= spoken + cuts, `${call.bargeIns} barge-ins told, ${spoken} speeches`);
   check(call.model.openSessions === 1, `${call.model.openSessions} sessions are open`);
   check(call.sonic.limitsReached === 0, `${call.sonic.limitsReached} streams reached a limit`);
+  const asked = call.session.chatCtx.items.flatMap((item) =>
+    item.type === 'message' && item.role === 'user' ? [item.textContent ?? ''] : [],
+  );
+  for (const { n } of questions) {
+    const times = asked.join(' ').match(new RegExp(`q${n}\\b`, 'g'))?.length ?? 0;
+    check(times === 1, `question ${n} is in the history ${times} times`);
+  }
   inspect?.(call, questions.length, failures);
   await call.close();
   check(call.sonic.current === undefined, 'a stream is left open');

@@ -14,13 +14,16 @@ type Json = Record<string, unknown>;
  */
 export type InterruptSigns = 'text' | 'stop-reason' | 'both' | 'runs-on';
 
+/** How many tools a question needs; the second of two fails. */
+export type Tools = 0 | 1 | 2;
+
 interface Reply {
   /** Numbers of the questions that it answers. */
   readonly answers: readonly number[];
   /** Sentences that are still to be said. */
   sentences: number;
-  /** A tool to be called first. */
-  tool?: string;
+  /** How many tools are to be called first, all at once. */
+  tools: Tools;
   speaking: boolean;
   contentId?: string;
   cancel?: () => void;
@@ -39,13 +42,16 @@ const STARVED_MS = 55_000;
 const STARVED_CHECK_MS = 5_000;
 
 /** Questions are numbered: `q7` in a text, samples of the value 2000 + 7 in speech. */
-export const questionText = (n: number, tool = false): string => `q${n}${tool ? ' tool' : ''}?`;
+export const questionText = (n: number, tools: Tools = 0): string =>
+  `q${n}${['', ' tool', ' tools'][tools]}?`;
+const toolsIn = (text: string): Tools =>
+  /returned|failed/.test(text) ? 0 : / tools/.test(text) ? 2 : / tool/.test(text) ? 1 : 0;
 const questionsIn = (text: string): number[] => [
   ...new Set([...text.matchAll(/q(\d+)/g)].map((m) => Number(m[1]))),
 ];
 export const SPEECH_BASE = 2_000;
-/** Speech of a question that needs a tool has the value 4000 + its number. */
-export const TOOL_SPEECH_BASE = 4_000;
+/** The value of the samples: 2000 more for each tool. */
+export const speechOf = (n: number, tools: Tools): number => SPEECH_BASE * (1 + tools) + n;
 
 /** One stream, as the service sees it. */
 export class SimulatedStream {
@@ -57,7 +63,7 @@ export class SimulatedStream {
   #playingUntil = 0;
   #block?: { interactive: boolean; text: string };
   #toolUse?: string;
-  readonly #waiting = new Map<string, Reply>();
+  readonly #waiting = new Map<string, { reply: Reply; results: number }>();
   #heard: number[] = [];
   #speech?: { value: number; silentMs: number };
   #audioMs = 0;
@@ -131,7 +137,7 @@ export class SimulatedStream {
     this.#interrupt('text');
     // A client that asks for the last question means the one in the history.
     const asked = /last question/.test(block.text) ? this.#lastQuestion() : questionsIn(block.text);
-    this.#answer(asked, / tool/.test(block.text) && !/returned/.test(block.text));
+    this.#answer(asked, toolsIn(block.text));
   }
 
   #lastQuestion(): number[] {
@@ -163,24 +169,26 @@ export class SimulatedStream {
       if (this.#speech.silentMs < END_OF_SPEECH_MS) return;
       const { value: heard } = this.#speech;
       this.#speech = undefined;
-      const tool = heard >= TOOL_SPEECH_BASE;
-      const n = heard - (tool ? TOOL_SPEECH_BASE : SPEECH_BASE);
-      this.#say(serverEvents.speechEnd(), ...serverEvents.userText(questionText(n, tool)));
-      this.#answer([...this.#heard.splice(0), n], tool);
+      const tools = (Math.floor(heard / SPEECH_BASE) - 1) as Tools;
+      const n = heard % SPEECH_BASE;
+      this.#say(serverEvents.speechEnd(), ...serverEvents.userText(questionText(n, tools)));
+      this.#answer([...this.#heard.splice(0), n], tools);
     }
   }
 
   #toolResult(content: string): void {
     this.toolResults.push(content);
-    const reply = this.#waiting.get(this.#toolUse ?? '');
+    const waiting = this.#waiting.get(this.#toolUse ?? '');
     this.#waiting.delete(this.#toolUse ?? '');
-    if (reply) this.#enqueue(reply);
+    if (!waiting) return;
+    waiting.results -= 1;
+    if (waiting.results === 0) this.#enqueue(waiting.reply);
   }
 
-  #answer(answers: number[], tool: boolean): void {
+  #answer(answers: number[], tools: Tools): void {
     if (answers.length === 0) return;
     const sentences = 1 + Math.floor(this.service.random() * 3);
-    this.#enqueue({ answers, sentences, speaking: false, ...(tool && { tool: 'look_up' }) });
+    this.#enqueue({ answers, sentences, tools, speaking: false });
   }
 
   #enqueue(reply: Reply): void {
@@ -198,13 +206,15 @@ export class SimulatedStream {
   }
 
   #begin(reply: Reply): void {
-    if (reply.tool) {
-      this.#uses += 1;
-      const id = `use-${this.index}-${this.#uses}`;
-      this.#say(
-        ...serverEvents.toolUse(reply.tool, { questions: reply.answers.map((n) => `q${n}`) }, id),
-      );
-      this.#waiting.set(id, { ...reply, tool: undefined });
+    if (reply.tools > 0) {
+      const waiting = { reply: { ...reply, tools: 0 as const }, results: reply.tools };
+      const questions = reply.answers.map((n) => `q${n}`);
+      for (const name of ['look_up', 'fail'].slice(0, reply.tools)) {
+        this.#uses += 1;
+        const id = `use-${this.index}-${this.#uses}`;
+        this.#say(...serverEvents.toolUse(name, { questions }, id));
+        this.#waiting.set(id, waiting);
+      }
       this.#finish();
       return;
     }

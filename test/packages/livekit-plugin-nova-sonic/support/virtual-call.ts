@@ -16,7 +16,8 @@ import {
   questionText,
   SimulatedSonic,
   SPEECH_BASE,
-  TOOL_SPEECH_BASE,
+  speechOf,
+  type Tools,
 } from './simulated-sonic.js';
 
 /** One generation as the caller experienced it. */
@@ -65,6 +66,8 @@ export class VirtualCall {
   #callerSpeaks = false;
   #pushing = false;
   #closeMicrophone = () => {};
+  #otherTools = 0;
+  #updates = 0;
   readonly #random: () => number;
 
   constructor(options: {
@@ -110,20 +113,51 @@ export class VirtualCall {
   }
 
   #tools(): llm.ToolContext {
+    const parameters = z.object({ questions: z.array(z.string()) });
+    const run = async (toolCallId: string) => {
+      this.toolRuns.set(toolCallId, (this.toolRuns.get(toolCallId) ?? 0) + 1);
+      await new Promise<void>((resolve) =>
+        this.clock.after(100 + this.#random() * 1_500, () => resolve()),
+      );
+    };
     const look_up = llm.tool({
       name: 'look_up',
       description: 'Looks something up',
-      parameters: z.object({ questions: z.array(z.string()) }),
+      parameters,
       execute: async ({ questions }, { toolCallId }) => {
-        this.toolRuns.set(toolCallId, (this.toolRuns.get(toolCallId) ?? 0) + 1);
         for (const question of questions) this.lookedUp.add(question);
-        await new Promise<void>((resolve) =>
-          this.clock.after(100 + this.#random() * 1_500, () => resolve()),
-        );
+        await run(toolCallId);
         return { found: questions.join(' ') };
       },
     });
-    return new llm.ToolContext([look_up]);
+    const fail = llm.tool({
+      name: 'fail',
+      description: 'Fails',
+      parameters,
+      execute: async (_, { toolCallId }) => {
+        await run(toolCallId);
+        throw new llm.ToolError('nothing found');
+      },
+    });
+    const others = Array.from({ length: this.#otherTools }, (_, i) =>
+      llm.tool({ name: `other_${i}`, description: 'Is never called', execute: async () => i }),
+    );
+    return new llm.ToolContext([look_up, fail, ...others]);
+  }
+
+  /** The application changes what Sonic reads at the start of a stream only. */
+  async update(what: 'tools' | 'instructions' | 'context'): Promise<void> {
+    this.#updates += 1;
+    if (what === 'tools') {
+      this.#otherTools += 1;
+      await this.session.updateTools(this.#tools());
+    } else if (what === 'instructions')
+      await this.session.updateInstructions(`Be brief, and version ${this.#updates}.`);
+    else {
+      const chatCtx = this.session.chatCtx.copy();
+      chatCtx.addMessage({ role: 'system', content: `Remember note ${this.#updates}.` });
+      await this.session.updateChatCtx(chatCtx);
+    }
   }
 
   /** Moves the clock, and lets everything react to each timer in its order. */
@@ -152,6 +186,11 @@ export class VirtualCall {
     return true;
   }
 
+  /** Typed questions whose `generateReply` has not settled. */
+  get unsettled(): number {
+    return this.#pending.size;
+  }
+
   /** What the caller hears now. */
   get speaking(): Heard | undefined {
     return this.heard.find((h) => !h.done && h.audio.length > 0);
@@ -164,13 +203,13 @@ export class VirtualCall {
   }
 
   /** LiveKit's text input: `interrupt()`, then `generateReply({ userInput })`. */
-  async type(question: number, tool = false): Promise<void> {
+  async type(question: number, tools: Tools = 0): Promise<void> {
     void this.interrupt();
     // LiveKit asks only once the caller is silent.
     await this.until(() => !this.#callerSpeaks, 10);
     const { session } = this;
     const chatCtx = session.chatCtx.copy();
-    chatCtx.addMessage({ role: 'user', content: questionText(question, tool) });
+    chatCtx.addMessage({ role: 'user', content: questionText(question, tools) });
     await session.updateChatCtx(chatCtx);
     const abort = new AbortController();
     this.#pending.set(question, abort);
@@ -186,8 +225,11 @@ export class VirtualCall {
   }
 
   /** The caller speaks for a while. */
-  async speak(question: number, { tool = false, ms = 600 } = {}): Promise<void> {
-    const value = (tool ? TOOL_SPEECH_BASE : SPEECH_BASE) + question;
+  async speak(
+    question: number,
+    { tools = 0, ms = 600 }: { tools?: Tools; ms?: number } = {},
+  ): Promise<void> {
+    const value = speechOf(question, tools);
     this.#pushing = true;
     for (let left = ms; left > 0; left -= 100) {
       this.session.pushAudio(new AudioFrame(new Int16Array(1_600).fill(value), 16_000, 1, 1_600));
@@ -280,7 +322,15 @@ export class VirtualCall {
     played: Promise<void>,
   ): Promise<void> {
     const tool = session.tools.getFunctionTool(call.name);
-    const value = await tool?.execute(JSON.parse(call.args), { toolCallId: call.callId } as never);
+    let isError = false;
+    let output: string;
+    try {
+      const options = { toolCallId: call.callId } as never;
+      output = JSON.stringify(await tool?.execute(JSON.parse(call.args), options));
+    } catch (error) {
+      isError = true;
+      output = (error as Error).message;
+    }
     await played;
     if (heard.interrupted && heard.audio.length > 0) return;
     const chatCtx = session.chatCtx.copy();
@@ -288,8 +338,8 @@ export class VirtualCall {
       llm.FunctionCallOutput.create({
         callId: call.callId,
         name: call.name,
-        output: JSON.stringify(value),
-        isError: false,
+        output,
+        isError,
       }),
     );
     await session.updateChatCtx(chatCtx);

@@ -69,6 +69,22 @@ describe('planResume', () => {
     expect(planResume(history, undefined, true, ['tool']).prompt).not.toContain('one');
   });
 
+  test('speech for which a tool runs already is not asked again: what is due then is the answer to a result', () => {
+    const runs: HistoryEntry = {
+      kind: 'tool_call',
+      id: 'd',
+      at: 0,
+      callId: '2',
+      name: 'y',
+      args: '',
+    };
+    const history = [user('One?'), ...called, user('Two?'), runs];
+    expect(planResume(history, undefined, true, ['speech'])).toEqual({
+      history,
+      prompt: expect.stringMatching(/^\[.* The tool x has returned for \{\}.*\]$/),
+    });
+  });
+
   test('what a tool still runs for is not asked again', () => {
     const history = [user('Look it up.'), called[0] as HistoryEntry];
     expect(planResume(history, undefined, true)).toEqual({ history });

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whole conversations in virtual time: delay and jitter, typing, speech, interruptions, tools, handoffs and failures.
+// Whole conversations in virtual time: delay and jitter, typing, speech, interruptions, tools, handoffs, renewals, changed
+// settings and failures.
 import { expect, test } from '@jest/globals';
 import { initializeLogger } from '@livekit/agents';
-import { converse } from '../support/simulated-conversation.js';
+import { converse, hangUp } from '../support/simulated-conversation.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
@@ -12,5 +13,11 @@ const CONVERSATIONS = Number(process.env.CONVERSATIONS ?? 40);
 test('each question has one answer and it is its own, nothing is told that did not happen', async () => {
   const wrong: string[] = [];
   for (let seed = 1; seed <= CONVERSATIONS; seed += 1) wrong.push(...(await converse(seed)));
+  expect(wrong).toEqual([]);
+}, 300_000);
+
+test('a session that is closed at any moment leaves nothing behind and tells nothing more', async () => {
+  const wrong: string[] = [];
+  for (let seed = 1; seed <= CONVERSATIONS; seed += 1) wrong.push(...(await hangUp(seed)));
   expect(wrong).toEqual([]);
 }, 300_000);

@@ -9,6 +9,8 @@ import { VirtualCall } from '../support/virtual-call.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
+const broken = () => Object.assign(new Error('broken'), { name: 'ModelStreamErrorException' });
+
 /** Questions per delay and kind of sign; `npm run test:conversations` types 200. */
 const QUESTIONS = Number(process.env.TYPED_QUESTIONS ?? 20);
 
@@ -87,6 +89,26 @@ test('a question typed before the spoken one is answered has its own answer', as
   }
 });
 
+test('a question that is typed while there is no stream is in the history, which a tool that returns gives back', async () => {
+  const random = seedrandom('history');
+  const call = new VirtualCall({ network: { delayMs: 20, jitterMs: 5 }, random });
+  await call.open();
+  const asked = () =>
+    call.session.chatCtx.items.flatMap((item) =>
+      item.type === 'message' && item.role === 'user' ? [item.textContent] : [],
+    );
+  await call.type(1, 1);
+  await call.until(() => call.toolRuns.size === 1, 10);
+  call.sonic.refuse = 3;
+  call.sonic.current?.fail(broken());
+  await call.run(30);
+  await call.type(2);
+  expect(asked()).toEqual(['q1 tool?', 'q2?']);
+  expect(await call.until(() => call.heard.some((h) => h.asked === 2))).toBe(true);
+  expect(asked()).toEqual(['q1 tool?', 'q2?']);
+  await call.close();
+});
+
 describe('a question that is withdrawn before its reply begins', () => {
   const ask = async (then: (call: VirtualCall) => void) => {
     const random = seedrandom('withdrawn');
@@ -111,11 +133,7 @@ describe('a question that is withdrawn before its reply begins', () => {
   });
 
   test('is not asked again when its stream fails', async () => {
-    const call = await ask(({ sonic }) =>
-      sonic.current?.fail(
-        Object.assign(new Error('broken'), { name: 'ModelStreamErrorException' }),
-      ),
-    );
+    const call = await ask(({ sonic }) => sonic.current?.fail(broken()));
     expect(call.sonic.streams).toHaveLength(2);
     await call.type(2);
     expect(await call.until(() => call.heard.some(({ audio }) => audio.includes(2)))).toBe(true);

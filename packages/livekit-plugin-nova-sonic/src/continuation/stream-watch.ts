@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { CallerVoice } from '../audio/caller-voice.js';
+import type { NovaSonicError } from '../protocol/errors.js';
+import type { ServerEvent } from '../protocol/server-events.js';
+import type { StreamSession } from '../stream/stream-session.js';
+import type { Conversation } from '../turns/conversation.js';
+import type { Effect, EventTiming } from '../turns/effects.js';
+import { sampleTime } from '../turns/user-turn.js';
+import { DeafStreamDetector, type Suspicion } from './deaf-stream-detector.js';
+import type { RenewalPolicy } from './renewal-policy.js';
+import { StalledStreamWatchdog } from './stalled-stream-watchdog.js';
+
+/** Why the call should leave its stream, which works. */
+export type Finding =
+  /** It may hear nothing: another stream, opened beside it, has to show that. */
+  | { readonly type: 'suspected'; readonly suspicion: Suspicion }
+  /** Its time is over. */
+  | { readonly type: 'due'; readonly reason: string; readonly how: 'beside' | 'at_once' };
+
+/** Watches the call's stream: sees each of its events, and is asked every 100 ms what is to be done about it. Pure. */
+export class StreamWatch {
+  readonly #conversation: Conversation;
+  readonly #renewal: RenewalPolicy;
+  readonly #progressMs: number;
+  readonly #watchdog = new StalledStreamWatchdog();
+  readonly #deafness: DeafStreamDetector;
+
+  constructor(
+    conversation: Conversation,
+    renewal: RenewalPolicy,
+    voice: CallerVoice,
+    progressMs: number,
+  ) {
+    this.#conversation = conversation;
+    this.#renewal = renewal;
+    this.#progressMs = progressMs;
+    this.#deafness = new DeafStreamDetector(voice);
+  }
+
+  /** The call has another stream; with a `suspicion` because the last one may have been deaf. */
+  restart(now: number, suspicion?: Suspicion): void {
+    this.#watchdog.restart(now);
+    if (suspicion) this.#deafness.moved(suspicion, now);
+    else this.#deafness.restart(now);
+  }
+
+  /** The stream sent an event, which had these effects on the conversation. */
+  observe(event: ServerEvent, effects: readonly Effect[], timing: EventTiming): void {
+    const { now } = timing;
+    this.#watchdog.event(now);
+    if (event.type === 'userSpeechStart' || event.type === 'userSpeechEnd')
+      this.#deafness.heard(sampleTime(event.offsetMs, timing), now);
+    else if (effects.some(({ type }) => type === 'transcript')) this.#deafness.understood(now);
+  }
+
+  /** The next stream could not be opened beside this one: wait before another attempt. */
+  standbyFailed(waitMs: number, now: number): void {
+    this.#renewal.failed(waitMs, now);
+    this.#deafness.postpone(waitMs, now);
+  }
+
+  /** The stream has shown since that it hears. */
+  refuted(suspicion: Suspicion): boolean {
+    return this.#deafness.refuted(suspicion);
+  }
+
+  /** Since when there is a voice that the service may not have reported yet (ms since the epoch). */
+  unreportedSpeech(now: number): number | undefined {
+    return this.#deafness.unreportedSpeech(this.#conversation.serviceReportsSpeech, now);
+  }
+
+  /** Why the stream is dead, if it is; also one that the service has not answered yet. */
+  stall(session: StreamSession, now: number): NovaSonicError | undefined {
+    return this.#watchdog.detectStall(session, this.#conversation, now, this.#progressMs);
+  }
+
+  /** What is to be done about a stream that is up and has no successor yet. */
+  inspect(session: StreamSession, now: number): Finding | undefined {
+    const conversation = this.#conversation;
+    const silentMs = this.#watchdog.sinceEvent(now);
+    const suspicion = this.#deafness.suspect(conversation, now, silentMs, this.#progressMs);
+    if (suspicion) return { type: 'suspected', suspicion };
+    const reason = this.#renewal.due(session, now);
+    if (!reason) return undefined;
+    const speech = this.unreportedSpeech(now) !== undefined;
+    const how = this.#renewal.how(session, now, conversation.quiet(now), speech);
+    return how && { type: 'due', reason, how };
+  }
+}
