@@ -12,10 +12,13 @@ export interface Clock {
 export interface TimerLag {
   /** Number of timers measured. */
   count: number;
-  /** Milliseconds late: median, 95th and 99th percentile, maximum. */
+  /** Median, in milliseconds late. */
   p50: number;
+  /** 95th percentile, in milliseconds late. */
   p95: number;
+  /** 99th percentile, in milliseconds late. */
   p99: number;
+  /** Milliseconds late at the most. */
   max: number;
 }
 

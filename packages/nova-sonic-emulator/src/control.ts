@@ -25,6 +25,7 @@ export interface ControlTarget {
 export interface EmulatorStats {
   /** Seconds since the start. */
   uptimeSeconds: number;
+  /** Sessions that are open. */
   liveSessions: number;
   /** Sessions since the start. */
   sessions: number;
@@ -34,8 +35,9 @@ export interface EmulatorStats {
   timerLag: TimerLag;
   /** @deprecated use `timerLag` */
   readonly slip?: TimerLag;
+  /** Resident memory of the emulator's process. */
   rssBytes: number;
-  /** Processor time of the emulator's process since its start. */
+  /** Processor time of the emulator's process since its start, in seconds. */
   cpuSeconds: number;
 }
 

@@ -145,6 +145,7 @@ export class EventLog {
   }
   private readonly ended = new AbortController();
 
+  /** Ends the iterables, and writes the rest of the file. */
   async close(): Promise<void> {
     this.ended.abort();
     const { file } = this;

@@ -89,6 +89,7 @@ const faultSchema = z.discriminatedUnion('kind', [
 
 /** A fault to inject: what happens, when, and how often. */
 export type Fault = z.infer<typeof faultSchema>;
+/** Name of a kind of fault, like `throttle`. */
 export type FaultKind = Fault['kind'];
 
 /** Every kind of fault. */
@@ -135,8 +136,11 @@ export function parseFault(flag: string): Fault {
 
 /** A fault that is set, with how often it may still strike. */
 export interface ActiveFault {
+  /** What removes it: `clearFaults(id)`. */
   id: number;
+  /** As it was set. */
   fault: Fault;
+  /** How many sessions it may still strike. */
   left: number;
 }
 

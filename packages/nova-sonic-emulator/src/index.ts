@@ -2,6 +2,7 @@
 export type { Clock, TimerLag } from './clock.js';
 export type { StreamEndpoint } from './compare/bedrock-stream.js';
 export { type Comparison, compareEndpoints, type Difference } from './compare/compare.js';
+export type { Observation, ObserveOptions } from './compare/observe.js';
 export type { EmulatorStats } from './control.js';
 export type { Profile } from './dialogue/profile.js';
 export { type Emulator, startEmulator } from './emulator.js';
@@ -24,8 +25,18 @@ export {
   type ProtocolRule,
   type RuleName,
 } from './protocol/rules.js';
-export { type RecordingProxy, startRecordingProxy } from './record/recording-proxy.js';
-export type { ErrorStep, Scenario, ScenarioTurn } from './scenario/scenario.js';
+export {
+  type RecordingProxy,
+  type RecordingProxyOptions,
+  startRecordingProxy,
+} from './record/recording-proxy.js';
+export type {
+  ErrorStep,
+  Scenario,
+  ScenarioCall,
+  ScenarioStep,
+  ScenarioTurn,
+} from './scenario/scenario.js';
 export type { SessionInfo } from './session/session.js';
 export { FormantVoice } from './speech/formant-voice.js';
 export type { VoiceActivity } from './speech/speech-detector.js';

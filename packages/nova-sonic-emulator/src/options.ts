@@ -26,6 +26,7 @@ export interface Limits {
   primingAudioMs: number;
 }
 
+/** The limits of the service, as far as they are known; the README's table of flags has their evidence. */
 export const LIMIT_DEFAULTS: Limits = {
   connectionSeconds: 480.5,
   audioIdleSeconds: 55,

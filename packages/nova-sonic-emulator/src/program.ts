@@ -189,7 +189,7 @@ export function createProgram(): Command {
     .command('record')
     .description(
       'A proxy that records what a client and Amazon Bedrock say. The client connects with any credentials; its streams ' +
-        "are signed anew with the machine's. Texts are recorded as their lengths unless asked for.",
+        "are signed again with the machine's. Texts are recorded as their lengths unless asked for.",
     )
     .argument('<file>', 'JSON lines, as --record writes them')
     .option('--target <endpoint>', 'aws, or a URL', 'aws')

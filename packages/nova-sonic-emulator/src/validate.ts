@@ -12,6 +12,7 @@ import { type Evidence, protocolRule, type RuleName } from './protocol/rules.js'
 export interface Finding {
   /** Line of the recording, from 1. */
   line: number;
+  /** The session's ID. */
   session: string;
   /** `error`: Bedrock ends the stream; `warning`: it does not, but the client violates the protocol. */
   severity: 'error' | 'warning';
@@ -29,8 +30,11 @@ export interface Finding {
 
 /** The result of a validation. */
 export interface RecordingReport {
+  /** Sessions in the file. */
   sessions: number;
+  /** Events from the client in the file. */
   events: number;
+  /** What is wrong, in the order of the file. */
   findings: Finding[];
 }
 

@@ -1,59 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // The package as other people get it: both module systems, types, README; one copy of the framework.
-import { execFileSync } from 'node:child_process';
-import {
-  copyFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { installPacked, type PackedPackage, run } from '../../support/packed-package.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const PACKAGE = join(ROOT, 'packages/livekit-plugin-nova-sonic');
+let plugin: PackedPackage;
 let folder: string;
-let tarball: string;
-
-const run = (command: string, args: string[], cwd: string) =>
-  execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-
-/** A checkout with nothing but the package: packing builds, and the real one's dist may be in use meanwhile. */
-function checkout(): string {
-  const root = join(folder, 'checkout');
-  const copy = join(root, 'packages/livekit-plugin-nova-sonic');
-  cpSync(PACKAGE, copy, { recursive: true, filter: (from) => from !== join(PACKAGE, 'dist') });
-  copyFileSync(join(ROOT, 'tsconfig.json'), join(root, 'tsconfig.json'));
-  symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
-  return copy;
-}
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'package-'));
-  const packed = run('npm', ['pack', '--silent', '--pack-destination', folder], checkout())
-    .trim()
-    .split('\n')
-    .at(-1);
-  tarball = join(folder, packed as string);
-  const modules = join(folder, 'node_modules');
-  mkdirSync(modules);
-  // What a user has installed: everything but our package is taken from this checkout.
-  for (const name of readdirSync(join(ROOT, 'node_modules'))) {
-    if (name.startsWith('.') || name === 'livekit-plugin-nova-sonic') continue;
-    symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
-  }
-  run('tar', ['-xzf', tarball], folder);
-  run('mv', ['package', join(modules, 'livekit-plugin-nova-sonic')], folder);
+  plugin = installPacked('livekit-plugin-nova-sonic');
+  folder = plugin.folder;
 }, 120_000);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => plugin.remove());
 
 const MANIFEST = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8'));
 const CHECK = `
@@ -66,7 +28,7 @@ const CHECK = `
 `;
 
 test('the package has code, types, README and documents, and no sources', () => {
-  const installed = join(folder, 'node_modules/livekit-plugin-nova-sonic');
+  const { installed } = plugin;
   expect(readdirSync(installed).sort()).toEqual([
     'LICENSE',
     'README.md',
@@ -88,7 +50,7 @@ test('the package has code, types, README and documents, and no sources', () => 
 });
 
 test('it has no code of other packages in it', () => {
-  const dist = join(folder, 'node_modules/livekit-plugin-nova-sonic/dist');
+  const dist = join(plugin.installed, 'dist');
   const maps = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((file) =>
     file.endsWith('.map'),
   );
@@ -156,11 +118,11 @@ void ((prices: TokenPrices): number => tokenCostUsd({ audioIn: 1 }, prices));
 
 test('publint and Are The Types Wrong find nothing', () => {
   const program = join(ROOT, 'test/packages/publish-checks.mjs');
-  expect(run(process.execPath, [program, tarball], ROOT)).toBe('');
+  expect(run(process.execPath, [program, plugin.tarball], ROOT)).toBe('');
 }, 60_000);
 
 test('each exported name and each public member is documented', () => {
-  const dist = join(folder, 'node_modules/livekit-plugin-nova-sonic/dist');
+  const dist = join(plugin.installed, 'dist');
   const entries = ['index.d.ts', 'protocol/models.d.ts'].map((file) => join(dist, file));
   const program = join(ROOT, 'test/packages/public-docs.mjs');
   expect(run(process.execPath, [program, ...entries], ROOT)).toBe('');

@@ -1,60 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The package as its users install it: packed, built, without the sources; speech and schema are found from dist.
-import { execFileSync } from 'node:child_process';
-import {
-  copyFileSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { installPacked, type PackedPackage, run } from '../../support/packed-package.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const PACKAGE = join(ROOT, 'packages/nova-sonic-emulator');
-let folder: string;
-let installed: string;
-let tarball: string;
-
-const run = (command: string, args: string[], cwd: string) =>
-  execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-
-/** A checkout of the package alone: packing builds, and the real one's dist may be in use meanwhile. */
-function checkout(): string {
-  const root = join(folder, 'checkout');
-  const copy = join(root, 'packages/nova-sonic-emulator');
-  cpSync(PACKAGE, copy, { recursive: true, filter: (from) => from !== join(PACKAGE, 'dist') });
-  copyFileSync(join(ROOT, 'tsconfig.json'), join(root, 'tsconfig.json'));
-  symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
-  return copy;
-}
+let emulator: PackedPackage;
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'emulator-package-'));
-  const packed = run('npm', ['pack', '--silent', '--pack-destination', folder], checkout())
-    .trim()
-    .split('\n')
-    .at(-1);
-  const modules = join(folder, 'node_modules');
-  mkdirSync(modules);
-  // Everything but the package, and its optional peer, is taken from this checkout.
-  for (const name of readdirSync(join(ROOT, 'node_modules'))) {
-    if (name.startsWith('.') || ['nova-sonic-emulator', 'text2wav'].includes(name)) continue;
-    symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
-  }
-  tarball = join(folder, packed as string);
-  installed = join(modules, 'nova-sonic-emulator');
-  run('tar', ['-xzf', tarball], folder);
-  run('mv', ['package', installed], folder);
+  // Without its optional peer.
+  emulator = installPacked('nova-sonic-emulator', ['text2wav']);
 }, 120_000);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => emulator.remove());
 
 test('it contains code, types, README, schema and scenarios, and no sources', () => {
   const files = [
@@ -65,32 +24,47 @@ test('it contains code, types, README, schema and scenarios, and no sources', ()
     'scenario.schema.json',
     'scenarios',
   ];
-  expect(readdirSync(installed).sort()).toEqual(files);
+  expect(readdirSync(emulator.installed).sort()).toEqual(files);
   for (const file of ['index.js', 'index.d.ts', 'cli.js', 'speech/speech-worker.js']) {
-    expect(readFileSync(join(installed, 'dist', file), 'utf8')).toMatch(/\w/);
+    expect(readFileSync(join(emulator.installed, 'dist', file), 'utf8')).toMatch(/\w/);
   }
 });
 
 test('publint and Are The Types Wrong find nothing', () => {
   const program = join(ROOT, 'test/packages/publish-checks.mjs');
-  expect(run(process.execPath, [program, tarball, '--esm-only'], ROOT)).toBe('');
+  expect(run(process.execPath, [program, emulator.tarball, '--esm-only'], ROOT)).toBe('');
+}, 60_000);
+
+test('each exported name and each public member is documented', () => {
+  const entries = ['index.d.ts', 'speech/speech-synthesizer.d.ts'];
+  const paths = entries.map((file) => join(emulator.installed, 'dist', file));
+  const program = join(ROOT, 'test/packages/public-docs.mjs');
+  expect(run(process.execPath, [program, ...paths], ROOT)).toBe('');
 }, 60_000);
 
 test('its command prints the flags', () => {
-  const help = run(process.execPath, [join(installed, 'dist/cli.js'), '--help'], folder);
+  const help = run(
+    process.execPath,
+    [join(emulator.installed, 'dist/cli.js'), '--help'],
+    emulator.folder,
+  );
   expect(help).toMatch(/^Usage: nova-sonic-emulator /);
   expect(help).toContain('--scenario <file>');
 });
 
 test('without text2wav it speaks without words; with it, in words', () => {
-  writeFileSync(join(folder, 'conversation.mjs'), CONVERSATION);
-  const [said, sound] = run(process.execPath, ['conversation.mjs'], folder).trim().split('\n');
+  writeFileSync(join(emulator.folder, 'conversation.mjs'), CONVERSATION);
+  const [said, sound] = run(process.execPath, ['conversation.mjs'], emulator.folder)
+    .trim()
+    .split('\n');
   expect(said).toBe('Good day.');
   expect(Number(sound)).toBeGreaterThan(4000);
 
-  const peer = join(folder, 'node_modules/text2wav');
+  const peer = join(emulator.folder, 'node_modules/text2wav');
   symlinkSync(join(ROOT, 'node_modules/text2wav'), peer);
-  const [text, bytes] = run(process.execPath, ['conversation.mjs'], folder).trim().split('\n');
+  const [text, bytes] = run(process.execPath, ['conversation.mjs'], emulator.folder)
+    .trim()
+    .split('\n');
   expect(text).toBe('Good day.');
   // More than half a second of speech at 8 kHz.
   expect(Number(bytes)).toBeGreaterThan(8000);

@@ -6,6 +6,7 @@ import type { EmulatorCredentials } from '../http2/signature.js';
 export interface StreamEndpoint {
   /** URL, or undefined for Amazon Bedrock itself. */
   url?: string;
+  /** AWS Region that requests are signed for. */
   region: string;
   /** @default the SDK's chain: environment, profile, role */
   credentials?: EmulatorCredentials;

@@ -6,16 +6,23 @@ import { type Observation, type ObserveOptions, observeConversation } from './ob
 
 /** One thing that two endpoints do differently. */
 export interface Difference {
+  /** Name of the conversation or of the probe. */
   conversation: string;
+  /** Kind of the difference. */
   what: 'order' | 'fields' | 'timing' | 'error' | 'rule';
   /** The rule, the event's name or the interval. */
   subject: string;
+  /** What the first endpoint did. */
   left: string;
+  /** What the second one did. */
   right: string;
 }
 
+/** The result of a comparison of two endpoints. */
 export interface Comparison {
+  /** What both did, a pair for each conversation. */
   observations: { left: Observation; right: Observation }[];
+  /** What differs, in the order of the conversations. */
   differences: Difference[];
 }
 

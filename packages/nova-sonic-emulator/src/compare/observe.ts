@@ -12,6 +12,7 @@ import { type ComparedConversation, PROMPT } from './conversations.js';
 
 /** What one endpoint did in one conversation: nothing of what was said, no ids. */
 export interface Observation {
+  /** Name of the conversation. */
   conversation: string;
   /** Kinds of events in their order; repeated ones once. */
   order: string[];
@@ -23,7 +24,9 @@ export interface Observation {
   error?: string;
 }
 
+/** How conversations are held with an endpoint. */
 export interface ObserveOptions {
+  /** Model that both endpoints are asked for, like `amazon.nova-2-sonic-v1:0`. */
   modelId: string;
   /** Longest wait for an event, in milliseconds. */
   patienceMs: number;

@@ -6,7 +6,9 @@ import { codec, FrameError, type Message } from './frames.js';
 
 /** Credentials that the emulator accepts. */
 export interface EmulatorCredentials {
+  /** Access key ID. */
   accessKeyId: string;
+  /** Secret access key. */
   secretAccessKey: string;
 }
 

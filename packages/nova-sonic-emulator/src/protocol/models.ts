@@ -11,7 +11,9 @@ export interface Model {
 
 /** A voice's language and register: enough to choose a voice of the speech synthesiser. */
 export interface Voice {
+  /** BCP 47 tag of its first language, like `en-US`. */
   locale: string;
+  /** Pitch of the voice. */
   register: 'feminine' | 'masculine';
 }
 
@@ -56,7 +58,9 @@ const NOVA_1_VOICES: ReadonlyMap<string, Voice> = new Map([
 
 /** A model's facts that the wire shows. */
 export interface EmulatedModel {
+  /** What its rules and timings follow. */
   generation: Model['generation'];
+  /** Its voices by their IDs, which are in lower case. */
   voices: ReadonlyMap<string, Voice>;
   /** The day (ISO 8601) after which AWS no longer serves it. */
   endOfLife?: string;

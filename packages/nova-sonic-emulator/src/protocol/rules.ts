@@ -10,6 +10,7 @@ export const EVIDENCE = {
   inferred: 'follows from an SDK, from another API of Bedrock or from another model',
   guessed: 'our own guess',
 } as const;
+/** How a rule is known. */
 export type Evidence = keyof typeof EVIDENCE;
 
 /** What is refused without `strict`: only what is documented or was seen. */
@@ -19,6 +20,7 @@ export const REFUSED_BY_DEFAULT: readonly Evidence[] = ['documented', 'captured'
 export interface ProtocolRule {
   /** What a client must do. */
   rule: string;
+  /** How the rule is known; by default decides whether it is refused. */
   evidence: Evidence;
   /** Where it is known from. */
   source: string;
@@ -410,6 +412,7 @@ export const PROTOCOL_RULES = {
   },
 } as const satisfies Record<string, ProtocolRule>;
 
+/** Name of a rule, like `session-start-first`. */
 export type RuleName = keyof typeof PROTOCOL_RULES;
 
 /** The rule of a name. */

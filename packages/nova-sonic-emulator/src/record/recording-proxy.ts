@@ -21,10 +21,13 @@ export interface RecordingProxy {
   readonly url: string;
   /** HTTP/2 over TLS. */
   readonly tlsUrl: string;
+  /** The events of every session, as they go by. */
   readonly events: EventLog;
+  /** Stops at once: connections are cut. */
   close(): Promise<void>;
 }
 
+/** Options of a recording proxy. */
 export interface RecordingProxyOptions {
   /** Where the streams go on: Amazon Bedrock, or another server. */
   target: StreamEndpoint;
@@ -34,8 +37,11 @@ export interface RecordingProxyOptions {
   recordAudio?: boolean;
   /** Keep what is said; without it, texts, arguments and results become their lengths. */
   recordText?: boolean;
+  /** Port of HTTP/2 in clear text.  @default any free one */
   port?: number;
+  /** Port of HTTP/2 over TLS.  @default any free one */
   tlsPort?: number;
+  /** Where to write the certificate to trust (PEM).  @default nowhere */
   certFile?: string;
 }
 
@@ -45,7 +51,7 @@ const PRIVATE = ['content', 'description', 'json'];
 
 /**
  * Starts a proxy on 127.0.0.1. A client connects to it as to the emulator, with any credentials; each stream goes on to
- * the target, signed anew with the target's credentials.
+ * the target, signed again with the target's credentials.
  */
 export async function startRecordingProxy(options: RecordingProxyOptions): Promise<RecordingProxy> {
   const sdk = await loadSdk();

@@ -16,6 +16,7 @@ export interface Scenario {
   name?: string;
   /** Locale that replies are spoken in, for example `de-DE`.  @default that of the session's voice */
   language?: string;
+  /** What happens, in order; each turn is used once unless it sets `repeat`. */
   turns: ScenarioTurn[];
 }
 
@@ -52,14 +53,17 @@ export interface ScenarioTurn {
 
 /** A tool call. */
 export interface ScenarioCall {
+  /** Name of the tool, as the client declares it. */
   name: string;
-  /** @default {} */
+  /** Arguments that the client gets.  @default {} */
   args?: Record<string, unknown>;
 }
 
 /** An exception inside the stream. */
 export interface ErrorStep {
+  /** Its type, like `modelTimeoutException`. */
   exception: StreamException;
+  /** What the service says.  @default its own text for the type */
   message?: string;
 }
 

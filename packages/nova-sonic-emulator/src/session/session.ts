@@ -18,13 +18,17 @@ import { UserInput } from './user-input.js';
 
 /** A live session, as lists show it. */
 export interface SessionInfo {
+  /** As `sessionId` in its events. */
   id: string;
+  /** Account (or access key) and Region: what concurrent streams are counted by. */
   account: string;
+  /** Model ID of the request. */
   model: string;
   /** Milliseconds since the request arrived. */
   ageMs: number;
-  /** Events so far. */
+  /** Events from the client so far. */
   received: number;
+  /** Events to the client so far. */
   sent: number;
 }
 

@@ -22,6 +22,7 @@ const AMPLITUDE = 9000;
  * no package, and a voice activity detector takes it for speech. Good enough wherever the sound is not listened to.
  */
 export class FormantVoice implements TextToSpeech {
+  /** @returns mono PCM, 16 bit, at `sampleRate` (Hz) */
   async say(text: string, voice: Voice, sampleRate: number): Promise<Int16Array> {
     const feminine = voice.register === 'feminine';
     const random = new SeededRandom(text.length * 7919 + text.charCodeAt(0));

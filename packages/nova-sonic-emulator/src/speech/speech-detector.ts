@@ -3,6 +3,10 @@ import inference from '@livekit/local-inference';
 
 /** Probability of speech in 512 samples at 16 kHz (32 ms). */
 export interface VoiceActivity {
+  /**
+   * @param samples the next window: 512 samples (32 ms) at 16 kHz
+   * @returns the probability that it holds speech, 0 to 1
+   */
   predict(samples: Int16Array): Promise<number>;
 }
 

@@ -6,6 +6,7 @@ import type { Voice } from '../protocol/models.js';
 
 /** Turns text into speech: mono PCM, 16 bit. */
 export interface TextToSpeech {
+  /** @returns mono PCM, 16 bit, at `sampleRate` (Hz) */
   say(text: string, voice: Voice, sampleRate: number): Promise<Int16Array>;
 }
 
@@ -61,6 +62,7 @@ export class SpeechSynthesizer implements TextToSpeech {
     }
   }
 
+  /** @returns mono PCM, 16 bit, at `sampleRate` (Hz). Rejected when espeak-ng fails or the synthesizer was closed. */
   say(text: string, voice: Voice, sampleRate: number): Promise<Int16Array> {
     const name = espeakVoice(voice);
     const key = `${name} ${sampleRate} ${text}`;
