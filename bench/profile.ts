@@ -10,6 +10,7 @@ import { execa } from 'execa';
 import { logStatus, runCommand } from '../local/command/run-command.js';
 import { placeCall } from '../local/fleet/fleet-call.js';
 import { Fleet } from '../local/fleet/worker-fleet.js';
+import { cpuSeconds, processTree } from './peers/process-tree.js';
 import { type CpuProfile, selfTimes } from './profile/self-times.js';
 
 const { values } = parseArgs({
@@ -44,10 +45,13 @@ async function profile(): Promise<undefined> {
     const from = Number(process.hrtime.bigint() / 1_000n);
     const offeredAt = Date.now();
     const plan = { turns: Number(values.turns), patienceMs: PATIENCE_MS };
+    const before = cpuSeconds(processTree(process.pid));
     const joined = callers.map((caller) => caller.waitForAgent(PATIENCE_MS));
+    const joining = Promise.all(joined).then(() => cpuByProgram(before));
     const results = await Promise.all(callers.map((caller) => placeCall(fleet, caller, plan)));
     const until = Number(process.hrtime.bigint() / 1_000n);
     const joinedAt = await Promise.all(joined);
+    const cpu = [...(await joining)].map(([name, seconds]) => `${name} ${seconds.toFixed(2)}`);
     const pid = worker.pidOf(callers[0]?.jobId ?? '');
     worker.signal('SIGTERM');
     await worker.exited;
@@ -69,7 +73,7 @@ async function profile(): Promise<undefined> {
     const greetings = results.map((result) => result?.greeting?.latencyMs ?? Number.NaN);
     const answers = results.reduce((sum, result) => sum + (result?.answers.length ?? 0), 0);
     process.stdout.write(
-      `\n${table}\n${seconds.toFixed(1)} s, ${answers} answers heard; accepted after ${logged('call accepted')}, started after ${logged('call started')}, agents in their rooms after ${after(joinedAt)}; the last greeting began after ${Math.max(...greetings)} ms.\n${path}\n`,
+      `\n${table}\n${seconds.toFixed(1)} s, ${answers} answers heard; accepted after ${logged('call accepted')}, started after ${logged('call started')}, agents in their rooms after ${after(joinedAt)}; the last greeting began after ${Math.max(...greetings)} ms. Seconds of CPU until the last agent had joined: ${cpu.join(', ')}.\n${path}\n`,
     );
     const html = path.replace(/\.cpuprofile$/, '.html');
     await execa('npx', [
@@ -90,6 +94,35 @@ async function profile(): Promise<undefined> {
     );
   } finally {
     await fleet.stop();
+  }
+}
+
+/** Programs of this machine that take part in a call, by a part of their command line. */
+const PROGRAMS = [
+  'call-host',
+  'attendant-process',
+  'main.js',
+  'livekit-server',
+  'caller-host',
+  'cli.ts',
+];
+
+/** CPU seconds that each program has used since then, all its processes together, native threads included. */
+function cpuByProgram(before: Map<number, number>): Map<string, number> {
+  const used = new Map<string, number>();
+  for (const [pid, seconds] of cpuSeconds(processTree(process.pid))) {
+    const command = commandOf(pid);
+    const name = PROGRAMS.find((program) => command.includes(program)) ?? 'others';
+    used.set(name, (used.get(name) ?? 0) + seconds - (before.get(pid) ?? 0));
+  }
+  return used;
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
   }
 }
 

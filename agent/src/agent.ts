@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { defineAgent, type JobContext, llm, log, voice } from '@livekit/agents';
+import { defineAgent, type JobContext, type JobProcess, llm, log, voice } from '@livekit/agents';
 import type { RemoteParticipant } from '@livekit/rtc-node';
 import { RealtimeModel, type RealtimeSession } from 'livekit-plugin-nova-sonic';
 import { type Assistant, assistant, type Call } from './assistant.js';
@@ -11,7 +11,7 @@ import { parseMetadata } from './call/parse-metadata.js';
 import { publishBedrockEvents } from './call/publish-bedrock-events.js';
 import { publishRealtimeSession, publishSession } from './call/publish-session.js';
 import { RoomCallers } from './call/room-callers.js';
-import { readWorkerConfig, type WorkerConfig } from './config.js';
+import { processConfig, type WorkerConfig } from './config.js';
 import { nameTools } from './host/call-context.js';
 import { traceCall } from './host/trace-call.js';
 import { CallLifecycle, prewarmProcess } from './job/call-lifecycle.js';
@@ -26,9 +26,9 @@ import { hasAgent } from './watcher/second-agent.js';
 
 /** One call: runs in a job process, from the dispatch to the end of the session. */
 export default defineAgent({
-  prewarm: prewarmProcess,
+  prewarm: (jobProcess: JobProcess) => prewarmProcess(jobProcess, processConfig()),
   entry: (ctx: JobContext) => {
-    const config = readWorkerConfig(process.env);
+    const config = processConfig();
     const callers = new RoomCallers(ctx.room, config.callers);
     return traceCall(ctx.job.id, () =>
       CallLifecycle.run(ctx, config, callers, (lifecycle) =>

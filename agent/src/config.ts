@@ -166,3 +166,14 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     logPii: e.LOG_PII === 'true',
   };
 }
+
+let ofThisProcess: WorkerConfig | undefined;
+
+/**
+ * The configuration of this process, read at the first call of this function: reading it takes milliseconds, and calls begin together.
+ * @throws ConfigError as `readWorkerConfig`
+ */
+export function processConfig(): WorkerConfig {
+  ofThisProcess ??= readWorkerConfig(process.env);
+  return ofThisProcess;
+}

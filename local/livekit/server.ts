@@ -85,6 +85,9 @@ export async function startLiveKitServer(
         tcp_port: await getPort({ host: '127.0.0.1' }),
         udp_port: await getPort({ host: '127.0.0.1' }),
         use_external_ip: false,
+        // Otherwise it names Google's to its clients, each of which looks their five names up in 20 threads. Here there is
+        // nothing to find out, and nothing answers.
+        stun_servers: ['127.0.0.1:9'],
       },
       keys: { [apiKey]: apiSecret },
       ...(options.redis && { redis: { address: options.redis } }),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { readWorkerConfig } from '../../agent/src/config.js';
+import { processConfig, readWorkerConfig } from '../../agent/src/config.js';
 
 const livekit = {
   LIVEKIT_URL: 'wss://example.livekit.cloud',
@@ -65,4 +65,17 @@ describe('readWorkerConfig', () => {
     expect(read).toThrow(/LIVEKIT_URL[\s\S]*LIVEKIT_API_KEY[\s\S]*LOG_LEVEL/);
     expect(read).not.toThrow(/quiet-secret/);
   });
+});
+
+test('the configuration of a process is read once, before its first call', () => {
+  const before = { ...process.env };
+  try {
+    Object.assign(process.env, livekit);
+    const config = processConfig();
+    expect(config.livekit.url).toBe(livekit.LIVEKIT_URL);
+    process.env.LIVEKIT_URL = 'wss://another.test';
+    expect(processConfig()).toBe(config);
+  } finally {
+    process.env = before;
+  }
 });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { initializeLogger } from '@livekit/agents';
 import {
@@ -129,6 +130,18 @@ describe('the caller’s microphone', () => {
       channels: 1,
       samplesPerChannel: 480,
     });
+  });
+
+  const onLinux = process.platform === 'linux' ? it : it.skip;
+  onLinux('is looked for on this machine only: no name is looked up', async () => {
+    await new Microphone(caller, 10_000).publish();
+    await until(true);
+    const threads = readdirSync('/proc/self/task').map((id) =>
+      readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim(),
+    );
+    // WebRTC's threads for names of STUN servers, which stay until the names are found.
+    expect(threads).toContain('network_thread');
+    expect(threads).not.toContain('AsyncResolver');
   });
 
   it('is used when it was published before the agent started to listen', async () => {

@@ -25,8 +25,10 @@ const CLOSE_MARGIN_MS = 2_000;
 const CALLER_CHECK_MS = 1_000;
 
 /** The agent's `prewarm`: when it is done, the supervisor counts the process as warm. */
-export async function prewarmProcess(_process: JobProcess): Promise<void> {
-  const config = readWorkerConfig(process.env);
+export async function prewarmProcess(
+  _process: JobProcess,
+  config = readWorkerConfig(process.env),
+): Promise<void> {
   if (!config.logPii) installPiiRedaction();
   if (!stopNativeLogs()) log().warn('rtc-node sends its log to nobody, which costs CPU');
   await Promise.all([startTracing(config), prewarm()]);
