@@ -36,6 +36,15 @@ describe('LaneCooldowns', () => {
     expect(lengths).toEqual([5_000, 10_000, 20_000, 40_000, 60_000, 60_000]);
   });
 
+  it('counts a call that was requested just when the last failure was known', async () => {
+    const { clock, fails, cooldowns } = setUp();
+    fails();
+    await clock.pass(50);
+    expect(fails('a', 51)).toBe(false);
+    expect(fails('a', 50)).toBe(true);
+    expect(cooldowns.active).toEqual({ a: 10_000 });
+  });
+
   it('counts a burst of calls that fail together as one failure', async () => {
     const { clock, fails, cooldowns } = setUp();
     await clock.pass(1_000);

@@ -200,6 +200,11 @@ describe('an endpoint that cannot be reached', () => {
     await traces.provider.forceFlush();
     expect(lines.at(-1)).toEqual(['info', { lost_spans: 3 }, 'traces are delivered again']);
     expect(delivered).toHaveLength(1);
+    // From then on as ever.
+    const { length } = lines;
+    traces.writeRoot('AJ_4', SPAN);
+    await traces.flush(1_000);
+    expect([delivered.length, lines.length]).toEqual([2, length]);
   });
 
   it('holds up neither the end of a call nor that of the process', async () => {

@@ -149,6 +149,31 @@ describe('callers who find all lines taken', () => {
     expect(line.latest).toEqual([]);
   });
 
+  it('are not left alone when their worker ceased to watch for a moment only', async () => {
+    const { clock, livekit, line, watchers } = await rig();
+    livekit.join('a');
+    await clock.pass(5_000);
+    livekit.downUntil = clock.now() + 3_000;
+    await clock.pass(2_500);
+    expect(watchers[0]?.watcher.watching).toBe(false);
+    await clock.pass(30_000);
+    expect([line.started, line.leftAt]).toEqual([2, undefined]);
+  });
+
+  it('are left to another worker six seconds after theirs ceased to watch', async () => {
+    const { clock, livekit, line, watchers } = await rig();
+    livekit.join('a');
+    await clock.pass(5_000);
+    livekit.downUntil = Number.POSITIVE_INFINITY;
+    const downAt = clock.now();
+    let ceased = downAt;
+    for (; watchers[0]?.watcher.watching; ceased = clock.now()) await clock.pass(50);
+    await clock.pass(30_000);
+    // It looks four times a second.
+    expect((line.leftAt ?? Number.NaN) - ceased).toBeGreaterThanOrEqual(6_000 - 50);
+    expect((line.leftAt ?? Number.NaN) - ceased).toBeLessThanOrEqual(6_250 + 50);
+  });
+
   it('are the next worker’s when the one that watches ends', async () => {
     const { clock, livekit, watchers } = await rig(2);
     const first = watchers.findIndex(({ watcher }) => watcher.watching);

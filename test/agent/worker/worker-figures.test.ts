@@ -64,6 +64,7 @@ describe('the metrics of a worker', () => {
   it('expect no more callers than there are, once a minute has passed without any', async () => {
     const { register, call, clock, published } = await start({ env: ENV });
     register();
+    await clock.pass(5_000);
     await call('j1');
     await clock.pass(30_000);
     expect(published('ExpectedCallDemand').at(-1)).toBeGreaterThan(1);

@@ -67,6 +67,30 @@ describe('alarms', () => {
   });
 });
 
+test('alarms and dashboard are about the lanes of all accounts, where there are some', () => {
+  const role = 'arn:aws:iam::111122223333:role/lane';
+  const lanes = [{ region: 'us-east-1' }, { region: 'us-east-1', role, streams: 29 }];
+  const template = templateWith({ lanes });
+  const descriptions = resources(template, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) =>
+    flat(Properties.AlarmDescription),
+  );
+  expect(
+    descriptions.filter((text) => /the 49 Bedrock streams of all lanes/.test(text)),
+  ).toHaveLength(1);
+  const { DashboardBody } = only(template, 'AWS::CloudWatch::Dashboard');
+  expect(flat(DashboardBody)).toContain('111122223333/us-east-1');
+});
+
+test('crashes of tasks are logged from the first task to the last', () => {
+  const template = templateWith();
+  const [[, service] = []] = resources(template, 'AWS::ECS::Service');
+  const rules = resources(template, 'AWS::Events::Rule').map(([id]) => id);
+  expect(rules.filter((id) => id.startsWith('MonitoringTaskCrashes'))).not.toEqual([]);
+  expect(service?.DependsOn).toEqual(
+    expect.arrayContaining(rules.filter((id) => id.startsWith('MonitoringTaskCrashes'))),
+  );
+});
+
 test('an existing topic is used, and the address subscribed to it', () => {
   const template = templateOf(
     stackOf((scope) => {
