@@ -35,6 +35,42 @@ describe('an agent that joins a caller who waits', () => {
     expect(takenOver).toEqual([0]);
   });
 
+  it.each<[state: string | undefined, hasAudio: boolean, takesOver: boolean]>([
+    ['listening', true, true],
+    ['thinking', true, true],
+    ['idle', true, true],
+    ['speaking', true, true],
+    ['initializing', true, false],
+    [undefined, true, false],
+    ['listening', false, false],
+    ['idle', false, false],
+  ])(
+    'that says nothing first, in the state %s, audio %s: takes over at once is %s',
+    (state, hasAudio, expected) => {
+      const { takenOver, arrival } = rig();
+      arrival.update({ ...AGENT, state, hasAudio, greets: false });
+      expect(takenOver.length).toBe(expected ? 1 : 0);
+    },
+  );
+
+  it('has the whole time to speak from when it has audio, however long that took', async () => {
+    const { clock, takenOver, arrival } = rig();
+    arrival.update({ ...AGENT, hasAudio: false, state: 'listening' });
+    await clock.pass(10_000);
+    arrival.update({ ...AGENT, state: 'listening' });
+    await clock.pass(60_000);
+    expect(takenOver).toEqual([13_000]);
+  });
+
+  it('whose audio is lost again has the whole time to get some', async () => {
+    const { clock, takenOver, arrival } = rig();
+    arrival.update({ ...AGENT, state: 'listening' });
+    await clock.pass(2_000);
+    arrival.update({ ...AGENT, hasAudio: false, state: 'listening' });
+    await clock.pass(60_000);
+    expect(takenOver).toEqual([17_000]);
+  });
+
   it('has not taken over while it has no audio, whatever its state', async () => {
     const { clock, takenOver, arrival } = rig();
     arrival.update({ ...AGENT, hasAudio: false, state: 'speaking' });

@@ -47,6 +47,7 @@ function rig(limit: number, rooms: Partial<LineRooms> = {}) {
   const attendants = new Attendants();
   const done: string[] = [];
   const spoke: string[] = [];
+  const failures: string[] = [];
   const ended: [room: string, outcome: AttendantOutcome, waitedMs: number][] = [];
   const line = new WaitingLine(
     clock,
@@ -60,6 +61,7 @@ function rig(limit: number, rooms: Partial<LineRooms> = {}) {
     },
     {
       onEnded: ({ name }, outcome, waitedMs) => ended.push([name, outcome, waitedMs]),
+      onFailure: (error) => failures.push((error as Error).message),
       onSpeaking: ({ name }, ms) => spoke.push(`${name} after ${ms} ms`),
     },
   );
@@ -71,7 +73,7 @@ function rig(limit: number, rooms: Partial<LineRooms> = {}) {
     await settle();
   };
   const parts = () => attendants.tasks.map(({ room, part }) => `${room} ${part}`);
-  return { clock, attendants, done, spoke, ended, line, step, parts };
+  return { clock, attendants, done, spoke, failures, ended, line, step, parts };
 }
 
 const room = (name: string, more: Partial<UnansweredRoom> = {}): UnansweredRoom => ({
@@ -108,6 +110,46 @@ describe('the waiting line', () => {
     await settle();
     expect(parts().toSorted()).toEqual(['a wait', 'b turn_away', 'c wait']);
     expect(line.callers).toBe(3);
+  });
+
+  it('tells those whom it turns away, also when another worker’s attendant is with them', async () => {
+    const { line, attendants } = rig(0);
+    line.step([room('a', { attended: true })], () => false);
+    await settle();
+    expect(attendants.tasks).toMatchObject([{ part: 'turn_away', speak: true }]);
+  });
+
+  it('disconnects nobody who waits, whatever becomes of the attendant', async () => {
+    const { step, done, attendants } = rig(3);
+    await step('a', 'b');
+    attendants.end('a', 'failed');
+    attendants.end('b', 'turned_away');
+    expect(done).toEqual([]);
+  });
+
+  it('goes on when a caller could not be disconnected, and says so', async () => {
+    const { step, failures, attendants } = rig(0, {
+      disconnect: () => Promise.reject(new Error('unavailable')),
+    });
+    await step('a');
+    attendants.end('a', 'turned_away');
+    await settle();
+    expect(failures).toEqual(['unavailable']);
+  });
+
+  it('needs nobody who listens', async () => {
+    const attendants = new Attendants();
+    const line = new WaitingLine(new ManualClock(), 0, attendants, {
+      access: async () => ({ url: '', token: '' }),
+      withdraw: async () => {},
+      disconnect: () => Promise.reject(new Error('unavailable')),
+    });
+    line.step([room('a')], () => false);
+    await settle();
+    attendants.onReport({ type: 'speaking', room: 'a', ms: 1 });
+    attendants.end('a', 'turned_away');
+    await settle();
+    expect(line.callers).toBe(0);
   });
 
   it('lets those finish who are turned away, although nobody wants an agent there any more', async () => {
@@ -154,6 +196,7 @@ describe('the waiting line', () => {
 
   it('tells how long each waited, since joining', async () => {
     const { step, clock, ended, attendants } = rig(2);
+    await clock.pass(7_000);
     await step('a', 'b');
     await clock.pass(5_000);
     attendants.end('a', 'answered');
@@ -223,6 +266,19 @@ describe('the waiting line', () => {
     await clock.pass(1_000);
     expect(attendants.running).toBe(true);
     attendants.end('a', 'replaced');
+    await stopped;
+    expect(attendants.running).toBe(false);
+  });
+
+  it('stays until the last one has been replaced', async () => {
+    const { line, step, clock, attendants } = rig(2);
+    line.start();
+    await step('a', 'b');
+    const stopped = line.stop(3_000);
+    attendants.end('a', 'replaced');
+    await clock.pass(1_000);
+    expect(attendants.running).toBe(true);
+    attendants.end('b', 'replaced');
     await stopped;
     expect(attendants.running).toBe(false);
   });

@@ -36,6 +36,10 @@ describe('a call has ended for good', () => {
     expect(endedForGood({ ...record, ended: true, endReason })).toBe(forGood);
   });
 
+  test('not when nobody knows why', () => {
+    expect(endedForGood({ ...record, ended: true })).toBe(false);
+  });
+
   test('when its process died, only if it was to end anyway', () => {
     expect(endedForGood({ ...record, endReason: 'crashed' })).toBe(false);
     expect(endedForGood({ ...record, endReason: 'task_stopping', over: true })).toBe(true);
@@ -62,6 +66,40 @@ test('the dispatch of an ended call and those before it are withdrawn, no later 
     ['someone', ''],
     [AGENT, 'later'],
   ]);
+});
+
+test('nothing is withdrawn for a call of which LiveKit knows no dispatch, or whose room has gone', async () => {
+  const deleted: string[] = [];
+  const dispatch = { id: 'AD_1', agentName: AGENT, createdAt: 5, jobs: [] } as never;
+  const api = {
+    listDispatches: async () => [dispatch],
+    deleteDispatch: async (_room: string, id: string) => void deleted.push(id),
+  };
+  await withdrawDispatches(api, AGENT, record);
+  const gone = { ...api, listDispatches: () => Promise.reject(new Error('not found')) };
+  await withdrawDispatches(gone, AGENT, record);
+  expect(deleted).toEqual([]);
+});
+
+test('which dispatch was the call’s own is told by its job, whatever the order of the list', async () => {
+  const deleted: string[] = [];
+  const dispatch = (id: string, createdAt: number, job: string) => ({
+    ...{ id, agentName: AGENT, createdAt, jobs: [{ id: job }] },
+  });
+  await withdrawDispatches(
+    {
+      listDispatches: async () =>
+        [
+          dispatch('later', 9, 'AJ_2'),
+          dispatch('own', 5, 'AJ_1'),
+          dispatch('before', 1, 'AJ_0'),
+        ] as never,
+      deleteDispatch: async (_room, id) => void deleted.push(id),
+    },
+    AGENT,
+    record,
+  );
+  expect(deleted).toEqual(['own', 'before']);
 });
 
 test('a worker withdraws the dispatches of a call that it ended, and watches once LiveKit has accepted it', async () => {

@@ -90,4 +90,43 @@ describe('CallDemand', () => {
     // The CPU of a task without calls is that of processes that start.
     expect(settled(0).measure(105, input(0, cpu)).now).toBe(0);
   });
+
+  it('knows the calls that it began with', () => {
+    const demand = new CallDemand(0, 5);
+    expect(demand.measure(10, input(3)).expected).toBeCloseTo(3 - (2 / 60) * LEAD_S);
+  });
+
+  it('measures the end of calls against those of a minute ago', () => {
+    const demand = settled(0);
+    for (let i = 0; i < 10; i++) demand.arrived(105);
+    for (let at = 110; at <= 200; at += 10) demand.measure(at, input(10));
+    expect(demand.measure(210, input(4)).expected).toBe(0);
+    // The sample of exactly a minute ago counts, the one before does not.
+    expect(demand.measure(270, input(4)).expected).toBe(4);
+  });
+
+  it('has filled up within the last minute or does not know how fast', () => {
+    const rate = (openSince: number, fullAt: number, arrivals: number[]) => {
+      const demand = new CallDemand(openSince);
+      for (const at of arrivals) demand.arrived(at);
+      demand.fullChanged(true, fullAt);
+      // The same calls as before: what is expected beyond them is what is held.
+      return demand.measure(fullAt, input(10)).expected;
+    };
+    const held = (perSecond: number) => 10 + perSecond * LEAD_S;
+    // Open for a minute, which is long enough; ten seconds at least.
+    expect(rate(1_000, 1_060, [1_055, 1_060])).toBe(held(2 / 10));
+    expect(rate(1_000, 1_059, [1_055, 1_059])).toBe(held(2 / 60));
+    // Only those of the last minute, of which the first says since when.
+    expect(rate(1_000, 1_100, [1_010, 1_040, 1_080, 1_100])).toBe(held(2 / 20));
+  });
+
+  it('believes the held rate for two minutes, and not a second longer', () => {
+    const demand = settled(0);
+    for (let i = 0; i < 10; i++) demand.arrived(101);
+    demand.fullChanged(true, 110);
+    for (let at = 115; at < 230; at += 5) demand.measure(at, input(10));
+    expect(demand.measure(229.9, input(10)).expected).toBeGreaterThan(10);
+    expect(demand.measure(230, input(10)).expected).toBe(10);
+  });
 });

@@ -124,6 +124,13 @@ describe('JobAdmission', () => {
     expect(log).toEqual(['open']);
   });
 
+  it('that was not full is not open once more when a call ends', async () => {
+    const { admission, log } = setUp(2);
+    await admission.admit('a');
+    admission.release('a');
+    expect(log).toEqual(['+a']);
+  });
+
   it('does not let the protection go for a job that it did not hold', async () => {
     const { admission, clock } = setUp(2, async () => ({ ok: true }));
     await admission.admit('a');

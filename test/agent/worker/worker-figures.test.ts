@@ -109,6 +109,8 @@ describe('a task that is superseded', () => {
         ECS_CONTAINER_METADATA_URI_V4: 'http://127.0.0.1:1',
       },
       peers: {
+        // When it asks for the first time.
+        random: () => 0.5,
         ecsAgent: () => ({ setProtection: async () => ({ ok: true }) }),
         serviceApi: async () => ({
           taskArn: 'a',
@@ -166,6 +168,28 @@ describe('a call that is too long', () => {
 });
 
 describe('the end of a worker', () => {
+  it.each([
+    ['for the last reply', 'Say goodbye.', 88],
+    ['to its end where there is none', 'off', 100],
+  ])('leaves a call the time of the drain, less that %s', async (_, instructions, seconds) => {
+    const { call, clock, signal } = await start({
+      env: {
+        ...ENV,
+        DRAIN_TIMEOUT_S: '100',
+        END_CALL_INSTRUCTIONS: instructions,
+        END_CALL_TIMEOUT_S: '12',
+      },
+    });
+    const { commands, read } = await call('j1');
+    signal('SIGTERM');
+    await clock.pass(seconds * 1_000 - 1);
+    await read();
+    expect(commands()).toEqual([]);
+    await clock.pass(1);
+    await read();
+    expect(commands()).toHaveLength(1);
+  });
+
   it('leaves no socket and no measurement of the CPU behind', async () => {
     let stopped = 0;
     const cpu = { utilization: 0, smoothed: 0, stop: () => (stopped += 1) };
