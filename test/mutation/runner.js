@@ -36,6 +36,8 @@ class CollectedTestsRunner {
 
   async init() {
     process.env.NODE_ENV = 'test';
+    // Enough for each fault that any of 600 shows.
+    process.env.RANDOM_CONVERSATIONS ??= '40';
     const patterns =
       MUTATION_TESTS?.split(',') ?? MUTATION_AREAS.split(',').flatMap((area) => AREAS[area].tests);
     const files = globSync(patterns).sort();

@@ -8,7 +8,7 @@ import { replyOf, shuffledConversation } from '../support/random-conversations.j
 
 initializeLogger({ pretty: false, level: 'silent' });
 
-const SEEDS = 600;
+const SEEDS = Number(process.env.RANDOM_CONVERSATIONS ?? 600);
 
 /** Plays a conversation and checks, at every step, what must always hold. */
 function play(seed: number) {
