@@ -71,6 +71,8 @@ describe('the client of a stream', () => {
     expect(regions).toEqual(['eu-north-1']);
     expect(await client.config.endpoint?.()).toMatchObject({ hostname: '127.0.0.1', port: 9 });
     expect(await client.config.maxAttempts()).toBe(1);
+    const fixed = await create({ credentials: KEYS, endpoint: 'http://127.0.0.1:7' });
+    expect(await fixed.client.config.endpoint?.()).toMatchObject({ port: 7 });
   });
 
   test('is destroyed with the stream, and so is the one that only found the credentials', async () => {
@@ -111,6 +113,12 @@ describe('the client of a stream', () => {
     made.dispose();
     expect(destroyed).not.toHaveBeenCalled();
     own.destroy();
+    // One that only sends, or whose credentials do not end.
+    const plain = { send: async () => ({}) } as never;
+    expect((await create({ client: plain })).expiresAt).toBeUndefined();
+    const lasting = new BedrockRuntimeClient({ region: 'us-west-2', credentials: KEYS });
+    expect((await create({ client: lasting })).expiresAt).toBeUndefined();
+    lasting.destroy();
   });
 
   test('says nothing on the console: what the SDK warns of is in our log, for those who look', async () => {

@@ -171,9 +171,71 @@ describe('a stream', () => {
     expectNothingLeft(rig);
   });
 
+  test('is not live before the first answer, nor from the moment at which it closes', async () => {
+    const rig = open();
+    rig.stream.write([event('one')]);
+    await settle();
+    expect(rig.stream.live).toBe(false);
+    rig.bedrock.endsItself = false;
+    rig.bedrock.stream(0).tell(usage());
+    await settle();
+    expect(rig.stream.live).toBe(true);
+    void rig.stream.close();
+    expect(rig.stream.live).toBe(false);
+    await settle();
+    // Nothing is written after the closing events, which come once; and the input is over at once.
+    rig.stream.write([event('late')]);
+    void rig.stream.close();
+    await settle();
+    expect(rig.bedrock.stream(0).names).toEqual(['one', 'promptEnd', 'sessionEnd']);
+    expect(rig.bedrock.stream(0).inputEnded).toBe(true);
+    rig.clock.advance(2_000);
+    await rig.stream.done;
+  });
+
+  test('that is closed before the first answer is not opened by it', async () => {
+    const rig = open();
+    rig.stream.write([event('one')]);
+    await settle();
+    rig.bedrock.endsItself = false;
+    void rig.stream.close();
+    rig.bedrock.stream(0).tell(usage());
+    await settle();
+    expect(rig.log.filter((line) => line.startsWith('opened'))).toEqual([]);
+    rig.bedrock.stream(0).end();
+    await rig.stream.done;
+    expect(rig.log.at(-1)).toBe('ended as asked');
+  });
+
+  test('has stalled when a piece has waited for longer than it may, counted from the piece itself', async () => {
+    const rig = open(() => new Promise(() => {}));
+    const begun = rig.clock.now();
+    // Without anything to be sent nothing waits.
+    expect(rig.stream.stalled(begun + 60_000)).toBe(false);
+    rig.clock.advance(3_000);
+    rig.stream.write([event('one')]);
+    rig.clock.advance(900);
+    rig.stream.write([event('two')]);
+    expect(rig.stream.stalled(begun + 4_000)).toBe(false);
+    expect(rig.stream.stalled(begun + 4_001)).toBe(true);
+    await rig.stream.close();
+    expect(rig.stream.stalled(begun + 60_000)).toBe(false);
+  });
+
+  test('whose credentials cannot be resolved has failed, without a client to be let go', async () => {
+    const error = Object.assign(new Error('no keys'), { name: 'CredentialsProviderError' });
+    const rig = open(() => Promise.reject(error));
+    await rig.stream.done;
+    await settle();
+    expect(rig.log).toEqual(['ended credentials']);
+    expect(rig.clock.pending).toBe(0);
+  });
+
   test('on which something comes that is not JSON goes on', async () => {
     const { log, peer, stream } = await opened();
     peer.raw('{"event":');
+    // And what a later version of the SDK may give.
+    peer.other({ somethingNew: { message: 'no error' } });
     peer.tell({ completionStart: {} });
     await settle();
     expect(log.slice(-2)).toEqual([

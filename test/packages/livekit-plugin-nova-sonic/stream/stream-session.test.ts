@@ -122,7 +122,9 @@ describe('StreamSession', () => {
     // 151 ms after the last audio silence comes first; right after that silence it does not come again.
     session.text('five', 2_000, 2_151);
     expect(names()[0]).toBe('audioInput');
-    session.text('six', 2_000, 2_300);
+    session.text('six', 2_000, 2_301);
+    expect(names()[0]).toBe('contentStart');
+    session.text('seven', 4_000, 4_150);
     expect(names()[0]).toBe('contentStart');
   });
 

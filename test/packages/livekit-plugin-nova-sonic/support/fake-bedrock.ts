@@ -68,6 +68,11 @@ export class FakeBedrockStream {
     this.#push({ [name]: error });
   }
 
+  /** A part that is neither an event nor an exception. */
+  other(part: Json): void {
+    this.#push(part);
+  }
+
   /** The connection breaks. */
   break(error: Error): void {
     this.#push(error);
