@@ -53,12 +53,18 @@ export const AREAS = {
   emulator: {
     mutate: [
       `${EMULATOR}/src/protocol/{check-form,check-prompt,input-validator,read-events,rule-settings,text-order}.ts`,
-      `${EMULATOR}/src/{faults,random}.ts`,
+      `${EMULATOR}/src/{event-log,faults,random}.ts`,
+      `${EMULATOR}/src/dialogue/{dialogue,output-events,playback,reply,usage}.ts`,
       `${EMULATOR}/src/network/*.ts`,
+      `${EMULATOR}/src/session/{session-limits,stream-transport,user-input}.ts`,
+      `${EMULATOR}/src/speech/{foreground-voice,speech-detector}.ts`,
     ],
     tests: [
-      `test/${EMULATOR}/{protocol,network,dialogue}/*.test.ts`,
-      `test/${EMULATOR}/faults.test.ts`,
+      `test/${EMULATOR}/{protocol,dialogue}/*.test.ts`,
+      `test/${EMULATOR}/network/!(network).test.ts`,
+      `test/${EMULATOR}/session/{session-limits,stream-transport,user-input}.test.ts`,
+      `test/${EMULATOR}/speech/{foreground-voice,speech-detector}.test.ts`,
+      `test/${EMULATOR}/{event-log,faults}.test.ts`,
     ],
   },
   lib: {
@@ -81,7 +87,7 @@ export const AREAS = {
     tests: [
       `test/${PLUGIN}/{audio,tools}/*.test.ts`,
       'test/agent/worker/{call-slots,job-admission,admission-properties,worker-health}.test.ts',
-      `test/${EMULATOR}/network/network.test.ts`,
+      `test/${EMULATOR}/network/network-conditions.test.ts`,
       'test/lib/scaling/cron.test.ts',
     ],
   },

@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import {
   checkFault,
+  exceptionOf,
   FAULT_KINDS,
   type Fault,
+  FaultSet,
   parseFault,
 } from '../../../packages/nova-sonic-emulator/src/faults.js';
 
@@ -43,5 +45,70 @@ describe('faults as flags', () => {
 
   it('null is not a fault', () => {
     expect(() => checkFault(null)).toThrow('unknown');
+  });
+});
+
+describe('the faults that are set', () => {
+  it('strike as often as they say, each by itself, and are gone after that', () => {
+    const set = new FaultSet();
+    const twice = set.set({ kind: 'throttle', times: 2 });
+    const once = set.set({ kind: 'reset' });
+    expect(once).not.toBe(twice);
+    expect(set.list()).toEqual([
+      { id: twice, fault: { kind: 'throttle', times: 2 }, left: 2 },
+      { id: once, fault: { kind: 'reset' }, left: 1 },
+    ]);
+    const [throttle, reset] = [...set.list()];
+    for (const entry of [throttle, reset, throttle]) if (entry) set.strike(entry);
+    expect(set.list()).toEqual([]);
+  });
+
+  it('are checked when they are set', () => {
+    const set = new FaultSet();
+    expect(() => set.set({ kind: 'stall' } as Fault)).toThrow('fault stall: durationMs: ');
+    expect(set.list()).toEqual([]);
+  });
+
+  it('are removed one by one or all at once; only one that is not there is none', () => {
+    const set = new FaultSet();
+    const ids = [1, 2, 3].map(() => set.set({ kind: 'reset' }));
+    expect(set.clear(ids[1])).toBe(true);
+    expect(set.clear(ids[1])).toBe(false);
+    expect(set.list().map(({ id }) => id)).toEqual([ids[0], ids[2]]);
+    expect(set.clear()).toBe(true);
+    expect(set.list()).toEqual([]);
+    expect(set.clear()).toBe(true);
+  });
+
+  it.each<[Fault, number, string, RegExp]>([
+    [{ kind: 'throttle' }, 429, 'ThrottlingException', /^Too many requests/],
+    [{ kind: 'access-denied' }, 403, 'AccessDeniedException', /access/],
+    [{ kind: 'model-not-ready' }, 429, 'ModelNotReadyException', /not ready/],
+    [{ kind: 'http', status: 503, type: 'Busy', message: 'later' }, 503, 'Busy', /^later$/],
+    [{ kind: 'http', status: 500, type: 'Busy' }, 500, 'Busy', /^Busy$/],
+  ])('%j refuses one request, and no fault of a stream does', (fault, status, type, message) => {
+    const set = new FaultSet();
+    set.set({ kind: 'reset' });
+    set.set(fault);
+    expect(set.atConnect()).toMatchObject({
+      status,
+      type,
+      message: expect.stringMatching(message),
+    });
+    expect(set.atConnect()).toBeUndefined();
+    expect(set.list()).toHaveLength(1);
+  });
+
+  it('send the text that belongs to an exception, unless they have one of their own', () => {
+    const kind = 'exception';
+    const standard = exceptionOf({ kind });
+    expect(standard.type).toBe('internalServerException');
+    expect(standard.message).toMatch(/unexpected error/);
+    expect(exceptionOf({ kind, type: 'modelTimeoutException' }).message).toMatch(/timed out/);
+    expect(exceptionOf({ kind, type: 'brandNew' })).toEqual({
+      type: 'brandNew',
+      message: 'brandNew',
+    });
+    expect(exceptionOf({ kind, message: 'mine' }).message).toBe('mine');
   });
 });
