@@ -23,6 +23,8 @@ const { MUTATION_AREAS = 'plugin,worker,emulator,lib', MUTATION_TESTS } = proces
 /** A test that takes so much longer than without a fault waits for what does not come any more. */
 const SLOWER = 10;
 const PATIENCE_MS = 4_000;
+/** Longest time of a test without a fault (ms). */
+const FIRST_MS = 60_000;
 
 class CollectedTestsRunner {
   #tests = [];
@@ -106,7 +108,8 @@ class CollectedTestsRunner {
 
   /** Runs one test with its hooks. Returns why it failed. */
   async #one({ id, blocks, run }, entered) {
-    const patienceMs = PATIENCE_MS + SLOWER * (this.#usual.get(id) ?? 6 * PATIENCE_MS);
+    const usual = this.#usual.get(id);
+    const patienceMs = usual === undefined ? FIRST_MS : PATIENCE_MS + SLOWER * usual;
     let failure;
     const take = async (step) => {
       failure ??= await settled(step, patienceMs);
