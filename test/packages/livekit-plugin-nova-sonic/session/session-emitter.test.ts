@@ -17,7 +17,7 @@ function emitter(options: { logEvents?: boolean } = {}) {
     clock,
     logEvents: false,
     ...options,
-  } as ResolvedOptions);
+  } as unknown as ResolvedOptions);
   return { events, logged, session };
 }
 

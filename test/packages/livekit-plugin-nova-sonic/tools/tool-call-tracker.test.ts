@@ -149,8 +149,10 @@ describe('ToolCallTracker', () => {
     ['an Error', new Error('secret path'), 'An internal error occurred', true],
     ['a ToolError', new llm.ToolError('no seats left'), 'no seats left', true],
   ])('%s that a tool throws reaches the framework, and ends the call', async (_, error, output) => {
-    const { answers, events, tracker } = track();
+    const { clock, answers, events, tracker } = track();
     await expect(tracker.run('c', () => Promise.reject(error))).rejects.toBe(error);
+    // The framework delivers it.
+    clock.advance(60_000);
     expect(answers).toEqual([]);
     expect(events).toEqual(['+c', ['c', output, true, 0]]);
     tracker.interrupted();
@@ -218,10 +220,11 @@ describe('ToolCallTracker', () => {
     tracker.adopt({ callId: 'old', name: 'pay', args: '{}', since: clock.now() - 5_000 });
     expect(tracker.nameOf('old')).toBe('pay');
     tracker.interrupted();
-    clock.advance(2_000);
-    expect(answers).toEqual([]);
+    clock.advance(4_000);
+    // Unlike `c`, which was never started.
+    expect(answers).toEqual([['c', UNKNOWN, true]]);
     expect(tracker.delivered('old', { output: 'paid', isError: false })).toBe(true);
-    expect(events.at(-1)).toEqual(['old', 'paid', false, 7_000]);
+    expect(events.at(-1)).toEqual(['old', 'paid', false, 9_000]);
   });
 });
 

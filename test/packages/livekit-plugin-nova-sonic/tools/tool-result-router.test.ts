@@ -18,23 +18,10 @@ function route() {
   const listener = { started: () => {}, ended: () => {} };
   const router = new ToolResultRouter(clock, conversation, listener, (id) => dropped.push(id));
   router.sink = { toolResult: (...result) => sent.push(result) };
-  const called = (callId: string, forbidden = false) => {
-    const call = {
-      type: 'tool_call',
-      id: 'r',
-      itemId: 'i',
-      name: 'book',
-      args: '{"n":2}',
-    } as const;
-    conversation.added({
-      kind: 'tool_call',
-      id: 'i',
-      at: 1,
-      callId,
-      name: 'book',
-      args: '{"n":2}',
-    });
-    return router.called({ ...call, callId }, forbidden);
+  const called = (callId: string, name = 'book', args = '{"n":2}', forbidden = false) => {
+    const call = { callId, name, args };
+    conversation.added({ kind: 'tool_call', id: `i-${callId}`, at: 1, ...call });
+    return router.called({ type: 'tool_call', id: 'r', itemId: 'i', ...call }, forbidden);
   };
   const results = () => conversation.history.entries.filter((e) => e.kind === 'tool_result');
   return { clock, sent, dropped, router, called, results };
@@ -54,11 +41,53 @@ describe('ToolResultRouter', () => {
 
   test('a call that is not allowed is answered at once, and not given to the framework', () => {
     const { sent, called, results } = route();
-    expect(called('c', true)).toBe(false);
+    expect(called('c', 'book', '{}', true)).toBe(false);
     expect(sent).toEqual([
       ['c', '{"error":"tools are not allowed in this reply"}', expect.any(String)],
     ]);
     expect(results()).toMatchObject([{ callId: 'c', isError: true }]);
+  });
+
+  test('each result is told with the name and the arguments of its own call', () => {
+    const { router, sent, called } = route();
+    called('first');
+    called('second', 'pay', '{"euros":5}');
+    const result = {
+      kind: 'tool_result',
+      id: 'x',
+      at: 5,
+      name: 'unknown',
+      isError: false,
+    } as const;
+    router.deliver({ ...result, callId: 'second', output: 'paid' });
+    router.deliver({ ...result, id: 'y', callId: 'first', output: 'booked' });
+    // One that comes twice, after the first result is in the history, too.
+    router.deliver({ ...result, id: 'z', callId: 'second', output: 'paid again' });
+    router.deliver({ ...result, id: 'w', callId: 'of another call', output: '?' });
+    const notes = sent.map((told) => String((told as string[])[2]));
+    expect(notes[0]).toMatch(/pay.*"euros":5.*paid/s);
+    expect(notes[1]).toMatch(/book.*"n":2.*booked/s);
+    expect(notes[2]).toMatch(/pay.*"euros":5.*paid again/s);
+    expect(notes[3]).toMatch(/unknown.*\{\}/s);
+  });
+
+  test('what the router answers itself has the name of the tool; of a call that nobody knows, none', async () => {
+    const { router, called, results } = route();
+    called('c', 'pay');
+    router.calls.called('stray', 'book', '{}');
+    for (const id of ['c', 'stray']) await router.calls.run(id, async () => 1);
+    router.calls.interrupted();
+    expect(results()).toMatchObject([
+      { callId: 'c', name: 'pay' },
+      { callId: 'stray', name: 'unknown' },
+    ]);
+  });
+
+  test('before the session has its parts a result is kept in the history', () => {
+    const { router, called, results } = route();
+    router.sink = undefined;
+    expect(called('c', 'book', '{}', true)).toBe(false);
+    expect(results()).toHaveLength(1);
   });
 
   test('a result that the framework dropped is sent all the same', async () => {

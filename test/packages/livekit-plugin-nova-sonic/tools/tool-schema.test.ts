@@ -4,7 +4,10 @@ import { llm } from '@livekit/agents';
 import { z } from 'zod';
 import { acceptableSchema } from '../../../../packages/livekit-plugin-nova-sonic/src/tools/json-schema.js';
 import { ToolNames } from '../../../../packages/livekit-plugin-nova-sonic/src/tools/tool-names.js';
-import { toolSpecs } from '../../../../packages/livekit-plugin-nova-sonic/src/tools/tool-schema.js';
+import {
+  toolChoiceConfig,
+  toolSpecs,
+} from '../../../../packages/livekit-plugin-nova-sonic/src/tools/tool-schema.js';
 
 const declared = (parameters: unknown) => {
   const skipped: string[] = [];
@@ -81,6 +84,96 @@ describe('schemas', () => {
     expect(schema.properties.map.additionalProperties).toEqual({ type: 'number' });
   });
 
+  test('lists, constants and identifiers of a schema: what is a schema is inlined, what is a value stays', () => {
+    const value = { $ref: 'no reference', $id: 'x', additionalProperties: true };
+    expect(
+      acceptableSchema({
+        $id: 'top',
+        type: 'object',
+        properties: {
+          a: { $id: 'a', $schema: 's', anyOf: [{ $ref: '#/$defs/A' }, { type: 'null' }] },
+          b: { enum: [value], const: value, default: value, examples: [value] },
+          c: 5,
+        },
+        required: ['a', 7],
+        $defs: { A: { type: 'string', $defs: {}, definitions: {} } },
+      }),
+    ).toEqual({
+      type: 'object',
+      properties: {
+        a: { anyOf: [{ type: 'string' }, { type: 'null' }] },
+        b: { enum: [value], const: value, default: value, examples: [value] },
+        c: 5,
+      },
+      required: ['a', 7],
+    });
+  });
+
+  test('a schema that requires nothing, or has no properties, says nothing of it', () => {
+    expect(acceptableSchema({ type: 'object', required: [] })).toEqual({
+      type: 'object',
+      properties: {},
+    });
+    expect(acceptableSchema({ type: 'object', properties: [], required: 'a' })).toEqual({
+      type: 'object',
+      properties: {},
+    });
+  });
+
+  test('a type contains itself three times, then it is any object; another type beside it counts for itself', () => {
+    const node = { type: 'object', properties: { kid: { $ref: '#/$defs/N' } } };
+    const { properties } = acceptableSchema({
+      type: 'object',
+      properties: { n: { $ref: '#/$defs/N' } },
+      $defs: { N: node },
+    });
+    const level = (inner: object) => ({ type: 'object', properties: { kid: inner } });
+    expect(properties).toEqual({ n: level(level(level({ type: 'object' }))) });
+    // Each step through another one.
+    const chain = Object.fromEntries(
+      ['A', 'B', 'C', 'D'].map((name, i, all) => [
+        name,
+        i < 3 ? { items: { $ref: `#/$defs/${all[i + 1]}` } } : { type: 'string' },
+      ]),
+    );
+    const through = acceptableSchema({
+      type: 'object',
+      properties: { a: { $ref: '#/$defs/A' } },
+      $defs: chain,
+    });
+    expect(through.properties).toEqual({
+      a: { items: { items: { items: { type: 'string' } } } },
+    });
+  });
+
+  test('a reference may be to the whole, into a list, or have escaped signs', () => {
+    const { properties } = acceptableSchema({
+      type: 'object',
+      properties: {
+        a: { $ref: '#/$defs/x~1y~0z%20' },
+        b: { $ref: '#/oneOf/1' },
+        c: { type: 'array', items: { $ref: '#' } },
+      },
+      oneOf: [{}, { type: 'number' }],
+      $defs: { 'x/y~z ': { type: 'string' } },
+    });
+    expect(properties).toMatchObject({
+      a: { type: 'string' },
+      b: { type: 'number' },
+      c: { items: { type: 'object', properties: { a: { type: 'string' } } } },
+    });
+  });
+
+  test.each([
+    ['nothing', undefined, /the schema is no object/],
+    ['a text', 'object', /the schema is no object/],
+    ['another type', { type: 'array' }, /the schema is "array", not an object at the top/],
+    ['a choice', { anyOf: [] }, /the schema is "anyOf", not/],
+    ['an empty schema', {}, /the schema is "nothing", not/],
+  ])('%s at the top is refused with what it is', (_, schema, why) => {
+    expect(() => acceptableSchema(schema)).toThrow(why);
+  });
+
   test.each([
     ['a choice at the top', { anyOf: [{ type: 'object' }] }, /not an object at the top/],
     [
@@ -98,7 +191,77 @@ describe('schemas', () => {
   });
 });
 
+describe('declarations', () => {
+  const tool = (name: string, parameters: unknown = z.object({}), description = `does ${name}`) =>
+    llm.tool({
+      name,
+      description,
+      parameters: parameters as z.ZodObject,
+      execute: async () => 1,
+    });
+
+  test('are sorted by name, whatever order the tools were given in', () => {
+    const specs = (names: string[]) =>
+      toolSpecs(new llm.ToolContext(names.map((name) => tool(name))), new ToolNames(), (why) => {
+        throw why;
+      });
+    const sorted = specs(['c', 'a', 'b', 'd']);
+    expect(sorted.map(({ name }) => name)).toEqual(['a', 'b', 'c', 'd']);
+    expect(specs(['d', 'b', 'a', 'c'])).toEqual(sorted);
+    expect(sorted[0]?.description).toBe('does a');
+  });
+
+  test('a tool without a description is described by its name, one without a schema is left out and reported', () => {
+    const skipped: Error[] = [];
+    const specs = toolSpecs(
+      new llm.ToolContext([tool('b', z.object({}), ''), tool('a', { type: 'array' })]),
+      new ToolNames(),
+      (why) => skipped.push(why),
+    );
+    expect(specs.map(({ name, description }) => [name, description])).toEqual([['b', 'b']]);
+    expect(skipped).toHaveLength(1);
+    expect(skipped[0]?.message).toMatch(/^The tool a is left out/);
+    expect(skipped[0]?.cause).toBeInstanceOf(Error);
+  });
+
+  test('a choice of tools is said in the terms of the service, which has none for none', () => {
+    const names = new ToolNames();
+    names.declare(['a.b']);
+    const choices = ['auto', 'required', 'none', null, undefined] as const;
+    expect(choices.map((choice) => toolChoiceConfig(choice, names))).toEqual([
+      { auto: {} },
+      { any: {} },
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    const one = { type: 'function', function: { name: 'a.b' } } as const;
+    expect(toolChoiceConfig(one, names)).toEqual({ tool: { name: 'a_b' } });
+  });
+});
+
 describe('names', () => {
+  test('of those that are declared together the valid ones keep theirs, in any order', () => {
+    for (const all of [
+      ['a.b', 'a_b'],
+      ['a_b', 'a.b'],
+    ]) {
+      const names = new ToolNames();
+      names.declare(all);
+      // Nothing that was given has to be taken back.
+      expect(names.fromWire('a_b')).toBe('a_b');
+      expect(names.toWire('a.b')).toMatch(/^a_b_[0-9a-f]{8}$/);
+    }
+  });
+
+  test('a name of 64 signs is the longest that keeps its own; a longer one is cut, and has a hash', () => {
+    const names = new ToolNames();
+    const long = `${'x'.repeat(63)}.`;
+    expect(names.toWire(long)).toBe(`${'x'.repeat(63)}_`);
+    expect(names.toWire('y'.repeat(65))).toMatch(/^y{55}_[0-9a-f]{8}$/);
+    expect(names.toWire('')).toBe('_');
+  });
+
   test('names that Bedrock refuses are mapped, and back', () => {
     const names = new ToolNames();
     const all = [
