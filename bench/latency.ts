@@ -3,6 +3,7 @@
 // with the plugin and the emulator, and with a model inside the agent that answers at once (LiveKit, WebRTC and the
 // framework alone). Both run on one real LiveKit server, in alternating turns. Then measures how long a call takes to start.
 // `npm run bench:latency -- --turns 10 --starts 5`
+import { setTimeout as sleep } from 'node:timers/promises';
 import '../local/command/silence-warnings.js';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -38,7 +39,6 @@ const STARTS = Number(values.starts);
 /** The model's output is 24 kHz. */
 const MODEL_SAMPLES_PER_MS = 24;
 initializeLogger({ pretty: false, level: values.verbose ? 'info' : 'silent' });
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const median = (list: number[]) =>
   [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs many calls against the emulator, with renewals and random faults. Nothing may leak, no turn may be lost, and no
 // message may appear twice. `npm run soak -- --calls 200 --together 20 --seed 1`
+import { setTimeout as sleep } from 'node:timers/promises';
 import '../../local/command/silence-warnings.js';
 import { parseArgs } from 'node:util';
 import { initializeLogger, llm, voice } from '@livekit/agents';
@@ -30,7 +31,6 @@ const TOGETHER = Number(values.together);
 const TURNS = Number(values.turns);
 const random = seedrandom(values.seed);
 const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 initializeLogger({ pretty: false, level: values.verbose ? 'warn' : 'silent' });
 

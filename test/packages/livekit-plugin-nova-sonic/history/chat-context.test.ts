@@ -6,18 +6,10 @@ import {
   toChatContext,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/history/chat-context.js';
 import type { HistoryEntry } from '../../../../packages/livekit-plugin-nova-sonic/src/history/entries.js';
+import { assistant, user } from '../support/history-entries.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
-let n = 0;
-const user = (text: string): HistoryEntry => ({ kind: 'user', id: `u${++n}`, at: n, text });
-const assistant = (text: string): HistoryEntry => ({
-  kind: 'assistant',
-  id: `a${++n}`,
-  at: n,
-  text,
-  interrupted: false,
-});
 describe('diffChatContext', () => {
   const none = () => false;
   const ours: HistoryEntry[] = [

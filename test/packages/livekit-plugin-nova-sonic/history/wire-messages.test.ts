@@ -6,17 +6,9 @@ import {
   systemText,
   toWireMessages,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/history/wire-messages.js';
+import { assistant, call, result, user } from '../support/history-entries.js';
 
 const LIMITS = { maxBytes: 40_000, maxTextBytes: 1_000 };
-let n = 0;
-const user = (text: string): HistoryEntry => ({ kind: 'user', id: `u${++n}`, at: n, text });
-const assistant = (text: string): HistoryEntry => ({
-  kind: 'assistant',
-  id: `a${++n}`,
-  at: n,
-  text,
-  interrupted: false,
-});
 const wire = (entries: HistoryEntry[], limits = LIMITS) =>
   toWireMessages(entries, limits).map((m) => [m.role, m.parts.join('')]);
 
@@ -49,23 +41,6 @@ describe('toWireMessages', () => {
     ]);
   });
 
-  const call = (id: string, name: string, args = '{}'): HistoryEntry => ({
-    kind: 'tool_call',
-    id: `call-${id}`,
-    at: ++n,
-    callId: id,
-    name,
-    args,
-  });
-  const result = (id: string, output: string): HistoryEntry => ({
-    kind: 'tool_result',
-    id: `result-${id}`,
-    at: ++n,
-    callId: id,
-    name: 'x',
-    output,
-    isError: false,
-  });
   const sizeOf = (messages: string[][]) =>
     messages.reduce((sum, [, text]) => sum + Buffer.byteLength(text as string), 0);
 

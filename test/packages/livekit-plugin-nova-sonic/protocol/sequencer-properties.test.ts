@@ -7,21 +7,12 @@ import {
   type ClientEvent,
   clientEventName,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/client-events.js';
-import type { SessionConfig } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/session-config.js';
 import { InputValidator } from '../../../../packages/nova-sonic-emulator/src/protocol/input-validator.js';
 import { findModel } from '../../../../packages/nova-sonic-emulator/src/protocol/models.js';
 import { RULE_DEFAULTS } from '../../../../packages/nova-sonic-emulator/src/protocol/rule-settings.js';
 import { holds } from '../../../support/properties.js';
+import { SESSION_CONFIG } from '../support/session-config.js';
 
-const config: SessionConfig = {
-  maxTokens: 1,
-  topP: 1,
-  temperature: 1,
-  voiceId: 'tiffany',
-  inputSampleRate: 16_000,
-  outputSampleRate: 24_000,
-  tools: [],
-};
 type Act = (sequencer: ClientEventSequencer) => ClientEvent[];
 const words = fc.string({ maxLength: 20 }).map((text) => `say ${text}`);
 const use = fc.constantFrom('use-1', 'use-2');
@@ -66,7 +57,7 @@ describe('ClientEventSequencer', () => {
   test('writes only what the service takes, in any order of what is asked of it', () => {
     holds(
       fc.property(fc.array(acts, { maxLength: 40 }), (list) => {
-        const sequencer = new ClientEventSequencer(config);
+        const sequencer = new ClientEventSequencer(SESSION_CONFIG);
         const events = list.flatMap((act) => act(sequencer));
         const names = events.map(clientEventName);
         // Opened at most once and before everything else, closed at most once and after everything else.

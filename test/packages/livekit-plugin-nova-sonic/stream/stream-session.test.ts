@@ -7,16 +7,7 @@ import {
 } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/client-events.js';
 import type { SonicStream } from '../../../../packages/livekit-plugin-nova-sonic/src/stream/sonic-stream.js';
 import { StreamSession } from '../../../../packages/livekit-plugin-nova-sonic/src/stream/stream-session.js';
-
-const config = {
-  maxTokens: 1,
-  topP: 1,
-  temperature: 1,
-  voiceId: 'tiffany',
-  inputSampleRate: 16_000,
-  outputSampleRate: 24_000,
-  tools: [],
-};
+import { SESSION_CONFIG } from '../support/session-config.js';
 
 /** A stream that is opened at 1 000 and up since 1 080. */
 function open({ up = true } = {}) {
@@ -24,7 +15,7 @@ function open({ up = true } = {}) {
   const stream = { write: (events: ClientEvent[]) => written.push(...events) };
   const session = new StreamSession(
     stream as unknown as SonicStream,
-    new ClientEventSequencer(config),
+    new ClientEventSequencer(SESSION_CONFIG),
     {
       settings: 's',
       version: 1,

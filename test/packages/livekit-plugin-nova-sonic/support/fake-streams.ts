@@ -22,6 +22,7 @@ import type {
 import { Conversation } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/conversation.js';
 import type { Effect } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/effects.js';
 import { SteppedClock } from './clocks.js';
+import { SESSION_CONFIG } from './session-config.js';
 
 type Json = Record<string, unknown>;
 
@@ -132,15 +133,7 @@ export function rigContinuation(
   const conversation = new Conversation({ newId, outputSampleRate: 24_000 });
   const settings = {
     instructions: 'Be brief.',
-    config: {
-      maxTokens: 1,
-      topP: 1,
-      temperature: 1,
-      voiceId: 'tiffany',
-      inputSampleRate: 16_000,
-      outputSampleRate: 24_000,
-      tools: [],
-    },
+    config: SESSION_CONFIG,
   };
   const host: ContinuationHost = {
     settings: () => settings,

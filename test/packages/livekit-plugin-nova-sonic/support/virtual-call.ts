@@ -9,6 +9,7 @@ import {
   type RealtimeSession,
 } from 'livekit-plugin-nova-sonic';
 import { z } from 'zod';
+import { settle } from '../../../support/manual-clock.js';
 import { SteppedClock } from './clocks.js';
 import type { SimulatedNetwork } from './simulated-network.js';
 import {
@@ -39,8 +40,6 @@ const MICROPHONE_MS = 200;
 const LOUD_IS_VOICE = {
   predict: (samples: Int16Array) => ((samples[0] ?? 0) >= SPEECH_BASE ? 1 : 0),
 };
-
-const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 export class VirtualCall {
   readonly clock = new SteppedClock();
