@@ -43,12 +43,31 @@ export const AREAS = {
   },
   worker: {
     mutate: [
-      'agent/src/worker/{call-slots,job-admission,drain,load,call-demand,worker-health}.ts',
-      'agent/src/ecs/{task-protection,deployment-standing}.ts',
-      'agent/src/supervision/{call-record,lane-cooldowns}.ts',
+      'agent/src/worker/{call-slots,job-admission,drain,load,call-demand,worker-health,service-standing}.ts',
+      'agent/src/ecs/{task-protection,deployment-standing,deployment-watch}.ts',
+      'agent/src/supervision/{call-record,call-supervisor,lane-cooldowns,lost-calls}.ts',
+      'agent/src/line/{agent-arrival,attendants,line-program,waiting-line}.ts',
+      'agent/src/watcher/{line-turn,request-budget,second-agent,withdraw-dispatches}.ts',
+      'agent/src/lanes/{lane-list,lanes-of-call}.ts',
+      'agent/src/call/{caller-choice,mix-audio,read-call-event}.ts',
+      'agent/src/job/{call-metrics,end-of-call,tenant}.ts',
+      'agent/src/phone/{idle-caller,keypad,phone-attributes}.ts',
+      'agent/src/tracing/{call-span,call-trace,span-content}.ts',
       'agent/src/telemetry/redaction.ts',
     ],
-    tests: ['test/agent/{worker,ecs,supervision,telemetry}/*.test.ts'],
+    tests: [
+      'test/agent/worker/{admission-properties,call-demand,call-slots,drain,job-admission,load,service-standing,worker-health}.test.ts',
+      'test/agent/ecs/{deployment-standing,deployment-watch,task-protection}.test.ts',
+      'test/agent/supervision/{call-record,call-supervisor,lane-cooldowns,ledger-properties,lost-calls,shared-processes}.test.ts',
+      'test/agent/line/{agent-arrival,attendants,line-program,waiting-line}.test.ts',
+      'test/agent/watcher/{line-turn,request-budget,second-agent,withdraw-dispatches}.test.ts',
+      'test/agent/lanes/lanes-of-call.test.ts',
+      'test/agent/call/{caller-choice,mix-audio,read-call-event}.test.ts',
+      'test/agent/job/{call-metrics,end-of-call,tenant}.test.ts',
+      'test/agent/phone/{idle-caller,keypad,phone-attributes}.test.ts',
+      'test/agent/tracing/{call-trace,span-content}.test.ts',
+      'test/agent/telemetry/redaction.test.ts',
+    ],
   },
   emulator: {
     mutate: [
@@ -68,11 +87,17 @@ export const AREAS = {
     ],
   },
   lib: {
-    mutate: ['lib/settings/*.ts', 'lib/scaling/cron.ts', 'lib/access/nova-sonic-models.ts'],
+    mutate: [
+      'lib/settings/*.ts',
+      'lib/scaling/cron.ts',
+      'lib/access/{nova-sonic-lanes,nova-sonic-models}.ts',
+      'lib/service/{task-size,container-environment}.ts',
+    ],
     tests: [
-      'test/lib/settings/*.test.ts',
+      'test/lib/settings/!(settings-effects|cloudformation-parameters).test.ts',
       'test/lib/scaling/cron.test.ts',
-      'test/lib/access/nova-sonic-models.test.ts',
+      'test/lib/access/{nova-sonic-lanes,nova-sonic-models}.test.ts',
+      'test/lib/service/{task-size,container-environment}.test.ts',
     ],
   },
   /** A few of each, for less than five minutes. */

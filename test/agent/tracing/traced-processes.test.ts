@@ -67,14 +67,17 @@ it('two calls of a process keep their traces apart, also in what LiveKit’s cli
 });
 
 it('the worker writes the root of a call whose process died, when it has ended for good', async () => {
-  const rig = await beginWorker();
+  // The worker's own clock counts from its start.
+  const rig = await beginWorker({ wallClock: () => 1_800_000_000_000 });
   const { die } = await rig.call('AJ_1');
+  await rig.clock.pass(2_000);
   die();
   await until('the slot is free', () => rig.calls() === 0);
   await inMemory.traces.flush(1_000);
   const [root, ...others] = inMemory.exporter.getFinishedSpans();
   expect(others).toEqual([]);
   expect(root?.name).toBe('call');
+  expect([root?.startTime[0], root?.endTime[0]]).toEqual([1_799_999_998, 1_800_000_000]);
   expect(root?.spanContext()).toMatchObject({ spanId: callSpanContext('AJ_1').spanId });
   expect(root?.attributes).toMatchObject({
     'lk.job_id': 'AJ_1',

@@ -280,3 +280,22 @@ describe('several workers', () => {
     expect(livekit.slots).toBe(100);
   });
 });
+
+it('an API that fails is reported once, and again when it fails after it has worked', async () => {
+  const clock = new ManualClock();
+  const livekit = new SimulatedLiveKit(clock);
+  const failures: unknown[] = [];
+  const options = { agentName: AGENT, worker: 'w', requestsPerSecond: 50, random: () => 0.5 };
+  const watcher = new CallerWatcher(clock, livekit.client(), options, {
+    onFailure: (error) => failures.push(error),
+  });
+  watcher.start();
+  await clock.pass(5_000);
+  for (const outages of [1, 2]) {
+    livekit.downUntil = clock.now() + 3_000;
+    await clock.pass(3_000);
+    expect(failures).toHaveLength(outages);
+    await clock.pass(30_000);
+    expect(failures).toHaveLength(outages);
+  }
+});

@@ -209,6 +209,15 @@ describe('the end of a worker', () => {
     expect(await exited).toBe(1);
   });
 
+  it('is a failure also when that call never ended', async () => {
+    const { call, signal, worker, clock, exited } = await start({ env: ENV });
+    await call('j1');
+    worker.failFatally(new Error('broken'));
+    signal('SIGTERM');
+    await clock.pass(130_000);
+    expect(await exited).toBe(1);
+  });
+
   it('comes also when the server does not close', async () => {
     const { onServerClose, exited, signal, clock } = await start();
     onServerClose(() => new Promise(() => {}));
