@@ -299,3 +299,30 @@ it('an API that fails is reported once, and again when it fails after it has wor
     expect(failures).toHaveLength(outages);
   }
 });
+
+it.each([
+  ['at most once a second', 2, 60],
+  ['for a quarter of the time when that is slow', 2_000, 60 / 8],
+])('LiveKit is asked for its rooms %s', async (_, latency, most) => {
+  const clock = new ManualClock();
+  const livekit = new SimulatedLiveKit(clock, () => latency);
+  const api = livekit.client();
+  let lists = 0;
+  const counted = {
+    ...api,
+    listRooms: (names?: string[]) => {
+      // Seats are asked for by their names.
+      if (!names) lists += 1;
+      return api.listRooms(names);
+    },
+  };
+  const options = { agentName: AGENT, worker: 'w', requestsPerSecond: 50, random: () => 0.5 };
+  const watcher = new CallerWatcher(clock, counted, options);
+  watcher.start();
+  await clock.pass(60_000);
+  expect(watcher.watching).toBe(true);
+  lists = 0;
+  await clock.pass(60_000);
+  expect(lists).toBeGreaterThan(most / 2);
+  expect(lists).toBeLessThanOrEqual(most + 1);
+});

@@ -45,3 +45,26 @@ describe('an inference profile', () => {
     expect(modelRegions('us.amazon.nova-3-sonic', ['us-east-2'])).toEqual(['us-east-2']);
   });
 });
+
+test('a model is called where it is called, without a profile', () => {
+  expect(modelRegions(NOVA_2, ['us-west-2', 'eu-north-1'])).toEqual(['us-west-2', 'eu-north-1']);
+});
+
+test('a profile of a model that nobody knows adds no Region', () => {
+  expect(modelRegions('us.acme.voice-v1:0', ['us-east-1'])).toEqual(['us-east-1']);
+});
+
+test.each([
+  [
+    'acme.voice-v1:0',
+    'The model "acme.voice-v1:0" is unknown: use amazon.nova-2-sonic-v1:0 or amazon.nova-2-5-sonic, or set "forceModel" to true if Bedrock has it.',
+  ],
+  [
+    'amazon.nova-sonic-v1:0',
+    expect.stringMatching(
+      /^The model "amazon\.nova-sonic-v1:0" reached its end of life on \S+ and Bedrock no longer serves it: use amazon\.nova-2-sonic-v1:0, or set "forceModel" to true/,
+    ),
+  ],
+])('%s is refused in any Region', (model, sentence) => {
+  expect(validateModel(model, ['us-east-1', 'us-west-2'])).toEqual([sentence]);
+});
