@@ -11,7 +11,7 @@ import type { RenewalPolicy } from './renewal-policy.js';
 import { StalledStreamWatchdog } from './stalled-stream-watchdog.js';
 
 /** Why the call should leave its stream, which works. */
-export type Finding =
+export type StreamFinding =
   /** It may hear nothing: another stream, opened beside it, has to show that. */
   | { readonly type: 'suspected'; readonly suspicion: Suspicion }
   /** Its time is over. */
@@ -75,7 +75,7 @@ export class StreamWatch {
   }
 
   /** What is to be done about a stream that is up and has no successor yet. */
-  inspect(session: StreamSession, now: number): Finding | undefined {
+  inspect(session: StreamSession, now: number): StreamFinding | undefined {
     const conversation = this.#conversation;
     const silentMs = this.#watchdog.sinceEvent(now);
     const suspicion = this.#deafness.suspect(conversation, now, silentMs, this.#progressMs);

@@ -6,17 +6,17 @@ import {
   toChatContext,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/history/chat-context.js';
 import type { HistoryEntry } from '../../../../packages/livekit-plugin-nova-sonic/src/history/entries.js';
-import { assistant, user } from '../support/history-entries.js';
+import { assistantEntry, userEntry } from '../support/history-entries.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
 describe('diffChatContext', () => {
   const none = () => false;
   const ours: HistoryEntry[] = [
-    user('A'),
-    assistant('B'),
+    userEntry('A'),
+    assistantEntry('B'),
     { kind: 'instruction', id: 'i', at: 9, text: 'do' },
-    user('C'),
+    userEntry('C'),
   ];
 
   test("the session's own context changes nothing", () => {

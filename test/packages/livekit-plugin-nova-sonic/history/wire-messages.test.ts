@@ -6,7 +6,7 @@ import {
   systemText,
   toWireMessages,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/history/wire-messages.js';
-import { assistant, call, result, user } from '../support/history-entries.js';
+import { assistantEntry, callEntry, resultEntry, userEntry } from '../support/history-entries.js';
 
 const LIMITS = { maxBytes: 40_000, maxTextBytes: 1_000 };
 const wire = (entries: HistoryEntry[], limits = LIMITS) =>
@@ -14,7 +14,15 @@ const wire = (entries: HistoryEntry[], limits = LIMITS) =>
 
 describe('toWireMessages', () => {
   test('the user is first, neighbours are one message, empty ones are none', () => {
-    expect(wire([assistant('Hi.'), user(' '), user('A'), user('B'), assistant('C')])).toEqual([
+    expect(
+      wire([
+        assistantEntry('Hi.'),
+        userEntry(' '),
+        userEntry('A'),
+        userEntry('B'),
+        assistantEntry('C'),
+      ]),
+    ).toEqual([
       ['USER', '[The call begins.]'],
       ['ASSISTANT', 'Hi.'],
       ['USER', 'A\nB'],
@@ -25,10 +33,10 @@ describe('toWireMessages', () => {
 
   test('the newest are kept, and the first is still the user', () => {
     const entries = [
-      user('a'.repeat(60)),
-      assistant('b'.repeat(60)),
-      user('c'.repeat(60)),
-      assistant('d'.repeat(60)),
+      userEntry('a'.repeat(60)),
+      assistantEntry('b'.repeat(60)),
+      userEntry('c'.repeat(60)),
+      assistantEntry('d'.repeat(60)),
     ];
     expect(wire(entries, { maxBytes: 280, maxTextBytes: 100 })).toEqual([
       ['USER', `[…] ${'a'.repeat(49)}`],
@@ -36,7 +44,7 @@ describe('toWireMessages', () => {
       ['USER', 'c'.repeat(60)],
       ['ASSISTANT', 'd'.repeat(60)],
     ]);
-    expect(wire([user('ü'.repeat(100))], { maxBytes: 100, maxTextBytes: 1_000 })).toEqual([
+    expect(wire([userEntry('ü'.repeat(100))], { maxBytes: 100, maxTextBytes: 1_000 })).toEqual([
       ['USER', `[…] ${'ü'.repeat(26)}`],
     ]);
   });
@@ -45,13 +53,13 @@ describe('toWireMessages', () => {
     messages.reduce((sum, [, text]) => sum + Buffer.byteLength(text as string), 0);
 
   test('results of tools never push out what people said, and keep the beginning of the call', () => {
-    const entries: HistoryEntry[] = [user('My name is Ann.'), assistant('Hello Ann.')];
+    const entries: HistoryEntry[] = [userEntry('My name is Ann.'), assistantEntry('Hello Ann.')];
     for (let i = 0; i < 8; i += 1) {
       entries.push(
-        call(`c${i}`, `search_${i}`, '{"q":"cake"}'),
-        result(`c${i}`, 'p '.repeat(40_000)),
-        assistant(`Answer ${i}.`),
-        user(`Question ${i + 1}?`),
+        callEntry(`c${i}`, `search_${i}`, '{"q":"cake"}'),
+        resultEntry(`c${i}`, 'p '.repeat(40_000)),
+        assistantEntry(`Answer ${i}.`),
+        userEntry(`Question ${i + 1}?`),
       );
     }
     const messages = wire(entries, { maxBytes: 10_000, maxTextBytes: 1_000 });
@@ -70,10 +78,13 @@ describe('toWireMessages', () => {
   });
 
   test("an assistant's long last reply never empties the history; it is cut between words", () => {
-    const messages = wire([user('Read me the book.'), assistant('word '.repeat(100_000))], {
-      maxBytes: 40_000,
-      maxTextBytes: 1_000,
-    });
+    const messages = wire(
+      [userEntry('Read me the book.'), assistantEntry('word '.repeat(100_000))],
+      {
+        maxBytes: 40_000,
+        maxTextBytes: 1_000,
+      },
+    );
     expect(messages.map(([role]) => role)).toEqual(['USER', 'ASSISTANT']);
     expect(messages[0]?.[1]).toBe('Read me the book.');
     expect(messages[1]?.[1]).toMatch(/^(word )+word \[…\]$/);
@@ -82,11 +93,11 @@ describe('toWireMessages', () => {
 
   test('what the application added to the instructions is part of the system text', () => {
     const note: HistoryEntry = { kind: 'system', role: 'system', id: 's', at: 1, text: 'Gold.' };
-    expect(wire([user('A'), note, assistant('B')])).toEqual([
+    expect(wire([userEntry('A'), note, assistantEntry('B')])).toEqual([
       ['USER', 'A'],
       ['ASSISTANT', 'B'],
     ]);
-    expect(systemText('Be brief.', [user('A'), note])).toBe('Be brief.\n\nGold.');
+    expect(systemText('Be brief.', [userEntry('A'), note])).toBe('Be brief.\n\nGold.');
     expect(systemText('Be brief.', [])).toBe('Be brief.');
   });
 

@@ -4,10 +4,15 @@ import type { HistoryEntry } from '../../../../packages/livekit-plugin-nova-soni
 let n = 0;
 
 /** What the user said, later than all entries before. */
-export const user = (text: string): HistoryEntry => ({ kind: 'user', id: `u${++n}`, at: n, text });
+export const userEntry = (text: string): HistoryEntry => ({
+  kind: 'user',
+  id: `u${++n}`,
+  at: n,
+  text,
+});
 
 /** What the assistant said, later than all entries before. */
-export const assistant = (text: string): HistoryEntry => ({
+export const assistantEntry = (text: string): HistoryEntry => ({
   kind: 'assistant',
   id: `a${++n}`,
   at: n,
@@ -16,7 +21,7 @@ export const assistant = (text: string): HistoryEntry => ({
 });
 
 /** A call of a tool, later than all entries before. */
-export const call = (id: string, name: string, args = '{}'): HistoryEntry => ({
+export const callEntry = (id: string, name: string, args = '{}'): HistoryEntry => ({
   kind: 'tool_call',
   id: `call-${id}`,
   at: ++n,
@@ -26,7 +31,7 @@ export const call = (id: string, name: string, args = '{}'): HistoryEntry => ({
 });
 
 /** What the tool returned. */
-export const result = (id: string, output: string): HistoryEntry => ({
+export const resultEntry = (id: string, output: string): HistoryEntry => ({
   kind: 'tool_result',
   id: `result-${id}`,
   at: ++n,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Long because LiveKit's side of a call is one thing with many hooks.
 // A call in virtual time: the real session of the plugin, a simulated service, and what LiveKit's AgentSession does with
 // a session: it plays generations one after the other, interrupts, runs tools and hands their results back.
 import { llm } from '@livekit/agents';
