@@ -35,4 +35,6 @@ export default {
   tsconfigFile: 'none.json',
   concurrency: 2,
   timeoutMS: 20_000,
+  // A busy machine takes its time.
+  dryRunTimeoutMinutes: 30,
 };

@@ -89,6 +89,30 @@ describe('CallerVoice', () => {
     expect(errors).toHaveLength(1);
   });
 
+  test('a detector that takes its time gets each window as it was heard, in order, and three seconds of them at most', async () => {
+    const heard: number[] = [];
+    const answers: Array<(probability: number) => void> = [];
+    const voice = new CallerVoice(
+      16_000,
+      {
+        predict: (samples) => {
+          // The middle: at its edges a window may have a sample of the one beside it.
+          heard.push(samples[256] as number);
+          return new Promise((resolve) => answers.push(resolve));
+        },
+      },
+      failed,
+    );
+    for (let i = 1; i <= 200; i += 1) hear(voice, i * 32, 32, 1_000 + i);
+    expect(heard).toEqual([1_001]);
+    while (answers.length > 0) {
+      answers.shift()?.(0);
+      for (let i = 0; i < 10; i += 1) await Promise.resolve();
+    }
+    expect(heard).toHaveLength(95);
+    expect(heard.slice(1)).toEqual(Array.from({ length: 94 }, (_, i) => 1_107 + i));
+  });
+
   test('silence costs nothing', () => {
     let asked = 0;
     const voice = new CallerVoice(16_000, { predict: () => ++asked }, failed);

@@ -43,6 +43,7 @@ function handle(options: { waiting?: string[]; forbidden?: boolean } = {}) {
     replies: {
       has: (id: string | undefined) => id !== undefined && waiting.has(id),
       resolve: (id: string, event: llm.GenerationCreatedEvent) => log.push(['began', id, event]),
+      answered: (id: string) => log.push(['answered', id]),
     },
     tools: {
       called: (effect: unknown, forbidden: boolean) => {
@@ -128,6 +129,13 @@ describe('EffectHandler', () => {
       toolWaitMs: 150,
       audioMs: 800,
     });
+  });
+
+  test('a question that an earlier reply answered waits no longer', () => {
+    const { run, events, log } = handle({ waiting: ['q'] });
+    run({ type: 'request_answered', id: 'q' });
+    expect(log).toEqual([['answered', 'q']]);
+    expect(events).toEqual([]);
   });
 
   test('a reply that nobody heard has no timing, but its tokens count', () => {

@@ -68,6 +68,16 @@ describe('ReplyFutures', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test('one that an earlier reply answered too is settled, and nothing is discarded for it', async () => {
+    const { clock, log, replies, create } = begin();
+    const refused = reason(create('one'));
+    replies.answered('one');
+    replies.answered('two');
+    expect(await refused).toContain('an earlier reply answered this question, too');
+    expect(log).toEqual(['requested one', 'cancelled one']);
+    expect(clock.pending).toBe(0);
+  });
+
   test('all are rejected at the end of the session, once', async () => {
     const { clock, replies, create } = begin();
     const refused = ['one', 'two'].map((id) => reason(create(id)));

@@ -135,6 +135,18 @@ describe('ToolCallTracker', () => {
       expect(answers).toHaveLength(1);
     });
 
+    test('leaves no timer, whatever it returns', async () => {
+      const { clock, answers, tracker } = track();
+      const tool = pendingTool();
+      const abort = new AbortController();
+      const run = tracker.run('c', tool.execute, abort.signal);
+      abort.abort();
+      tool.resolve(() => 1);
+      await run;
+      expect(clock.pending).toBe(0);
+      expect(answers).toHaveLength(1);
+    });
+
     test('after it has ended is no matter', async () => {
       const { clock, answers, tracker } = track();
       const abort = new AbortController();
