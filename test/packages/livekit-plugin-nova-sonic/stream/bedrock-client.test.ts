@@ -77,11 +77,12 @@ describe('the client of a stream', () => {
 
   test('is destroyed with the stream, and so is the one that only found the credentials', async () => {
     const destroyed = jest.spyOn(BedrockRuntimeClient.prototype, 'destroy');
-    const environment = { ...process.env };
-    Object.assign(process.env, {
+    const keys = {
       AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
       AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
-    });
+    };
+    const before = Object.keys(keys).map((name) => [name, process.env[name]] as const);
+    Object.assign(process.env, keys);
     try {
       const made = await create();
       expect(await keyOf(made)).toBe(CREDENTIALS.accessKeyId);
@@ -90,7 +91,9 @@ describe('the client of a stream', () => {
       made.dispose();
       expect(destroyed.mock.contexts.at(-1)).toBe(made.client);
     } finally {
-      process.env = environment;
+      for (const [name, value] of before)
+        if (value === undefined) delete process.env[name];
+        else process.env[name] = value;
     }
   });
 
