@@ -56,11 +56,11 @@ test.each<[what: string, log: LogLine[], problem: string]>([
   expect(findMixUps(calls, [...log, ended(1), ended(2)])).toEqual([problem]);
 });
 
-test('a figure of another call is found', () => {
-  const tokens = { input_speech: 20, output_speech: 20, input_text: 3, output_text: 4 };
-  expect(findMixUps(calls, [ended(1, { tokens, turns: 2 }), ended(2)])).toEqual([
-    'AJ_1 ended with turns 2, and its room saw 1',
-    'AJ_1 ended with input_speech 20, and its room saw 10',
+test('a figure that was counted for another call is missing', () => {
+  const tokens = { input_speech: 4, output_speech: 26, input_text: 3, output_text: 4 };
+  expect(findMixUps(calls, [ended(1, { tokens, turns: 0 }), ended(2)])).toEqual([
+    'AJ_1 ended with turns 0, and its room saw 1',
+    'AJ_1 ended with input_speech 4, and its room saw 10',
   ]);
 });
 
