@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { firstColumn, PAGES, prose, REPOSITORY, read } from './markdown.js';
@@ -18,6 +18,27 @@ test.each(CURRENT)('%s names files that exist', (page) => {
   const exists = (path: string) =>
     existsSync(join(REPOSITORY, path)) || existsSync(join(REPOSITORY, dirname(page), path));
   expect(named.filter((path) => !exists(path))).toEqual([]);
+});
+
+const PARTS = [
+  'agent/src',
+  'lib',
+  'local',
+  ...['livekit-plugin-nova-sonic', 'nova-sonic-emulator'].map((name) => `packages/${name}/src`),
+];
+
+test.each(PARTS)('docs/architecture.md describes each folder of %s', (part) => {
+  const [, table = ''] = read('docs/architecture.md').split('\n## Folders\n');
+  const folders = readdirSync(join(REPOSITORY, part), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !['dist', 'node_modules'].includes(entry.name))
+    .map(({ name }) => name);
+  expect(folders.length).toBeGreaterThan(5);
+  const rows =
+    table
+      .split('\n## ')[0]
+      ?.split('\n')
+      .filter((row) => row.includes(`\`${part}/`) || row.includes(`\`${part}\``)) ?? [];
+  expect(folders.filter((name) => !rows.join().includes(`${name}/\``))).toEqual([]);
 });
 
 test('CONTRIBUTING.md answers fifteen questions with one file each', () => {

@@ -63,7 +63,7 @@ interface Service {
 }
 
 /** What the service makes of the audio of one stream. */
-class Ears {
+class StreamHearing {
   deaf = false;
   #read = 0;
   #heard = -1;
@@ -119,7 +119,7 @@ function startCall(scene: Scene) {
     },
   });
   const known = new Map(scene.chunks.map((pcm, i) => [Buffer.from(pcm).toString('base64'), i]));
-  const ears: Ears[] = [];
+  const hearing: StreamHearing[] = [];
   const answers: boolean[] = [];
   let position = 0;
   const run = (ms: number) => {
@@ -128,14 +128,16 @@ function startCall(scene: Scene) {
       const pcm = scene.chunks[position++ % LOOP_CHUNKS] as Uint8Array;
       rig.continuation.audio({ pcm, at: rig.clock.now(), ms: CHUNK_MS });
       for (const [i, stream] of rig.streams.entries()) {
-        ears[i] ??= new Ears(stream, scene, known, service, (whole) => answers.push(whole));
+        hearing[i] ??= new StreamHearing(stream, scene, known, service, (whole) =>
+          answers.push(whole),
+        );
         if (stream.ended) continue;
         if (i > 0 && !stream.live) stream.open();
-        ears[i].listen();
+        hearing[i].listen();
       }
     }
   };
-  return { rig, service, ears, answers, run };
+  return { rig, service, hearing, answers, run };
 }
 
 const KINDS = ['white', 'babble', 'music'] as const;
@@ -178,10 +180,10 @@ describe('a long call in noise', () => {
   test.each(CASES)(
     '%s at %i dBFS: a stream that has gone deaf is noticed within 10 s of speech',
     (kind, db) => {
-      const { rig, run, ears, answers } = startCall(scenes.get(`${kind} ${db}`) as Scene);
+      const { rig, run, hearing, answers } = startCall(scenes.get(`${kind} ${db}`) as Scene);
       run(15 * LOOP_MS);
       const asked = answers.length;
-      const current = ears.at(-1) as Ears;
+      const current = hearing.at(-1) as StreamHearing;
       current.deaf = true;
       run(QUESTION_FROM_MS);
       const { length } = rig.streams;
