@@ -22,7 +22,7 @@ import { PhoneCall } from './phone/phone-call.js';
 import { RingingAgent } from './phone/ringing-agent.js';
 import { RoomPhoneLine } from './phone/room-phone-line.js';
 import { watchIdleCaller } from './phone/watch-idle-caller.js';
-import { hasAgent } from './watcher/second-agent.js';
+import { hasAgent, whenReplaced } from './watcher/second-agent.js';
 
 /** One call: runs in a job process, from the dispatch to the end of the session. */
 export default defineAgent({
@@ -48,6 +48,7 @@ async function answer(
   await ctx.connect();
   // The watcher, or LiveKit Cloud, may have sent two.
   if (hasAgent(ctx.room, config.livekit.agentName)) return lifecycle.leaveToOther();
+  whenReplaced(ctx.room, config.livekit.agentName, () => lifecycle.leaveToOther());
   if (resumed?.caller !== undefined && !lifecycle.callerPresent(resumed.caller))
     return lifecycle.endWithoutCaller();
   const caller = await callers.first(resumed?.caller);

@@ -52,7 +52,7 @@ export interface WorkerConfig {
   /** A worker that never registered with LiveKit exits after this; 0: no limit. */
   registerTimeoutMs: number;
   /** Requests to LiveKit's API about rooms whose caller may have no agent; 0: nobody looks for them. */
-  watcher: { requestsPerSecond: number };
+  watcher: { requestsPerSecond: number; presence: boolean };
   /** The waiting line: most callers, 0 for none, and the paths of its recordings; see readLineRecordings. */
   line: { callers: number; busy: string; full: string };
   /** `explicit`: the operator chose the port, so no other one will do. */
@@ -125,7 +125,11 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     unresponsiveTimeoutMs: e.UNRESPONSIVE_TIMEOUT_S * 1000,
     jobMemoryLimitMB: e.JOB_MEMORY_LIMIT_MB,
     registerTimeoutMs: e.REGISTER_TIMEOUT_S * 1000,
-    watcher: { requestsPerSecond: e.WATCHER_REQUESTS_PER_S },
+    watcher: {
+      requestsPerSecond: e.WATCHER_REQUESTS_PER_S,
+      presence:
+        e.WATCHER_PRESENCE === 'on' || (e.WATCHER_PRESENCE === 'auto' && !isCloud(e.LIVEKIT_URL)),
+    },
     line: {
       callers: e.WAITING_LINE_CALLERS,
       busy: e.WAITING_LINE_BUSY,
@@ -176,4 +180,9 @@ let ofThisProcess: WorkerConfig | undefined;
 export function processConfig(): WorkerConfig {
   ofThisProcess ??= readWorkerConfig(process.env);
   return ofThisProcess;
+}
+
+/** LiveKit Cloud sends another agent itself when a worker dies (livekit/agents#1472). */
+function isCloud(url: string): boolean {
+  return new URL(url).hostname.endsWith('.livekit.cloud');
 }

@@ -260,6 +260,12 @@ export const environmentSchema = z.object({
       allowed: 'a whole number from 10 to 1000, or 0 to leave callers without an agent alone',
       setBy: 'operator',
     }),
+  WATCHER_PRESENCE: z.enum(['auto', 'on', 'off']).default('auto').register(docs, {
+    description:
+      'Whether each worker stays connected to a room of its own, hidden and without audio, so that the others see at once when its process dies, and take its calls over: one more connection a worker, and two requests a second from each of three. `auto`: not on LiveKit Cloud, which sends new agents itself. Without it callers of a task that died as a whole wait for 22 to 29 s.',
+    allowed: 'auto, on or off',
+    setBy: 'operator',
+  }),
   WAITING_LINE_CALLERS: integer(0, 100).default(20).register(docs, {
     description:
       'Most callers who wait at once for an agent, with words and music, while all lines are taken. One task of the service, the one that watches, keeps all of them company. Whoever comes beyond is told that nobody can answer now, and is disconnected. 0 turns the waiting line off: callers wait in silence.',

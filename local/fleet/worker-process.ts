@@ -72,9 +72,12 @@ export class WorkerProcess {
 
   /** Pids of its job processes, idle ones included, without the one of the waiting line. */
   get jobPids(): number[] {
+    return this.#childPids.filter((pid) => !commandOf(pid).includes('attendant-process'));
+  }
+
+  get #childPids(): number[] {
     const path = `/proc/${this.#pid}/task/${this.#pid}/children`;
-    const pids = readFileSync(path, 'utf8').trim().split(' ').filter(Boolean);
-    return pids.map(Number).filter((pid) => !commandOf(pid).includes('attendant-process'));
+    return readFileSync(path, 'utf8').trim().split(' ').filter(Boolean).map(Number);
   }
 
   /** Pid of the process that runs a call, the last one if it had several, by the id of its job. */
@@ -135,7 +138,13 @@ export class WorkerProcess {
     else void this.#child.stop();
   }
 
-  /** Kills the worker (SIGKILL), as when a task is lost. */
+  /** Kills all of its processes at once (SIGKILL), as when a task is lost. */
+  async killTask(): Promise<void> {
+    for (const pid of [this.#pid, ...this.#childPids]) process.kill(pid, 'SIGKILL');
+    await this.#child.stop();
+  }
+
+  /** Kills the worker's main process (SIGKILL): the others notice. */
   async kill(): Promise<void> {
     if (this.#pid) this.#trySignal('SIGKILL');
     await this.#child.stop();

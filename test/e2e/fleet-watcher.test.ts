@@ -4,15 +4,22 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { RemoteCaller } from '../../local/fleet/remote-caller.js';
 import { Fleet } from '../../local/fleet/worker-fleet.js';
 import type { LogLine, WorkerProcess } from '../../local/fleet/worker-process.js';
-import { askAll, expectGoodCitizens, FLEET_PATIENCE_MS, untilCalls } from './fleet-support.js';
+import {
+  askAll,
+  connectAll,
+  expectGoodCitizens,
+  FLEET_PATIENCE_MS,
+  untilCalls,
+} from './fleet-support.js';
 
-const SLOTS = 3;
+const SLOTS = 5;
 const LINE_ENDED = 'wait in the line ended';
 const WATCHES = 'this worker watches for callers without an agent';
 
 describe('callers whom LiveKit has forgotten', () => {
   let fleet: Fleet;
   let first: WorkerProcess;
+  let second: WorkerProcess;
 
   beforeAll(async () => {
     fleet = await Fleet.start({ callsPerTask: SLOTS, env: { WAITING_LINE_CALLERS: '2' } });
@@ -79,7 +86,7 @@ describe('callers whom LiveKit has forgotten', () => {
     await first.kill();
     // Those of its calls came before, and would be answered before.
     await fleet.hangUp(fleet.callers.filter((caller) => caller !== waiting));
-    const [second] = (await fleet.startWorkers(1)) as [WorkerProcess];
+    [second] = (await fleet.startWorkers(1)) as [WorkerProcess];
     expect(await waiting.waitForAgent(FLEET_PATIENCE_MS)).toBeDefined();
     const readyAt = second.lines('ready')[0]?.time ?? 0;
     note(`answered ${(waiting.agentJoinedAt ?? 0) - readyAt} ms after the registration of a task`);
@@ -87,8 +94,34 @@ describe('callers whom LiveKit has forgotten', () => {
     await askAll(fleet, [waiting]);
     await fleet.hangUp();
     await untilCalls([second], 0);
-    second.signal('SIGTERM');
-    expect((await second.exited).code).toBe(0);
-    expectGoodCitizens([second], SLOTS);
+  }, 120_000);
+
+  it('go on talking to another task when theirs, which watched, is killed with 5 calls', async () => {
+    const callers = await fleet.joinCallers(SLOTS);
+    await connectAll(fleet, callers);
+    await askAll(fleet, callers);
+    const [third] = (await fleet.startWorkers(1)) as [WorkerProcess];
+    const identities = callers.map((caller) => caller.agentIdentity);
+    const killedAt = Date.now();
+    await second.killTask();
+    const voices = await Promise.all(callers.map((caller) => caller.listen(killedAt, 40_000)));
+    const silentMs = voices.map((voice) => voice?.latencyMs ?? Number.POSITIVE_INFINITY);
+    note(`killed with its task: heard again after ${silentMs.sort((a, b) => a - b).join(', ')} ms`);
+    const noticedAt = third.lines('another worker has died')[0]?.time ?? 0;
+    note(`killed with its task: noticed after ${noticedAt - killedAt} ms`);
+    // The target is 5 s, which the lines above show; LiveKit would have dropped the agents after 20 s.
+    expect(Math.max(...silentMs)).toBeLessThan(15_000);
+    expect(third.lines('the agent of a call died with its worker').length).toBe(SLOTS);
+    for (const [i, caller] of callers.entries())
+      expect(caller.agentIdentity).not.toBe(identities[i]);
+    // Nor was any of them answered twice.
+    expect((await third.health()).calls).toBe(SLOTS);
+    expect(third.lines('call accepted').length).toBe(SLOTS);
+    await askAll(fleet, callers);
+    await fleet.hangUp();
+    await untilCalls([third], 0);
+    third.signal('SIGTERM');
+    expect((await third.exited).code).toBe(0);
+    expectGoodCitizens([third], SLOTS);
   }, 120_000);
 });

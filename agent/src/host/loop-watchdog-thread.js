@@ -6,8 +6,8 @@ import { Session } from 'node:inspector';
 import { hostname } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 
-/** @type {{ cells: BigInt64Array, blockedMs: number, lastingMs: number, inspectEveryMs: number, everyMs: number }} */
-const { cells, blockedMs, lastingMs, inspectEveryMs, everyMs } = workerData;
+/** @type {{ cells: BigInt64Array, blockedMs: number, lastingMs: number, inspectEveryMs: number, everyMs: number, leaveMs: number, parent: number }} */
+const { cells, blockedMs, lastingMs, inspectEveryMs, everyMs, leaveMs, parent } = workerData;
 const HEARTBEAT = 0;
 const INSPECTED = 1;
 const INSPECTIONS = 2;
@@ -22,8 +22,10 @@ const WARN = 40;
  */
 let stall = { beat: 0n, inspected: false, logged: false };
 let inspectedAt = 0;
+let orphanAt = 0;
 
 setInterval(() => {
+  endOrphan();
   const beat = Atomics.load(cells, HEARTBEAT);
   const ms = Date.now() - Number(beat);
   // The other thread counts from when the next heartbeat was due.
@@ -40,6 +42,13 @@ setInterval(() => {
     logLasting(ms, stall.found);
   }
 }, everyMs);
+
+/** The other thread leaves when it learns that the worker has died, which it may never do while it is blocked. */
+function endOrphan() {
+  if (process.ppid === parent) return;
+  orphanAt ||= Date.now();
+  if (Date.now() - orphanAt > leaveMs) process.kill(process.pid, 'SIGKILL');
+}
 
 /**
  * Straight to the log: the streams of a thread go through the thread that is blocked.

@@ -27,6 +27,11 @@ export interface LoopWatchdogOptions {
    * comes sooner is reported without a name.  @default 10 000
    */
   readonly inspectEveryMs?: number;
+  /**
+   * After the parent process has died, the milliseconds after which this one is killed if it has not left its calls and
+   * ended by itself.  @default 15 000
+   */
+  readonly leaveMs?: number;
   /** Called when the loop runs again. */
   readonly onBlocked: (blocked: BlockedLoop) => void;
 }
@@ -49,7 +54,7 @@ interface Finding {
  * Notices code that blocks the event loop of a process that carries several calls, and names it: another thread
  * sees that this one's heart has stopped, pauses it through the inspector, and asks which call's code it is in. That
  * thread logs a block that lasts, since this one may never run again. An orderly look costs nothing; only a stall is
- * inspected.
+ * inspected. It also sees to it that no process stays in its calls whose worker has died.
  */
 export class LoopWatchdog {
   readonly #cells = new BigInt64Array(new SharedArrayBuffer(3 * 8));
@@ -62,11 +67,17 @@ export class LoopWatchdog {
   #finding: Finding | undefined;
 
   constructor(options: LoopWatchdogOptions) {
-    this.#options = { blockedMs: 500, lastingMs: 2_000, inspectEveryMs: 10_000, ...options };
-    const { blockedMs, lastingMs, inspectEveryMs } = this.#options;
+    this.#options = {
+      ...{ blockedMs: 500, lastingMs: 2_000, inspectEveryMs: 10_000, leaveMs: 15_000 },
+      ...options,
+    };
+    const { blockedMs, lastingMs, inspectEveryMs, leaveMs } = this.#options;
     Atomics.store(this.#cells, HEARTBEAT, BigInt(this.#beatAt));
     this.#thread = new Worker(new URL('./loop-watchdog-thread.js', import.meta.url), {
-      workerData: { cells: this.#cells, blockedMs, lastingMs, inspectEveryMs, everyMs: BEAT_MS },
+      workerData: {
+        ...{ cells: this.#cells, blockedMs, lastingMs, inspectEveryMs },
+        ...{ everyMs: BEAT_MS, leaveMs, parent: process.ppid },
+      },
     });
     this.#thread.unref();
     // Without it a call goes on as well; only what blocks it has no name.

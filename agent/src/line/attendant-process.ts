@@ -9,6 +9,9 @@ import type { AttendantReport, AttendantRequest, AttendantTask } from './attenda
 import { holdMusic } from './hold-music.js';
 import { readLineRecordings } from './line-recordings.js';
 
+/** The native clean-up may hang. */
+const LEAVE_MS = 5_000;
+
 const [agentName = '', busy = '', full = ''] = process.argv.slice(2);
 const recordings = readLineRecordings({ busy, full });
 const music = {
@@ -48,6 +51,7 @@ process.on('disconnect', leave);
 if (!process.connected) leave();
 
 function leave(): void {
+  setTimeout(() => process.exit(0), LEAVE_MS);
   for (const attendant of attendants.values()) attendant.leave();
   // Without this the native threads may abort the process while it exits (livekit/node-sdks#564).
   void dispose().finally(() => process.exit(0));

@@ -7,8 +7,9 @@ import type { RoomDispatch, RoomMember, RoomsApi } from './rooms-api.js';
 
 /** Between two dispatches to one room. LiveKit answers none that found no worker. */
 const RETRY_MS = 700;
-/** From a dispatch to the look whether a worker accepted it. */
-const ACCEPTED_MS = 250;
+/** From a dispatch to the looks whether a worker has accepted it: a second one if it had not at the first. */
+const ACCEPTED_MS = [100, 150];
+const LOOK_REQUESTS = 2;
 /** Most rooms that are dispatched to at once. */
 const MAX_AT_ONCE = 8;
 /** Requests of one dispatch. */
@@ -18,6 +19,8 @@ export interface RedispatchEvents {
   /** @param jobs of workers that accepted it at once: one, or none */
   onDispatched?: (room: UnansweredRoom, jobs: readonly string[]) => void;
   onFailure?: (error: unknown) => void;
+  /** A dispatch is through: the next one need not wait for the next step. */
+  onSettled?: () => void;
 }
 
 /**
@@ -71,7 +74,10 @@ export class CallRedispatch {
       this.#triedAt.set(name, now);
       void this.#dispatch(room)
         .catch((error) => this.#events.onFailure?.(error))
-        .finally(() => this.#busy.delete(name));
+        .finally(() => {
+          this.#busy.delete(name);
+          this.#events.onSettled?.();
+        });
     }
   }
 
@@ -81,12 +87,15 @@ export class CallRedispatch {
     if (!this.#stillUnanswered(name, members)) return;
     const { id } = await this.#api.createDispatch(name, room.terms);
     this.#watch.dispatched(name, id);
-    await new Promise<void>((resolve) => this.#clock.after(ACCEPTED_MS, resolve));
-    const [, after] = await this.#look(name);
-    const known = new Set(dispatches.flatMap(({ jobs }) => jobs.map((job) => job.id)));
-    const accepted = after
-      .flatMap(({ jobs }) => jobs.map((job) => job.id))
-      .filter((job) => !known.has(job));
+    const known = new Set(dispatches.flatMap(jobsOf));
+    let accepted: string[] = [];
+    for (const [i, ms] of ACCEPTED_MS.entries()) {
+      if (i > 0) this.#budget.spend(LOOK_REQUESTS);
+      await new Promise<void>((resolve) => this.#clock.after(ms, resolve));
+      const [, after] = await this.#look(name);
+      accepted = after.flatMap(jobsOf).filter((job) => !known.has(job));
+      if (accepted.length > 0) break;
+    }
     this.#atOnce = accepted.length > 0 ? Math.min(MAX_AT_ONCE, this.#atOnce * 2) : 1;
     this.#events.onDispatched?.(room, accepted);
     for (const spent of room.spent) await this.#api.deleteDispatch(name, spent);
@@ -113,4 +122,8 @@ export class CallRedispatch {
     const names = new Set(line.map(({ name }) => name));
     for (const name of this.#triedAt.keys()) if (!names.has(name)) this.#triedAt.delete(name);
   }
+}
+
+function jobsOf({ jobs }: RoomDispatch): string[] {
+  return jobs.map(({ id }) => id);
 }

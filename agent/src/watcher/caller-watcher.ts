@@ -4,11 +4,13 @@ import type { MonotonicClock } from '../clock.js';
 import type { CallRecord } from '../supervision/call-record.js';
 import { CallRedispatch, REQUESTS_PER_DISPATCH } from './call-redispatch.js';
 import { isTurnOf, noteLine } from './line-turn.js';
+import { LostWorkers } from './lost-workers.js';
 import { RequestBudget } from './request-budget.js';
 import { RoomWatch, type UnansweredRoom } from './room-watch.js';
-import type { RoomsApi } from './rooms-api.js';
+import type { PresentCall, RoomsApi } from './rooms-api.js';
 import { seatName, WatcherSeats } from './watcher-seats.js';
 import { endedForGood, withdrawDispatches } from './withdraw-dispatches.js';
+import { presenceRoom, type WorkerPresence } from './worker-presence.js';
 
 const TICK_MS = 250;
 /** Between two lists of all rooms; four times the time that LiveKit takes for one, if that is more. */
@@ -22,6 +24,8 @@ const HANDOVER_MS = 6_000;
 const STOP_MS = 3_000;
 /** While a worker has room LiveKit may still be offering a job to it: that takes at most 3 s. */
 const OFFER_MS = 3_000;
+/** Until this worker is among those that are there, before it looks whether it is the only one. */
+const PRESENCE_MS = 500;
 /** A caller counts as unanswered after this. */
 export const UNANSWERED_AFTER_MS = 2_000;
 
@@ -57,6 +61,10 @@ export interface CallerWatcherEvents {
   onUnanswered?: (room: UnansweredRoom) => void;
   /** @param jobs of workers that accepted it at once: one, or none */
   onDispatched?: (room: UnansweredRoom, jobs: readonly string[]) => void;
+  /** The process of another worker is gone, which had so many calls. */
+  onWorkerLost?: (worker: string, calls: number) => void;
+  /** The agent of a call died with its worker. */
+  onAgentDied?: (call: PresentCall) => void;
   /** LiveKit's API failed; called once until it works again. */
   onFailure?: (error: unknown) => void;
 }
@@ -81,6 +89,8 @@ export class CallerWatcher {
   readonly #reported = new Set<string>();
   readonly #withdrawals = new Set<Promise<void>>();
   readonly #line: WaitingCallers | undefined;
+  readonly #presence: WorkerPresence | undefined;
+  readonly #lost: LostWorkers | undefined;
   #cancelHandover = () => {};
   #watching = false;
   #listing = false;
@@ -94,9 +104,13 @@ export class CallerWatcher {
     api: RoomsApi,
     options: CallerWatcherOptions,
     events: CallerWatcherEvents = {},
-    line?: WaitingCallers,
+    {
+      line,
+      presence,
+    }: { line?: WaitingCallers | undefined; presence?: WorkerPresence | undefined } = {},
   ) {
     this.#line = line;
+    this.#presence = presence;
     const { agentName, worker, requestsPerSecond, wallClock = Date.now, random } = options;
     const onFailure = (error: unknown) => this.#noteFailure(error);
     this.#clock = clock;
@@ -111,12 +125,20 @@ export class CallerWatcher {
       onFailure,
       ...(random && { random }),
       note: () => noteLine(this.#watch.unanswered(), wallClock()),
+      isLost: (other) => this.#lost?.isLost(other) ?? false,
+      isAlone: () => this.#isAlone(),
     });
     this.#watch = new RoomWatch(clock, agentName, wallClock);
     this.#budget = new RequestBudget(clock, requestsPerSecond);
+    if (presence) {
+      const lost = this.#watchWorkers(worker, onFailure);
+      presence.onLost = () => lost.reset();
+      this.#lost = lost;
+    }
     this.#redispatch = new CallRedispatch(clock, api, this.#watch, this.#budget, {
       onDispatched: (room, jobs) => this.#events.onDispatched?.(room, jobs),
       onFailure,
+      onSettled: () => this.#dispatchNext(),
     });
   }
 
@@ -139,6 +161,7 @@ export class CallerWatcher {
   start(): void {
     if (this.#running) return;
     this.#running = true;
+    this.#presence?.start();
     this.#seats.start();
     this.#tick();
   }
@@ -149,11 +172,18 @@ export class CallerWatcher {
     this.#running = false;
     this.#cancel();
     this.#cancelHandover();
+    this.#presence?.stop();
     await Promise.all([this.#seats.stop(), this.#line?.stop(STOP_MS), ...this.#withdrawals]);
+  }
+
+  /** From now on other workers know that this worker has the call. */
+  callStarted(call: PresentCall): void {
+    this.#presence?.callStarted(call);
   }
 
   /** Keeps a call of this worker that has ended for good from being taken for one without an agent. Never rejects. */
   async callEnded(record: CallRecord): Promise<void> {
+    this.#presence?.callEnded(record.job);
     if (!endedForGood(record)) return;
     const withdrawn = withdrawDispatches(this.#api, this.#agentName, record);
     this.#withdrawals.add(withdrawn);
@@ -175,12 +205,38 @@ export class CallerWatcher {
       this.#watchingChanged(watching);
       this.#events.onWatching?.(watching);
     }
+    if (this.#seats.seated) this.#lost?.step(watching);
     if (!watching) return;
     this.#report();
     this.#attend();
-    this.#redispatch.step(this.#watch.unanswered());
+    this.#dispatchNext();
     void this.#list();
     this.#look();
+  }
+
+  #dispatchNext(): void {
+    if (this.#running && this.#seats.watching) this.#redispatch.step(this.#watch.unanswered());
+  }
+
+  #watchWorkers(worker: string, onFailure: (error: unknown) => void): LostWorkers {
+    const options = { room: presenceRoom(this.#agentName), worker };
+    return new LostWorkers(this.#clock, this.#api, this.#budget, options, {
+      onLost: (other, calls) => this.#events.onWorkerLost?.(other, calls),
+      onDied: (call, agent) => {
+        this.#watch.agentDied(call.room, agent);
+        this.#events.onAgentDied?.(call);
+        this.#look();
+      },
+      onFailure,
+    });
+  }
+
+  async #isAlone(): Promise<boolean> {
+    if (!this.#presence || !this.#lost) return false;
+    const late = new Promise<void>((resolve) => this.#clock.after(PRESENCE_MS, resolve));
+    await Promise.race([this.#presence.joined, late]);
+    await this.#lost.look(true);
+    return this.#lost.alone;
   }
 
   #watchingChanged(watching: boolean): void {

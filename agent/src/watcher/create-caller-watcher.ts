@@ -9,8 +9,10 @@ import type { WorkerMetrics } from '../telemetry/metrics.js';
 import { maskPhoneNumbers } from '../telemetry/redaction.js';
 import { writeSpan } from '../tracing/tracing.js';
 import { CallerWatcher } from './caller-watcher.js';
+import type { ConnectPresence } from './presence-connection.js';
 import type { UnansweredRoom } from './room-watch.js';
 import type { RoomsApi } from './rooms-api.js';
+import { presenceRoom, WorkerPresence } from './worker-presence.js';
 
 /** Time, chance and LiveKit, see WorkerPeers. */
 interface WatcherPeers {
@@ -18,24 +20,27 @@ interface WatcherPeers {
   wallClock(): number;
   random(): number;
   createRooms(config: Pick<WorkerConfig, 'livekit' | 'callers'>): RoomsApi;
+  connectPresence(livekit: WorkerConfig['livekit']): ConnectPresence;
 }
 
 /** The watcher of a worker, which logs and counts what it does; undefined when it is turned off. */
 export function createCallerWatcher(
   config: LineConfig & Pick<WorkerConfig, 'callers' | 'watcher'>,
   metrics: Pick<WorkerMetrics, 'add'>,
-  { clock, wallClock, random, createRooms }: WatcherPeers,
+  { clock, wallClock, random, createRooms, connectPresence }: WatcherPeers,
   hasRoom: () => boolean,
 ): CallerWatcher | undefined {
-  const { requestsPerSecond } = config.watcher;
+  const { requestsPerSecond, presence } = config.watcher;
   if (requestsPerSecond === 0) return undefined;
   const rooms = createRooms(config);
+  const worker = randomUUID();
+  const { agentName } = config.livekit;
   return new CallerWatcher(
     clock,
     rooms,
     {
-      agentName: config.livekit.agentName,
-      worker: randomUUID(),
+      agentName,
+      worker,
       requestsPerSecond,
       wallClock,
       random,
@@ -65,9 +70,25 @@ export function createCallerWatcher(
             attributes,
           });
       },
+      onWorkerLost: (lost, calls) => log().warn({ lost, calls }, 'another worker has died'),
+      onAgentDied: ({ room, job }) =>
+        log().warn(
+          { call_id: job, room: maskPhoneNumbers(room), 'lk.pii.room_name': room },
+          'the agent of a call died with its worker',
+        ),
       onFailure: (error) => log().warn({ error }, 'the watcher could not ask LiveKit'),
     },
-    createWaitingLine(config, clock, metrics, rooms),
+    {
+      line: createWaitingLine(config, clock, metrics, rooms),
+      presence: presence
+        ? new WorkerPresence(
+            clock,
+            connectPresence(config.livekit),
+            presenceRoom(agentName),
+            worker,
+          )
+        : undefined,
+    },
   );
 }
 

@@ -8,35 +8,45 @@ import {
   RoomAgentDispatch,
   TrackSource,
 } from '@livekit/protocol';
-import { AgentDispatchClient, RoomServiceClient } from 'livekit-server-sdk';
+import { AccessToken, AgentDispatchClient, RoomServiceClient } from 'livekit-server-sdk';
 import { WAITING_LINE_ATTRIBUTE } from '../call/call-events.js';
 import { type CallerKind, type CallerRules, mayBeCaller } from '../call/caller-choice.js';
 import type { WorkerConfig } from '../config.js';
 import {
   AGENT_NAME_ATTRIBUTE,
+  type PresentWorker,
   type RoomDispatch,
   type RoomMember,
   type RoomSummary,
   type RoomsApi,
 } from './rooms-api.js';
+import { presentWorkers } from './worker-presence.js';
 
 /** Seconds after which a request is given up: what it would tell is then out of date. */
 const REQUEST_TIMEOUT_S = 3;
 /** Seconds after which LiveKit closes a room of ours, as nobody joins it; it is then created again. */
 const EMPTY_TIMEOUT_S = 86_400;
 const NOBODY = 'nobody';
+/** A method that no participant has, so that nothing happens: LiveKit's client answers that by itself. */
+const ALIVE_METHOD = 'nova-sonic.alive';
+/** LiveKit's errors of a participant that did not answer. */
+const UNANSWERED = ['1501', '1502'];
 
 /** LiveKit's server API. */
 export class LiveKitRooms implements RoomsApi {
   readonly #rooms: RoomServiceClient;
   readonly #dispatches: AgentDispatchClient;
   readonly #callers: CallerRules;
+  readonly #host: string;
+  readonly #livekit: WorkerConfig['livekit'];
 
   constructor({ livekit, callers }: Pick<WorkerConfig, 'livekit' | 'callers'>) {
     const { url, apiKey, apiSecret } = livekit;
     this.#callers = callers;
     const options = { requestTimeout: REQUEST_TIMEOUT_S };
     const host = url.replace(/^ws/, 'http');
+    this.#host = host;
+    this.#livekit = livekit;
     this.#rooms = new RoomServiceClient(host, apiKey, apiSecret, options);
     this.#dispatches = new AgentDispatchClient(host, apiKey, apiSecret, options);
   }
@@ -90,6 +100,46 @@ export class LiveKitRooms implements RoomsApi {
         agents: [new RoomAgentDispatch({ agentName: NOBODY })],
       });
     }
+  }
+
+  async listWorkers(room: string): Promise<PresentWorker[]> {
+    const participants = await this.#rooms.listParticipants(room).catch(emptyIfNotFound);
+    return presentWorkers(
+      participants.filter(({ state }) => state !== ParticipantInfo_State.DISCONNECTED),
+    );
+  }
+
+  /** By a remote call, for which the SDK (2.19) has no method. */
+  async isAlive(room: string, identity: string, ms: number): Promise<boolean | undefined> {
+    const { apiKey, apiSecret } = this.#livekit;
+    const token = new AccessToken(apiKey, apiSecret, { ttl: '1m' });
+    token.addGrant({ roomAdmin: true, room });
+    const url = `${this.#host.replace(/\/$/, '')}/twirp/livekit.RoomService/PerformRpc`;
+    const request = {
+      ...{ room, destinationIdentity: identity, method: ALIVE_METHOD, payload: '' },
+      responseTimeoutMs: ms,
+    };
+    try {
+      const response = await fetch(url, {
+        method: 'POST',
+        signal: AbortSignal.timeout(ms + REQUEST_TIMEOUT_S * 1000),
+        headers: {
+          authorization: `Bearer ${await token.toJwt()}`,
+          'content-type': 'application/json',
+        },
+        body: JSON.stringify(request),
+      });
+      if (response.ok) return true;
+      const code = /RpcError (\d+)/.exec(await response.text())?.[1];
+      return code === undefined ? undefined : !UNANSWERED.includes(code);
+    } catch {
+      // A server that is slow says nothing of its participants.
+      return undefined;
+    }
+  }
+
+  async removeMember(room: string, identity: string): Promise<void> {
+    await this.#rooms.removeParticipant(room, identity).catch(emptyIfNotFound);
   }
 }
 

@@ -27,8 +27,8 @@ export class RequestBudget {
     return true;
   }
 
-  /** Takes a request that follows from one that was allowed. */
-  spend(): void {
-    this.#left -= 1;
+  /** Takes requests that follow from one that was allowed. */
+  spend(requests = 1): void {
+    this.#left -= requests;
   }
 }

@@ -2,6 +2,7 @@
 
 import type { MonotonicClock } from '../clock.js';
 import type { RoomDispatch, RoomMember, RoomSummary } from './rooms-api.js';
+import { type DispatchTerms, newRoom, noteAgents, type WatchedRoom } from './watched-room.js';
 
 /** For so long after a room appeared or changed its numbers may be out of date: it is looked at every second. */
 const UNSETTLED_MS = 12_000;
@@ -16,18 +17,8 @@ const PENDING_MS = 700;
 const SPENT_MS = 4_000;
 /** A job that was accepted so recently may still be joining. */
 const JOINING_MS = 6_000;
-/** Agents that each stay for less than this have a problem that the next one will have, too. */
-const SHORT_STAY_MS = 10_000;
-/** Pauses after so many of them in a row. */
-const RETRY_MS = [0, 0, 2_000, 5_000, 15_000, 60_000];
 /** Rooms that LiveKit does not list are remembered for so long: after its restart they are back. */
 const FORGET_MS = 60_000;
-
-/** What a dispatch is repeated with. */
-export type DispatchTerms = Pick<
-  RoomDispatch,
-  'agentName' | 'metadata' | 'deployment' | 'restartPolicy'
->;
 
 /** A room with a caller whom no agent serves. */
 export interface UnansweredRoom {
@@ -47,39 +38,6 @@ export interface UnansweredRoom {
   attended: boolean;
 }
 
-interface WatchedRoom {
-  summary: RoomSummary;
-  listedAt: number;
-  changedAt: number;
-  /** Undefined: to be looked at now. */
-  checkedAt: number | undefined;
-  callers: RoomMember[];
-  agents: string[];
-  attended: boolean;
-  /** Agents that have been seen in the room and are not there any more. */
-  left: Set<string>;
-  /** Since when there has been a caller without an agent; undefined when there is none. */
-  aloneSince: number | undefined;
-  /** The terms of our latest dispatch; undefined: nobody wants our agent here. */
-  terms: DispatchTerms | undefined;
-  /** Those terms are from before LiveKit lost the room and its dispatches. */
-  lost: boolean;
-  spent: string[];
-  /** Dispatches that this watcher created. */
-  own: Set<string>;
-  /** A worker has accepted a job of this room before. */
-  hadAgent: boolean;
-  /** Until when a dispatch may still find a worker. */
-  pendingUntil: number;
-  /** The same, of dispatches that are not this watcher's. */
-  offeredUntil: number;
-  /** Until when an agent may still come whose job a worker has accepted. */
-  joiningUntil: number;
-  agentAt: number;
-  shortStays: number;
-  notBefore: number;
-}
-
 /**
  * Knows of every room whether its caller has an agent. Whoever calls it asks LiveKit: for the list of rooms every
  * second, and for the participants and the dispatches of the rooms that are due. A room wants an agent if it has a
@@ -90,6 +48,8 @@ export class RoomWatch {
   readonly #agentName: string;
   readonly #wallClock: () => number;
   readonly #rooms = new Map<string, WatchedRoom>();
+  /** Agents that died with their worker, by room, until another one is there. */
+  readonly #died = new Map<string, string>();
   #listedAt = Number.NEGATIVE_INFINITY;
   #outageAt = Number.NEGATIVE_INFINITY;
 
@@ -111,8 +71,10 @@ export class RoomWatch {
     for (const [name, room] of this.#rooms) {
       if (room.listedAt === now) continue;
       room.aloneSince = undefined;
-      if (now - room.listedAt > FORGET_MS) this.#rooms.delete(name);
+      if (now - room.listedAt <= FORGET_MS) continue;
+      this.#rooms.delete(name);
     }
+    for (const name of this.#died.keys()) if (!this.#rooms.has(name)) this.#died.delete(name);
   }
 
   /** LiveKit did not answer: it may have lost its rooms and their dispatches. */
@@ -150,6 +112,9 @@ export class RoomWatch {
     room.callers = members.filter(isCaller);
     room.attended = members.some(({ kind }) => kind === 'attendant');
     noteAgents(room, members.filter((member) => this.#isAgent(member)).map(identityOf), now);
+    const died = this.#died.get(name);
+    if (died !== undefined) room.left.add(died);
+    if (room.agents.some((identity) => identity !== died)) this.#died.delete(name);
     if (room.callers.length === 0 || room.agents.length > 0) {
       room.aloneSince = undefined;
       room.pendingUntil = room.offeredUntil = room.joiningUntil = now;
@@ -162,10 +127,13 @@ export class RoomWatch {
   /** Rooms that want an agent, those whose caller came first first. */
   unanswered(): UnansweredRoom[] {
     const now = this.#clock.now();
-    return this.#alone(
-      ({ hadAgent }, aloneSince) =>
-        now - aloneSince >= (hadAgent ? GRACE_AFTER_AGENT_MS : GRACE_MS),
-    );
+    return this.#alone((room, aloneSince) => {
+      const { hadAgent, summary, callers } = room;
+      if (this.#died.has(summary.name)) return true;
+      if (hadAgent) return now - aloneSince >= GRACE_AFTER_AGENT_MS;
+      // One who has waited for longer than this worker has watched has waited.
+      return Math.max(now - aloneSince, this.#age(joinedFirst(callers))) >= GRACE_MS;
+    });
   }
 
   /**
@@ -198,6 +166,13 @@ export class RoomWatch {
     if (!room || now < room.notBefore) return 'rest';
     if (now < room.joiningUntil) return 'coming';
     return now < room.pendingUntil ? 'pending' : 'dispatch';
+  }
+
+  /** An agent died with its worker, and is not in the room any more: nobody is going to withdraw its dispatch. */
+  agentDied(name: string, identity: string): void {
+    this.#died.set(name, identity);
+    const room = this.#rooms.get(name);
+    if (room) room.checkedAt = undefined;
   }
 
   /** This watcher has created a dispatch. */
@@ -279,7 +254,7 @@ export class RoomWatch {
       .flatMap((room) => {
         const { aloneSince, terms, summary, callers, spent, hadAgent, attended } = room;
         if (aloneSince === undefined || !terms || !matches(room, aloneSince)) return [];
-        const joinedAt = Math.min(...callers.map((caller) => caller.joinedAt));
+        const joinedAt = joinedFirst(callers);
         const { name, sid } = summary;
         const known = now - aloneSince;
         return [
@@ -298,47 +273,14 @@ export class RoomWatch {
   }
 }
 
-function newRoom(summary: RoomSummary, now: number): WatchedRoom {
-  return {
-    summary,
-    listedAt: now,
-    changedAt: now,
-    checkedAt: undefined,
-    callers: [],
-    agents: [],
-    attended: false,
-    left: new Set(),
-    aloneSince: undefined,
-    terms: undefined,
-    lost: false,
-    spent: [],
-    own: new Set(),
-    hadAgent: false,
-    pendingUntil: now,
-    offeredUntil: now,
-    joiningUntil: now,
-    agentAt: now,
-    shortStays: 0,
-    notBefore: now,
-  };
-}
-
 function isCaller({ kind }: RoomMember): boolean {
   return kind === 'caller';
 }
 
-function identityOf({ identity }: RoomMember): string {
-  return identity;
+function joinedFirst(callers: readonly RoomMember[]): number {
+  return Math.min(...callers.map(({ joinedAt }) => joinedAt));
 }
 
-/** Notes who has come and who has gone; after agents that stayed only for a moment the next one has to wait. */
-function noteAgents(room: WatchedRoom, agents: string[], now: number): void {
-  const gone = room.agents.filter((identity) => !agents.includes(identity));
-  for (const identity of gone) room.left.add(identity);
-  if (room.agents.length === 0 && agents.length > 0) room.agentAt = now;
-  if (gone.length > 0 && agents.length === 0) {
-    room.shortStays = now - room.agentAt < SHORT_STAY_MS ? room.shortStays + 1 : 0;
-    room.notBefore = now + (RETRY_MS[Math.min(room.shortStays, RETRY_MS.length - 1)] ?? 0);
-  }
-  room.agents = agents;
+function identityOf({ identity }: RoomMember): string {
+  return identity;
 }

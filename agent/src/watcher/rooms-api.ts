@@ -45,6 +45,18 @@ export interface RoomDispatch {
   jobs: { id: string; startedAt: number; identity: string }[];
 }
 
+/** A call of a worker, as others need it. */
+export interface PresentCall {
+  room: string;
+  job: string;
+}
+
+/** A worker that is connected to LiveKit. */
+export interface PresentWorker {
+  worker: string;
+  calls: readonly PresentCall[];
+}
+
 /** What the watcher asks of LiveKit's server API. Every method may reject, and none is answered for certain. */
 export interface RoomsApi {
   listRooms(names?: string[]): Promise<RoomSummary[]>;
@@ -59,4 +71,10 @@ export interface RoomsApi {
   deleteDispatch(room: string, id: string): Promise<void>;
   /** Sets the metadata of a room without an agent, which is created when it does not exist. */
   writeMetadata(room: string, metadata: string): Promise<void>;
+  /** The workers in the room of their presence; empty for a room that does not exist. */
+  listWorkers(room: string): Promise<PresentWorker[]>;
+  /** Whether a participant answers through its own connection within `ms`; undefined when that cannot be told. */
+  isAlive(room: string, identity: string, ms: number): Promise<boolean | undefined>;
+  /** Nothing for one that is not there. */
+  removeMember(room: string, identity: string): Promise<void>;
 }

@@ -28,6 +28,10 @@ export interface WatcherSeatsOptions {
   onFailure?: (error: unknown) => void;
   /** What the worker that watches tells the others with each beat. Default: nothing. */
   note?: () => object;
+  /** Whether the process of a worker is known to be gone: its seat is free at once. Default: nothing is known. */
+  isLost?: (worker: string) => boolean;
+  /** Finds out whether this worker is the only one: then nobody else can claim a seat. Default: that is not known. */
+  isAlone?: () => Promise<boolean>;
 }
 
 interface Seat {
@@ -63,7 +67,11 @@ export class WatcherSeats {
   ) {
     this.#clock = clock;
     this.#api = api;
-    this.#options = { random: Math.random, onFailure: () => {}, note: () => ({}), ...options };
+    this.#options = {
+      ...{ random: Math.random, onFailure: () => {}, note: () => ({}) },
+      ...{ isLost: () => false, isAlone: async () => false },
+      ...options,
+    };
     this.#seats = seatRooms(options.name).map((room) => ({
       room,
       document: '',
@@ -79,7 +87,12 @@ export class WatcherSeats {
     return !before.some((seat) => this.#inUse(seat));
   }
 
-  /** Whether a room holds a seat, of any service: it has no callers. */
+  /** Whether this worker watches, or stands by. */
+  get seated(): boolean {
+    return this.#mine !== undefined;
+  }
+
+  /** Whether a room is one of the watchers', of any service: it has no callers. */
   static isSeat(room: string): boolean {
     return room.startsWith(SEAT_ROOMS);
   }
@@ -124,17 +137,18 @@ export class WatcherSeats {
 
   /** Takes a free seat, if there is one; returns after how long to look again. */
   async #seek(): Promise<number> {
+    const alone = await this.#options.isAlone();
     const answered = await this.#read();
-    if (!this.#seats.some(({ document }) => document === '')) {
+    if (!alone && !this.#seats.some(({ document }) => document === '')) {
       // Those who hold the seats have so long to show that they are alive.
       await this.#pause(this.#staleMs + BEAT_MS);
       await this.#read();
     }
-    const free = this.#seats.find((seat) => !this.#inUse(seat));
+    const free = alone ? this.#seats[0] : this.#seats.find((seat) => !this.#inUse(seat));
     if (!this.#running || !answered) return SEEK_AGAIN_MS;
     if (!free) return SEEK_MS;
     if (!(await this.#write(free))) return SEEK_AGAIN_MS;
-    await this.#pause(SETTLE_MS);
+    if (!alone) await this.#pause(SETTLE_MS);
     const settled = await this.#read();
     if (settled && this.#running && holderOf(free) === this.#options.worker) {
       this.#mine = free;
@@ -183,8 +197,11 @@ export class WatcherSeats {
     }
   }
 
-  #inUse({ document, changedAt }: Seat): boolean {
-    return document !== '' && this.#clock.now() - changedAt <= this.#staleMs;
+  #inUse(seat: Seat): boolean {
+    const { document, changedAt } = seat;
+    if (document === '' || this.#clock.now() - changedAt > this.#staleMs) return false;
+    const holder = holderOf(seat);
+    return holder === undefined || !this.#options.isLost(holder);
   }
 
   #pause(ms: number): Promise<void> {

@@ -182,6 +182,7 @@ export class AgentWorker {
         onCallStarted: (record) => {
           log().info({ ...callFields(record), host_pid: record.pid }, 'call started');
           this.#admission.start(record.job);
+          this.#watcher?.callStarted(record);
         },
         onCallLost: (record) => resumeCall(this.#config, this.#processes, record),
         onCallResumed: logResumed,

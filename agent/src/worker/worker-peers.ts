@@ -8,6 +8,7 @@ import { ecsAgent } from '../ecs/task-protection-endpoint.js';
 import type { CallSupervisor } from '../supervision/call-supervisor.js';
 import { SupervisorServer } from '../supervision/supervisor-server.js';
 import { LiveKitRooms } from '../watcher/livekit-rooms.js';
+import { connectPresence } from '../watcher/presence-connection.js';
 import type { RoomsApi } from '../watcher/rooms-api.js';
 import { CpuMonitor } from './cpu.js';
 import { createJobProcesses } from './create-job-processes.js';
@@ -38,6 +39,7 @@ export interface WorkerPeers {
   readonly serveHealth: typeof serveHealth;
   readonly endDeadCall: typeof endDeadCall;
   createRooms(config: Pick<WorkerConfig, 'livekit' | 'callers'>): RoomsApi;
+  readonly connectPresence: typeof connectPresence;
 }
 
 export const systemPeers: WorkerPeers = {
@@ -58,4 +60,5 @@ export const systemPeers: WorkerPeers = {
   serveHealth,
   endDeadCall,
   createRooms: (config) => new LiveKitRooms(config),
+  connectPresence,
 };

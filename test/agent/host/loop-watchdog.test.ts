@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, expect, test } from '@jest/globals';
 import { initializeLogger, log } from '@livekit/agents';
 import { installCallLogging, runInCall, runTool } from '../../../agent/src/host/call-context.js';
@@ -74,4 +77,37 @@ test('a block that lasts is looked into however soon it comes after another', as
   await until('the first is reported', () => ours.length === 1);
   computeUntilSeen();
   await until('the second is reported', () => ours.length === 2);
+});
+
+test('ends a process whose worker has died, also one that is blocked for ever', async () => {
+  const thread = fileURLToPath(
+    new URL('../../../agent/src/host/loop-watchdog-thread.js', import.meta.url),
+  );
+  const never = Number.MAX_SAFE_INTEGER;
+  const data = { blockedMs: never, lastingMs: never, inspectEveryMs: never, everyMs: 20 };
+  const host = `
+    const { Worker } = require('node:worker_threads');
+    const cells = new BigInt64Array(new SharedArrayBuffer(24));
+    const watchdog = new Worker(${JSON.stringify(thread)}, { workerData: { ...${JSON.stringify(data)}, leaveMs: 100, parent: process.ppid, cells } });
+    watchdog.on('online', () => { process.stdout.write(String(process.pid)); for (;;); });
+    setTimeout(() => {}, 60000);`;
+  const worker = spawn(
+    process.execPath,
+    [
+      '-e',
+      `require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(host)}], { stdio: 'inherit' });`,
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const [pid] = (await once(worker.stdout, 'data')) as [Buffer];
+  const alive = () => {
+    try {
+      return process.kill(Number(pid), 0);
+    } catch {
+      return false;
+    }
+  };
+  expect(alive()).toBe(true);
+  worker.kill('SIGKILL');
+  await until('the orphan has ended', () => !alive());
 });

@@ -106,6 +106,7 @@ it('the watcher adds a dispatch of its own to the trace of the call that came of
       wallClock: livekit.wallClock,
       random: () => 0.5,
       createRooms: () => livekit.client(),
+      connectPresence: () => livekit.presence().connect,
     },
     () => true,
   );

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { EventEmitter } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
-import { hasAgent } from '../../../agent/src/watcher/second-agent.js';
+import { RoomEvent } from '@livekit/rtc-node';
+import { hasAgent, whenReplaced } from '../../../agent/src/watcher/second-agent.js';
 
 describe('the agent that finds another one in its room', () => {
   const AGENT_KIND = 4;
@@ -18,5 +20,39 @@ describe('the agent that finds another one in its room', () => {
     ['nobody', { remoteParticipants: new Map() } as never, false],
   ])('%s: %s', (_who, where, answered) => {
     expect(hasAgent(where, 'a')).toBe(answered);
+  });
+});
+
+describe('the agent whose connection was lost, and that is back in its room', () => {
+  const AGENT_KIND = 4;
+  const back = (...others: { identity: string; tracks: number; kind?: number }[]) => {
+    const room = Object.assign(new EventEmitter(), {
+      remoteParticipants: new Map(
+        others.map(({ identity, tracks, kind = AGENT_KIND }) => [
+          identity,
+          {
+            ...{ identity, info: { kind }, attributes: {} },
+            trackPublications: new Map(Array.from({ length: tracks }, (_, i) => [i, {}])),
+          },
+        ]),
+      ),
+    });
+    let replaced = 0;
+    whenReplaced(room as never, 'a', () => {
+      replaced += 1;
+    });
+    room.emit(RoomEvent.Reconnected);
+    return replaced;
+  };
+
+  test('leaves it to another one that serves the caller by then', () => {
+    expect(
+      back({ identity: 'caller', tracks: 1, kind: 0 }, { identity: 'agent-AJ_2', tracks: 1 }),
+    ).toBe(1);
+  });
+
+  test('stays when nobody else has come, or one that is about to leave', () => {
+    expect(back({ identity: 'caller', tracks: 1, kind: 0 })).toBe(0);
+    expect(back({ identity: 'agent-AJ_2', tracks: 0 })).toBe(0);
   });
 });

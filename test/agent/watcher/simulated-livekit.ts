@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import type { ConnectPresence } from '../../../agent/src/watcher/presence-connection.js';
 import type {
   RoomDispatch,
   RoomMember,
   RoomSummary,
   RoomsApi,
 } from '../../../agent/src/watcher/rooms-api.js';
+import { presentWorkers } from '../../../agent/src/watcher/worker-presence.js';
 import type { ManualClock } from '../../support/manual-clock.js';
 
 export const AGENT = 'agent';
 const EPOCH = 1_700_000_000_000;
+/** LiveKit drops a participant that has no WebRTC after so long. */
+const PRESENCE_MS = 60_000;
 const ACCEPT_MS = 40;
 const JOIN_MS = 400;
 /** livekit-server 1.13.5: numbers of a room are renewed at once if they are older than this, else up to 10 s later. */
@@ -44,6 +48,14 @@ export class SimulatedLiveKit {
   requests = 0;
   /** Until when it answers nothing but errors. */
   downUntil = 0;
+  /** Until when it lets no presence in. */
+  closedUntil = 0;
+  /** Agents whose process is gone or cannot be reached: LiveKit lists them, and they answer nothing. */
+  readonly mute = new Set<string>();
+  /** Agents that the API removed. */
+  readonly removed: string[] = [];
+  /** The hidden participants of the workers, by their identity. */
+  readonly presences = new Map<string, { metadata: string; close(): void }>();
   readonly #clock: ManualClock;
   readonly #latency: () => number;
   readonly #assign: ((job: OfferedJob) => Promise<boolean>) | undefined;
@@ -107,7 +119,72 @@ export class SimulatedLiveKit {
         call(() => {
           this.#room(room).metadata = metadata;
         }),
+      listWorkers: () =>
+        call(() =>
+          presentWorkers(
+            [...this.presences].map(([identity, { metadata }]) => ({ identity, metadata })),
+          ),
+        ),
+      isAlive: async (room, identity, ms) => {
+        const there = await call(() => this.agents(room).includes(identity));
+        if (!there) return undefined;
+        if (!this.mute.has(identity)) return true;
+        await new Promise<void>((resolve) => this.#clock.after(ms, resolve));
+        return !this.mute.has(identity);
+      },
+      removeMember: (room, identity) =>
+        call(() => {
+          this.removed.push(identity);
+          this.leave(room, identity);
+        }),
     };
+  }
+
+  /**
+   * The signal connections of one worker: `cut()` closes them, as the end of its process does; once it is `stopped`
+   * nothing arrives at either end.
+   */
+  presence(): { connect: ConnectPresence; cut(): void; stopped: boolean } {
+    const open = new Set<string>();
+    const state = { stopped: false };
+    const connect: ConnectPresence = (_room, { identity, metadata }, events) => {
+      let over = false;
+      const entry = {
+        metadata,
+        close: () => {
+          if (over) return;
+          over = true;
+          if (this.presences.get(identity) === entry) this.presences.delete(identity);
+          open.delete(identity);
+          this.#clock.after(1, () => state.stopped || events.onClosed());
+        },
+      };
+      this.#clock.after(this.#latency(), () => {
+        if (over || state.stopped) return;
+        if (this.#clock.now() < Math.max(this.downUntil, this.closedUntil)) return entry.close();
+        this.presences.get(identity)?.close();
+        this.presences.set(identity, entry);
+        open.add(identity);
+        events.onJoined();
+        this.#clock.after(PRESENCE_MS, entry.close);
+      });
+      return {
+        tell: (changed) => {
+          if (!state.stopped) entry.metadata = changed;
+        },
+        leave: () => {
+          if (state.stopped) return;
+          over = true;
+          if (this.presences.get(identity) === entry) this.presences.delete(identity);
+        },
+      };
+    };
+    return Object.assign(state, {
+      connect,
+      cut: () => {
+        for (const identity of [...open]) this.presences.get(identity)?.close();
+      },
+    });
   }
 
   /** A caller joins a room, which is created. */
@@ -172,6 +249,7 @@ export class SimulatedLiveKit {
   restart(): void {
     const rooms = [...this.rooms.values()];
     this.rooms.clear();
+    for (const { close } of [...this.presences.values()]) close();
     for (const { name, members } of rooms) {
       const callers = members.filter(({ kind }) => kind === 'caller');
       if (callers.length > 0) this.join(name, { dispatch: false });

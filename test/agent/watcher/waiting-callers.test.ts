@@ -46,7 +46,7 @@ async function rig(workers = 1, hasRoom = () => false) {
       ...{ agentName: AGENT, worker: `worker-${i}`, requestsPerSecond: 50 },
       ...{ wallClock: livekit.wallClock, random: () => 0.5, hasRoom },
     };
-    const watcher = new CallerWatcher(clock, api, options, {}, line);
+    const watcher = new CallerWatcher(clock, api, options, {}, { line });
     watcher.start();
     return { watcher, line };
   });

@@ -135,6 +135,7 @@ export async function beginWorker({
     LIVEKIT_API_SECRET: 'secret',
     CALLS_PER_TASK: '2',
     WATCHER_REQUESTS_PER_S: rooms ? '50' : '0',
+    WATCHER_PRESENCE: 'off',
     ...env,
   });
   Object.assign(config.metrics, {

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { MonotonicClock } from '../clock.js';
+import type { RequestBudget } from './request-budget.js';
+import type { PresentCall, PresentWorker, RoomsApi } from './rooms-api.js';
+
+/** Between two looks at who is there; four times the time that LiveKit takes for one, if that is more. */
+const LOOK_MS = 400;
+const LOOK_SHARE = 4;
+/** The same, for each worker: LiveKit lists all of them with all their calls. */
+const LOOK_MS_PER_WORKER = 5;
+/** A process that lives answers in a few milliseconds, also when its event loop hangs: rtc-node's native part does. */
+const ANSWER_MS = 750;
+/** So many questions without an answer, one after the other, and the agent is dead. */
+const QUESTIONS = 2;
+/** Before a living agent of a lost worker is asked again. */
+const ASK_AGAIN_MS = 1_000;
+/** Calls that are looked into at the same time. */
+const MAX_AT_ONCE = 32;
+/** After that LiveKit has dropped dead agents itself. */
+const FORGET_MS = 30_000;
+
+export interface LostWorkersOptions {
+  /** See presenceRoom. */
+  room: string;
+  /** Of this worker. */
+  worker: string;
+}
+
+export interface LostWorkersEvents {
+  /** The process of a worker is gone: `calls` had an agent of it. */
+  onLost?: (worker: string, calls: number) => void;
+  /** The dead agent of a room was removed, or has left: it wants another one at once. */
+  onDied?: (call: PresentCall, agent: string) => void;
+  onFailure?: (error: unknown) => void;
+}
+
+interface Lost {
+  calls: Map<string, { call: PresentCall; notBefore: number }>;
+  at: number;
+}
+
+/**
+ * Finds the calls of workers that died as a whole, long before LiveKit drops their agents. Two things have to be true of
+ * such an agent: the connection of its worker's presence was closed, which a hanging process or a broken network does
+ * not do, and the agent itself answers nothing, through its own connection. Neither alone is a reason to touch a call.
+ */
+export class LostWorkers {
+  readonly #clock: MonotonicClock;
+  readonly #api: Pick<RoomsApi, 'listWorkers' | 'listMembers' | 'isAlive' | 'removeMember'>;
+  readonly #budget: RequestBudget;
+  readonly #options: LostWorkersOptions;
+  readonly #events: LostWorkersEvents;
+  #present = new Map<string, PresentWorker>();
+  readonly #lost = new Map<string, Lost>();
+  readonly #busy = new Set<string>();
+  #lookAt = Number.NEGATIVE_INFINITY;
+  #looking: Promise<void> | undefined;
+
+  constructor(
+    clock: MonotonicClock,
+    api: Pick<RoomsApi, 'listWorkers' | 'listMembers' | 'isAlive' | 'removeMember'>,
+    budget: RequestBudget,
+    options: LostWorkersOptions,
+    events: LostWorkersEvents = {},
+  ) {
+    this.#clock = clock;
+    this.#api = api;
+    this.#budget = budget;
+    this.#options = options;
+    this.#events = events;
+  }
+
+  /** Whether the process of a worker that was there is gone. */
+  isLost(worker: string): boolean {
+    return this.#lost.has(worker);
+  }
+
+  /** Whether this worker is known to be the only one. */
+  get alone(): boolean {
+    return this.#present.size === 1 && this.#present.has(this.#options.worker);
+  }
+
+  /** Whatever closed this worker's own connection, or keeps LiveKit from answering, may have closed the others'. */
+  reset(): void {
+    this.#present.clear();
+    this.#lost.clear();
+  }
+
+  /** One step; to be called several times a second. @param act looks into calls, too: this worker watches */
+  step(act: boolean): void {
+    void this.look();
+    const now = this.#clock.now();
+    for (const [worker, { at, calls }] of this.#lost) {
+      if (now - at > FORGET_MS) this.#lost.delete(worker);
+      else if (act) this.#lookInto(worker, calls);
+    }
+  }
+
+  /** Asks LiveKit who is there, if that is due; resolves when it has answered. Never rejects. @param due it is */
+  look(due = this.#clock.now() >= this.#lookAt): Promise<void> {
+    if (!due) return Promise.resolve();
+    this.#looking ??= this.#ask().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #ask(): Promise<void> {
+    const start = this.#clock.now();
+    try {
+      this.#take(await this.#api.listWorkers(this.#options.room));
+    } catch (error) {
+      this.reset();
+      this.#events.onFailure?.(error);
+    }
+    const took = this.#clock.now() - start;
+    const pause = Math.max(LOOK_MS, LOOK_MS_PER_WORKER * this.#present.size, LOOK_SHARE * took);
+    this.#lookAt = start + pause;
+  }
+
+  #take(workers: readonly PresentWorker[]): void {
+    const present = new Map(workers.map((one) => [one.worker, one]));
+    // LiveKit has lost the room, or us: then it tells nothing of the others either.
+    if (!present.has(this.#options.worker)) {
+      this.reset();
+      return;
+    }
+    for (const [worker, { calls }] of this.#present) {
+      if (present.has(worker)) continue;
+      this.#lost.set(worker, {
+        calls: new Map(calls.map((call) => [call.job, { call, notBefore: 0 }])),
+        at: this.#clock.now(),
+      });
+      this.#events.onLost?.(worker, calls.length);
+    }
+    for (const worker of present.keys()) this.#lost.delete(worker);
+    this.#present = present;
+  }
+
+  #lookInto(worker: string, calls: Lost['calls']): void {
+    for (const [job, entry] of calls) {
+      if (this.#busy.has(job) || this.#clock.now() < entry.notBefore) continue;
+      if (this.#busy.size >= MAX_AT_ONCE || !this.#budget.take(QUESTIONS + 2)) return;
+      this.#busy.add(job);
+      void this.#settle(worker, entry.call)
+        .catch((error) => {
+          this.#events.onFailure?.(error);
+          return false;
+        })
+        .then((settled) => {
+          this.#busy.delete(job);
+          if (settled) calls.delete(job);
+          else entry.notBefore = this.#clock.now() + ASK_AGAIN_MS;
+        });
+    }
+  }
+
+  /** @returns whether nothing is left to be done about a call */
+  async #settle(worker: string, call: PresentCall): Promise<boolean> {
+    const { room } = call;
+    const agent = `agent-${call.job}`;
+    const members = await this.#api.listMembers(room);
+    // Its process had time to leave, or the room has gone.
+    if (members.some(({ identity }) => identity === agent)) {
+      for (let i = 0; i < QUESTIONS; i++) {
+        if ((await this.#api.isAlive(room, agent, ANSWER_MS)) !== false) return false;
+      }
+      if (!this.isLost(worker)) return true;
+      await this.#api.removeMember(room, agent);
+    }
+    if (!this.isLost(worker)) return true;
+    this.#events.onDied?.(call, agent);
+    return true;
+  }
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { MonotonicClock } from '../clock.js';
+import type { ConnectPresence, PresenceConnection } from './presence-connection.js';
+import type { PresentCall, PresentWorker } from './rooms-api.js';
+import { seatName } from './watcher-seats.js';
+
+/** LiveKit drops a participant without WebRTC after 60 s: the next connection is there before. */
+const RENEW_MS = 40_000;
+const JOIN_TIMEOUT_MS = 10_000;
+/** After a connection that was lost, or did not come about. */
+const RETRY_MS = [200, 500, 1_000, 2_000, 5_000, 15_000];
+/** As much as LiveKit takes by default is 64 KB. */
+const MAX_CHARACTERS = 60_000;
+
+/** The room that the workers of a service are in. */
+export function presenceRoom(agentName: string): string {
+  return `${seatName(agentName)}-workers`;
+}
+
+/**
+ * Keeps this worker among the participants of a room, and its calls in its metadata, for as long as its process lives:
+ * so the others see at once when it does not. Of two connections that take turns one is always there.
+ */
+export class WorkerPresence {
+  readonly #clock: MonotonicClock;
+  readonly #connect: ConnectPresence;
+  readonly #room: string;
+  readonly #worker: string;
+  readonly #calls = new Map<string, string>();
+  #current: PresenceConnection | undefined;
+  #next: PresenceConnection | undefined;
+  #connections = 0;
+  #failures = 0;
+  #running = false;
+  #cancel = () => {};
+  #onJoined = () => {};
+  /** Called when LiveKit has closed the connection, or the network has. */
+  onLost: () => void = () => {};
+  /** LiveKit has listed this worker. */
+  readonly joined = new Promise<void>((resolve) => {
+    this.#onJoined = resolve;
+  });
+
+  /** @param worker tells this worker from the others */
+  constructor(clock: MonotonicClock, connect: ConnectPresence, room: string, worker: string) {
+    this.#clock = clock;
+    this.#connect = connect;
+    this.#room = room;
+    this.#worker = worker;
+  }
+
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#join();
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.#cancel();
+    this.#next?.leave();
+    this.#current?.leave();
+    this.#next = this.#current = undefined;
+  }
+
+  callStarted({ room, job }: PresentCall): void {
+    this.#calls.set(job, room);
+    this.#tell();
+  }
+
+  callEnded(job: string): void {
+    if (this.#calls.delete(job)) this.#tell();
+  }
+
+  #tell(): void {
+    this.#current?.tell(this.#metadata());
+    this.#next?.tell(this.#metadata());
+  }
+
+  #metadata(): string {
+    const calls: [string, string][] = [];
+    let characters = 2;
+    for (const [job, room] of this.#calls) {
+      characters += JSON.stringify([room, job]).length + 1;
+      if (characters > MAX_CHARACTERS) break;
+      calls.push([room, job]);
+    }
+    return JSON.stringify(calls);
+  }
+
+  #join(): void {
+    if (!this.#running) return;
+    this.#connections += 1;
+    // LiveKit lets the later one of two with the same identity replace the earlier.
+    const identity = `${this.#worker}.${this.#connections % 2}`;
+    const told = this.#metadata();
+    let self: PresenceConnection | undefined;
+    const connection = this.#connect(
+      this.#room,
+      { identity, metadata: told },
+      {
+        onJoined: () => self && this.#joined(self, told),
+        onClosed: () => self && this.#lost(self),
+      },
+    );
+    self = connection;
+    this.#next = connection;
+    this.#plan(JOIN_TIMEOUT_MS, () => {
+      connection.leave();
+      this.#lost(connection);
+    });
+  }
+
+  #joined(connection: PresenceConnection, told: string): void {
+    if (connection !== this.#next) return;
+    this.#current?.leave();
+    this.#current = connection;
+    this.#next = undefined;
+    this.#failures = 0;
+    this.#onJoined();
+    const metadata = this.#metadata();
+    if (metadata !== told) connection.tell(metadata);
+    this.#plan(RENEW_MS, () => this.#join());
+  }
+
+  #lost(connection: PresenceConnection): void {
+    if (connection === this.#current) {
+      this.#current = undefined;
+      this.onLost();
+    } else if (connection === this.#next) this.#next = undefined;
+    else return;
+    // The other one is on its way.
+    if (this.#next) return;
+    const pause = RETRY_MS[Math.min(this.#failures, RETRY_MS.length - 1)] ?? 0;
+    this.#failures += 1;
+    this.#plan(pause, () => this.#join());
+  }
+
+  #plan(ms: number, then: () => void): void {
+    this.#cancel();
+    this.#cancel = this.#running ? this.#clock.after(ms, then) : () => {};
+  }
+}
+
+/** What LiveKit lists of the participants of that room. */
+export function presentWorkers(
+  participants: readonly { identity: string; metadata: string }[],
+): PresentWorker[] {
+  const workers = new Map<string, PresentWorker>();
+  for (const { identity, metadata } of participants) {
+    const worker = identity.replace(/\.[01]$/, '');
+    const calls = readCalls(metadata);
+    const known = workers.get(worker)?.calls ?? [];
+    workers.set(worker, { worker, calls: calls.length > known.length ? calls : known });
+  }
+  return [...workers.values()];
+}
+
+function readCalls(metadata: string): PresentCall[] {
+  try {
+    const calls = JSON.parse(metadata) as unknown;
+    if (!Array.isArray(calls)) return [];
+    return calls.flatMap((call) =>
+      Array.isArray(call) && typeof call[0] === 'string' && typeof call[1] === 'string'
+        ? [{ room: call[0], job: call[1] }]
+        : [],
+    );
+  } catch {
+    return [];
+  }
+}

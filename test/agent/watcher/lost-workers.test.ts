@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole tasks that die, seem to, or do not: on a manual clock, with the presence of every worker.
+
+import { describe, expect, it } from '@jest/globals';
+import { CallerWatcher } from '../../../agent/src/watcher/caller-watcher.js';
+import { presenceRoom, WorkerPresence } from '../../../agent/src/watcher/worker-presence.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import { AGENT, agentOf, SimulatedLiveKit } from './simulated-livekit.js';
+
+/** LiveKit lists an agent whose process is gone for so long. */
+const LISTED_MS = 20_000;
+
+interface Task {
+  watcher: CallerWatcher;
+  /** Job ids of its calls, by room. */
+  calls: Map<string, string>;
+  /** Its processes are killed: their connections are closed, and LiveKit lists the agents for a while. */
+  kill(): void;
+  /** The network to LiveKit is cut: no connection is closed, and nothing arrives. */
+  cutNetwork(): void;
+  /** Its agents answer nothing, or do again. */
+  mute(muted: boolean): void;
+  /** Only the connection of its presence is closed. */
+  closePresence(): void;
+  /** Its agents leave, as those of a worker process do that is killed alone. */
+  hostsLeave(): void;
+}
+
+function fleet(workers: number, { latency }: { latency?: () => number } = {}) {
+  const clock = new ManualClock();
+  const livekit: SimulatedLiveKit = new SimulatedLiveKit(clock, latency, async (job) => {
+    const task = tasks.find(({ free }) => free > 0);
+    if (!task) return false;
+    task.free -= 1;
+    task.calls.set(job.room, job.id);
+    clock.after(400, () => {
+      if (!livekit.agentJoins(job)) return;
+      task.watcher.callStarted({ room: job.room, job: job.id });
+    });
+    return true;
+  });
+  const tasks: (Task & { free: number })[] = Array.from({ length: workers }, (_, i) => {
+    const api = livekit.client();
+    const presence = livekit.presence();
+    const worker = `worker-${i}`;
+    const watcher = new CallerWatcher(
+      clock,
+      api,
+      {
+        ...{ agentName: AGENT, worker, requestsPerSecond: 50 },
+        ...{ wallClock: livekit.wallClock, random: () => 0.5 },
+      },
+      {},
+      { presence: new WorkerPresence(clock, presence.connect, presenceRoom(AGENT), worker) },
+    );
+    const calls = new Map<string, string>();
+    const mute = (muted: boolean) => {
+      for (const job of calls.values())
+        if (muted) livekit.mute.add(agentOf(job));
+        else livekit.mute.delete(agentOf(job));
+    };
+    const task = {
+      ...{ watcher, calls, free: 0, mute },
+      kill() {
+        task.free = 0;
+        api.cut();
+        presence.cut();
+        presence.stopped = true;
+        mute(true);
+        for (const [room, job] of calls)
+          clock.after(LISTED_MS, () => livekit.leave(room, agentOf(job)));
+      },
+      cutNetwork() {
+        api.cut();
+        presence.stopped = true;
+        mute(true);
+      },
+      closePresence: () => presence.cut(),
+      hostsLeave() {
+        for (const [room, job] of calls) livekit.leave(room, agentOf(job));
+      },
+    };
+    watcher.start();
+    return task;
+  });
+  const watching = () => tasks.filter(({ watcher }) => watcher.watching);
+  /** So many calls of a task, which have gone on for a while. */
+  const calls = async (task: Task & { free: number }, count: number) => {
+    task.free = count;
+    for (let i = 0; i < count; i++) {
+      livekit.join(`call-${i}`, { metadata: `{"call":${i}}` });
+      await clock.pass(20);
+    }
+    await clock.pass(15_000);
+    if (task.calls.size !== count) throw new Error(`${task.calls.size} of ${count} calls`);
+  };
+  return { clock, livekit, tasks, watching, calls };
+}
+
+type Fleet = ReturnType<typeof fleet>;
+
+async function withCalls(
+  count: number,
+  workers = 2,
+): Promise<Fleet & { first: Task; second: Task & { free: number } }> {
+  const all = fleet(workers);
+  await all.clock.pass(10_000);
+  const [first] = all.watching();
+  const second = all.tasks.find((task) => task !== first);
+  if (!first || !second) throw new Error('nobody watches');
+  await all.calls(first as Task & { free: number }, count);
+  return { ...all, first, second };
+}
+
+const latestAnswers = ({ livekit }: Fleet, since: number) =>
+  livekit.answered.filter(({ at }) => at > since).map(({ at }) => at - since);
+
+describe('a task that dies as a whole, the one that watches', () => {
+  it('has its 5 calls answered again within 4 s, with their metadata, and never two agents in a room', async () => {
+    const all = await withCalls(5);
+    const { clock, livekit, first, second } = all;
+    second.free = 10;
+    const killedAt = clock.now();
+    first.kill();
+    for (let ms = 0; ms < 30_000; ms += 50) {
+      await clock.pass(50);
+      for (const name of livekit.rooms.keys())
+        expect(livekit.agents(name).length).toBeLessThanOrEqual(1);
+    }
+    const answers = latestAnswers(all, killedAt);
+    expect(answers.length).toBe(5);
+    expect(Math.max(...answers)).toBeLessThan(4_000);
+    expect(livekit.second).toBe(0);
+    expect(livekit.removed.sort()).toEqual([...first.calls.values()].map(agentOf).sort());
+    expect([...second.calls.keys()].sort()).toEqual([...first.calls.keys()].sort());
+    const told = [...second.calls.keys()].map(
+      (room) =>
+        livekit.rooms
+          .get(room)
+          ?.dispatches.find(({ jobs }) => jobs.some(({ id }) => id === second.calls.get(room)))
+          ?.metadata,
+    );
+    expect(told.sort()).toEqual([0, 1, 2, 3, 4].map((call) => `{"call":${call}}`));
+  });
+
+  it('loses the watch to the next one within a second', async () => {
+    const { clock, first, second } = await withCalls(1);
+    first.kill();
+    await clock.pass(1_000);
+    expect(second.watcher.watching).toBe(true);
+  });
+
+  it('has calls that began a moment before answered as soon', async () => {
+    const all = await withCalls(1);
+    const { clock, livekit, first, second, tasks } = all;
+    (first as (typeof tasks)[number]).free = 1;
+    livekit.join('young');
+    await clock.pass(1_000);
+    expect(livekit.agents('young').length).toBe(1);
+    second.free = 10;
+    const killedAt = clock.now();
+    first.kill();
+    await clock.pass(5_000);
+    expect(latestAnswers(all, killedAt).length).toBe(2);
+  });
+
+  it('has those of its calls answered at once whose processes had time to leave', async () => {
+    const all = await withCalls(2);
+    const { clock, livekit, first, second } = all;
+    second.free = 10;
+    const killedAt = clock.now();
+    first.kill();
+    first.hostsLeave();
+    await clock.pass(5_000);
+    const answers = latestAnswers(all, killedAt);
+    expect(answers.length).toBe(2);
+    expect(Math.max(...answers)).toBeLessThan(2_500);
+    expect(livekit.removed).toEqual([]);
+  });
+});
+
+describe('a call that lives is left alone', () => {
+  it('when the network between its task and LiveKit is cut for 15 s', async () => {
+    const { clock, livekit, first, second } = await withCalls(3);
+    second.free = 10;
+    first.cutNetwork();
+    await clock.pass(15_000);
+    expect(livekit.removed).toEqual([]);
+    expect(second.calls.size).toBe(0);
+    // The next one watches meanwhile.
+    expect(second.watcher.watching).toBe(true);
+  });
+
+  it('when the process of its worker hangs, or the connection of its presence is lost: its agent answers', async () => {
+    const { clock, livekit, first, second } = await withCalls(3);
+    second.free = 10;
+    for (let i = 0; i < 10; i++) {
+      first.closePresence();
+      await clock.pass(1_500);
+    }
+    expect(livekit.removed).toEqual([]);
+    expect(second.calls.size).toBe(0);
+  });
+
+  it('when its agent answers late', async () => {
+    const { clock, livekit, first, second } = await withCalls(1);
+    second.free = 10;
+    first.mute(true);
+    livekit.closedUntil = clock.now() + 5_000;
+    first.closePresence();
+    await clock.pass(1_600);
+    first.mute(false);
+    await clock.pass(10_000);
+    expect(livekit.removed).toEqual([]);
+    expect(second.calls.size).toBe(0);
+  });
+
+  it('when the presence of its worker is back before its agent answers', async () => {
+    const { clock, livekit, first, second } = await withCalls(1);
+    second.free = 10;
+    first.mute(true);
+    livekit.closedUntil = clock.now() + 900;
+    first.closePresence();
+    await clock.pass(10_000);
+    expect(livekit.removed).toEqual([]);
+    expect(second.calls.size).toBe(0);
+  });
+
+  it.each([0, 100, 200, 300, 400])(
+    'when every presence was closed, as by a restart of LiveKit, and its own is not back yet (%i)',
+    async (ms) => {
+      const { clock, livekit, first, second } = await withCalls(1);
+      second.free = 10;
+      await clock.pass(ms);
+      first.mute(true);
+      for (const { close } of [...livekit.presences.values()]) close();
+      await clock.pass(150);
+      // The second one's comes back 200 ms after it was closed.
+      first.cutNetwork();
+      await clock.pass(5_000);
+      expect(livekit.removed).toEqual([]);
+      expect(second.calls.size).toBe(0);
+    },
+  );
+
+  it('when LiveKit has lost the room of the workers, and has not said so', async () => {
+    const { clock, livekit, first, second } = await withCalls(1);
+    second.free = 10;
+    first.mute(true);
+    livekit.presences.clear();
+    await clock.pass(5_000);
+    expect(livekit.removed).toEqual([]);
+    expect(second.calls.size).toBe(0);
+  });
+
+  it('when LiveKit does not answer for a while', async () => {
+    const { clock, livekit, first, second } = await withCalls(3);
+    second.free = 10;
+    first.mute(true);
+    first.cutNetwork();
+    livekit.downUntil = clock.now() + 1_500;
+    await clock.pass(1_000);
+    first.closePresence();
+    await clock.pass(10_000);
+    expect(livekit.removed).toEqual([]);
+    expect(second.calls.size).toBe(0);
+  });
+
+  it('for as long as it lasts: each presence is renewed before LiveKit drops it', async () => {
+    const { clock, livekit, first } = await withCalls(1);
+    first.mute(true);
+    for (let ms = 0; ms < 200_000; ms += 50) {
+      await clock.pass(50);
+      const workers = new Set([...livekit.presences.keys()].map((one) => one.split('.')[0]));
+      expect(workers.size).toBe(2);
+    }
+    expect(livekit.removed).toEqual([]);
+  });
+});
+
+describe('what it costs', () => {
+  it('is two requests a second of three workers, however many there are', async () => {
+    const { clock, livekit } = fleet(40);
+    await clock.pass(60_000);
+    const before = livekit.requests;
+    await clock.pass(20_000);
+    // Beats and looks at the seats as before: 2 x 2 a second each, and a list; the others look for seats.
+    expect((livekit.requests - before) / 20).toBeLessThan(3 * 4 + 1 + 40 / 5 + 3 * 2 + 1);
+  });
+});
+
+describe('a first worker that is alone', () => {
+  it('watches at once, and answers a caller who has waited for long without delay', async () => {
+    const { clock, livekit, tasks } = fleet(1);
+    livekit.join('waits');
+    await clock.pass(0);
+    const [task] = tasks;
+    if (task) task.free = 1;
+    // The agent joins 440 ms after the dispatch.
+    await clock.pass(1_000);
+    expect(task?.watcher.watching).toBe(true);
+    expect(livekit.answered.length).toBe(1);
+  });
+});
