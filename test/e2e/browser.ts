@@ -72,7 +72,7 @@ const speech = new SpeechSynthesizer();
 const VOICE = { locale: 'en-US', register: 'masculine' } as const;
 
 /** Reloads the page with a microphone that is silent until `speak`: whatever device it opens, it gets this sound. */
-export async function useSpeech(page: Page): Promise<void> {
+export async function installMicrophone(page: Page): Promise<void> {
   await page.addInitScript(`{
     const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
     const context = new AudioContext({ sampleRate: ${RATE} });

@@ -11,7 +11,14 @@ import type { Browser, Page } from 'playwright-core';
 import wavefile from 'wavefile';
 import { peakDb } from '../../local/audio/wav.js';
 import { concurrently } from '../support/concurrent.js';
-import { findChromium, launch, picture, seriousFaults, speak, useSpeech } from './browser.js';
+import {
+  findChromium,
+  installMicrophone,
+  launch,
+  picture,
+  seriousFaults,
+  speak,
+} from './browser.js';
 import {
   call,
   captionSays,
@@ -56,7 +63,7 @@ const CLOSE_MS = 20;
 
   it('holds a call: speech, a tool, a barge-in, text, figures as in the log, downloads', async () => {
     const { page, errors } = await newPage(browser, url);
-    await useSpeech(page);
+    await installMicrophone(page);
     await stateIs(page, 'Ready to call');
     await picture(page, 'before');
     expect(await seriousFaults(page)).toEqual([]);
@@ -182,7 +189,7 @@ const CLOSE_MS = 20;
         viewport: { width: 360, height: 740 },
         colorScheme: 'dark',
       });
-      await useSpeech(page);
+      await installMicrophone(page);
       const width = () => page.evaluate('document.documentElement.scrollWidth');
       await page.locator('.sound > summary').click();
       await page.getByLabel('Push to talk').check();
