@@ -91,13 +91,13 @@ export const AREAS = {
       'lib/settings/*.ts',
       'lib/scaling/cron.ts',
       'lib/access/{nova-sonic-lanes,nova-sonic-models}.ts',
-      'lib/service/{task-size,container-environment}.ts',
+      'lib/service/task-size.ts',
     ],
     tests: [
       'test/lib/settings/!(settings-effects|cloudformation-parameters).test.ts',
       'test/lib/scaling/cron.test.ts',
       'test/lib/access/{nova-sonic-lanes,nova-sonic-models}.test.ts',
-      'test/lib/service/{task-size,container-environment}.test.ts',
+      'test/lib/service/task-size.test.ts',
     ],
   },
   /** A few of each, for less than five minutes. */

@@ -145,6 +145,21 @@ describe('an invalid setting', () => {
     ]);
   });
 
+  test.each([
+    // Half of its letters are wrong, or four of them, and not more.
+    ['vpcX', 'did you mean "vpcId"?'],
+    ['vpc', 'docs/operations/configuration.md lists all settings.'],
+    ['maxTasksWXYZ', 'did you mean "maxTasks"?'],
+    ['maxTasksVWXYZ', 'docs/operations/configuration.md lists all settings.'],
+  ])('%s: %s', (name, hint) => {
+    expect(mistakes({ [name]: 1 })).toEqual([`The setting "${name}" is unknown: ${hint}`]);
+  });
+
+  test('without a value is not given', () => {
+    expect(readSettings({ maxTasks: undefined })).toEqual(readSettings({}));
+    expect(readSettings({ nonsense: undefined })).toEqual(readSettings({}));
+  });
+
   test('with hyphens is reported, not ignored', () => {
     expect(mistakes({ 'max-tasks': 5, 'Alarm-Email': 'ops@example.com' })).toEqual([
       'The setting "max-tasks" is unknown: did you mean "maxTasks"?',

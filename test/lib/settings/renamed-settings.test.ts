@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { readFileSync } from 'node:fs';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { readSettings } from '../../../lib/settings/read-settings.js';
 import { mistakes } from './setting-mistakes.js';
 
@@ -27,6 +27,19 @@ describe('a deprecated name', () => {
     expect(read({ ...context, secret: 'team/livekit' }).settings.liveKitSecret).toBe(
       'team/livekit',
     );
+  });
+
+  test('beside the same value of the new name is none, and its warning goes to standard error', () => {
+    const write = jest.spyOn(process.stderr, 'write').mockImplementation(() => true);
+    try {
+      const both = { secret: 'team/one', liveKitSecret: 'team/one' };
+      expect(readSettings(both).liveKitSecret).toBe('team/one');
+      expect(write.mock.calls).toEqual([
+        ['"secret" is deprecated and will be removed: use "liveKitSecret".\n'],
+      ]);
+    } finally {
+      jest.restoreAllMocks();
+    }
   });
 
   test('beside another value of the new name is an error', () => {

@@ -163,3 +163,13 @@ describe('settings that contradict each other', () => {
     expect(mistakes({ model: 'amazon.nova-sonic-v1:0', forceModel: 'true' })).toEqual([]);
   });
 });
+
+test('settings that belong together are no contradiction', () => {
+  const budget = { monthlyBudgetUsd: 500 };
+  expect(mistakes(budget)).toEqual([
+    '"monthlyBudgetUsd" needs "alarmEmail": somebody must be told.',
+  ]);
+  expect(mistakes({ ...budget, alarmEmail: 'ops@example.com' })).toEqual([]);
+  expect(mistakes({ image: `team/agent@sha256:${'a'.repeat(64)}` })).toEqual([]);
+  expect(mistakes({ baseImage: `node@sha256:${'a'.repeat(64)}` })).toEqual([]);
+});
