@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The unmodified AWS SDKs of other languages hold a conversation with the emulator, signatures checked: a typed greeting, a
-// spoken question that is answered with a tool, a barge-in. PEERS=all adds those whose set-up takes long.
+// spoken question that is answered with a tool, a barge-in. PEERS=java,rust (or all) adds those whose set-up takes long.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,9 +41,20 @@ const PEERS: Peer[] = [
     run: ['java', '-cp', 'target/classes:target/dependency/*', 'NovaSonicPeer'],
     slow: true,
   },
+  {
+    language: 'Rust',
+    folder: 'rust',
+    needs: 'cargo',
+    build: ['cargo', 'build', '--quiet', '--locked'],
+    run: ['target/debug/nova-sonic-peer'],
+    slow: true,
+  },
 ];
 
-const wanted = PEERS.filter(({ slow }) => !slow || process.env.PEERS === 'all');
+const added = (process.env.PEERS ?? '').toLowerCase().split(',');
+const wanted = PEERS.filter(
+  ({ slow, language }) => !slow || added.includes('all') || added.includes(language.toLowerCase()),
+);
 const installed = await Promise.all(
   wanted.map(async (peer) => ({
     peer,
