@@ -77,7 +77,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     typeof options.scenario === 'string'
       ? loadScenario(options.scenario)
       : options.scenario && checkScenario(options.scenario);
-  const certificate = await makeCertificate(config.hostNames);
+  const { cert, key, issuer } = await makeCertificate(config.hostNames);
   const eventLog = new EventLog(options.record, config.recordAudio);
   const ownSynthesizer =
     !options.textToSpeech && canSynthesize() ? new SpeechSynthesizer() : undefined;
@@ -112,7 +112,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const endpoint = new Endpoint(context, scenario);
 
   const plain = http2.createServer();
-  const tls = http2.createSecureServer({ ...certificate, allowHTTP1: false });
+  const tls = http2.createSecureServer({ cert, key, allowHTTP1: false });
   for (const server of [plain, tls]) {
     server.on('connection', (socket: Socket) => {
       const { remotePort } = socket;
@@ -178,7 +178,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       listen(control, config.controlPort, config.host),
     ]);
     // Only now: an emulator that cannot start must not replace the certificate of the one that runs.
-    replaceFile(certFile, certificate.cert);
+    replaceFile(certFile, issuer);
   } catch (error) {
     await stop(...[plain, tls, control].filter(({ listening }) => listening));
     throw error;

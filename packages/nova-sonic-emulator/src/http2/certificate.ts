@@ -5,19 +5,34 @@ import { generate } from 'selfsigned';
 export interface Certificate {
   cert: string;
   key: string;
+  /** Who issued it, and only it: the certificate to trust. */
+  issuer: string;
 }
 
-/** Makes a self-signed certificate that can itself be put in a trust store; valid for a year. */
+/**
+ * Makes a certificate and its issuer; valid for a year. OpenSSL and s2n trust only what is a CA, and rustls takes no CA for a
+ * server, so one certificate would not do for all.
+ */
 export async function makeCertificate(hostNames: readonly string[] = []): Promise<Certificate> {
-  const pems = await generate([{ name: 'commonName', value: 'Nova Sonic emulator' }], {
-    keyType: 'ec',
+  const common = {
+    keyType: 'ec' as const,
     algorithm: 'sha256',
     // A day back: a container's clock may lag behind.
     notBeforeDate: new Date(Date.now() - 86_400_000),
+  };
+  const issuer = await generate([{ name: 'commonName', value: 'Nova Sonic emulator CA' }], {
+    ...common,
     extensions: [
-      // OpenSSL and s2n take a trust anchor that is also the server's certificate only if it is a CA.
       { name: 'basicConstraints', cA: true, critical: true },
-      { name: 'keyUsage', digitalSignature: true, keyCertSign: true, critical: true },
+      { name: 'keyUsage', keyCertSign: true, critical: true },
+    ],
+  });
+  const server = await generate([{ name: 'commonName', value: 'Nova Sonic emulator' }], {
+    ...common,
+    ca: { key: issuer.private, cert: issuer.cert },
+    extensions: [
+      { name: 'basicConstraints', cA: false, critical: true },
+      { name: 'keyUsage', digitalSignature: true, critical: true },
       { name: 'extKeyUsage', serverAuth: true },
       {
         name: 'subjectAltName',
@@ -29,5 +44,5 @@ export async function makeCertificate(hostNames: readonly string[] = []): Promis
       },
     ],
   });
-  return { cert: pems.cert, key: pems.private };
+  return { cert: server.cert, key: server.private, issuer: issuer.cert };
 }

@@ -55,7 +55,7 @@ const PRIVATE = ['content', 'description', 'json'];
  */
 export async function startRecordingProxy(options: RecordingProxyOptions): Promise<RecordingProxy> {
   const sdk = await loadSdk();
-  const certificate = await makeCertificate();
+  const { cert, key, issuer } = await makeCertificate();
   const events = new EventLog(options.record, options.recordAudio);
   const sockets = new Set<Socket>();
 
@@ -128,7 +128,7 @@ export async function startRecordingProxy(options: RecordingProxyOptions): Promi
   };
 
   const plain = http2.createServer();
-  const tls = http2.createSecureServer({ ...certificate, allowHTTP1: false });
+  const tls = http2.createSecureServer({ cert, key, allowHTTP1: false });
   for (const server of [plain, tls]) {
     server.on('connection', (socket: Socket) => {
       sockets.add(socket);
@@ -144,7 +144,7 @@ export async function startRecordingProxy(options: RecordingProxyOptions): Promi
     });
   const port = await listen(plain, options.port);
   const tlsPort = await listen(tls, options.tlsPort);
-  if (options.certFile) writeFileSync(options.certFile, certificate.cert);
+  if (options.certFile) writeFileSync(options.certFile, issuer);
   return {
     url: `http://127.0.0.1:${port}`,
     tlsUrl: `https://127.0.0.1:${tlsPort}`,

@@ -39,6 +39,7 @@ describe('a request that is signed well', () => {
   it.each([
     ['over :authority, as JavaScript does', { hostHeader: ':authority' }],
     ['over host, as Python does', { hostHeader: 'host' }],
+    ['without the hash of the payload, as Rust does', { hostHeader: 'host', payloadHeader: false }],
     [
       'with a bare ? after the path, as Python does',
       { path: '/model/amazon.nova-2-sonic-v1%3A0/invoke-with-bidirectional-stream?' },

@@ -18,6 +18,8 @@ export interface RawOptions {
   credentials: EmulatorCredentials;
   /** The header that is signed for the host: JavaScript signs `:authority`, Python `host`.  @default ':authority' */
   hostHeader?: ':authority' | 'host';
+  /** Sends x-amz-content-sha256; Rust does not, and signs the hash of an empty body.  @default true */
+  payloadHeader?: boolean;
   path?: string;
   method?: string;
   service?: string;
@@ -64,15 +66,22 @@ export class RawClient {
     const day = date.slice(0, 8);
     const service = options.service ?? 'bedrock';
     this.scope = `${day}/us-west-2/${service}/aws4_request`;
-    const payload = 'STREAMING-AWS4-HMAC-SHA256-EVENTS';
-    const authority = new URL(url).host;
-    const signedHeaders = [hostHeader, 'x-amz-content-sha256', 'x-amz-date'].join(';');
+    const { payloadHeader = true } = options;
+    const payload = payloadHeader ? 'STREAMING-AWS4-HMAC-SHA256-EVENTS' : hex('');
+    const signed = {
+      [hostHeader]: new URL(url).host,
+      ...(payloadHeader && { 'x-amz-content-sha256': payload }),
+      'x-amz-date': date,
+    };
+    const signedHeaders = Object.keys(signed).join(';');
     const [pathname = '', query = ''] = path.split('?');
     const canonical = [
       method,
       pathname.split('/').map(encodeURIComponent).join('/'),
       query,
-      `${hostHeader}:${authority}\nx-amz-content-sha256:${payload}\nx-amz-date:${date}\n`,
+      Object.entries(signed)
+        .map(([name, value]) => `${name}:${value}\n`)
+        .join(''),
       signedHeaders,
       payload,
     ].join('\n');
@@ -95,7 +104,7 @@ export class RawClient {
         ':method': method,
         ':path': path,
         'content-type': 'application/vnd.amazon.eventstream',
-        'x-amz-content-sha256': payload,
+        ...(payloadHeader && { 'x-amz-content-sha256': payload }),
         'x-amz-date': date,
         ...(authorization && { authorization }),
       },
