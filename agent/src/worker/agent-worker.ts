@@ -159,7 +159,8 @@ export class AgentWorker {
         log().info({ ...callId(job), slots_used: slots.used, unprotected }, 'call accepted');
       },
       onRejected: (job, reason) => {
-        this.#metrics.add('CallsRejected', 1, reason);
+        // Who joins the waiting line is counted there, and waits for a slot that is free: nothing to raise an alarm for.
+        if (reason !== 'line') this.#metrics.add('CallsRejected', 1, reason);
         log().info({ ...callId(job), reason }, 'call rejected');
       },
     });

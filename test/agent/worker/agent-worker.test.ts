@@ -361,6 +361,24 @@ describe('AgentWorker', () => {
     expect(published('SlotUtilization')).toHaveLength(1);
   });
 
+  it('does not count as rejected whom it leaves to the waiting line, since others came before', async () => {
+    const note = () => ({
+      name: 'seat',
+      metadata: JSON.stringify({ line: ['RM_1'], at: Date.now() }),
+    });
+    const rooms = { listRooms: async () => [note()] } as never;
+    const env = { WAITING_LINE_CALLERS: '0' };
+    const { call, offer, clock, metrics } = await start({ rooms, env });
+    await call('j1');
+    const { end, read } = await call('j2');
+    end();
+    await read();
+    expect(await offer('j3')).toBe(false);
+    await clock.pass(30_000);
+    expect(metrics.length).toBeGreaterThan(0);
+    expect(metrics.filter((line) => 'CallsRejected' in line)).toEqual([]);
+  });
+
   it('gives a process that grew beyond its memory no more calls', async () => {
     const { call, clock, log, processes } = await start({ env: { JOB_MEMORY_LIMIT_MB: '500' } });
     processes.shared = true;
