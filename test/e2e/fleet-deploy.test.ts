@@ -15,7 +15,7 @@ const SLOTS = 10;
 /** Each takes up to a fifth of a core. The rules with more: test/local/fleet/deployments.test.ts, in virtual time. */
 const CALLS = 8;
 /** Length of a call. */
-const CALL_MS = [10_000, 20_000] as const;
+const CALL_MS = [15_000, 30_000] as const;
 const CHECK_S = 2;
 /** After this a caller is offered again: on a busy machine LiveKit's 3 s for a job request may pass unused. */
 const OFFER_MS = 10_000;
