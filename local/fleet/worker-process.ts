@@ -106,7 +106,12 @@ export class WorkerProcess {
       };
       const timer = setTimeout(() => {
         this.#lineListeners.delete(listener);
-        reject(new Error(`${this.name} did not log the expected line within ${ms} ms`));
+        const latest = this.log.slice(-30).map(({ msg }) => msg ?? 'figures');
+        reject(
+          new Error(
+            `${this.name} did not log the expected line within ${ms} ms, but ended with: ${latest.join('; ')}`,
+          ),
+        );
       }, ms);
       this.#lineListeners.add(listener);
     });
