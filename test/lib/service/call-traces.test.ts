@@ -79,9 +79,9 @@ describe('traces', () => {
 
   test('need room for the collector', () => {
     const create = (traces?: CallTraces) => () =>
-      agentWith({ memory: 4096, callsPerTask: 16, ...(traces && { traces }) });
+      agentWith({ memory: 4096, callsPerTask: 30, ...(traces && { traces }) });
     expect(create()).not.toThrow();
-    expect(create(CallTraces.xray())).toThrow('"callsPerTask" cannot be 16 with "memory" 3840');
+    expect(create(CallTraces.xray())).toThrow('"callsPerTask" cannot be 30 with "memory" 3840');
   });
 
   test.each([
