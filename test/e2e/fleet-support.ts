@@ -44,6 +44,19 @@ export async function untilCalls(workers: WorkerProcess[], calls: number): Promi
   }
 }
 
+/** Calls of one process, by default. */
+const CALLS_PER_PROCESS = 10;
+
+/** Resolves when two processes of a worker can take calls; the first one that is ready gets all until then. */
+export async function untilTwoAreReady(worker: WorkerProcess, shared: boolean): Promise<void> {
+  const room = shared ? CALLS_PER_PROCESS + 1 : 2;
+  const end = Date.now() + FLEET_PATIENCE_MS;
+  while ((await worker.health()).warm < room) {
+    if (Date.now() > end) throw new Error('no second process is ready');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 /** What must hold of any worker after any run; `unprotected`: unless ECS refused protection. */
 export function expectGoodCitizens(
   workers: WorkerProcess[],
