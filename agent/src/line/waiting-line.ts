@@ -96,14 +96,19 @@ export class WaitingLine {
   /**
    * @param line rooms whose callers should hear why nobody answers, those who came first first
    * @param unwanted whether nobody wants an agent in a room any more, although its caller is there
+   * @param stillWaits asks LiveKit again whether nobody answers: a call would be ended that has just begun
    */
-  step(line: readonly UnansweredRoom[], unwanted: (room: string) => boolean): void {
+  step(
+    line: readonly UnansweredRoom[],
+    unwanted: (room: string) => boolean,
+    stillWaits: (room: string) => Promise<boolean>,
+  ): void {
     const now = this.#clock.now();
     for (const [name, at] of this.#notBefore) if (at <= now) this.#notBefore.delete(name);
     for (const room of line) {
       if (this.#attended.has(room.name) || this.#notBefore.has(room.name)) continue;
       const part = this.callers + room.callers.length <= this.#limit ? 'wait' : 'turn_away';
-      void this.#attend(room, part);
+      void this.#attend(room, part, stillWaits);
     }
     for (const [name, { part }] of this.#attended)
       if (part === 'wait' && unwanted(name)) this.#attendants.leave(name);
@@ -125,12 +130,22 @@ export class WaitingLine {
     this.#attendants.stop();
   }
 
-  async #attend(room: UnansweredRoom, part: AttendantPart): Promise<void> {
+  async #attend(
+    room: UnansweredRoom,
+    part: AttendantPart,
+    stillWaits: (room: string) => Promise<boolean>,
+  ): Promise<void> {
     const { name, callers } = room;
     this.#attended.set(name, { room, part, since: this.#clock.now() });
     try {
-      // First, so that no agent comes while the caller is told that none will.
-      if (part === 'turn_away') await this.#rooms.withdraw(name);
+      if (part === 'turn_away') {
+        if (!(await stillWaits(name))) {
+          this.#forget(name);
+          return;
+        }
+        // First, so that no agent comes while the caller is told that none will.
+        await this.#rooms.withdraw(name);
+      }
       const access = await this.#rooms.access(name, part);
       const speak = part === 'turn_away' || !room.attended;
       this.#attendants.attend({ room: name, callers, part, speak, ...access });
@@ -151,13 +166,17 @@ export class WaitingLine {
     }
     const { outcome } = report;
     const now = this.#clock.now();
-    this.#attended.delete(room.name);
+    this.#forget(room.name);
     const pauseMs = outcome === 'replaced' ? AFTER_REPLACED_MS : AGAIN_MS;
     this.#notBefore.set(room.name, now + pauseMs);
     this.#events.onEnded?.(room, outcome, room.waitedMs + now - attended.since);
     // Also of those who could not be told: nobody will come.
     if (part === 'turn_away' && (outcome === 'turned_away' || outcome === 'failed'))
       void this.#rooms.disconnect(room).catch((error) => this.#events.onFailure?.(error));
+  }
+
+  #forget(room: string): void {
+    this.#attended.delete(room);
     if (this.#attended.size === 0) this.#onEmpty();
   }
 }

@@ -102,11 +102,12 @@ export class CallRedispatch {
   }
 
   async #look(name: string): Promise<[RoomMember[], RoomDispatch[]]> {
+    const askedAt = this.#clock.now();
     const [members, dispatches] = await Promise.all([
       this.#api.listMembers(name),
       this.#api.listDispatches(name),
     ]);
-    this.#watch.checked(name, members, dispatches);
+    this.#watch.checked(name, members, dispatches, askedAt);
     return [members, dispatches];
   }
 

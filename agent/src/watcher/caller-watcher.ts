@@ -49,7 +49,11 @@ export interface WaitingCallers {
   /** Callers who wait, of this worker's attendants. */
   readonly callers: number;
   start(): void;
-  step(line: readonly UnansweredRoom[], unwanted: (room: string) => boolean): void;
+  step(
+    line: readonly UnansweredRoom[],
+    unwanted: (room: string) => boolean,
+    stillWaits: (room: string) => Promise<boolean>,
+  ): void;
   leaveAll(): void;
   stop(ms: number): Promise<void>;
 }
@@ -256,6 +260,10 @@ export class CallerWatcher {
     this.#line.step(
       waiting.filter(({ waitedMs }) => waitedMs >= wait),
       (room) => this.#watch.unwanted(room),
+      async (room) => {
+        await this.#lookAt(room);
+        return this.#watch.waiting().some(({ name }) => name === room);
+      },
     );
   }
 
@@ -302,7 +310,8 @@ export class CallerWatcher {
       return;
     }
     this.#budget.spend();
-    this.#watch.checked(name, members, await this.#api.listDispatches(name));
+    const askedAt = this.#clock.now();
+    this.#watch.checked(name, members, await this.#api.listDispatches(name), askedAt);
   }
 
   #overdue(): UnansweredRoom[] {

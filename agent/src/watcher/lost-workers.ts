@@ -10,7 +10,7 @@ const LOOK_SHARE = 4;
 /** The same, for each worker: LiveKit lists all of them with all their calls. */
 const LOOK_MS_PER_WORKER = 5;
 /** A process that lives answers in a few milliseconds, also when its event loop hangs: rtc-node's native part does. */
-const ANSWER_MS = 500;
+const ANSWER_MS = 750;
 /** So many questions without an answer, one after the other, and the agent is dead. */
 const QUESTIONS = 2;
 /** Before a living agent of a lost worker is asked again. */

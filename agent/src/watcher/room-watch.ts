@@ -98,11 +98,12 @@ export class RoomWatch {
     return members.some(isCaller) && !members.some((member) => this.#isAgent(member));
   }
 
-  /** What LiveKit answered about a room; `dispatches` for one that needs them. */
+  /** What LiveKit answered about a room. @param dispatches of one that needs them, asked for at `askedAt` */
   checked(
     name: string,
     members: readonly RoomMember[],
     dispatches: readonly RoomDispatch[] = [],
+    askedAt = this.#clock.now(),
   ): void {
     const room = this.#rooms.get(name);
     // After an outage it may be another room, which the next list will tell.
@@ -121,6 +122,7 @@ export class RoomWatch {
       return;
     }
     room.aloneSince ??= now;
+    room.askedAt = askedAt;
     this.#takeDispatches(room, dispatches);
   }
 
@@ -138,14 +140,14 @@ export class RoomWatch {
 
   /**
    * Rooms whose callers should hear why nobody answers, in the same order: LiveKit has found no worker for them, or their
-   * agent has left. Before that an agent may be about to join.
+   * agent has left. Before that an agent may be about to join, which a look that is older cannot tell.
    */
   waiting(): UnansweredRoom[] {
     const now = this.#clock.now();
     return this.#alone(
-      ({ hadAgent, offeredUntil, joiningUntil }, aloneSince) =>
-        now >= offeredUntil &&
-        now >= joiningUntil &&
+      ({ hadAgent, askedAt, offeredUntil, joiningUntil }, aloneSince) =>
+        askedAt >= offeredUntil &&
+        askedAt >= joiningUntil &&
         (!hadAgent || now - aloneSince >= GRACE_AFTER_AGENT_MS),
     );
   }
@@ -209,9 +211,11 @@ export class RoomWatch {
   }
 
   #plan(room: WatchedRoom): { rank: number; at: number } {
-    const { checkedAt, changedAt, joiningUntil, aloneSince } = room;
+    const { checkedAt, changedAt, askedAt, offeredUntil, joiningUntil, aloneSince } = room;
     if (checkedAt === undefined) return { rank: 0, at: changedAt };
     const now = this.#clock.now();
+    if (aloneSince !== undefined && offeredUntil > askedAt)
+      return { rank: 1, at: Math.min(offeredUntil, checkedAt + CHECK_MS.unsettled) };
     const unsettled = now < joiningUntil || now - changedAt < UNSETTLED_MS;
     if (unsettled) return { rank: 1, at: checkedAt + CHECK_MS.unsettled };
     if (aloneSince !== undefined) return { rank: 1, at: checkedAt + CHECK_MS.alone };

@@ -19,6 +19,8 @@ export interface WatchedRoom {
   changedAt: number;
   /** Undefined: to be looked at now. */
   checkedAt: number | undefined;
+  /** When LiveKit was asked for what is known of the dispatches. */
+  askedAt: number;
   callers: RoomMember[];
   agents: string[];
   attended: boolean;
@@ -52,6 +54,7 @@ export function newRoom(summary: RoomSummary, now: number): WatchedRoom {
     listedAt: now,
     changedAt: now,
     checkedAt: undefined,
+    askedAt: now,
     callers: [],
     agents: [],
     attended: false,

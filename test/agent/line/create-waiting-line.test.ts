@@ -67,7 +67,11 @@ async function lineFor(rooms: UnansweredRoom[], env?: Record<string, string>) {
       deleteDispatch: async (name, id) => void did.push(`withdraw ${id} from ${name}`),
     },
   );
-  line?.step(rooms, () => false);
+  line?.step(
+    rooms,
+    () => false,
+    async () => true,
+  );
   await until('each has its attendant', () => tasks.length === rooms.length);
   return { clock, counted, line };
 }

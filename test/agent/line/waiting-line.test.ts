@@ -42,6 +42,9 @@ class Attendants implements LineAttendants {
   }
 }
 
+/** Whoever waited still does when LiveKit is asked again. */
+const STAYS = async () => true;
+
 function rig(limit: number, rooms: Partial<LineRooms> = {}) {
   const clock = new ManualClock();
   const attendants = new Attendants();
@@ -65,15 +68,18 @@ function rig(limit: number, rooms: Partial<LineRooms> = {}) {
       onSpeaking: ({ name }, ms) => spoke.push(`${name} after ${ms} ms`),
     },
   );
+  /** Rooms that have got an agent since the line was made up. */
+  const answered = new Set<string>();
   const step = async (...names: string[]) => {
     line.step(
       names.map((name) => room(name)),
       () => false,
+      async (name) => !answered.has(name),
     );
     await settle();
   };
   const parts = () => attendants.tasks.map(({ room, part }) => `${room} ${part}`);
-  return { clock, attendants, done, spoke, failures, ended, line, step, parts };
+  return { clock, attendants, done, spoke, failures, ended, line, answered, step, parts };
 }
 
 const room = (name: string, more: Partial<UnansweredRoom> = {}): UnansweredRoom => ({
@@ -103,10 +109,20 @@ describe('the waiting line', () => {
     expect(done).toEqual(['withdraw c', 'disconnect c']);
   });
 
+  it('turns nobody away whose agent has come in that moment: its call would be ended', async () => {
+    const { step, parts, done, ended, answered } = rig(1);
+    answered.add('b');
+    await step('a', 'b');
+    expect([parts(), done, ended]).toEqual([['a wait'], [], []]);
+    answered.clear();
+    await step('a', 'b');
+    expect(parts()).toEqual(['a wait', 'b turn_away']);
+  });
+
   it('counts callers, not rooms', async () => {
     const { line, parts } = rig(3);
     const two = (name: string) => room(name, { callers: [`${name}-1`, `${name}-2`] });
-    line.step([two('a'), two('b'), room('c')], () => false);
+    line.step([two('a'), two('b'), room('c')], () => false, STAYS);
     await settle();
     expect(parts().toSorted()).toEqual(['a wait', 'b turn_away', 'c wait']);
     expect(line.callers).toBe(3);
@@ -114,7 +130,7 @@ describe('the waiting line', () => {
 
   it('tells those whom it turns away, also when another worker’s attendant is with them', async () => {
     const { line, attendants } = rig(0);
-    line.step([room('a', { attended: true })], () => false);
+    line.step([room('a', { attended: true })], () => false, STAYS);
     await settle();
     expect(attendants.tasks).toMatchObject([{ part: 'turn_away', speak: true }]);
   });
@@ -144,7 +160,7 @@ describe('the waiting line', () => {
       withdraw: async () => {},
       disconnect: () => Promise.reject(new Error('unavailable')),
     });
-    line.step([room('a')], () => false);
+    line.step([room('a')], () => false, STAYS);
     await settle();
     attendants.onReport({ type: 'speaking', room: 'a', ms: 1 });
     attendants.end('a', 'turned_away');
@@ -155,7 +171,7 @@ describe('the waiting line', () => {
   it('lets those finish who are turned away, although nobody wants an agent there any more', async () => {
     const { step, line, attendants } = rig(1);
     await step('a', 'b');
-    line.step([], () => true);
+    line.step([], () => true, STAYS);
     expect(attendants.left).toEqual(['a']);
   });
 
@@ -235,7 +251,7 @@ describe('the waiting line', () => {
 
   it('does not repeat the words to those who heard them from another worker’s attendant', async () => {
     const { line, attendants } = rig(2);
-    line.step([room('a', { attended: true })], () => false);
+    line.step([room('a', { attended: true })], () => false, STAYS);
     await settle();
     expect(attendants.tasks[0]).toMatchObject({ part: 'wait', speak: false });
   });
@@ -243,7 +259,7 @@ describe('the waiting line', () => {
   it('calls the attendant back when nobody wants an agent there any more', async () => {
     const { step, line, attendants } = rig(2);
     await step('a', 'b');
-    line.step([], (name) => name === 'a');
+    line.step([], (name) => name === 'a', STAYS);
     expect(attendants.left).toEqual(['a']);
     expect(line.callers).toBe(1);
   });

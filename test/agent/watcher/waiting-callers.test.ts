@@ -6,7 +6,7 @@ import { CallerWatcher, type WaitingCallers } from '../../../agent/src/watcher/c
 import type { UnansweredRoom } from '../../../agent/src/watcher/room-watch.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { holdsAsync } from '../../support/properties.js';
-import { AGENT, SimulatedLiveKit } from './simulated-livekit.js';
+import { AGENT, agentOf, SimulatedLiveKit } from './simulated-livekit.js';
 
 /** A line that notes who came into it when. */
 class Line implements WaitingCallers {
@@ -105,6 +105,26 @@ describe('callers who find all lines taken', () => {
     }
     await clock.pass(10_000);
     expect(livekit.answered.length).toBe(20);
+    expect([...line.cameAt]).toEqual([]);
+  });
+
+  it('are not those whose offer the last free slot takes while nothing has been asked', async () => {
+    const { clock, livekit, line } = await rig();
+    for (let i = 0; i < 26; i++) {
+      const name = `${i}`;
+      livekit.join(name);
+      const room = livekit.rooms.get(name);
+      const job = { id: `AJ_${name}`, room: name, roomSid: room?.sid ?? '' };
+      const acceptedMs = 25 * i;
+      clock.after(acceptedMs, () => {
+        const startedAt = livekit.wallClock();
+        room?.dispatches[0]?.jobs.push({ id: job.id, startedAt, identity: agentOf(job.id) });
+      });
+      clock.after(acceptedMs + 300, () => livekit.agentJoins(job));
+      await clock.pass(370);
+    }
+    await clock.pass(5_000);
+    expect(livekit.answered.length).toBe(26);
     expect([...line.cameAt]).toEqual([]);
   });
 
