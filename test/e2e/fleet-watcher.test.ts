@@ -46,18 +46,17 @@ describe('callers whom LiveKit has forgotten', () => {
     await Promise.all(served.map((caller) => fleet.offer(caller)));
     await Promise.all(served.map((caller) => caller.waitForAgent(FLEET_PATIENCE_MS)));
     const waiting: RemoteCaller[] = [];
-    const joinedAt = Date.now();
+    const joinedAt: number[] = [];
     for (let i = 0; i < 2; i++) {
       const [caller] = (await fleet.joinCallers(1)) as [RemoteCaller];
+      joinedAt.push(Date.now());
       await fleet.offer(caller);
       waiting.push(caller);
     }
     const noticed = await first.waitForLine(line('caller without an agent'), FLEET_PATIENCE_MS);
-    note(`noticed ${(noticed.time ?? 0) - joinedAt} ms after the first one began to join`);
-    for (const caller of waiting)
-      note(
-        `heard something ${(await heard(caller)) - joinedAt} ms after the first one began to join`,
-      );
+    note(`noticed ${(noticed.time ?? 0) - (joinedAt[0] ?? 0)} ms after the first one had joined`);
+    for (const [i, caller] of waiting.entries())
+      note(`heard something ${(await heard(caller)) - (joinedAt[i] ?? 0)} ms after joining`);
     const [tooMany] = (await fleet.joinCallers(1)) as [RemoteCaller];
     await fleet.offer(tooMany);
     expect(await tooMany.waitUntilDisconnected(FLEET_PATIENCE_MS)).toBeDefined();
