@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Long because each rule of the line has a test here, and one property that holds for all of them.
 
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
