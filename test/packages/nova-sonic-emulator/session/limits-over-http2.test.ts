@@ -18,6 +18,17 @@ const start = async (options: EmulatorOptions) => {
   return emulator;
 };
 
+/** A session in manual time, whose client has sent its first audio. */
+async function startPrimed() {
+  const clock = new ManualClock();
+  await start({ clock });
+  const client = new TestClient(sdkClient(emulator));
+  client.start();
+  client.openAudio({ primeMs: 32 });
+  await emulator.until('audioInput');
+  return { clock, client };
+}
+
 describe('over HTTP/2', () => {
   it('timeScale 1600: eight minutes pass in 0.3 s, and end in a ModelTimeoutException', async () => {
     await start({ timeScale: 1600, limits: { audioIdleSeconds: 999, speechIdleSeconds: 999 } });
@@ -32,12 +43,7 @@ describe('over HTTP/2', () => {
   });
 
   it('a client that sends nothing gets the error of the 55 seconds', async () => {
-    const clock = new ManualClock();
-    await start({ clock });
-    const client = new TestClient(sdkClient(emulator));
-    client.start();
-    client.openAudio({ primeMs: 32 });
-    await emulator.until('audioInput');
+    const { clock, client } = await startPrimed();
     await clock.pass(54_000);
     expect(emulator.sessions()).toHaveLength(1);
     await clock.pass(2000);
@@ -47,12 +53,7 @@ describe('over HTTP/2', () => {
   });
 
   it('a client that sends silence gets the error of the 295 seconds', async () => {
-    const clock = new ManualClock();
-    await start({ clock });
-    const client = new TestClient(sdkClient(emulator));
-    client.start();
-    client.openAudio({ primeMs: 32 });
-    await emulator.until('audioInput');
+    const { clock, client } = await startPrimed();
     for (let seconds = 0; seconds < 280; seconds += 40) {
       await clock.pass(40_000);
       const received = emulator.next('audioInput');
