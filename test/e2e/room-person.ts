@@ -22,11 +22,8 @@ import {
   RoomServiceClient,
   type VideoGrant,
 } from 'livekit-server-sdk';
-import {
-  AGENT_STATE_ATTRIBUTE,
-  CALL_EVENTS_TOPIC,
-  type CallEvent,
-} from '../../agent/src/call/call-events.js';
+import { AGENT_STATE_ATTRIBUTE, type CallEvent } from '../../agent/src/call/call-events.js';
+import { receiveCallEvents } from '../../agent/src/caller/join-room.js';
 import { stopNativeLogs } from '../../agent/src/host/native-logs.js';
 import type { LiveKitConnection } from '../../local/livekit/connection.js';
 
@@ -93,10 +90,8 @@ export class RoomPerson {
     });
     if (kind) token.kind = kind;
     token.addGrant({ room: this.name, roomJoin: true, ...grants });
-    this.room.registerTextStreamHandler(CALL_EVENTS_TOPIC, async (reader) => {
-      const text = await reader.readAll().catch(() => undefined);
-      if (text === undefined) return;
-      this.events.push(JSON.parse(text) as CallEvent);
+    receiveCallEvents(this.room, (event) => {
+      this.events.push(event);
       this.room.emit(RoomEvent.RoomUpdated);
     });
     this.room

@@ -9,12 +9,12 @@ import { CallEventPublisher } from '../../agent/src/call/call-event-publisher.js
 import type { CallEvent } from '../../agent/src/call/call-events.js';
 import { CallerChoice, parseAttributeCondition } from '../../agent/src/call/caller-choice.js';
 import { parseMetadata } from '../../agent/src/call/parse-metadata.js';
+import { ReorderBuffer } from '../../agent/src/call/reorder-buffer.js';
 import { Keypad } from '../../agent/src/phone/keypad.js';
 import { isAnswered, readPhoneAttributes } from '../../agent/src/phone/phone-attributes.js';
 import { phoneUri, sipFailure } from '../../agent/src/phone/sip-failure.js';
 import { maskPhoneNumbers, redactPii } from '../../agent/src/telemetry/redaction.js';
 import { initialCallState, reduce } from '../../local/playground/state/call-state.js';
-import { ReorderBuffer } from '../../local/playground/state/reorder-buffer.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { fuzz } from '../support/properties.js';
 import { brokenText, jsonWith, nastyText } from './inputs.js';

@@ -6,12 +6,17 @@ import {
   LocalAudioTrack,
   type LocalTrackPublication,
   type Room,
+  RoomEvent,
   TrackPublishOptions,
   TrackSource,
 } from '@livekit/rtc-node';
 import { AccessToken } from 'livekit-server-sdk';
-import { CALL_EVENTS_TOPIC, type CallEvent } from '../call/call-events.js';
-import { readCallEvent } from '../call/read-call-event.js';
+import { CALL_EVENTS_TICK_MS, CallEventReceiver } from '../call/call-event-receiver.js';
+import {
+  CALL_EVENTS_REPLAY_TOPIC,
+  CALL_EVENTS_TOPIC,
+  type CallEvent,
+} from '../call/call-events.js';
 
 /** Address and API key of a LiveKit server. */
 export interface LiveKitAddress {
@@ -52,12 +57,40 @@ export async function joinRoom(
   if (agentName) {
     token.roomConfig = new RoomConfiguration({ agents: [new RoomAgentDispatch({ agentName })] });
   }
-  room.registerTextStreamHandler(CALL_EVENTS_TOPIC, async (reader) => {
-    // A stream that is still arriving when the caller hangs up is never complete.
-    const event = readCallEvent(await reader.readAll().catch(() => ''));
-    if (event) onCallEvent(event);
-  });
+  receiveCallEvents(room, onCallEvent);
   await room.connect(url, await token.toJwt(), { autoSubscribe: true, dynacast: false });
+}
+
+/** Receives the events that each agent in the room publishes, in their order; call it before connecting. */
+export function receiveCallEvents(room: Room, onCallEvent: (event: CallEvent) => void): void {
+  const receivers = new Map<string, CallEventReceiver>();
+  const receiverOf = (identity: string) => {
+    const known = receivers.get(identity);
+    if (known) return known;
+    const receiver = new CallEventReceiver(onCallEvent, (seq) => {
+      const options = { topic: CALL_EVENTS_REPLAY_TOPIC, destinationIdentities: [identity] };
+      room.localParticipant?.sendText(String(seq), options).catch(() => {});
+    });
+    receivers.set(identity, receiver);
+    return receiver;
+  };
+  room.registerTextStreamHandler(CALL_EVENTS_TOPIC, async (reader, { identity }) => {
+    // A stream that is still arriving when the caller hangs up is never complete.
+    receiverOf(identity).receive(await reader.readAll().catch(() => ''));
+  });
+  const timer = setInterval(() => {
+    for (const [identity, receiver] of receivers)
+      if (room.remoteParticipants.has(identity)) receiver.tick();
+  }, CALL_EVENTS_TICK_MS).unref();
+  room
+    .on(RoomEvent.Reconnected, () => {
+      for (const receiver of receivers.values()) receiver.catchUp();
+    })
+    .on(RoomEvent.ParticipantDisconnected, ({ identity }) => receivers.get(identity)?.end())
+    .on(RoomEvent.Disconnected, () => {
+      clearInterval(timer);
+      for (const receiver of receivers.values()) receiver.end();
+    });
 }
 
 /** Publishes an audio source as the caller's microphone. */

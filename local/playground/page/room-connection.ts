@@ -12,26 +12,24 @@ import {
   Track,
 } from 'livekit-client';
 import {
+  CALL_EVENTS_TICK_MS,
+  CallEventReceiver,
+} from '../../../agent/src/call/call-event-receiver.js';
+import {
   AGENT_STATE_ATTRIBUTE,
   CALL_ENDED_ATTRIBUTE,
   CALL_EVENTS_REPLAY_TOPIC,
   CALL_EVENTS_TOPIC,
-  type CallEvent,
-  type SequencedCallEvent,
   WAITING_LINE_ATTRIBUTE,
 } from '../../../agent/src/call/call-events.js';
-import { readCallEvent } from '../../../agent/src/call/read-call-event.js';
 import type { CallSide } from '../state/call-side.js';
 import type { CallAction } from '../state/call-state.js';
-import { ReorderBuffer } from '../state/reorder-buffer.js';
 import { TextOutbox } from '../state/text-outbox.js';
 import type { ConnectionDetails } from './api.js';
 import { chooseAgent } from './choose-agent.js';
 
 const TRANSCRIPTION_TOPIC = 'lk.transcription';
 const CHAT_TOPIC = 'lk.chat';
-/** How often missing events are looked for. */
-const REPLAY_INTERVAL_MS = 1_000;
 /** How long after a reconnect the agent's confirmations of earlier texts may still come. */
 const RESEND_AFTER_MS = 3_000;
 /** How long after the browser is online again a connection that LiveKit has not given up is taken as restored. */
@@ -65,7 +63,7 @@ export class RoomConnection {
   #lastAgentIdentity: string | undefined;
   readonly #replayTimer = setInterval(
     () => this.#agent && this.#callEvents.tick(Date.now()),
-    REPLAY_INTERVAL_MS,
+    CALL_EVENTS_TICK_MS,
   );
   readonly #audio = new Set<HTMLMediaElement>();
   #waiting = false;
@@ -77,9 +75,7 @@ export class RoomConnection {
     (text) => this.#room.localParticipant.sendText(text, { topic: CHAT_TOPIC }),
   );
   readonly #closed = new AbortController();
-  #callEvents = this.#newReorderBuffer();
-  /** Of the agent's process; see SequencedCallEvent. */
-  #run = 0;
+  #callEvents = this.#newReceiver();
 
   constructor(events: RoomConnectionEvents) {
     this.#events = events;
@@ -181,14 +177,7 @@ export class RoomConnection {
     this.#room.registerTextStreamHandler(CALL_EVENTS_TOPIC, async (reader) => {
       const at = Date.now();
       // The sender may leave before the end of its stream.
-      const text = await reader.readAll().catch(() => '');
-      const sequenced = readCallEvent<SequencedCallEvent>(text);
-      if (!sequenced) return;
-      const { seq, run = 0, ...event } = sequenced;
-      if (run < this.#run) return;
-      if (run > this.#run) this.#callEvents = this.#newReorderBuffer();
-      this.#run = run;
-      this.#callEvents.add(seq, { at, event });
+      this.#callEvents.receive(await reader.readAll().catch(() => ''), at);
     });
   }
 
@@ -214,9 +203,9 @@ export class RoomConnection {
   }
 
   /** LiveKit loses events that are sent before this page is fully connected, and while it reconnects. */
-  #newReorderBuffer(): ReorderBuffer<{ at: number; event: CallEvent }> {
-    return new ReorderBuffer(
-      ({ at, event }) => {
+  #newReceiver(): CallEventReceiver {
+    return new CallEventReceiver(
+      (event, at) => {
         if (event.type === 'message' && event.role === 'user') this.#outbox.confirm(event.text);
         this.#events.onAction({ kind: 'call_event', at, event });
       },
@@ -271,8 +260,7 @@ export class RoomConnection {
     const { identity } = this.#agent;
     // Another agent numbers its events from 0 again.
     if (this.#lastAgentIdentity !== undefined && this.#lastAgentIdentity !== identity) {
-      this.#callEvents = this.#newReorderBuffer();
-      this.#run = 0;
+      this.#callEvents = this.#newReceiver();
     }
     this.#lastAgentIdentity = identity;
     return true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { ReorderBuffer } from '../../../../local/playground/state/reorder-buffer.js';
+import { ReorderBuffer } from '../../../agent/src/call/reorder-buffer.js';
 
 function setUp() {
   const delivered: string[] = [];
@@ -50,5 +50,18 @@ describe('ReorderBuffer', () => {
     expect(requested).toEqual([1]);
     buffer.add(1, 'b');
     expect(delivered).toEqual(['a', 'b']);
+  });
+
+  it('delivers at its end what has arrived, and then everything at once', () => {
+    const { buffer, delivered, requested } = setUp();
+    buffer.add(4, 'e');
+    buffer.add(2, 'c');
+    buffer.end();
+    expect(delivered).toEqual(['c', 'e']);
+    buffer.add(7, 'h');
+    buffer.add(6, 'g');
+    expect(delivered).toEqual(['c', 'e', 'h']);
+    buffer.tick(1_000);
+    expect(requested).toEqual([]);
   });
 });

@@ -10,6 +10,7 @@ export class ReorderBuffer<T> {
   #next = 0;
   readonly #early = new Map<number, T>();
   #gapSince: number | undefined;
+  #ended = false;
 
   /** @param requestFrom asks the sender to send again everything from `seq` */
   constructor(deliver: (item: T) => void, requestFrom: (seq: number) => void) {
@@ -20,7 +21,8 @@ export class ReorderBuffer<T> {
   add(seq: number, item: T): void {
     if (seq < this.#next) return;
     this.#early.set(seq, item);
-    this.#flush();
+    if (this.#ended) this.end();
+    else this.#flush();
   }
 
   /** Call about once a second: requests what is missing, or everything while nothing has arrived. */
@@ -43,6 +45,15 @@ export class ReorderBuffer<T> {
   catchUp(): void {
     this.#gapSince = undefined;
     this.#requestFrom(this.#next);
+  }
+
+  /** Call when nothing can be sent again any more: delivers what has arrived, and what still arrives, at once. */
+  end(): void {
+    this.#ended = true;
+    for (const seq of [...this.#early.keys()].sort((a, b) => a - b)) {
+      this.#next = seq;
+      this.#flush();
+    }
   }
 
   #flush(): void {
