@@ -64,6 +64,8 @@ export class WaitingLine {
   readonly #attended = new Map<string, Attended>();
   /** Rooms that are left alone until then. */
   readonly #notBefore = new Map<string, number>();
+  /** Rooms whose callers are told that nobody can answer, until they are disconnected. */
+  readonly #turnedAway = new Set<string>();
   #onEmpty: () => void = () => {};
 
   /** @param limit callers who may wait at once */
@@ -87,6 +89,15 @@ export class WaitingLine {
     return [...this.#attended.values()]
       .filter(({ part }) => part === 'wait')
       .reduce((sum, { room }) => sum + room.callers.length, 0);
+  }
+
+  /**
+   * Whether the callers of a room are told that nobody can answer: no agent should be sent meanwhile. Their dispatch is
+   * kept until they are disconnected, so that they are not forgotten when this worker ends, or when an agent comes all
+   * the same, which LiveKit would end with its dispatch.
+   */
+  turnsAway(room: string): boolean {
+    return this.#turnedAway.has(room);
   }
 
   start(): void {
@@ -143,8 +154,7 @@ export class WaitingLine {
           this.#forget(name);
           return;
         }
-        // First, so that no agent comes while the caller is told that none will.
-        await this.#rooms.withdraw(name);
+        this.#turnedAway.add(name);
       }
       const access = await this.#rooms.access(name, part);
       const speak = part === 'turn_away' || !room.attended;
@@ -170,9 +180,18 @@ export class WaitingLine {
     const pauseMs = outcome === 'replaced' ? AFTER_REPLACED_MS : AGAIN_MS;
     this.#notBefore.set(room.name, now + pauseMs);
     this.#events.onEnded?.(room, outcome, room.waitedMs + now - attended.since);
-    // Also of those who could not be told: nobody will come.
-    if (part === 'turn_away' && (outcome === 'turned_away' || outcome === 'failed'))
-      void this.#rooms.disconnect(room).catch((error) => this.#events.onFailure?.(error));
+    if (part === 'wait') return;
+    // Also those who could not be told: nobody will come.
+    if (outcome === 'turned_away' || outcome === 'failed') void this.#hangUp(room);
+    else this.#turnedAway.delete(room.name);
+  }
+
+  async #hangUp(room: UnansweredRoom): Promise<void> {
+    const onFailure = (error: unknown) => this.#events.onFailure?.(error);
+    // First, so that no agent is sent to whoever stays in the room.
+    await this.#rooms.withdraw(room.name).catch(onFailure);
+    await this.#rooms.disconnect(room).catch(onFailure);
+    this.#turnedAway.delete(room.name);
   }
 
   #forget(room: string): void {

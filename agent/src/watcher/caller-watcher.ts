@@ -48,6 +48,8 @@ export interface CallerWatcherOptions {
 export interface WaitingCallers {
   /** Callers who wait, of this worker's attendants. */
   readonly callers: number;
+  /** Whether the callers of a room are told that nobody can answer: no agent is to be sent. */
+  turnsAway(room: string): boolean;
   start(): void;
   step(
     line: readonly UnansweredRoom[],
@@ -128,7 +130,7 @@ export class CallerWatcher {
       worker,
       onFailure,
       ...(random && { random }),
-      note: () => noteLine(this.#watch.unanswered(), wallClock()),
+      note: () => noteLine(this.#unanswered(), wallClock()),
       isLost: (other) => this.#lost?.isLost(other) ?? false,
       isAlone: () => this.#isAlone(),
     });
@@ -219,7 +221,7 @@ export class CallerWatcher {
   }
 
   #dispatchNext(): void {
-    if (this.#running && this.#seats.watching) this.#redispatch.step(this.#watch.unanswered());
+    if (this.#running && this.#seats.watching) this.#redispatch.step(this.#unanswered());
   }
 
   #watchWorkers(worker: string, onFailure: (error: unknown) => void): LostWorkers {
@@ -316,7 +318,11 @@ export class CallerWatcher {
 
   #overdue(): UnansweredRoom[] {
     const now = this.#clock.now();
-    return this.#watch.unanswered().filter(({ since }) => now - since >= UNANSWERED_AFTER_MS);
+    return this.#unanswered().filter(({ since }) => now - since >= UNANSWERED_AFTER_MS);
+  }
+
+  #unanswered(): UnansweredRoom[] {
+    return this.#watch.unanswered().filter(({ name }) => !this.#line?.turnsAway(name));
   }
 
   #report(): void {

@@ -104,11 +104,26 @@ describe('the waiting line', () => {
     const { step, parts, done, line, attendants } = rig(2);
     await step('a', 'b', 'c');
     expect(parts()).toEqual(['a wait', 'b wait', 'c turn_away']);
-    expect(done).toEqual(['withdraw c']);
+    expect(['a', 'b', 'c'].map((name) => line.turnsAway(name))).toEqual([false, false, true]);
     expect(line.callers).toBe(2);
     attendants.end('c', 'turned_away');
+    expect(line.turnsAway('c')).toBe(true);
+    await settle();
     expect(done).toEqual(['withdraw c', 'disconnect c']);
+    expect(line.turnsAway('c')).toBe(false);
   });
+
+  it.each(['answered', 'replaced', 'left', 'gave_up'] as const)(
+    'leaves the dispatch of those who are not turned away after all, %s: nobody would be sent to them again',
+    async (outcome) => {
+      const { step, done, line, attendants } = rig(0);
+      await step('a');
+      attendants.end('a', outcome);
+      await settle();
+      expect(done).toEqual([]);
+      expect(line.turnsAway('a')).toBe(false);
+    },
+  );
 
   it('turns nobody away whose agent has come in that moment: its call would be ended', async () => {
     const { step, parts, done, ended, answered } = rig(1);
@@ -208,6 +223,7 @@ describe('the waiting line', () => {
     attendants.end('b', 'gave_up');
     attendants.end('c', 'answered');
     attendants.end('d', 'failed');
+    await settle();
     expect(done.filter((what) => what.startsWith('disconnect'))).toEqual(['disconnect d']);
   });
 
@@ -266,13 +282,25 @@ describe('the waiting line', () => {
   });
 
   it('goes on when LiveKit does not answer', async () => {
-    const { step, parts, ended, line } = rig(1, {
+    const { step, parts, failures, done, line, attendants } = rig(1, {
       withdraw: () => Promise.reject(new Error('unavailable')),
     });
     await step('a', 'b');
-    expect(parts()).toEqual(['a wait']);
-    expect(ended).toEqual([['b', 'failed', 700]]);
-    expect(line.callers).toBe(1);
+    expect(parts()).toEqual(['a wait', 'b turn_away']);
+    attendants.end('b', 'turned_away');
+    await settle();
+    expect(failures).toEqual(['unavailable']);
+    expect(done).toEqual(['disconnect b']);
+    expect([line.callers, line.turnsAway('b')]).toEqual([1, false]);
+  });
+
+  it('disconnects those to whom nobody can be sent who tells them', async () => {
+    const { step, done, ended } = rig(0, {
+      access: () => Promise.reject(new Error('no token')),
+    });
+    await step('a');
+    expect(done).toEqual(['withdraw a', 'disconnect a']);
+    expect(ended).toEqual([['a', 'failed', 700]]);
   });
 
   it('stays until another worker’s attendants have come, when its worker ends', async () => {

@@ -15,11 +15,15 @@ class Line implements WaitingCallers {
   unwanted: (room: string) => boolean = () => false;
   started = 0;
   leftAt: number | undefined;
+  readonly away = new Set<string>();
 
   constructor(readonly clock: ManualClock) {}
 
   get callers(): number {
     return this.cameAt.size;
+  }
+  turnsAway(room: string): boolean {
+    return this.away.has(room);
   }
   start(): void {
     this.started += 1;
@@ -155,6 +159,22 @@ describe('callers who find all lines taken', () => {
     livekit.slots = 1;
     await clock.pass(2_000);
     expect(livekit.answered.map(({ room }) => room)).toEqual(['a']);
+  });
+
+  it('get no agent while they are told that none will come, and keep nobody else from one', async () => {
+    const { clock, livekit, line } = await rig();
+    livekit.join('a');
+    line.away.add('a');
+    await clock.pass(3_000);
+    livekit.join('b');
+    await clock.pass(3_000);
+    livekit.slots = 2;
+    await clock.pass(3_000);
+    expect(livekit.answered.map(({ room }) => room)).toEqual(['b']);
+    // Nobody has withdrawn the wish for one: it comes when they were not turned away after all.
+    line.away.clear();
+    await clock.pass(3_000);
+    expect(livekit.answered.map(({ room }) => room)).toEqual(['b', 'a']);
   });
 
   it('are left alone when nobody wants an agent for them any more', async () => {
