@@ -3,11 +3,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { log } from '@livekit/agents';
 import type { MonotonicClock } from '../clock.js';
+import { pauseAfter, STABLE_MS } from '../growing-pause.js';
 import type { AttendantReport, AttendantRequest, AttendantTask } from './attendant-messages.js';
 import type { LineAttendants, LineReport } from './waiting-line.js';
 
-/** After a process that died, before the next one is started. */
-const RESTART_MS = 1_000;
+/** After a process that died, before the next one is started: longer each time, unless it had run for a while. */
+const RESTART_MS = [1_000, 2_000, 5_000, 10_000, 30_000];
 
 /** A process as it is needed here: a `ChildProcess` with an IPC channel. */
 export type AttendantsProcess = Pick<ChildProcess, 'pid' | 'connected'> & {
@@ -28,6 +29,8 @@ export class Attendants implements LineAttendants {
   readonly #rooms = new Set<string>();
   #child: AttendantsProcess | undefined;
   #running = false;
+  /** Processes in a row that died soon. */
+  #deaths = 0;
   #cancel = () => {};
   onReport: (report: LineReport) => void = () => {};
 
@@ -61,7 +64,9 @@ export class Attendants implements LineAttendants {
   }
 
   #spawn(): void {
-    const child = this.#options.spawn();
+    const { clock, spawn } = this.#options;
+    const startedAt = clock.now();
+    const child = spawn();
     this.#child = child;
     child.on('message', (report) => {
       if (report.type === 'ended') this.#rooms.delete(report.room);
@@ -72,7 +77,9 @@ export class Attendants implements LineAttendants {
       this.#child = undefined;
       log().warn({ pid: child.pid, rooms: this.#rooms.size }, 'process of the attendants died');
       for (const room of this.#rooms) this.#end(room);
-      this.#cancel = this.#options.clock.after(RESTART_MS, () => this.#running && this.#spawn());
+      this.#deaths = clock.now() - startedAt < STABLE_MS ? this.#deaths + 1 : 1;
+      const pause = pauseAfter(this.#deaths, RESTART_MS);
+      this.#cancel = clock.after(pause, () => this.#running && this.#spawn());
     });
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { RunningJobInfo } from '@livekit/agents';
+import { pauseAfter, STABLE_MS } from '../growing-pause.js';
 import type { HostCommand, HostReport } from '../host/host-messages.js';
 import { replaceFrameworkPool } from './framework-pool.js';
 import type { JobProcesses } from './job-processes.js';
@@ -31,9 +32,6 @@ export interface HostPoolOptions {
   /** Counts the processes when the framework has another pool than expected, and runs one for each call. */
   readonly fallback?: Pick<JobProcesses, 'room' | 'failures' | 'resume' | 'forget'>;
 }
-
-/** Pauses between attempts to start a host that fails to, in milliseconds. */
-const RETRY_MS = [250, 500, 1_000, 2_000, 5_000, 10_000];
 
 /** One call on its host; what the framework's job executor is to the framework. */
 export class HostedJob {
@@ -76,6 +74,7 @@ class Host {
   readonly process: HostProcess;
   readonly jobs = new Map<string, HostedJob>();
   state: HostState = 'starting';
+  readyAt = Number.POSITIVE_INFINITY;
 
   constructor(process: HostProcess) {
     this.process = process;
@@ -101,6 +100,10 @@ export class HostPool implements JobProcesses {
   /** All jobs, until they are forgotten. */
   readonly #jobs = new Map<string, RunningJobInfo>();
   #failures = 0;
+  /** Hosts that died soon after they were ready, since one that did not. */
+  #earlyDeaths = 0;
+  /** No host is started until then. */
+  #notBefore = Number.NEGATIVE_INFINITY;
   #installed = false;
   #closed = false;
 
@@ -137,7 +140,8 @@ export class HostPool implements JobProcesses {
   /** Starts the hosts that are missing, and the calls that wait for a host that is responsive again. */
   resize(): void {
     if (!this.#installed) return;
-    while (!this.#closed && this.#serving().length < this.#options.hosts) this.#add();
+    const mayStart = () => !this.#closed && performance.now() >= this.#notBefore;
+    while (mayStart() && this.#serving().length < this.#options.hosts) this.#add();
     this.#startWaiting();
   }
 
@@ -161,8 +165,10 @@ export class HostPool implements JobProcesses {
     if (!info || this.#closed) return false;
     for (const host of this.#hosts) {
       host.jobs.get(jobId)?.closed();
+      if (!host.jobs.delete(jobId)) continue;
       // It is dead, whether or not its exit has been noticed yet.
-      if (host.jobs.delete(jobId)) host.state = 'retiring';
+      if (host.state === 'ready') this.#noteDeath(host);
+      host.state = 'retiring';
     }
     this.resize();
     void forResumption(info).then((resumed) => {
@@ -234,6 +240,7 @@ export class HostPool implements JobProcesses {
     switch (report.type) {
       case 'ready':
         if (host.state === 'starting') host.state = 'ready';
+        host.readyAt = performance.now();
         this.#failures = 0;
         break;
       case 'closed':
@@ -272,6 +279,7 @@ export class HostPool implements JobProcesses {
 
   #gone(host: Host): void {
     const failed = host.state === 'starting' && !this.#closed;
+    if (host.state === 'ready') this.#noteDeath(host);
     host.state = 'gone';
     this.#hosts.delete(host);
     for (const job of host.jobs.values()) job.closed();
@@ -279,8 +287,20 @@ export class HostPool implements JobProcesses {
     if (failed) {
       this.#failures += 1;
       this.#options.onInitializeFailure(this.#failures);
+      this.#pause(pauseAfter(this.#failures));
     }
-    const pause = failed ? RETRY_MS[Math.min(this.#failures, RETRY_MS.length) - 1] : 0;
-    setTimeout(() => this.resize(), pause);
+    this.resize();
+  }
+
+  /** Of hosts that die soon after they were ready the next but one has to wait, longer each time. */
+  #noteDeath({ readyAt }: Host): void {
+    const early = performance.now() - readyAt < STABLE_MS;
+    this.#earlyDeaths = early ? this.#earlyDeaths + 1 : 0;
+    this.#pause(pauseAfter(this.#earlyDeaths - 1));
+  }
+
+  #pause(ms: number): void {
+    this.#notBefore = performance.now() + ms;
+    if (ms > 0) setTimeout(() => this.resize(), ms);
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { log, type RunningJobInfo } from '@livekit/agents';
+import { pauseAfter } from '../growing-pause.js';
 import { type Executor, type FrameworkPool, replaceFrameworkPool } from './framework-pool.js';
 import type { JobProcesses } from './job-processes.js';
 import { forResumption } from './resumed-job.js';
@@ -15,8 +16,6 @@ export interface WarmPoolOptions {
   /** @param inARow failures since the last success */
   onInitializeFailure: (inARow: number) => void;
 }
-
-const RETRY_MS = [250, 500, 1_000, 2_000, 5_000, 10_000];
 
 /**
  * A warm process for every free slot. The framework keeps a fixed number of idle processes and initializes them one
@@ -115,7 +114,7 @@ export class WarmPool implements JobProcesses {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
-      const pause = RETRY_MS[Math.min(this.#failures, RETRY_MS.length) - 1];
+      const pause = pauseAfter(this.#failures);
       if (pause) await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }

@@ -82,6 +82,24 @@ describe('the process of the attendants', () => {
     expect(processes[1]?.requests.length).toBe(1);
   });
 
+  it('that dies again and again is replaced after pauses that grow to 30 s, and soon after one that lasted', async () => {
+    const { attendants, processes, clock } = rig();
+    const pauseAfterDeath = async () => {
+      const { length } = processes;
+      processes.at(-1)?.die();
+      const diedAt = clock.now();
+      while (processes.length === length) await clock.pass(500);
+      return clock.now() - diedAt;
+    };
+    attendants.start();
+    const pauses: number[] = [];
+    for (let i = 0; i < 6; i += 1) pauses.push(await pauseAfterDeath());
+    expect(pauses).toEqual([1_000, 2_000, 5_000, 10_000, 30_000, 30_000]);
+    await clock.pass(10_000);
+    expect(await pauseAfterDeath()).toBe(1_000);
+    expect(await pauseAfterDeath()).toBe(2_000);
+  });
+
   it('that is started again while the dead one was to be replaced is one, without the rooms of before', async () => {
     const { attendants, processes, reports, clock } = rig();
     attendants.start();

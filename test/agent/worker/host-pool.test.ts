@@ -270,6 +270,35 @@ describe('a host that does not start', () => {
     expect(failures).toHaveLength(8);
   });
 
+  test('soon after it was ready is started again at once, then after pauses that grow, also when the worker looks after its processes', async () => {
+    const pauses: number[] = [];
+    const diesAfter = async (ms: number, kill: () => void) => {
+      host(spawned.length - 1).report({ type: 'ready' });
+      await jest.advanceTimersByTimeAsync(ms);
+      const started = spawned.length;
+      kill();
+      let pause = 0;
+      for (; spawned.length === started && pause < 60_000; pause += 250) {
+        pool.resize();
+        await jest.advanceTimersByTimeAsync(250);
+      }
+      pauses.push(pause);
+    };
+    const exits = () => host(spawned.length - 1).emit('exit');
+    for (let i = 0; i < 8; i += 1) await diesAfter(100, exits);
+    expect(pauses).toEqual([0, 250, 500, 1_000, 2_000, 5_000, 10_000, 10_000]);
+    await diesAfter(10_000, exits);
+    await diesAfter(100, exits);
+    expect(pauses.slice(8)).toEqual([0, 0]);
+    // The same, when the supervisor knows of the death before the pool.
+    await diesAfter(100, () => {
+      void pool.launch(job('a'));
+      pool.resume('a');
+    });
+    expect(pauses.at(-1)).toBe(250);
+    expect(failures).toEqual([]);
+  });
+
   test('is no failure when the pool was closed meanwhile, and is not tried again', async () => {
     pool.killInitializing();
     await jest.advanceTimersByTimeAsync(60_000);
