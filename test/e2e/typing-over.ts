@@ -5,16 +5,16 @@
 
 import { writeFileSync } from 'node:fs';
 import { Command as Program } from 'commander';
-import type { Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import seedrandom from 'seedrandom';
 import { findChromium, installMicrophone, launch } from './browser.js';
 import { Command, ROOT } from './support.js';
 
 /** An answer that has not begun to be heard by then is none; on a machine that is busy with other things it takes long. */
-const ANSWER_MS = 40_000;
+const ANSWER_MS = 120_000;
 /** The next question comes this much after the answer began, at most. */
 const LONGEST_MS = 1_500;
-const READY_MS = 60_000;
+const READY_MS = 180_000;
 
 const flags = new Program('test:typing')
   .description('Types questions over replies through the page, and counts what went wrong.')
@@ -23,39 +23,43 @@ const flags = new Program('test:typing')
     '--delays <list>',
     'ms each way between the worker and the emulator, with a third of it as jitter',
     (text: string) => text.split(',').map(Number),
-    [20, 60, 150],
+    [0, 20, 60, 150],
   )
+  .option('--pages <number>', 'that type at once, each in a call of its own', Number, 4)
   .option('--log <file>', "where to keep the agent's log")
   .option('--seed <text>', 'of the pauses between questions', 'typing')
   .parse()
-  .opts<{ questions: number; delays: number[]; seed: string; log?: string }>();
+  .opts<{ questions: number; delays: number[]; pages: number; seed: string; log?: string }>();
 
 interface Outcome {
-  delayMs: number;
   questions: number;
-  /** Their own answer was not heard in time. */
-  withoutAnswer: number[];
+  /** Their own answer was not heard in time: `page:question`. */
+  withoutAnswer: string[];
   /** More than one reply says that it answers them. */
-  answeredTwice: number[];
+  answeredTwice: string[];
   bargeIns: number;
   /** What the page shows as said by the caller, who never spoke. */
   spoken: number;
-  /** From the Enter key to the first words of the answer on the page, ms. */
-  medianMs: number;
+  /** From the Enter key to the first words of each answer on the page, ms. */
+  times: number[];
 }
 
 /** The replies on the page so far, as they are shown. */
 const replies = (page: Page) => page.locator('.words.agent .text').allInnerTexts();
 const answers = (n: number) => new RegExp(`answer to question ${n}\\b`);
 
-async function typeOver(page: Page, delayMs: number, questions: number): Promise<Outcome> {
+async function typeOver(
+  page: Page,
+  name: string,
+  questions: number,
+  random: () => number,
+): Promise<Outcome> {
   // A microphone that is silent: Chromium's own beeps.
   await installMicrophone(page);
-  const random = seedrandom(`${flags.seed} ${delayMs}`);
   await page.getByRole('button', { name: /^Call( again)?$/ }).click();
   await page.locator('.words.agent .text', { hasText: 'Hello' }).waitFor({ timeout: READY_MS });
   const input = page.getByLabel('Write to the agent');
-  const withoutAnswer: number[] = [];
+  const withoutAnswer: string[] = [];
   const times: number[] = [];
   for (let n = 1; n <= questions; n += 1) {
     await input.fill(`question ${n}`);
@@ -66,34 +70,51 @@ async function typeOver(page: Page, delayMs: number, questions: number): Promise
       await answer.first().waitFor({ timeout: ANSWER_MS });
       times.push(performance.now() - typedAt);
     } catch {
-      withoutAnswer.push(n);
+      withoutAnswer.push(`${name}:${n}`);
       const last = (await replies(page)).slice(-2);
-      process.stdout.write(
-        `${delayMs} ms: question ${n} has no answer, last: ${last.join(' | ')}\n`,
-      );
+      process.stdout.write(`${name}: question ${n} has no answer, last: ${last.join(' | ')}\n`);
     }
-    if (n % 10 === 0) process.stdout.write(`${delayMs} ms: ${n} questions\n`);
+    if (n % 10 === 0) process.stdout.write(`${name}: ${n} questions\n`);
     await page.waitForTimeout(random() * LONGEST_MS);
   }
   await page.waitForTimeout(3_000);
   const said = await replies(page);
-  const answeredTwice = Array.from({ length: questions }, (_, i) => i + 1).filter(
-    (n) => said.filter((text) => answers(n).test(text)).length > 1,
-  );
+  const answeredTwice = Array.from({ length: questions }, (_, i) => i + 1)
+    .filter((n) => said.filter((text) => answers(n).test(text)).length > 1)
+    .map((n) => `${name}:${n}`);
   const bargeIns = await page.locator('.timeline .mark.barge_in').count();
   const spoken = (await page.locator('.words.you .text').allInnerTexts()).filter(
     (text) => !/^question \d+$/.test(text.trim()),
   );
   await page.getByRole('button', { name: 'Hang up' }).click();
-  const medianMs = Math.round(times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0);
+  return { questions, withoutAnswer, answeredTwice, bargeIns, spoken: spoken.length, times };
+}
+
+/** The questions of one delay, shared out among the pages. */
+async function typeOverAll(browser: Browser, url: string, delayMs: number): Promise<Outcome> {
+  const outcomes = await Promise.all(
+    Array.from({ length: flags.pages }, async (_, i) => {
+      // Its own context: a page in the background of another is slowed down.
+      const context = await browser.newContext({ permissions: ['microphone'] });
+      context.setDefaultTimeout(READY_MS);
+      const page = await context.newPage();
+      await page.goto(url);
+      const questions =
+        Math.floor(flags.questions / flags.pages) + (i < flags.questions % flags.pages ? 1 : 0);
+      const random = seedrandom(`${flags.seed} ${delayMs} ${i}`);
+      const outcome = await typeOver(page, `${delayMs} ms, page ${i + 1}`, questions, random);
+      await context.close();
+      return outcome;
+    }),
+  );
+  const sum = (of: (outcome: Outcome) => number) => outcomes.reduce((n, o) => n + of(o), 0);
   return {
-    delayMs,
-    questions,
-    withoutAnswer,
-    answeredTwice,
-    bargeIns,
-    spoken: spoken.length,
-    medianMs,
+    questions: sum((o) => o.questions),
+    withoutAnswer: outcomes.flatMap((o) => o.withoutAnswer),
+    answeredTwice: outcomes.flatMap((o) => o.answeredTwice),
+    bargeIns: sum((o) => o.bargeIns),
+    spoken: sum((o) => o.spoken),
+    times: outcomes.flatMap((o) => o.times),
   };
 }
 
@@ -119,11 +140,9 @@ async function main(): Promise<number> {
       }).then((response) => {
         if (!response.ok) throw new Error(`The emulator refused the delay: ${response.status}.`);
       });
-      const page = await browser.newPage();
-      await page.goto(url);
-      const outcome = await typeOver(page, delayMs, flags.questions);
-      await page.close();
-      process.stdout.write(`${JSON.stringify(outcome)}\n`);
+      const { times, ...outcome } = await typeOverAll(browser, url, delayMs);
+      const medianMs = Math.round(times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0);
+      process.stdout.write(`${JSON.stringify({ delayMs, ...outcome, medianMs })}\n`);
       const { withoutAnswer, answeredTwice, bargeIns, spoken } = outcome;
       wrong += withoutAnswer.length + answeredTwice.length + bargeIns + spoken;
     }

@@ -14,14 +14,23 @@ export class AudioTimeline {
 
   /** When the sample at an offset arrived from the caller (ms since the epoch); audio arrives as fast as it is spoken. */
   arrival(offsetMs: number): number | undefined {
-    if (offsetMs < 0 || offsetMs > this.#totalMs + 1_000) return undefined;
-    const mark = this.#find((m) => m.endMs < offsetMs);
+    const mark = this.#at(offsetMs);
     return mark && mark.at - Math.min(Math.max(0, mark.endMs - offsetMs), mark.ms);
+  }
+
+  /** When the chunk with the sample at an offset was sent (ms since the epoch). */
+  sent(offsetMs: number): number | undefined {
+    return this.#at(offsetMs)?.sentAt;
   }
 
   /** When the chunk with the sample that arrived at a time was sent (ms since the epoch). */
   sentAt(arrival: number): number | undefined {
     return this.#find((m) => m.at < arrival)?.sentAt;
+  }
+
+  #at(offsetMs: number): Mark | undefined {
+    if (offsetMs < 0 || offsetMs > this.#totalMs + 1_000) return undefined;
+    return this.#find((m) => m.endMs < offsetMs);
   }
 
   #find(before: (mark: Mark) => boolean): Mark | undefined {

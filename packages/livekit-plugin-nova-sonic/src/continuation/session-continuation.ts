@@ -283,6 +283,7 @@ export class SessionContinuation {
       now,
       lastVoiceAt: this.#options.voice.lastAt,
       sampleAt: (offsetMs) => session.arrival(offsetMs),
+      sentAt: (offsetMs) => session.sent(offsetMs),
     };
     const effects = this.#conversation.apply(event, timing);
     this.#streamWatch.observe(event, effects, timing);

@@ -107,6 +107,11 @@ export class StreamSession {
     return this.#timeline.arrival(offsetMs);
   }
 
+  /** When the sample at an offset of this stream was handed to the SDK. */
+  sent(offsetMs: number): number | undefined {
+    return this.#timeline.sent(offsetMs);
+  }
+
   /** When the audio that arrived at a time was handed to the SDK. */
   sentAt(arrival: number): number | undefined {
     return this.#timeline.sentAt(arrival);

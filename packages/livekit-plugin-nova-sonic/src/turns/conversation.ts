@@ -23,7 +23,7 @@ import {
   stopReply,
 } from './interruption.js';
 import { leaveStream } from './resume.js';
-import { type ResumeCause, sampleTime } from './user-turn.js';
+import { type ResumeCause, sampleTime, sentTime } from './user-turn.js';
 
 /** Calls for one question come one after the other; those for the next one after the model has thought about it (ms). */
 const CALLS_TOGETHER_MS = 200;
@@ -227,7 +227,7 @@ export class Conversation {
     bargeIn(this.#state, 'user_speech_start', timing.now);
     const at = sampleTime(offsetMs, timing);
     this.#state.user.speechStarted(at, timing.now);
-    this.#state.requests.callerSpoke(at);
+    this.#state.requests.callerSpoke(sentTime(offsetMs, timing));
     this.#state.speechCounted = false;
   }
 

@@ -3,9 +3,9 @@ import type { ContentBlock } from './content-blocks.js';
 
 /**
  * The service marks the end of a reply over which a text is sent, so silence alone is an end only after longer than a
- * connection may stall (ms).
+ * connection may stall (ms): what comes of the old reply after that would be taken for the answer.
  */
-const QUIET_MS = 1_500;
+const QUIET_MS = 4_000;
 /** It marks nothing when a tool's result is sent: the reply to that comes no sooner than this after the words before. */
 const QUIET_AFTER_RESULT_MS = 700;
 /** The longest reply (1,024 tokens, about 40 s of speech) is sent in less than this, at five times real time (ms). */

@@ -75,13 +75,15 @@ export type Effect =
       readonly id?: string;
     };
 
-/** The time of an event, and how the service's audio offsets map to when those samples arrived. */
+/** The time of an event, and how the service's audio offsets map to when those samples arrived and were sent. */
 export interface EventTiming {
   readonly now: number;
   /** When the caller's voice was last heard: stands in for offsets that the service leaves out. */
   readonly lastVoiceAt?: number;
   /** Arrival of the sample at an offset (ms of audio) of the current stream. */
   readonly sampleAt?: (offsetMs: number) => number | undefined;
+  /** When the sample at an offset was sent on the current stream. */
+  readonly sentAt?: (offsetMs: number) => number | undefined;
 }
 
 /** What the stream that follows a lost one must get. */

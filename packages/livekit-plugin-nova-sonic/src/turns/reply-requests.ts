@@ -101,7 +101,10 @@ export class ReplyRequestQueue {
     this.#unsent = this.#unsent.filter((r) => r.id !== id);
     const request = this.#due.find((r): r is ReplyRequest => 'id' in r && r.id === id);
     if (!request) return;
-    if (drop) request.abandoned = true;
+    // The answer to the other question that was asked with it is not lost with it.
+    const other: OtherAnswer = { to: 'text', since: request.since };
+    if (drop && request.repeats !== undefined) this.#due[this.#due.indexOf(request)] = other;
+    else if (drop) request.abandoned = true;
     else this.#due = this.#due.filter((r) => r !== request);
   }
 
@@ -131,9 +134,12 @@ export class ReplyRequestQueue {
     return answered.flatMap((r) => ('id' in r && !r.abandoned ? [r.id] : []));
   }
 
-  /** The caller began to speak at a time: what comes now answers that, and all that was asked before. */
-  callerSpoke(at: number): void {
-    this.#due = this.#due.filter((r) => ('id' in r ? !r.abandoned : r.since >= at));
+  /**
+   * The beginning of speech was sent at a time: what comes now answers that, and all that the model got before. Not the time
+   * when the caller began: a chunk of audio is sent after its last sample, and a tool may have returned meanwhile.
+   */
+  callerSpoke(sentAt: number): void {
+    this.#due = this.#due.filter((r) => ('id' in r ? !r.abandoned : r.since >= sentAt));
   }
 
   /** The stream is gone, and with it what was sent on it. */

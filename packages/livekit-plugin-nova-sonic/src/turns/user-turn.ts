@@ -223,3 +223,7 @@ export class UserTurnTracker {
 /** When the sample at an offset arrived from the caller, or now. */
 export const sampleTime = (offsetMs: number | undefined, { now, sampleAt }: EventTiming): number =>
   (offsetMs === undefined ? undefined : sampleAt?.(offsetMs)) ?? now;
+
+/** When the sample at an offset was sent to the service, or now. */
+export const sentTime = (offsetMs: number | undefined, timing: EventTiming): number =>
+  (offsetMs === undefined ? undefined : timing.sentAt?.(offsetMs)) ?? timing.now;

@@ -37,6 +37,10 @@ describe('AudioTimeline', () => {
     expect([1_000, 1_020, 1_021, 1_040].map((at) => timeline.sentAt(at))).toEqual([
       1_030, 1_030, 1_055, 1_055,
     ]);
+    expect([0, 20, 21, 40, 1_040].map((offset) => timeline.sent(offset))).toEqual([
+      1_030, 1_030, 1_055, 1_055, 1_055,
+    ]);
+    expect([-1, 1_041].map((offset) => timeline.sent(offset))).toEqual([undefined, undefined]);
   });
 
   test('every sample arrived within its chunk, whatever gaps there were', () => {

@@ -209,7 +209,10 @@ async function play(
   for (const n of call.abandoned) {
     // What the service makes of a text before speech that follows it at once is its own affair.
     const spokenNext = questions.some((next) => next.n === n + 1 && !next.typed);
-    const heard = call.heard.some((h) => h.audio.includes(n));
+    // One reply may answer it together with a question that stands: that answer is not lost with it.
+    const alone = ({ text }: { text: string }) =>
+      [...text.matchAll(/q(\d+)/g)].every((m) => call.abandoned.has(Number(m[1])));
+    const heard = call.heard.some((h) => h.audio.includes(n) && alone(h));
     // What a tool has done is told.
     check(
       spokenNext || !heard || call.lookedUp.has(`q${n}`),

@@ -83,4 +83,18 @@ describe('ReplyRequestQueue: one question is answered after the other', () => {
     expect(queue.unsent).toEqual([{ id: 'a', text: 'said?\na?' }]);
     expect(queue.anyDue).toBe(false);
   });
+
+  test('a question that was asked again with a request is answered although the request is withdrawn', () => {
+    queue.owesAnswer('speech', 10);
+    request('a', 20);
+    queue.restart();
+    queue.repeat('said?');
+    queue.sent('a', 30);
+    queue.cancel('a', true);
+    request('b', 40);
+    expect([...queue.dueTo(50)]).toEqual(['text']);
+    expect(queue.withdrawn).toEqual([]);
+    expect(queue.takeAbandoned()).toBe(false);
+    expect([60, 70].map((now) => queue.begin(now))).toEqual([undefined, 'b']);
+  });
 });

@@ -9,24 +9,28 @@ initializeLogger({ pretty: false, level: 'silent' });
 
 /** How many of them; `npm run test:conversations` plays 1,000. */
 const CONVERSATIONS = Number(process.env.CONVERSATIONS ?? 40);
+/** The first seed: others than the usual ones, or one alone. */
+const FIRST = Number(process.env.FIRST_CONVERSATION ?? 1);
+const TIMEOUT_MS = Math.max(300_000, CONVERSATIONS * 3_000);
 
-/**
- * Seeds in which something does not hold, and why. 536 and 724: a tool's result crosses the beginning of speech on the
- * network, and no event tells whether the service answers both together, so that the answer to the result stays expected
- * for 4 s and takes the next request. 749: a question that is asked again on a new stream together with a typed one
- * loses its answer when the typed one is withdrawn at once.
- */
-const KNOWN = new Set([536, 724, 749]);
+test(
+  'each question has one answer and it is its own, nothing is told that did not happen',
+  async () => {
+    const wrong: string[] = [];
+    for (let seed = FIRST; seed < FIRST + CONVERSATIONS; seed += 1)
+      wrong.push(...(await converse(seed)));
+    expect(wrong).toEqual([]);
+  },
+  TIMEOUT_MS,
+);
 
-test('each question has one answer and it is its own, nothing is told that did not happen', async () => {
-  const wrong: string[] = [];
-  for (let seed = 1; seed <= CONVERSATIONS; seed += 1)
-    if (!KNOWN.has(seed)) wrong.push(...(await converse(seed)));
-  expect(wrong).toEqual([]);
-}, 300_000);
-
-test('a session that is closed at any moment leaves nothing behind and tells nothing more', async () => {
-  const wrong: string[] = [];
-  for (let seed = 1; seed <= CONVERSATIONS; seed += 1) wrong.push(...(await hangUp(seed)));
-  expect(wrong).toEqual([]);
-}, 300_000);
+test(
+  'a session that is closed at any moment leaves nothing behind and tells nothing more',
+  async () => {
+    const wrong: string[] = [];
+    for (let seed = FIRST; seed < FIRST + CONVERSATIONS; seed += 1)
+      wrong.push(...(await hangUp(seed)));
+    expect(wrong).toEqual([]);
+  },
+  TIMEOUT_MS,
+);
