@@ -182,6 +182,11 @@ export class CallerWatcher {
     await Promise.all([this.#seats.stop(), this.#line?.stop(STOP_MS), ...this.#withdrawals]);
   }
 
+  /** The worker has accepted a job. */
+  callAccepted(roomSid: string): void {
+    this.#watch.accepted(roomSid);
+  }
+
   /** From now on other workers know that this worker has the call. */
   callStarted(call: PresentCall): void {
     this.#presence?.callStarted(call);
@@ -190,6 +195,7 @@ export class CallerWatcher {
   /** Keeps a call of this worker that has ended for good from being taken for one without an agent. Never rejects. */
   async callEnded(record: CallRecord): Promise<void> {
     this.#presence?.callEnded(record.job);
+    this.#watch.ended(record.roomSid);
     if (!endedForGood(record)) return;
     const withdrawn = withdrawDispatches(this.#api, this.#agentName, record);
     this.#withdrawals.add(withdrawn);

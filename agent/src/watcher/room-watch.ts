@@ -17,6 +17,8 @@ const PENDING_MS = 700;
 const SPENT_MS = 4_000;
 /** A job that was accepted so recently may still be joining. */
 const JOINING_MS = 6_000;
+/** For so long an agent whose job this worker has accepted may be joining before anybody asks whether it is there. */
+const ACCEPTED_MS = 2_000;
 /** Rooms that LiveKit does not list are remembered for so long: after its restart they are back. */
 const FORGET_MS = 60_000;
 
@@ -50,6 +52,8 @@ export class RoomWatch {
   readonly #rooms = new Map<string, WatchedRoom>();
   /** Agents that died with their worker, by room, until another one is there. */
   readonly #died = new Map<string, string>();
+  /** When this worker accepted the job of a room, by the room's sid. */
+  readonly #accepted = new Map<string, number>();
   #listedAt = Number.NEGATIVE_INFINITY;
   #outageAt = Number.NEGATIVE_INFINITY;
 
@@ -74,6 +78,7 @@ export class RoomWatch {
       if (now - room.listedAt <= FORGET_MS) continue;
       this.#rooms.delete(name);
     }
+    for (const [sid, at] of this.#accepted) if (now - at >= ACCEPTED_MS) this.#accepted.delete(sid);
     for (const name of this.#died.keys()) if (!this.#rooms.has(name)) this.#died.delete(name);
   }
 
@@ -87,6 +92,7 @@ export class RoomWatch {
     const now = this.#clock.now();
     return [...this.#rooms.values()]
       .filter(({ listedAt }) => listedAt === this.#listedAt)
+      .filter((room) => !this.#isAnswered(room))
       .map((room) => ({ name: room.summary.name, ...this.#plan(room) }))
       .filter(({ at }) => at <= now)
       .sort((a, b) => a.rank - b.rank || a.at - b.at)
@@ -177,6 +183,16 @@ export class RoomWatch {
     if (room) room.checkedAt = undefined;
   }
 
+  /** This worker has accepted a job of the room: requests about it would only tell that its agent is on its way. */
+  accepted(roomSid: string): void {
+    this.#accepted.set(roomSid, this.#clock.now());
+  }
+
+  /** The call of such a job has ended. */
+  ended(roomSid: string): void {
+    this.#accepted.delete(roomSid);
+  }
+
   /** This watcher has created a dispatch. */
   dispatched(name: string, dispatch: string): void {
     this.#rooms.get(name)?.own.add(dispatch);
@@ -208,6 +224,13 @@ export class RoomWatch {
     }
     known.summary = summary;
     known.listedAt = now;
+  }
+
+  /** Not while its caller is known to wait for an agent: then what is known of its dispatches must not get old. */
+  #isAnswered({ summary, aloneSince, terms }: WatchedRoom): boolean {
+    const at = this.#accepted.get(summary.sid);
+    const waits = aloneSince !== undefined && terms !== undefined;
+    return at !== undefined && !waits && this.#clock.now() - at < ACCEPTED_MS;
   }
 
   #plan(room: WatchedRoom): { rank: number; at: number } {

@@ -288,9 +288,11 @@ export class AgentWorker {
   }
 
   async #answer(request: JobRequest): Promise<void> {
-    const isTurn = () => this.#watcher?.isTurnOf(request.room?.sid ?? '') ?? Promise.resolve(true);
-    if (await this.#admission.admit(request.id, isTurn)) await request.accept();
-    else await request.reject();
+    const roomSid = request.room?.sid ?? '';
+    const isTurn = () => this.#watcher?.isTurnOf(roomSid) ?? Promise.resolve(true);
+    if (!(await this.#admission.admit(request.id, isTurn))) return request.reject();
+    this.#watcher?.callAccepted(roomSid);
+    await request.accept();
   }
 
   #load(): number {

@@ -16,11 +16,11 @@ let livekit: SimulatedLiveKit;
 let rig: Awaited<ReturnType<typeof beginWorker>>;
 const SEAT = `nova-sonic-watcher-${AGENT}-0`;
 
-async function start(env: Record<string, string> = {}) {
+async function start(env: Record<string, string> = {}, rooms = livekit.client()) {
   rig = await beginWorker({
     clock,
     wallClock: livekit.wallClock,
-    rooms: livekit.client(),
+    rooms,
     env: {
       LIVEKIT_AGENT_NAME: AGENT,
       WAITING_LINE_CALLERS: '0',
@@ -111,6 +111,19 @@ describe('the watcher of a worker', () => {
       expect(room?.dispatches).toHaveLength(left);
     },
   );
+
+  it('does not ask about a room whose job it has accepted while the agent joins', async () => {
+    const client = livekit.client();
+    const listMembers = jest.spyOn(client, 'listMembers');
+    const { register } = await start({}, client);
+    register();
+    await clock.pass(5_000);
+    for (const room of ['a', 'b']) livekit.join(room);
+    expect(await offer('j1', 'a')).toBe(true);
+    await clock.pass(1_500);
+    const asked = listMembers.mock.calls.map(([room]) => room);
+    expect([asked.includes('a'), asked.includes('b')]).toEqual([false, true]);
+  });
 
   it('gives a slot of a full house to those who wait, not to whoever calls in that moment', async () => {
     const { register, call, calls, published } = await start({ CALLS_PER_TASK: '1' });
