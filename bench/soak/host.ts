@@ -190,7 +190,15 @@ class Soak {
     while (!this.#over) {
       await delay(HEAP_EVERY_MS);
       const pid = this.#worker.lines('call started').at(-1)?.host_pid;
-      if (typeof pid === 'number') process.kill(pid, 'SIGUSR2');
+      if (typeof pid !== 'number') continue;
+      try {
+        process.kill(pid, 'SIGUSR2');
+      } catch {
+        // It has died: the log is in the report, which a crash of this program would lose.
+        this.#problems.push(
+          `the host ${pid} was gone after ${Math.round(performance.now() / 1000)} s`,
+        );
+      }
     }
   }
 
