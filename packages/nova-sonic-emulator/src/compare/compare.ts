@@ -62,8 +62,8 @@ export function differences(
     if (a !== b) found.push({ conversation: name, what, subject, left: a, right: b });
   };
   add(rule ? 'rule' : 'error', rule ?? 'end', left.error ?? 'accepted', right.error ?? 'accepted');
-  // What follows a refusal is no difference of its own.
-  if (left.error !== right.error) return found;
+  // What follows a refusal is no difference of its own, and a rule is tried without waiting for an answer.
+  if (rule || left.error !== right.error) return found;
   add('order', 'events', left.order.join(', '), right.order.join(', '));
   for (const event of Object.keys(left.fields)) {
     const other = right.fields[event];

@@ -127,7 +127,12 @@ function kindOf({ name, body }: StreamedEvent): string {
 /** Kinds that come whenever they like, and so have no place in the order. */
 const UNORDERED = /^(usageEvent|contentStart TEXT ASSISTANT FINAL|textOutput|audioOutput)/;
 
-function summary(conversation: string, events: StreamedEvent[], end: StreamEnd): Observation {
+/** What the events of a conversation and its end amount to. */
+export function summary(
+  conversation: string,
+  events: readonly StreamedEvent[],
+  end: StreamEnd,
+): Observation {
   const order: string[] = [];
   const fields: Record<string, string[]> = {};
   for (const event of events) {
@@ -153,11 +158,18 @@ function summary(conversation: string, events: StreamedEvent[], end: StreamEnd):
 const anonymous = (message = '') =>
   message.replace(/^RequestId=\S+ : /, '').replace(/\[[^\]]*\]/g, '[…]');
 
-function timing(events: StreamedEvent[]): Record<string, number> {
+/** Where in the audio speech ended, and where that was found; the network and the machine have no part in it. */
+function pause(events: readonly StreamedEvent[]): [number?, number?] {
+  const { inputAudioOffsetMs: from, inputAudioDetectionOffsetMs: to } =
+    events.find(({ name }) => name === 'userSpeechEnd')?.body ?? {};
+  return typeof from === 'number' && typeof to === 'number' ? [from, to] : [];
+}
+
+function timing(events: readonly StreamedEvent[]): Record<string, number> {
   const first = (matches: (event: StreamedEvent) => boolean) => events.find(matches)?.t;
   const named = (name: string) => first((event) => event.name === name);
   const audio = named('audioOutput');
-  const marks: [string, number | undefined, number | undefined][] = [
+  const marks: [string, number?, number?][] = [
     ['first event', 0, events[0]?.t],
     ['userSpeechEnd to first audio', named('userSpeechEnd'), audio],
     [
@@ -166,6 +178,7 @@ function timing(events: StreamedEvent[]): Record<string, number> {
       audio,
     ],
     ['first event to first audio', events[0]?.t, audio],
+    ['silence until the end of speech was found', ...pause(events)],
   ];
   return Object.fromEntries(
     marks

@@ -3,11 +3,18 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { RealClock, scaledClock } from '../../../../packages/nova-sonic-emulator/src/clock.js';
 import {
   compareEndpoints,
   differences,
 } from '../../../../packages/nova-sonic-emulator/src/compare/compare.js';
 import { CONVERSATIONS } from '../../../../packages/nova-sonic-emulator/src/compare/conversations.js';
+import { summary } from '../../../../packages/nova-sonic-emulator/src/compare/observe.js';
+import {
+  NOVA_2_5,
+  PROFILES,
+  type Profile,
+} from '../../../../packages/nova-sonic-emulator/src/dialogue/profile.js';
 import {
   type Emulator,
   type EmulatorOptions,
@@ -18,11 +25,15 @@ import {
   startRecordingProxy,
 } from '../../../../packages/nova-sonic-emulator/src/record/recording-proxy.js';
 import { validateRecording } from '../../../../packages/nova-sonic-emulator/src/validate.js';
+import { DialogueHarness } from '../dialogue/dialogue-harness.js';
 import { sdkClient, TestClient } from '../support/client.js';
 import { toneSpeech } from '../support/tone-speech.js';
 
 const REGION = 'us-east-1';
-const OPTIONS = { modelId: 'amazon.nova-2-sonic-v1:0', patienceMs: 20_000, pace: 20 };
+const OPTIONS = { modelId: 'amazon.nova-2-sonic-v1:0', patienceMs: 60_000, pace: 20 };
+/** Replies play so slowly that the slowest machine interrupts them in time. */
+const SLOWNESS = 20;
+const slowClock = () => scaledClock(new RealClock(), 1 / SLOWNESS);
 
 const running: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -31,6 +42,7 @@ afterEach(async () => {
 async function emulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const started = await startEmulator({
     profile: 'fast',
+    clock: slowClock(),
     textToSpeech: toneSpeech,
     scenario: {
       turns: [
@@ -69,16 +81,52 @@ describe('compare', () => {
     expect(bargeIn?.order).toContain('contentEnd TEXT INTERRUPTED');
     // Nothing of what was said, no ids.
     expect(JSON.stringify(observations)).not.toMatch(/Heard|Nine|[0-9a-f]{8}-[0-9a-f]{4}-/);
-  }, 90_000);
+  }, 300_000);
 
-  it('finds exactly what differs between two profiles', async () => {
-    const left = endpoint(await emulator());
-    const right = endpoint(await emulator({ timings: { thinkTyped: 3000 } }));
-    const found = await compareEndpoints(left, right, OPTIONS, named('typed text'));
-    expect(found.differences.map(({ what, subject }) => `${what} ${subject}`)).toEqual([
-      'timing first event to first audio',
-    ]);
-  }, 30_000);
+  it.each<[string, Partial<Profile>, string[]]>([
+    ['nothing', {}, []],
+    ['the typed question', { thinkTyped: 3000 }, ['first event to first audio']],
+    [
+      'the audio',
+      { textToAudio: 900 },
+      ['userSpeechEnd to first audio', 'first SPECULATIVE text to first audio'],
+    ],
+    ['Nova 2.5', NOVA_2_5, ['silence until the end of speech was found']],
+  ])('finds exactly what differs between two profiles: %s', async (_, changed, expected) => {
+    const heldWith = async (profile: Profile) => {
+      const turns = [
+        { user: 'Said', reply: 'Heard.' },
+        { on: 'text' as const, reply: 'Typed.' },
+      ];
+      const spoken = new DialogueHarness(turns, { profile });
+      await spoken.speak(profile.pause.MEDIUM);
+      await spoken.clock.pass(5_000);
+      const typed = new DialogueHarness(turns.slice(1), { profile });
+      typed.dialogue.typedText('Hello');
+      await typed.clock.pass(5_000);
+      return {
+        speech: summary('speech', spoken.sent, {}),
+        'typed text': summary('typed text', typed.sent, {}),
+      };
+    };
+    const left = await heldWith(PROFILES.capture);
+    const right = await heldWith({ ...PROFILES.capture, ...changed });
+    const found = (['speech', 'typed text'] as const).flatMap((name) =>
+      differences({ name }, left[name], right[name]),
+    );
+    expect(found.every(({ what }) => what === 'timing')).toBe(true);
+    expect([...new Set(found.map(({ subject }) => subject))]).toEqual(expected);
+  });
+
+  it('measures the times of a stream', async () => {
+    const thinkTyped = 40;
+    const one = endpoint(await emulator({ timings: { thinkTyped } }));
+    const { observations } = await compareEndpoints(one, one, OPTIONS, named('typed text'));
+    const timing = observations[0]?.left.timing ?? {};
+    const untilAudio = (timing['first event'] ?? 0) + (timing['first event to first audio'] ?? 0);
+    // At least as long as the emulator thinks, on its slow clock and in whole milliseconds; the rest is the machine's.
+    expect(untilAudio).toBeGreaterThanOrEqual(thinkTyped * SLOWNESS - 2);
+  }, 120_000);
 
   it('finds the rule that a server breaks', async () => {
     const left = endpoint(await emulator());
@@ -94,7 +142,7 @@ describe('compare', () => {
         right: 'accepted',
       },
     ]);
-  }, 60_000);
+  }, 120_000);
 
   it.each<[string, object, string[]]>([
     ['order', { order: ['a', 'b'] }, ['order events']],
@@ -111,6 +159,12 @@ describe('compare', () => {
     };
     const found = differences({ name: 'speech' }, observation, { ...observation, ...change });
     expect(found.map(({ what, subject }) => `${what} ${subject}`)).toEqual(expected);
+  });
+
+  it('tells of a rule only whether it is refused', () => {
+    const observation = { conversation: 'rule voice', order: [], fields: {}, timing: { first: 1 } };
+    const slower = { ...observation, timing: { first: 9000 } };
+    expect(differences({ name: 'rule voice', rule: 'voice' }, observation, slower)).toEqual([]);
   });
 });
 
