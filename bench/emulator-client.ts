@@ -1,35 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The sessions of emulator-benchmark.ts: each speaks, waits for the reply, and speaks again, in real time. */
+import { setPriority } from 'node:os';
 import {
   sdkClient,
   speechSamples,
   TestClient,
 } from '../test/packages/nova-sonic-emulator/support/client.js';
-import type { Done, Task } from './emulator-benchmark.js';
+import type { Done, FromClient, ToClient } from './emulator-benchmark.js';
 
 const FRAME_MS = 32;
 const SAMPLES = 512;
 const CREDENTIALS = { accessKeyId: 'emulator', secretAccessKey: 'emulator-secret' };
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+const tell = (message: FromClient) => process.send?.(message);
 
-async function runSession({ url, seconds }: Task, speech: Int16Array, done: Done, index: number) {
+let stopped = false;
+
+async function runSession(url: string, speech: readonly Int16Array[], done: Done, index: number) {
   // Callers do not start all at once.
   await pause(index * 60);
-  const client = new TestClient(sdkClient({ url, credentials: CREDENTIALS }));
+  // Only what is counted is kept: the audio of a minute of 60 sessions is work for the garbage collector.
+  const client = new TestClient(sdkClient({ url, credentials: CREDENTIALS }), undefined, isTurn);
+  const ended = client.ended.then((error) => ({ error }));
   client.start();
   client.openAudio();
+  void client.output(isTurn).then(
+    () => tell('answered'),
+    () => {},
+  );
   // Four to seven seconds of silence between sentences: some replies are interrupted, some are not.
-  const gap = 125 + (index % 7) * 16;
-  const cycle = Math.ceil(speech.length / SAMPLES) + gap;
+  const cycle = speech.length + 125 + (index % 7) * 16;
+  const silence = new Int16Array(SAMPLES);
   const started = performance.now();
-  const ended = client.ended.then((error) => ({ error }));
-  const total = Math.floor(((seconds * 1000 - index * 60) / FRAME_MS) | 0);
-  for (let i = 0; i < total; i++) {
-    const at = (i + index * 11) % cycle;
-    const frame = new Int16Array(SAMPLES);
-    frame.set(speech.subarray(at * SAMPLES, (at + 1) * SAMPLES));
-    client.audio(frame);
+  for (let i = 0; !stopped; i++) {
+    client.audio(speech[(i + index * 11) % cycle] ?? silence);
     done.frames++;
     const wait = started + (i + 1) * FRAME_MS - performance.now();
     const over = wait > 0 ? await Promise.race([pause(wait), ended]) : undefined;
@@ -41,16 +46,28 @@ async function runSession({ url, seconds }: Task, speech: Int16Array, done: Done
   client.close();
   const { error } = await ended;
   if (error) done.errors.push(String(error));
-  done.turns += client.outputs.filter(
-    ({ body }) => body.type === 'AUDIO' && body.stopReason === 'END_TURN',
-  ).length;
+  done.turns += client.outputs.length;
 }
 
-process.once('message', async (task: Task) => {
-  const speech = await speechSamples('Could you tell me something about yourself?');
+const isTurn = ({ body }: TestClient['outputs'][number]) =>
+  body.type === 'AUDIO' && body.stopReason === 'END_TURN';
+
+process.on('message', async (message: ToClient) => {
+  if (message === 'stop') {
+    stopped = true;
+    return;
+  }
+  setPriority(message.priority);
+  const samples = await speechSamples('Could you tell me something about yourself?');
+  const speech: Int16Array[] = [];
+  for (let at = 0; at < samples.length; at += SAMPLES) {
+    const frame = new Int16Array(SAMPLES);
+    frame.set(samples.subarray(at, at + SAMPLES));
+    speech.push(frame);
+  }
   const done: Done = { frames: 0, turns: 0, errors: [] };
   await Promise.all(
-    Array.from({ length: task.sessions }, (_, i) => runSession(task, speech, done, i)),
+    Array.from({ length: message.sessions }, (_, i) => runSession(message.url, speech, done, i)),
   );
   process.send?.(done, () => process.exit(0));
 });

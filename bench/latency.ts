@@ -8,7 +8,7 @@ import '../local/command/silence-warnings.js';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -24,7 +24,7 @@ import { rmsLevel } from '../local/audio/wav.js';
 import { startEmulatorProcess } from '../local/dev/emulator-process.js';
 import type { LiveKitConnection } from '../local/livekit/connection.js';
 import { startLiveKitServer } from '../local/livekit/server.js';
-import type { Task } from './emulator-benchmark.js';
+import type { ToClient } from './emulator-benchmark.js';
 import { InstantModel, SPEECH_RMS } from './instant-model.js';
 
 const { values } = parseArgs({
@@ -151,7 +151,9 @@ const { url } = emulator;
 const client = fork(fileURLToPath(new URL('./emulator-client.ts', import.meta.url)), {
   execArgv: ['--import', 'tsx'],
 });
-client.send({ url, sessions: 1, seconds: 3 } satisfies Task);
+client.send({ url, sessions: 1, priority: getPriority() } satisfies ToClient);
+await once(client, 'message');
+client.send('stop' satisfies ToClient);
 await once(client, 'exit');
 const recorded = (): EmulatorEvent[] =>
   readFileSync(record, 'utf8')

@@ -42,6 +42,8 @@ export class TestClient {
   constructor(
     client: BedrockRuntimeClient,
     readonly modelId = 'amazon.nova-2-sonic-v1:0',
+    /** Outputs that are kept. */
+    private readonly keeps: (output: Output) => boolean = () => true,
   ) {
     this.ended = this.run(client);
   }
@@ -211,6 +213,7 @@ export class TestClient {
       for await (const part of response.body ?? []) {
         const event = JSON.parse(new TextDecoder().decode(part.chunk?.bytes)).event;
         const [name, body] = Object.entries(event)[0] as [string, object];
+        if (!this.keeps({ name, body })) continue;
         this.outputs.push({ name, body });
         for (const listener of [...this.listeners]) listener();
       }
