@@ -10,6 +10,7 @@ import type { Done, FromClient, ToClient } from './emulator-benchmark.js';
 
 const FRAME_MS = 32;
 const SAMPLES = 512;
+const LATE_MS = 500;
 const CREDENTIALS = { accessKeyId: 'emulator', secretAccessKey: 'emulator-secret' };
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
@@ -32,12 +33,14 @@ async function runSession(url: string, speech: readonly Int16Array[], done: Done
   // Four to seven seconds of silence between sentences: some replies are interrupted, some are not.
   const cycle = speech.length + 125 + (index % 7) * 16;
   const silence = new Int16Array(SAMPLES);
-  const started = performance.now();
+  let started = performance.now();
   for (let i = 0; !stopped; i++) {
     client.audio(speech[(i + index * 11) % cycle] ?? silence);
     done.frames++;
     const wait = started + (i + 1) * FRAME_MS - performance.now();
-    const over = wait > 0 ? await Promise.race([pause(wait), ended]) : undefined;
+    // A client that the machine has starved goes on from here: a burst of old frames is no caller's.
+    if (wait < -LATE_MS) started -= wait;
+    const over = await Promise.race([pause(Math.max(0, wait)), ended]);
     if (over) {
       done.errors.push(`a session ended early: ${over.error ?? 'without an error'}`);
       return;

@@ -142,19 +142,27 @@ export async function startRecordingProxy(options: RecordingProxyOptions): Promi
       server.once('error', reject);
       server.listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
     });
-  const port = await listen(plain, options.port);
-  const tlsPort = await listen(tls, options.tlsPort);
-  if (options.certFile) writeFileSync(options.certFile, issuer);
-  return {
-    url: `http://127.0.0.1:${port}`,
-    tlsUrl: `https://127.0.0.1:${tlsPort}`,
-    events,
-    close: async () => {
-      for (const socket of sockets) socket.destroy();
-      await Promise.all([plain, tls].map((server) => new Promise((done) => server.close(done))));
-      await events.close();
-    },
+  const close = async () => {
+    for (const socket of sockets) socket.destroy();
+    const listening = [plain, tls].filter((server) => server.listening);
+    await Promise.all(listening.map((server) => new Promise((done) => server.close(done))));
+    await events.close();
   };
+  try {
+    const port = await listen(plain, options.port);
+    const tlsPort = await listen(tls, options.tlsPort);
+    // Only now: a proxy that cannot start must not replace the certificate of the one that runs.
+    if (options.certFile) writeFileSync(options.certFile, issuer);
+    return {
+      url: `http://127.0.0.1:${port}`,
+      tlsUrl: `https://127.0.0.1:${tlsPort}`,
+      events,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 /** Hands the end of the service's stream on to the client. */

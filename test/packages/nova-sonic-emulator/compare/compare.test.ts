@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import getPort from 'get-port';
 import { RealClock, scaledClock } from '../../../../packages/nova-sonic-emulator/src/clock.js';
 import {
   compareEndpoints,
@@ -100,10 +101,10 @@ describe('compare', () => {
       ];
       const spoken = new DialogueHarness(turns, { profile });
       await spoken.speak(profile.pause.MEDIUM);
-      await spoken.clock.pass(5_000);
+      await spoken.clock.pass(15_000);
       const typed = new DialogueHarness(turns.slice(1), { profile });
       typed.dialogue.typedText('Hello');
-      await typed.clock.pass(5_000);
+      await typed.clock.pass(15_000);
       return {
         speech: summary('speech', spoken.sent, {}),
         'typed text': summary('typed text', typed.sent, {}),
@@ -235,6 +236,20 @@ describe('record', () => {
     });
     target.setFault({ kind: 'exception', type: 'modelTimeoutException', after: 'usageEvent' });
     expect(await talk()).toMatchObject({ name: 'ModelTimeoutException' });
+  });
+
+  it('leaves nothing running, and the certificate of the other one alone, when a port is in use', async () => {
+    const certFile = join(folder, 'proxy.pem');
+    const first = await proxyTo(await emulator(), { certFile });
+    const certificate = readFileSync(certFile, 'utf8');
+    const port = await getPort();
+    const tlsPort = Number(new URL(first.tlsUrl).port);
+    await expect(proxyTo(await emulator(), { certFile, port, tlsPort })).rejects.toThrow(
+      /EADDRINUSE/,
+    );
+    expect(readFileSync(certFile, 'utf8')).toBe(certificate);
+    // Its other port is free again.
+    await proxyTo(await emulator(), { port });
   });
 
   it('keeps texts when it is asked to', async () => {
