@@ -279,7 +279,8 @@ export const environmentSchema = z.object({
     setBy: 'operator',
   }),
   WAITING_LINE_FULL: text().default('nobody-can-answer.wav').register(docs, {
-    description: 'The same, for callers who are disconnected because the waiting line is full.',
+    description:
+      'The same, for callers who are disconnected because the waiting line is full, or because their call has failed.',
     allowed: 'the path of a WAV file, or the name of one in agent/src/recordings',
     setBy: 'operator',
   }),

@@ -8,6 +8,7 @@ import type { RoomCallers } from '../call/room-callers.js';
 import { readWorkerConfig, type WorkerConfig } from '../config.js';
 import { stopNativeLogs } from '../host/native-logs.js';
 import { assumeRoles } from '../lanes/lane-credentials.js';
+import { readLineRecordings } from '../line/line-recordings.js';
 import { type CallReporter, SupervisorClient } from '../supervision/supervisor-client.js';
 import type { JobCommand } from '../supervision/supervisor-messages.js';
 import { installPiiRedaction } from '../telemetry/redaction.js';
@@ -16,6 +17,7 @@ import { flushTraces, startTracing } from '../tracing/tracing.js';
 import { CallMetrics } from './call-metrics.js';
 import { EndOfCall } from './end-of-call.js';
 import { ConversationKeeper } from './keep-conversation.js';
+import { playRecording } from './play-recording.js';
 import { Handover, type ResumedCall } from './resumed-call.js';
 import { tenantOf } from './tenant.js';
 
@@ -121,6 +123,7 @@ export class CallLifecycle {
         return;
       }
       log().error({ error, call_id: ctx.job.id }, 'call setup failed');
+      await call.#sayNobodyCanAnswer();
       call.#reporter.ended('failed', true);
       await call.#end.endByAgent('failed');
       throw error;
@@ -144,17 +147,33 @@ export class CallLifecycle {
     this.metrics.observeSession(session);
     this.trace.observeSession(session);
     this.conversation.observeSession(session);
-    session.on(voice.AgentSessionEventTypes.Close, ({ reason }) =>
-      this.#reporter.ended(String(reason)),
-    );
+    session.on(voice.AgentSessionEventTypes.Close, ({ reason }) => {
+      // Of a failed one the caller still hears some words.
+      if (reason !== voice.CloseReason.ERROR) this.#reporter.ended(String(reason));
+    });
   }
 
   /** The session has closed: the agent never stays in a room that it cannot serve, nor its caller. */
   async sessionClosed(reason: string): Promise<void> {
+    const failed = reason.startsWith(voice.CloseReason.ERROR);
     const hungUp = reason.startsWith(voice.CloseReason.PARTICIPANT_DISCONNECTED);
+    if (failed && !this.#ended) {
+      await this.#sayNobodyCanAnswer();
+      this.#reporter.ended(voice.CloseReason.ERROR);
+    }
     if (hungUp || !this.#ctx.room.isConnected) await this.#end.leave(reason);
     else await this.#end.endByAgent(reason);
     this.#ctx.shutdown(reason);
+  }
+
+  /** Without a stream the model cannot speak; silence and a dropped line would be all that the caller gets. */
+  async #sayNobodyCanAnswer(): Promise<void> {
+    if (!this.#ctx.room.isConnected) return;
+    try {
+      await playRecording(this.#ctx.room, readLineRecordings(this.#config.line).full);
+    } catch (error) {
+      log().warn({ error }, 'the recording for callers whom nobody can answer was not played');
+    }
   }
 
   /** Leaves the call to another agent, which was there before. */

@@ -66,7 +66,7 @@ export class CallMetrics {
     });
   }
 
-  /** Measures the time to answer, at the first sound of the agent: by then LiveKit has told who came when. */
+  /** Measures the time to answer, at the first sound of the agent: by then LiveKit has reported who came when. */
   observeAnswer(
     session: voice.AgentSession,
     room: Room,

@@ -6,6 +6,7 @@ import { jest } from '@jest/globals';
 import type { JobContext, voice } from '@livekit/agents';
 import {
   ConnectionState,
+  type LocalAudioTrack,
   ParticipantKind,
   type RemoteParticipant,
   RoomEvent,
@@ -34,6 +35,12 @@ export function startCall(
     remoteParticipants: participants,
     connectionState: ConnectionState.CONN_CONNECTED as ConnectionState,
     isConnected: true,
+    localParticipant: {
+      publishTrack: async (track: LocalAudioTrack) => {
+        log.push(`plays: ${track.name}`);
+        throw new Error('the connection has gone');
+      },
+    },
   });
   const ctx = {
     job: { id: 'AJ_1', room: { name: 'hall', sid: 'RM_1' }, metadata: '' },

@@ -83,6 +83,8 @@ describe('CallLifecycle', () => {
   });
   const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
   const STARTED = 'started AJ_1 in hall RM_1';
+  /** The caller is told that nobody can answer; a connection that has gone keeps no call from ending. */
+  const PLAYS = 'plays: recording';
   /** Until the caller has heard the last word, in milliseconds. */
   const HEARD = 500;
   /** What happens when the agent ends a call. */
@@ -255,7 +257,7 @@ describe('CallLifecycle', () => {
       const failed = expect(done).rejects.toThrow('broken');
       await pass(HEARD);
       await failed;
-      expect(log).toEqual([STARTED, 'ended: failed (failed)', 'delete hall']);
+      expect(log).toEqual([STARTED, PLAYS, 'ended: failed (failed)', 'delete hall']);
     });
 
     it('when the agent throws because the room is gone: nothing has failed', async () => {
@@ -315,13 +317,21 @@ describe('CallLifecycle', () => {
         end: async (reason: string) => void log.push(`published: ${reason}`),
       } as CallEventPublisher,
     );
+    const { session, events } = fakeSession();
+    lifecycle.attach(session);
+    events.emit('close', { reason: 'error' });
+    // It has not ended before its caller heard so.
+    expect(log).toEqual([STARTED, 'caller: ann']);
     void lifecycle.sessionClosed('error: no stream');
+    await pass(0);
     const cleaned = cleanUp().then(() => log.push('clean'));
     await pass(HEARD);
     await cleaned;
     expect(log.filter((line) => line !== 'ended: closed')).toEqual([
       STARTED,
       'caller: ann',
+      PLAYS,
+      'ended: error',
       'published: error: no stream',
       'remove ann',
       'shutdown: error: no stream',

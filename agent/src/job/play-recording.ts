@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import {
+  AudioFrame,
+  AudioSource,
+  LocalAudioTrack,
+  type Room,
+  TrackPublishOptions,
+  TrackSource,
+} from '@livekit/rtc-node';
+import type { PcmAudio } from '../caller/pcm.js';
+
+const FRAME_MS = 100;
+const QUEUE_MS = 200;
+/** What is played before somebody has subscribed is lost; whoever subscribes to nothing is not waited for. */
+const SUBSCRIBED_MS = 1_200;
+/** From the subscription until audio arrives reliably. */
+const SETTLE_MS = 100;
+/** A connection that is lost meanwhile takes no more audio. */
+const SPARE_MS = 2_000;
+
+/** Plays a recording in a room. Resolves when its last sample has left this process, or could not in time. */
+export async function playRecording(room: Room, recording: PcmAudio): Promise<void> {
+  const { sampleRate, samples } = recording;
+  const { localParticipant } = room;
+  if (!localParticipant) return;
+  const source = new AudioSource(sampleRate, 1, QUEUE_MS);
+  try {
+    const options = new TrackPublishOptions();
+    options.source = TrackSource.SOURCE_MICROPHONE;
+    const track = LocalAudioTrack.createAudioTrack('recording', source);
+    const publication = await localParticipant.publishTrack(track, options);
+    await Promise.race([publication.waitForSubscription().catch(() => {}), pass(SUBSCRIBED_MS)]);
+    await pass(SETTLE_MS);
+    const lengthMs = (samples.length * 1_000) / sampleRate;
+    await Promise.race([capture(source, recording), pass(lengthMs + SPARE_MS)]);
+  } finally {
+    await source.close();
+  }
+}
+
+async function capture(source: AudioSource, { sampleRate, samples }: PcmAudio): Promise<void> {
+  const size = (sampleRate * FRAME_MS) / 1_000;
+  for (let at = 0; at < samples.length; at += size) {
+    const frame = samples.slice(at, at + size);
+    await source.captureFrame(new AudioFrame(frame, sampleRate, 1, frame.length));
+  }
+  await source.waitForPlayout();
+}
+
+function pass(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
