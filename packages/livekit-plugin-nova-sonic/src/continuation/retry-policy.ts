@@ -101,7 +101,8 @@ export class RetryPolicy {
     // A stream that served until now is replaced at once, in its own lane.
     const sudden = livedMs > 0 && this.#inARow === 1 && error.kind !== 'throttled';
     if (state && !sudden) state.cooldownUntil = now + this.#delay(state.failures);
-    const next = this.#next(now);
+    // On a slow network the first lane is ready again before the last one was tried.
+    const next = this.#next(now, !sudden);
     const delayMs = Math.max(next.at, this.#windowOpensAt(now)) - now;
     const outage = now - (this.#outageSince ?? now);
     if (outage + delayMs > this.#options.maxOutageMs) {
@@ -117,15 +118,20 @@ export class RetryPolicy {
     return oldest === undefined ? now : oldest + CONNECT_WINDOW_MS;
   }
 
-  #next(now: number): { lane: string; at: number } {
-    let best: { lane: string; at: number; rank: number } | undefined;
+  /** @param spread of lanes that are ready, the one that failed least, not the first of the list */
+  #next(now: number, spread = false): { lane: string; at: number } {
+    let best: { lane: string; at: number; rank: number; failures: number } | undefined;
     for (const [lane, state] of this.#lanes) {
       if (state.rejected) continue;
       const at = Math.max(now, state.cooldownUntil);
       // Failures in other calls decide which Region is tried, never how long to wait.
       const rank = Math.max(at, this.#options.cooldownUntil?.(lane) ?? 0);
-      const sooner = !best || rank < best.rank || (rank === best.rank && at < best.at);
-      if (sooner) best = { lane, at, rank };
+      const failures = spread ? state.failures : 0;
+      // Two that are never ready differ by NaN.
+      const order = best
+        ? rank - best.rank || at - best.at || failures - best.failures
+        : Number.NEGATIVE_INFINITY;
+      if (order < 0) best = { lane, at, rank, failures };
     }
     return best ?? { lane: [...this.#lanes.keys()][0] as string, at: now };
   }

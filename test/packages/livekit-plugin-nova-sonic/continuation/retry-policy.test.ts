@@ -52,6 +52,26 @@ describe('RetryPolicy', () => {
     expect(p.pick(500)).toBe('a');
   });
 
+  test.each([0, 400, 5_000])(
+    'each full Region is tried once before any of them again, also when an answer takes %i ms',
+    (answerMs) => {
+      const regions = ['a', 'b', 'c', 'd', 'e', 'f'];
+      const p = policy(regions);
+      const tried: string[] = [];
+      let lane = p.pick(0);
+      for (let now = 0; tried.length < regions.length; now += answerMs) {
+        tried.push(lane);
+        p.connecting(now);
+        const decision = p.failed(lane, error('throttled'), 0, now + answerMs);
+        if (decision.type === 'give_up') throw new Error(decision.why);
+        lane = decision.lane;
+      }
+      expect(tried).toEqual(regions);
+      // A renewal prefers the first one of the list, whatever failed before.
+      expect(p.pick(60_000)).toBe('a');
+    },
+  );
+
   test('a stream that served is replaced at once in its own Region', () => {
     const p = policy(['a', 'b']);
     expect(p.failed('a', error('connection'), 5_000, 0)).toEqual({
