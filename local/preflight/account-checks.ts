@@ -63,10 +63,9 @@ export const alarmAddress: Check = async ({ name, alarmEmail }, outside) => {
     );
   let resources: StackResource[];
   try {
-    const answer = await outside.aws([
-      ...['cloudformation', 'describe-stack-resources', '--stack-name', name],
-    ]);
-    resources = (answer as { StackResources: StackResource[] }).StackResources;
+    const args = ['cloudformation', 'describe-stack-resources', '--stack-name', name];
+    const answer = await ask<{ StackResources: StackResource[] }>(outside, args, {});
+    resources = answer.StackResources;
   } catch (error) {
     if (error instanceof AwsError && error.code === 'ValidationError')
       return `AWS asks ${alarmEmail} to confirm after the first deployment.`;

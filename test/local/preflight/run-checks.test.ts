@@ -279,7 +279,26 @@ describe('preflight', () => {
     ]);
   });
 
-  test('tells everything at once when everything is wrong', async () => {
+  test.each([
+    ['a secret without its keys', (check: string) => check !== 'LiveKit'],
+    ['a server that does not answer', (check: string) => check !== 'secret'],
+  ])('tells everything at once when everything is wrong: %s', async (_what, takes) => {
+    // The first thing that goes wrong of each kind, all together.
+    const wrong = [...new Map(WRONG.toReversed().map((row) => [row[0], row])).values()].filter(
+      ([check]) => takes(check),
+    );
+    const [answers, settings, others] = [2, 3, 4].map((column) =>
+      Object.assign({}, ...wrong.map((row) => row[column])),
+    );
+    const findings = await run(answers, { ...settings, maxTasks: 4 }, others);
+    const failed = findings.filter(({ state }) => state === 'failed');
+    expect(failed.map(({ check }) => check).sort()).toEqual(wrong.map(([check]) => check).sort());
+    for (const [check, sentence] of wrong.filter(([name]) => !/quota/.test(name)))
+      expect(failed.find((one) => one.check === check)?.sentence).toMatch(sentence);
+    for (const { sentence } of failed) expect(sentence).toMatch(/^[^\n]+: [^\n]+\.$/);
+  });
+
+  test('says of each check that it could not be made when nobody is signed in', async () => {
     const nothing = Object.fromEntries(
       Object.keys(READY).map((command) => [command, new Error('Unable to locate credentials')]),
     );
