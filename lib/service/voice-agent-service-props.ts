@@ -196,14 +196,15 @@ export interface VoiceAgentServiceProps {
 
   /**
    * Existing role for the code in the container. It gets the permissions to call the model and to protect tasks, and must
-   * trust ecs-tasks.amazonaws.com.
+   * trust ecs-tasks.amazonaws.com. The CDK adds nothing to a role that is imported with `mutable: false` or belongs to another
+   * account: it must have the permissions already.
    * @default - a new role
    */
   readonly taskRole?: IRole;
 
   /**
    * Existing role with which ECS starts the tasks. It gets the permissions to pull the images, to read the secrets and to
-   * write the log, and must trust ecs-tasks.amazonaws.com.
+   * write the log, and must trust ecs-tasks.amazonaws.com. For a role that the CDK may not change, see `taskRole`.
    * @default - a new role
    */
   readonly executionRole?: IRole;
