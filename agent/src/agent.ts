@@ -244,7 +244,7 @@ class ObservedRealtimeModel extends RealtimeModel {
   }
 }
 
-/** The tools of the assistant, and the one by which the model tells that a machine answered. */
+/** The tools of the assistant, and the one by which the model reports that a machine answered. */
 function toolsOf(
   { tools, answeringMachine }: Assistant,
   phone: PhoneCall | undefined,

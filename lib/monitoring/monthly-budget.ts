@@ -6,11 +6,11 @@ import { Construct } from 'constructs';
 export interface MonthlyBudgetProps {
   /** US dollars in a calendar month. */
   readonly amountUsd: number;
-  /** Addresses that are told, one to ten. */
+  /** E-mail addresses that are notified, one to ten. */
   readonly emails: readonly string[];
   /**
    * Services whose cost counts, by their names in Cost Explorer, such as Amazon Bedrock. Streams of Bedrock carry no tag, so the
-   * cost of one stack cannot be told from that of another in the account.
+   * cost of one stack cannot be distinguished from that of another in the account.
    * @default - all cost of the account
    */
   readonly services?: readonly string[];
@@ -24,13 +24,13 @@ const NOTIFICATIONS = [
 ] as const;
 
 /**
- * Tells by e-mail when the account costs more in a month than it should. AWS Budgets looks at the bill a few times a day; it stops
+ * Notifies by e-mail when the account costs more in a month than it should. AWS Budgets looks at the bill a few times a day; it stops
  * nothing, and costs nothing.
  */
 export class MonthlyBudget extends Construct {
   public readonly budget: CfnBudget;
 
-  /** @throws Error with one sentence when nobody would be told, or the amount is none */
+  /** @throws Error with one sentence when nobody would be notified, or the amount is none */
   constructor(scope: Construct, id: string, props: MonthlyBudgetProps) {
     super(scope, id);
     const { amountUsd, emails, services } = props;

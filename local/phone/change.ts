@@ -18,7 +18,7 @@ export type SipApi = Pick<
   | 'deleteSipDispatchRule'
 >;
 
-/** Values of a trunk or rule by their names, as people see them. A password is only told to be there. */
+/** Values of a trunk or rule by their names, as people see them. Of a password, only whether there is one. */
 export type Fields = Readonly<Record<string, string>>;
 
 /** What was done to a trunk or a rule, or would be done. */

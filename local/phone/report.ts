@@ -70,7 +70,7 @@ export function stateText(state: SipState, name: string): string {
 }
 
 /**
- * Why a call would not reach the agent, as far as LiveKit's settings tell.
+ * Why a call would not reach the agent, as far as LiveKit's settings show.
  * @returns one sentence for each reason
  */
 export function findProblems(state: SipState, agentName: string): string[] {

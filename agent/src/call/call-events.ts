@@ -105,6 +105,6 @@ export type CallEvent = Timestamped &
 
 /**
  * An event as it is sent: `seq` counts from 0, so that a receiver can see what it missed. A process that takes up a call
- * whose process died counts from 0 again, with the next `run`; what it was not told of is lost.
+ * whose process died counts from 0 again, with the next `run`; what it did not receive is lost.
  */
 export type SequencedCallEvent = CallEvent & { seq: number; run?: number };

@@ -8,7 +8,7 @@ export interface AudioTrackLabel {
 /**
  * The audio tracks that carry a caller's voice, of those that are subscribed: the microphones; else those without a
  * label, since some clients and bridges set none; else whatever there is. Several of a kind are all heard: LiveKit does
- * not tell which is the newest, nor which one somebody speaks into.
+ * not say which is the newest, nor which one somebody speaks into.
  */
 export function chooseAudioTracks<T extends AudioTrackLabel>(tracks: readonly T[]): readonly T[] {
   for (const wanted of ['microphone', 'unknown'] as const) {

@@ -21,7 +21,7 @@ const REASONS: Record<SipFailureReason, UnansweredReason> = {
 
 export const writeDialFailure = (reason: SipFailureReason): Uint8Array => Buffer.from(reason);
 
-/** Why a call was not answered, as whoever dialed tells; undefined when that is nothing known. */
+/** Why a call was not answered, as whoever dialed reports; undefined when that is nothing known. */
 export function readDialFailure(data: Uint8Array): UnansweredReason | undefined {
   const told = Buffer.from(data).toString();
   return Object.hasOwn(REASONS, told) ? REASONS[told as SipFailureReason] : undefined;

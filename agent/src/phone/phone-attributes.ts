@@ -52,7 +52,7 @@ export type UnansweredReason =
   | 'dial_cancelled';
 
 /**
- * Why a phone left before it answered, as far as LiveKit tells everybody in the room. Its SIP service leaves with the same
+ * Why a phone left before it answered, as far as LiveKit reports to everybody in the room. Its SIP service leaves with the same
  * reason for a busy and for a refused call, and for a login that is refused (livekit/sip, `pkg/sip/types.go`); whoever
  * dialed knows the SIP status, see dial-failure.ts.
  * @param reason name of LiveKit's DisconnectReason

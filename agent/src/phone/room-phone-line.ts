@@ -21,7 +21,7 @@ import type { PhoneLine } from './phone-call.js';
 
 /** The SIP service ends a call that nobody answers much sooner. */
 const MAX_RINGING_MS = 180_000;
-/** How long whoever dialed may take to tell why a phone left that was busy or refused. */
+/** How long whoever dialed may take to report why a phone left that was busy or refused. */
 const TOLD_MS = 2_000;
 
 export type SipTransfers = Pick<SipClient, 'transferSipParticipant'>;

@@ -46,7 +46,7 @@ export class LostCalls {
     for (const [job, lost] of this.#calls) lost.command = { type, job, reason };
   }
 
-  /** A process has been given this job: returns the call if it is a lost one, with what to tell the process. */
+  /** A process has been given this job: returns the call if it is a lost one, with what to send to the process. */
   take(
     job: string,
   ):

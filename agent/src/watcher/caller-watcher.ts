@@ -32,7 +32,7 @@ export const UNANSWERED_AFTER_MS = 2_000;
 export interface CallerWatcherOptions {
   /** LIVEKIT_AGENT_NAME. */
   agentName: string;
-  /** Tells this worker from the others. */
+  /** Distinguishes this worker from the others. */
   worker: string;
   /** WATCHER_REQUESTS_PER_S: requests about single rooms. */
   requestsPerSecond: number;

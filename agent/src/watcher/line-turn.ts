@@ -11,7 +11,7 @@ const VALID_MS = 3_000;
 /** The whole job request has 3 s: an answer that takes longer is not worth the caller. */
 const PATIENCE_MS = 400;
 
-/** What the watcher tells the other workers about the callers who wait. */
+/** What the watcher sends to the other workers about the callers who wait. */
 interface LineNote {
   /** Ids of the rooms whose turn it is, the first ones of the line. */
   readonly line: readonly string[];
@@ -26,7 +26,7 @@ export function noteLine(line: readonly UnansweredRoom[], at: number): LineNote 
 
 /**
  * Whether it is a caller's turn: a free slot of a full house belongs to those who wait, and not to whoever calls in the
- * moment in which it becomes free. True when that cannot be told: the clocks differ, nobody watches, LiveKit is slow.
+ * moment in which it becomes free. True when that cannot be decided: the clocks differ, nobody watches, LiveKit is slow.
  */
 export async function isTurnOf(
   roomSid: string,

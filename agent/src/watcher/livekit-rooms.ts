@@ -22,7 +22,7 @@ import {
 } from './rooms-api.js';
 import { presentWorkers } from './worker-presence.js';
 
-/** Seconds after which a request is given up: what it would tell is then out of date. */
+/** Seconds after which a request is given up: its answer would be out of date. */
 const REQUEST_TIMEOUT_S = 3;
 /** Seconds after which LiveKit closes a room of ours, as nobody joins it; it is then created again. */
 const EMPTY_TIMEOUT_S = 86_400;

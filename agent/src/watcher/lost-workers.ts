@@ -121,7 +121,7 @@ export class LostWorkers {
 
   #take(workers: readonly PresentWorker[]): void {
     const present = new Map(workers.map((one) => [one.worker, one]));
-    // LiveKit has lost the room, or us: then it tells nothing of the others either.
+    // LiveKit has lost the room, or us: then it reports nothing of the others either.
     if (!present.has(this.#options.worker)) {
       this.reset();
       return;

@@ -29,7 +29,7 @@ export interface PresenceEvents {
 
 /** One connection of WorkerPresence. */
 export interface PresenceConnection {
-  /** What LiveKit tells whoever lists the participants. */
+  /** What LiveKit returns to whoever lists the participants. */
   tell(metadata: string): void;
   leave(): void;
 }

@@ -112,7 +112,7 @@ export class RoomWatch {
     askedAt = this.#clock.now(),
   ): void {
     const room = this.#rooms.get(name);
-    // After an outage it may be another room, which the next list will tell.
+    // After an outage it may be another room, which the next list will show.
     if (!room || this.#outageAt > room.listedAt) return;
     const now = this.#clock.now();
     room.checkedAt = now;
@@ -146,7 +146,7 @@ export class RoomWatch {
 
   /**
    * Rooms whose callers should hear why nobody answers, in the same order: LiveKit has found no worker for them, or their
-   * agent has left. Before that an agent may be about to join, which a look that is older cannot tell.
+   * agent has left. Before that an agent may be about to join, which an older look cannot show.
    */
   waiting(): UnansweredRoom[] {
     const now = this.#clock.now();

@@ -73,7 +73,7 @@ export interface RoomsApi {
   writeMetadata(room: string, metadata: string): Promise<void>;
   /** The workers in the room of their presence; empty for a room that does not exist. */
   listWorkers(room: string): Promise<PresentWorker[]>;
-  /** Whether a participant answers through its own connection within `ms`; undefined when that cannot be told. */
+  /** Whether a participant answers through its own connection within `ms`; undefined when that is not known. */
   isAlive(room: string, identity: string, ms: number): Promise<boolean | undefined>;
   /** Nothing for one that is not there. */
   removeMember(room: string, identity: string): Promise<void>;

@@ -21,12 +21,12 @@ const MEMORY = 5;
 export interface WatcherSeatsOptions {
   /** The seats are the metadata of the rooms `NAME-0` to `NAME-2`. */
   name: string;
-  /** Tells this worker from the others. */
+  /** Distinguishes this worker from the others. */
   worker: string;
   /** 0 to 1. Default: Math.random. */
   random?: () => number;
   onFailure?: (error: unknown) => void;
-  /** What the worker that watches tells the others with each beat. Default: nothing. */
+  /** What the worker that watches sends to the others with each heartbeat. Default: nothing. */
   note?: () => object;
   /** Whether the process of a worker is known to be gone: its seat is free at once. Default: nothing is known. */
   isLost?: (worker: string) => boolean;

@@ -42,7 +42,7 @@ export class WorkerPresence {
     this.#onJoined = resolve;
   });
 
-  /** @param worker tells this worker from the others */
+  /** @param worker distinguishes this worker from the others */
   constructor(clock: MonotonicClock, connect: ConnectPresence, room: string, worker: string) {
     this.#clock = clock;
     this.#connect = connect;

@@ -126,7 +126,7 @@ export interface RealtimeModelOptions extends DeprecatedOptions {
   /** Longest time until a reply of `generateReply` begins, in ms. @default 10000 */
   generateReplyTimeout?: number;
   /**
-   * What the model is told when `generateReply()` has no words, like `'[Go on.]'`: it needs some to answer.
+   * The text that the model gets when `generateReply()` has no words, like `'[Go on.]'`: it needs some to answer.
    * @default none: `generateReply()` without words is rejected
    */
   replyCue?: string;

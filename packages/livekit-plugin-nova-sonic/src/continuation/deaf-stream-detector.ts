@@ -147,13 +147,13 @@ export class DeafStreamDetector {
     const turn = voice(TURN_MEMORY_MS);
     const pauseMs = reported ? REPORTED_PAUSE_MS : UNREPORTED_PAUSE_MS;
     if (turn && turn.ms >= TURN_MS && now - turn.to >= pauseMs) return suspect(turn);
-    // A service that tells nothing before the end of speech may be listening to a long one.
+    // A service that reports nothing before the end of speech may be listening to a long one.
     const sustained = reported ? voice(SUSTAINED_MEMORY_MS) : undefined;
     if (!sustained || sustained.ms < SUSTAINED_MS) return undefined;
     return suspect(sustained, this.#voice.levelSince(sustained.from));
   }
 
-  /** Speech that the service noticed, and of which it has told nothing since. */
+  /** Speech that the service noticed, and of which it has reported nothing since. */
   #ofReportedSpeech(
     conversation: Conversation,
     now: number,

@@ -71,7 +71,7 @@ export class RenewalPolicy {
   /**
    * How a stream that is due is replaced now: `beside` the current one, which nobody notices, `at_once`, or not yet.
    *
-   * @param quiet by all that the service told, nobody speaks and nothing is pending
+   * @param quiet by all that the service has reported, nobody speaks and nothing is pending
    * @param speech there is a voice that the service may not have reported yet
    */
   how(

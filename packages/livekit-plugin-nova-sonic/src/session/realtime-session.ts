@@ -165,7 +165,7 @@ export class RealtimeSession extends llm.RealtimeSession {
 
   /**
    * Compares a context with the history by ids. Tool results go to the model; messages at the end (of the user, system or
-   * developer) are told with the next `generateReply` or the next stream, whichever comes first; an edited past reaches
+   * developer) reach the model with the next `generateReply` or the next stream, whichever comes first; an edited past reaches
    * the next stream (or a new one, see `chatCtxUpdates`). System and developer messages are part of a stream's system
    * text. What was said already is never sent as new input. Images are left out, with one warning.
    */
@@ -254,7 +254,7 @@ export class RealtimeSession extends llm.RealtimeSession {
 
   /**
    * Requests a reply to the instructions and to the typed messages that `updateChatCtx` added. Resolves when the reply
-   * begins. Without either, the option `replyCue` is what the model is told.
+   * begins. Without either, the option `replyCue` is what the model gets.
    * @throws RealtimeError when there is nothing to reply to, the model takes no text, the reply does not begin within
    * `generateReplyTimeout`, `signal` is aborted, or the session is closed
    */

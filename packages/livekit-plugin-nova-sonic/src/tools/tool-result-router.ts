@@ -8,7 +8,7 @@ import type { Effect } from '../turns/effects.js';
 import { type ToolCallListener, ToolCallTracker } from './tool-call-tracker.js';
 import { toolResultContent } from './tool-output.js';
 
-/** A result that reaches the model as a message is told whole, within what one message may hold (bytes). */
+/** A result that reaches the model as a message is given whole, within what one message may hold (bytes). */
 const WHOLE_NOTE = { args: 1_000, result: 40_000 };
 
 /** Where results go: to the stream that asked for the tool, or as text (`note`) to the one that follows it. */

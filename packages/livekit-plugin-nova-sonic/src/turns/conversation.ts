@@ -58,7 +58,7 @@ export class Conversation {
     return this.#state.user.reportsSpeech;
   }
 
-  /** Speech that the service reported, whose end or words it has not told, unless its audio was replayed already. */
+  /** Speech that the service reported, whose end or words it has not reported, unless its audio was replayed already. */
   unfinishedSpeech(now: number): { readonly from: number; readonly to?: number } | undefined {
     const { user } = this.#state;
     return user.speaking || this.awaitingAnswer(now) ? user.unfinished : undefined;

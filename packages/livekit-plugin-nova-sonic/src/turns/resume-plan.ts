@@ -60,7 +60,7 @@ function lastQuestion(history: readonly HistoryEntry[]) {
 }
 
 /**
- * What tools returned in turns whose answers are owed. A turn may have several calls and the history does not tell
+ * What tools returned in turns whose answers are owed. A turn may have several calls and the history does not show
  * turns apart, so of one turn it is the last result, of more all since the agent last spoke.
  */
 function unanswered(history: readonly HistoryEntry[], turns: number): ToolResultEntry[] {

@@ -29,7 +29,7 @@ export interface Comparison {
 /** Times differ when one is twice the other, and by more than this: a network and a busy machine take their share. */
 const TIMING_MS = 400;
 
-/** Holds the conversations with both endpoints, one after the other, and tells what differs. */
+/** Holds the conversations with both endpoints, one after the other, and reports what differs. */
 export async function compareEndpoints(
   left: StreamEndpoint,
   right: StreamEndpoint,

@@ -166,7 +166,7 @@ const REAL: ComparedConversation[] = [
   },
 ];
 
-/** What is not known for sure: each costs a few tokens and tells whether it is refused. */
+/** What is not known for sure: each costs a few tokens and shows whether it is refused. */
 const probe = (rule: RuleName, act: (talk: Talk) => void): ComparedConversation => ({
   name: `rule ${rule}`,
   rule,

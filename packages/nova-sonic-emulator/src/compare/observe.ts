@@ -39,7 +39,7 @@ const RATE = 16_000;
 /** Silence after what is said, so that the end of speech is found. */
 const TRAILING_MS = 2600;
 
-/** Holds a conversation with an endpoint and tells what it did. */
+/** Holds a conversation with an endpoint and reports what it did. */
 export async function observeConversation(
   sdk: typeof Sdk,
   endpoint: StreamEndpoint,
