@@ -172,6 +172,8 @@ export class HostPool implements JobProcesses {
     }
     this.resize();
     void forResumption(info).then((resumed) => {
+      // Given up in the meantime.
+      if (!this.#jobs.has(jobId)) return;
       this.#resuming.push(resumed);
       this.#startWaiting();
     });
@@ -181,6 +183,9 @@ export class HostPool implements JobProcesses {
   forget(jobId: string): void {
     this.#options.fallback?.forget(jobId);
     this.#jobs.delete(jobId);
+    // Nobody answers a call any more that found no host in time: its record is closed, and its caller has been let go.
+    const waiting = this.#resuming.findIndex(({ job }) => job.id === jobId);
+    if (waiting >= 0) this.#resuming.splice(waiting, 1);
   }
 
   /** Takes no new calls on a host, and lets it go after its last one. */

@@ -193,6 +193,21 @@ describe('calls of a host that died', () => {
     expect(pool.resume('a')).toBe(false);
     expect(pool.resume('never')).toBe(false);
   });
+
+  test.each(['before', 'after'])(
+    'do not start late on a host when they were given up %s they were ready to go on',
+    async (when) => {
+      busy.add(101);
+      host(0).emit('exit');
+      for (const id of ['a', 'c']) pool.resume(id);
+      if (when === 'after') await settle();
+      pool.forget('a');
+      await settle();
+      host(2).report({ type: 'ready' });
+      await until('the other goes on', () => resumedOn(2).length > 0);
+      expect(resumedOn(2)).toEqual(['c']);
+    },
+  );
 });
 
 describe('a host', () => {
