@@ -21,12 +21,14 @@ export interface RedispatchEvents {
   onFailure?: (error: unknown) => void;
   /** A dispatch is through: the next one need not wait for the next step. */
   onSettled?: () => void;
+  /** Calls that workers are known to have room for. Default: nothing is known. */
+  room?: () => number;
 }
 
 /**
- * Dispatches an agent again to callers who have none: to the first in the line, and, as long as workers accept, to
- * more of them at once. With a full house only the first one's dispatch is repeated, since whoever comes next must
- * not be served before.
+ * Dispatches an agent again to callers who have none: to the first in the line, and to more of them at once as long as
+ * workers accept, or are known to have room. With a full house only the first one's dispatch is repeated, since whoever
+ * comes next must not be served before.
  *
  * LiveKit creates as many dispatches as it is asked for: the room is looked at just before, a dispatch of which
  * nothing is known yet is waited for, and an agent that finds another one in its room leaves.
@@ -59,6 +61,7 @@ export class CallRedispatch {
   step(line: readonly UnansweredRoom[]): void {
     this.#forget(line);
     const now = this.#clock.now();
+    const atOnce = Math.max(this.#atOnce, Math.min(MAX_AT_ONCE, this.#events.room?.() ?? 0));
     let underWay = 0;
     for (const room of line) {
       const { name } = room;
@@ -66,7 +69,7 @@ export class CallRedispatch {
       if (outlook === 'coming' || outlook === 'rest') continue;
       // Nobody overtakes one whose turn it is, unless workers accept one after the other.
       underWay += 1;
-      if (underWay > this.#atOnce) return;
+      if (underWay > atOnce) return;
       if (this.#busy.has(name) || outlook === 'pending') continue;
       if (now - (this.#triedAt.get(name) ?? Number.NEGATIVE_INFINITY) < RETRY_MS) continue;
       if (!this.#budget.take(REQUESTS_PER_DISPATCH)) return;

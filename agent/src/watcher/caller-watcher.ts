@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Long because it connects the parts of the watcher, each of which decides in a file of its own.
 
 import type { MonotonicClock } from '../clock.js';
 import type { CallRecord } from '../supervision/call-record.js';
@@ -40,8 +41,8 @@ export interface CallerWatcherOptions {
   wallClock?: () => number;
   /** 0 to 1. Default: Math.random. */
   random?: () => number;
-  /** Whether LiveKit may offer jobs to this worker now: not all lines are taken. Default: it may not. */
-  hasRoom?: () => boolean;
+  /** Calls that LiveKit may offer to this worker now: 0 while all its lines are taken. Default: none. */
+  room?: () => number;
 }
 
 /** Keeps callers company who wait for an agent; see WaitingLine. */
@@ -85,7 +86,7 @@ export class CallerWatcher {
   readonly #api: RoomsApi;
   readonly #agentName: string;
   readonly #wallClock: () => number;
-  readonly #hasRoom: () => boolean;
+  readonly #room: () => number;
   readonly #events: CallerWatcherEvents;
   readonly #seats: WatcherSeats;
   readonly #watch: RoomWatch;
@@ -123,7 +124,7 @@ export class CallerWatcher {
     this.#api = api;
     this.#agentName = agentName;
     this.#wallClock = wallClock;
-    this.#hasRoom = options.hasRoom ?? (() => false);
+    this.#room = options.room ?? (() => 0);
     this.#events = events;
     this.#seats = new WatcherSeats(clock, api, {
       name: seatName(agentName),
@@ -145,6 +146,7 @@ export class CallerWatcher {
       onDispatched: (room, jobs) => this.#events.onDispatched?.(room, jobs),
       onFailure,
       onSettled: () => this.#dispatchNext(),
+      room: this.#room,
     });
   }
 
@@ -211,6 +213,11 @@ export class CallerWatcher {
   #tick(): void {
     if (!this.#running) return;
     this.#cancel = this.#clock.after(TICK_MS, () => this.#tick());
+    this.#step();
+  }
+
+  #step(): void {
+    if (!this.#running) return;
     const watching = this.#seats.watching;
     if (watching !== this.#watching) {
       this.#watching = watching;
@@ -233,7 +240,11 @@ export class CallerWatcher {
   #watchWorkers(worker: string, onFailure: (error: unknown) => void): LostWorkers {
     const options = { room: presenceRoom(this.#agentName), worker };
     return new LostWorkers(this.#clock, this.#api, this.#budget, options, {
-      onLost: (other, calls) => this.#events.onWorkerLost?.(other, calls),
+      onLost: (other, calls) => {
+        this.#events.onWorkerLost?.(other, calls);
+        // Its calls wait, and nobody may be watching.
+        this.#step();
+      },
       onDied: (call, agent) => {
         this.#watch.agentDied(call.room, agent);
         this.#events.onAgentDied?.(call);
@@ -264,7 +275,7 @@ export class CallerWatcher {
     if (!this.#line || !this.#running || !this.#seats.watching) return;
     const waiting = this.#watch.waiting();
     // A slow answer to an offer is no full house. Where others wait already, a free slot is theirs.
-    const wait = this.#hasRoom() && this.#line.callers === 0 ? OFFER_MS : 0;
+    const wait = this.#room() > 0 && this.#line.callers === 0 ? OFFER_MS : 0;
     this.#line.step(
       waiting.filter(({ waitedMs }) => waitedMs >= wait),
       (room) => this.#watch.unwanted(room),
@@ -306,6 +317,7 @@ export class CallerWatcher {
         .finally(() => {
           this.#looking.delete(name);
           this.#attend();
+          this.#dispatchNext();
           this.#look();
         });
     }

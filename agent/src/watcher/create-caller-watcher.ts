@@ -28,7 +28,7 @@ export function createCallerWatcher(
   config: LineConfig & Pick<WorkerConfig, 'callers' | 'watcher'>,
   metrics: Pick<WorkerMetrics, 'add'>,
   { clock, wallClock, random, createRooms, connectPresence }: WatcherPeers,
-  hasRoom: () => boolean,
+  room: () => number,
 ): CallerWatcher | undefined {
   const { requestsPerSecond, presence } = config.watcher;
   if (requestsPerSecond === 0) return undefined;
@@ -44,7 +44,7 @@ export function createCallerWatcher(
       requestsPerSecond,
       wallClock,
       random,
-      hasRoom,
+      room,
     },
     {
       onWatching: (watching) => {

@@ -126,16 +126,15 @@ export class LostWorkers {
       this.reset();
       return;
     }
-    for (const [worker, { calls }] of this.#present) {
-      if (present.has(worker)) continue;
+    const lost = [...this.#present.values()].filter(({ worker }) => !present.has(worker));
+    for (const { worker, calls } of lost)
       this.#lost.set(worker, {
         calls: new Map(calls.map((call) => [call.job, { call, notBefore: 0 }])),
         at: this.#clock.now(),
       });
-      this.#events.onLost?.(worker, calls.length);
-    }
     for (const worker of present.keys()) this.#lost.delete(worker);
     this.#present = present;
+    for (const { worker, calls } of lost) this.#events.onLost?.(worker, calls.length);
   }
 
   #lookInto(worker: string, calls: Lost['calls']): void {

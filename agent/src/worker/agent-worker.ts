@@ -91,7 +91,9 @@ export class AgentWorker {
     );
     this.#supervisor = this.#createSupervisor();
     this.#drain = this.#createDrain();
-    this.#watcher = createCallerWatcher(config, this.#metrics, peers, () => this.#load() < 1);
+    this.#watcher = createCallerWatcher(config, this.#metrics, peers, () =>
+      this.#load() < 1 ? this.#admission.slots.free : 0,
+    );
     this.#health = new WorkerHealth({
       admission: this.#admission,
       processes: this.#processes,

@@ -108,7 +108,7 @@ it('the watcher adds a dispatch of its own to the trace of the call that came of
       createRooms: () => livekit.client(),
       connectPresence: () => livekit.presence().connect,
     },
-    () => true,
+    () => 1,
   );
   watcher?.start();
   await clock.pass(3_000);

@@ -48,7 +48,7 @@ async function rig(workers = 1, hasRoom = () => false) {
     const line = new Line(clock);
     const options = {
       ...{ agentName: AGENT, worker: `worker-${i}`, requestsPerSecond: 50 },
-      ...{ wallClock: livekit.wallClock, random: () => 0.5, hasRoom },
+      ...{ wallClock: livekit.wallClock, random: () => 0.5, room: () => Number(hasRoom()) },
     };
     const watcher = new CallerWatcher(clock, api, options, {}, { line });
     watcher.start();
