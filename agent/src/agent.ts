@@ -11,6 +11,7 @@ import { parseMetadata } from './call/parse-metadata.js';
 import { publishBedrockEvents } from './call/publish-bedrock-events.js';
 import { publishRealtimeSession, publishSession } from './call/publish-session.js';
 import { RoomCallers } from './call/room-callers.js';
+import { watchIdleCaller } from './call/watch-idle-caller.js';
 import { processConfig, type WorkerConfig } from './config.js';
 import { nameTools } from './host/call-context.js';
 import { traceCall } from './host/trace-call.js';
@@ -21,7 +22,6 @@ import { listenToKeypad } from './phone/listen-to-keypad.js';
 import { PhoneCall } from './phone/phone-call.js';
 import { RingingAgent } from './phone/ringing-agent.js';
 import { RoomPhoneLine } from './phone/room-phone-line.js';
-import { watchIdleCaller } from './phone/watch-idle-caller.js';
 import { hasAgent, whenReplaced } from './watcher/second-agent.js';
 
 /** One call: runs in a job process, from the dispatch to the end of the session. */

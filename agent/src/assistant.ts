@@ -7,11 +7,11 @@ import { llm } from '@livekit/agents';
 import { convert, type Unit } from 'convert';
 import { z } from 'zod';
 import type { NoiseCancellation } from './call/noise-cancellation.js';
+import type { IdleOptions } from './call/watch-idle-caller.js';
 import { endCall } from './job/end-call-tool.js';
 import type { AnsweringMachineOptions } from './phone/answering-machine.js';
 import type { KeypadOptions } from './phone/listen-to-keypad.js';
 import type { PhoneCall } from './phone/phone-call.js';
-import type { IdleOptions } from './phone/watch-idle-caller.js';
 
 /** What is known about a call before it starts. */
 export interface Call {

@@ -3,8 +3,8 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { initializeLogger, voice } from '@livekit/agents';
+import { watchIdleCaller } from '../../../agent/src/call/watch-idle-caller.js';
 import { answeringMachineTool, answerMachine } from '../../../agent/src/phone/answering-machine.js';
-import { watchIdleCaller } from '../../../agent/src/phone/watch-idle-caller.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 const { AgentSessionEventTypes: Events } = voice;

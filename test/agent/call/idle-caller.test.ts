@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from '@jest/globals';
-import { IdleCaller } from '../../../agent/src/phone/idle-caller.js';
+import { IdleCaller } from '../../../agent/src/call/idle-caller.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
 /** A call in which the agent's question takes two seconds. */
