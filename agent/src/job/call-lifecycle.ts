@@ -18,7 +18,7 @@ import { CallMetrics } from './call-metrics.js';
 import { EndOfCall } from './end-of-call.js';
 import { ConversationKeeper } from './keep-conversation.js';
 import { playRecording } from './play-recording.js';
-import { Handover, type ResumedCall } from './resumed-call.js';
+import { CallResumption, type ResumedCall } from './resumed-call.js';
 import { tenantOf } from './tenant.js';
 
 /** Leaves the session time to close before the worker process sends `end_now`. */
@@ -67,8 +67,8 @@ export class CallLifecycle {
     this.#callers = callers;
     this.#config = config;
     const { job } = ctx;
-    const handover = new Handover(ctx.info);
-    this.resumed = handover.resumed;
+    const resumption = new CallResumption(ctx.info);
+    this.resumed = resumption.resumed;
     this.#end = new EndOfCall({ job: job.id, room: job.room?.name ?? '' }, config);
     const tenant = tenantOf(job.metadata, config.tenantMetadataKey);
     this.#reporter = this.#supervisor.callStarted(
@@ -83,7 +83,7 @@ export class CallLifecycle {
           void this.#end.leave('worker lost');
           ctx.shutdown('worker lost');
         },
-        onResume: handover.receive,
+        onResume: resumption.receive,
         onWithdrawn: () => void this.#end.leave('withdrawn'),
       },
     );

@@ -7,8 +7,8 @@ import type { ResumeMessage } from '../supervision/supervisor-messages.js';
 /** Marks a job that another process had before, among the attributes that its agent was accepted with. */
 export const RESUMED_JOB = 'nova-sonic.resumed';
 
-/** Milliseconds that the worker may take to hand over what was said; it is on the same machine. */
-const HANDOVER_MS = 2_000;
+/** Milliseconds that the worker may take to tell what was said; it is on the same machine. */
+const RESUME_MESSAGE_MS = 2_000;
 
 /** A call that another process carried until it died. */
 export interface ResumedCall {
@@ -22,8 +22,8 @@ export interface ResumedCall {
   readonly end?: string | undefined;
 }
 
-/** Takes over a call from the worker; `resumed` is undefined for a new call. */
-export class Handover {
+/** A call as the worker tells it to the process that goes on with it; `resumed` is undefined for a new call. */
+export class CallResumption {
   readonly resumed: Promise<ResumedCall | undefined>;
   #receive: (message: ResumeMessage) => void = () => {};
 
@@ -36,7 +36,7 @@ export class Handover {
       // Without a word of the worker the call goes on all the same, without a memory.
       const timer = setTimeout(
         () => resolve({ history: new llm.ChatContext(), crashes: 1 }),
-        HANDOVER_MS,
+        RESUME_MESSAGE_MS,
       );
       this.#receive = ({ history, caller, crashes, end }) => {
         clearTimeout(timer);

@@ -20,7 +20,7 @@ const LIST_SHARE = 4;
 /** Rooms that are looked at at the same time. */
 const MAX_LOOKS = 8;
 /** The attendants of a worker that ceases to watch are replaced sooner, by those of the next one. */
-const HANDOVER_MS = 6_000;
+const NEXT_WATCHER_MS = 6_000;
 /** A worker that ends leaves callers who wait to the next one, for which it waits so long. */
 const STOP_MS = 3_000;
 /** While a worker has room LiveKit may still be offering a job to it: that takes at most 3 s. */
@@ -98,7 +98,7 @@ export class CallerWatcher {
   readonly #line: WaitingCallers | undefined;
   readonly #presence: WorkerPresence | undefined;
   readonly #lost: LostWorkers | undefined;
-  #cancelHandover = () => {};
+  #cancelLeaving = () => {};
   #watching = false;
   #listing = false;
   #listAt = Number.NEGATIVE_INFINITY;
@@ -179,7 +179,7 @@ export class CallerWatcher {
     if (!this.#running) return;
     this.#running = false;
     this.#cancel();
-    this.#cancelHandover();
+    this.#cancelLeaving();
     this.#presence?.stop();
     await Promise.all([this.#seats.stop(), this.#line?.stop(STOP_MS), ...this.#withdrawals]);
   }
@@ -263,11 +263,11 @@ export class CallerWatcher {
   }
 
   #watchingChanged(watching: boolean): void {
-    this.#cancelHandover();
+    this.#cancelLeaving();
     if (watching) {
       this.#watch.resume();
       this.#line?.start();
-    } else this.#cancelHandover = this.#clock.after(HANDOVER_MS, () => this.#line?.leaveAll());
+    } else this.#cancelLeaving = this.#clock.after(NEXT_WATCHER_MS, () => this.#line?.leaveAll());
   }
 
   /** Also as soon as something is known: a caller without an agent should not wait for words as well. */

@@ -2,7 +2,12 @@
 
 import { describe, expect, jest, test } from '@jest/globals';
 import { initializeLogger, llm } from '@livekit/agents';
-import { fromItems, Handover, RESUMED_JOB, toItem } from '../../../agent/src/job/resumed-call.js';
+import {
+  CallResumption,
+  fromItems,
+  RESUMED_JOB,
+  toItem,
+} from '../../../agent/src/job/resumed-call.js';
 import type { ConversationItem } from '../../../agent/src/supervision/conversation-record.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
@@ -54,13 +59,13 @@ describe('a process', () => {
   });
 
   test('with a new call waits for nothing', async () => {
-    expect(await new Handover(accepted()).resumed).toBeUndefined();
+    expect(await new CallResumption(accepted()).resumed).toBeUndefined();
   });
 
   test('with a call of another one waits for what was said', async () => {
-    const handover = new Handover(accepted({ [RESUMED_JOB]: 'true' }));
-    handover.receive({ type: 'resume', job: 'AJ_1', history: sent(), caller: 'ada', crashes: 1 });
-    const resumed = await handover.resumed;
+    const resumption = new CallResumption(accepted({ [RESUMED_JOB]: 'true' }));
+    resumption.receive({ type: 'resume', job: 'AJ_1', history: sent(), caller: 'ada', crashes: 1 });
+    const resumed = await resumption.resumed;
     expect(resumed).toMatchObject({ caller: 'ada', crashes: 1, end: undefined });
     expect(resumed?.history.items).toHaveLength(4);
   });
@@ -68,7 +73,7 @@ describe('a process', () => {
   test('goes on without a memory when the worker says nothing for two seconds', async () => {
     jest.useFakeTimers();
     try {
-      const { resumed } = new Handover(accepted({ [RESUMED_JOB]: 'true' }));
+      const { resumed } = new CallResumption(accepted({ [RESUMED_JOB]: 'true' }));
       await jest.advanceTimersByTimeAsync(2_000);
       expect((await resumed)?.history.items).toEqual([]);
     } finally {
