@@ -30,6 +30,7 @@ interface CallOptions {
   bargeIn?: number[];
   patience: number;
   phone?: boolean;
+  ring?: number;
   digits?: string;
   noise?: Noise;
   bedrock?: 'emulator' | 'aws';
@@ -61,6 +62,11 @@ export function createProgram(): Command {
       "call as a telephone does through LiveKit's SIP service: a SIP participant, 8 kHz, G.711",
     )
     .option(
+      '--ring <seconds>',
+      'be called by the agent: a telephone that rings for so long and is answered; shows how soon the greeting came',
+      parseSeconds,
+    )
+    .option(
       '--digits <keys>',
       'press these keys after the greeting, like 123#; w is a pause of 0.5 s',
       checked(parseKeys),
@@ -89,7 +95,8 @@ async function call(
   given: Omit<CallOptions, 'out'> & { out?: string },
   interrupted: Promise<undefined>,
 ): Promise<number> {
-  const options: CallOptions = { ...given, out: given.out ?? defaultOut() };
+  const { out = defaultOut(), ring } = given;
+  const options: CallOptions = { ...given, out, ...(ring && { phone: true }) };
   const sampleRate = options.phone ? PHONE_RATE : CALLER_RATE;
   const questions = await loadQuestions(recordings, options.bargeIn ?? [], sampleRate);
   const ownEnvironment = options.bedrock || options.scenario || options.record;
@@ -117,6 +124,7 @@ async function call(
     const runner = new CallRunner(questions, {
       patienceMs: patience * 1000,
       ...(phone && { phone }),
+      ...(ring && { dialed: true, ringMs: ring * 1000 }),
       ...(digits && { digits }),
       ...(noise && { noise }),
       print: (text) => process.stdout.write(`${text}\n`),
@@ -175,19 +183,24 @@ function save(runner: CallRunner, outcome: CallOutcome, { out, verbose }: CallOp
   if (verbose) logStatus(`peak of the agent's audio: ${peakDb(agent.samples).toFixed(1)} dBFS`);
 }
 
-/** Prints the result. @returns the exit code: 1 when a question got no answer */
+/** Prints the result. @returns the exit code: 1 when a question got no answer, or nobody greeted who answers the phone */
 function report(outcome: CallOutcome, { out }: CallOptions, workerLog: string[]): number {
   process.stdout.write(`\n${latencyTable(outcome)}\n`);
   for (const { at, silenceMs } of outcome.bargeIns)
     process.stdout.write(
       `barge-in at ${((at - outcome.startedAt) / 1000).toFixed(1)} s: agent silent after ${silenceMs} ms\n`,
     );
+  const { greetingMs } = outcome;
+  if (greetingMs !== undefined && greetingMs >= 0)
+    process.stdout.write(`greeting: ${greetingMs} ms after the phone was answered\n`);
   process.stdout.write(`audio and transcript: ${out}\n`);
   const unanswered = outcome.turns.filter((turn) => turn.firstSoundAt === undefined).length;
-  if (unanswered === 0) return 0;
-  process.stderr.write(
-    pc.red(`${unanswered} of ${outcome.turns.length} questions got no answer.\n`),
-  );
+  if (unanswered === 0 && greetingMs !== -1) return 0;
+  if (greetingMs === -1) process.stderr.write(pc.red('The phone was answered without a greeting.\n'));
+  if (unanswered > 0)
+    process.stderr.write(
+      pc.red(`${unanswered} of ${outcome.turns.length} questions got no answer.\n`),
+    );
   for (const text of workerLog.slice(-LOG_LINES)) logStatus(text);
   return 1;
 }

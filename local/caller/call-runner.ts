@@ -8,7 +8,7 @@ import { CALLER_RATE, Caller } from '../../agent/src/caller/caller.js';
 import type { PcmAudio } from '../../agent/src/caller/pcm.js';
 import type { LiveKitConnection } from '../livekit/connection.js';
 import { type CallerConditions, createDevice } from './device.js';
-import { phoneRoomName, pressKeys } from './phone.js';
+import { phoneRoomName, pressKeys, setCallStatus } from './phone.js';
 
 /** How long to wait for the agent to join, in ms. */
 const AGENT_TIMEOUT_MS = 60_000;
@@ -42,6 +42,8 @@ export interface Turn {
 export interface CallOutcome {
   startedAt: number;
   turns: Turn[];
+  /** Of a phone that rang: from the answer to the first sound of the greeting; -1 when there was none. */
+  greetingMs?: number;
   /** `silenceMs`: from the barge-in to the agent's silence; -1 while it still speaks. */
   bargeIns: { at: number; silenceMs: number }[];
   /** Everything that the agent published about the call. */
@@ -51,6 +53,8 @@ export interface CallOutcome {
 export interface CallRunnerOptions extends CallerConditions {
   /** How long to wait for a reply to start, in ms. */
   patienceMs: number;
+  /** The telephone rings for so long before it is answered, in ms. */
+  ringMs?: number;
   /** Keys to press after the greeting. */
   digits?: string;
   /** Called with each line about the call, as it happens. */
@@ -101,7 +105,8 @@ export class CallRunner {
       throw new Error(
         `No agent joined the call within ${AGENT_TIMEOUT_MS / 1000} s: is the worker running on this LiveKit server?`,
       );
-    if (this.#agentGreets)
+    if (this.#options.ringMs !== undefined) await this.#ring(this.#options.ringMs);
+    else if (this.#agentGreets)
       await this.#waitUntil(() => this.#caller.lastSound > 0, AGENT_TIMEOUT_MS);
     await this.#waitForReplyEnd();
     if (this.#options.digits) await this.#pressKeys(this.#options.digits);
@@ -117,6 +122,21 @@ export class CallRunner {
 
   async hangUp(): Promise<void> {
     await this.#caller.hangUp();
+  }
+
+  /** @throws Error with one sentence when the agent speaks before the phone is answered */
+  async #ring(ms: number): Promise<void> {
+    const { room } = this.#caller;
+    await setCallStatus(room, 'ringing');
+    this.#log(pc.cyan('phone'), 'rings');
+    const spoke = await this.#waitUntil(() => this.#caller.lastSound > 0, ms);
+    if (spoke) throw new Error('The agent spoke while the phone rang.');
+    const answeredAt = Date.now();
+    await setCallStatus(room, 'active');
+    this.#log(pc.cyan('phone'), 'is answered');
+    if (!this.#agentGreets) return;
+    const greeted = await this.#waitUntil(() => this.#soundStartedAt > 0, this.#options.patienceMs);
+    this.#outcome.greetingMs = greeted ? this.#soundStartedAt - answeredAt : -1;
   }
 
   async #pressKeys(keys: string): Promise<void> {

@@ -9,6 +9,8 @@ import { createSipParticipant } from './phone.js';
 export interface CallerConditions {
   /** As a telephone through LiveKit's SIP service: a SIP participant, with the sound of G.711. */
   phone?: boolean;
+  /** The telephone is dialed by somebody, and not answered yet. */
+  dialed?: boolean;
   /** What is around the caller all the time. Default: silence. */
   noise?: Noise;
 }
@@ -19,7 +21,7 @@ export interface CallerConditions {
  * @throws Error with one sentence when the file with the noise cannot be read
  */
 export function createDevice(
-  { phone, noise }: CallerConditions,
+  { phone, dialed, noise }: CallerConditions,
   sampleRate: number,
 ): Required<Pick<CallerDevice, 'send' | 'receive'>> & CallerDevice {
   const rate = phone ? PHONE_RATE : sampleRate;
@@ -27,7 +29,7 @@ export function createDevice(
   const line = (samples: Int16Array) => (phone ? throughG711(samples) : samples);
   return {
     sampleRate: rate,
-    ...(phone && { sip: createSipParticipant() }),
+    ...(phone && { sip: createSipParticipant({ dialed }) }),
     send: (samples) => line(mixer?.addTo(samples) ?? samples),
     receive: line,
   };

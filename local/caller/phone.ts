@@ -15,10 +15,10 @@ const WAIT_MS = 500;
 const KEYS = '0123456789*#ABCD';
 
 /**
- * A telephone that calls in, with a number of its own, and answered already. As LiveKit's SIP service joins it:
- * livekit/protocol's sip/sip.go and livekit/sip's pkg/sip/inbound.go.
+ * A telephone with a number of its own: one that calls in, and is answered already, or one that is dialed. As LiveKit's SIP
+ * service joins it: livekit/protocol's sip/sip.go, livekit/sip's pkg/sip/inbound.go and outbound.go.
  */
-export function createSipParticipant(): SipParticipant {
+export function createSipParticipant({ dialed = false } = {}): SipParticipant {
   const number = `+1555010${randomInt(1_000, 10_000)}`;
   const id = () => randomBytes(6).toString('hex');
   return {
@@ -26,14 +26,19 @@ export function createSipParticipant(): SipParticipant {
     name: `Phone ${number}`,
     attributes: {
       'sip.callID': `SCL_${id()}`,
-      'sip.callStatus': 'active',
+      'sip.callStatus': dialed ? 'dialing' : 'active',
       'sip.phoneNumber': number,
       'sip.trunkPhoneNumber': CALLED_NUMBER,
       'sip.trunkID': `ST_${id()}`,
-      'sip.ruleID': `SDR_${id()}`,
+      ...(!dialed && { 'sip.ruleID': `SDR_${id()}` }),
       'sip.hostname': '127.0.0.1',
     },
   };
+}
+
+/** What becomes of a call that was dialed, as the SIP service tells the room. */
+export async function setCallStatus(room: Room, status: 'ringing' | 'active'): Promise<void> {
+  await room.localParticipant?.setAttributes({ 'sip.callStatus': status });
 }
 
 /** Name of the room that a dispatch rule with LiveKit's usual prefix makes for a call. */

@@ -124,6 +124,16 @@ describe('npm run call', () => {
     expect(secondsOfSound(agent.samples, agent.sampleRate)).toBeGreaterThan(1);
   });
 
+  it('is a phone that rings, in silence, and is greeted when it is answered', async () => {
+    const out = directory('ring');
+    const command = new Command('call', ['--ring', '3', '--out', out]);
+    await command.succeeds();
+    expect(command.stdout).toMatch(/phone +is answered[\s\S]*greeting: \d+ ms after the phone/);
+    // The target is 1 s, which the command prints; the figure depends on the machine.
+    expect(outcomeIn(out).greetingMs).toBeGreaterThan(0);
+    process.stderr.write(`${/greeting: .*/.exec(command.stdout)?.[0]}\n`);
+  });
+
   it('ends with an error when no answer comes, here to a telephone that has pressed keys', async () => {
     const out = directory('silence');
     const scenario = join(out, 'scenario.yaml');

@@ -53,7 +53,14 @@ export async function joinRoom(
 ): Promise<void> {
   const token = new AccessToken(apiKey, apiSecret, { identity, ttl: '1h', ...sip });
   if (sip) token.kind = 'sip';
-  token.addGrant({ room: name, roomJoin: true, canPublish: true, canSubscribe: true });
+  token.addGrant({
+    room: name,
+    roomJoin: true,
+    canPublish: true,
+    canSubscribe: true,
+    // The SIP service tells in its attributes what becomes of the call.
+    ...(sip && { canUpdateOwnMetadata: true }),
+  });
   if (agentName) {
     token.roomConfig = new RoomConfiguration({ agents: [new RoomAgentDispatch({ agentName })] });
   }

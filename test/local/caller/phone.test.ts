@@ -2,6 +2,7 @@
 
 import { describe, expect, it, jest } from '@jest/globals';
 import type { Room } from '@livekit/rtc-node';
+import { readPhoneAttributes } from '../../../agent/src/phone/phone-attributes.js';
 import {
   createSipParticipant,
   parseKeys,
@@ -30,6 +31,15 @@ describe('createSipParticipant', () => {
       attributes: { 'sip.callStatus': 'active', 'sip.trunkPhoneNumber': '+15550100000' },
     });
     expect(phoneRoomName(phone).startsWith(`call-_${number}_`)).toBe(true);
+    expect(readPhoneAttributes(phone.attributes)).toMatchObject({ direction: 'inbound' });
+  });
+
+  it('is dialed, and then no dispatch rule brought it', () => {
+    const { attributes } = createSipParticipant({ dialed: true });
+    expect(readPhoneAttributes(attributes)).toMatchObject({
+      direction: 'outbound',
+      status: 'dialing',
+    });
   });
 });
 
