@@ -15,8 +15,8 @@ const common = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts', '.tsx'],
   transform: {
-    '^.+\\.ts$': ['@swc/jest', swc(false)],
-    '^.+\\.tsx$': ['@swc/jest', swc(true)],
+    '^.+\\.ts$': ['<rootDir>/test/support/transform.js', swc(false)],
+    '^.+\\.tsx$': ['<rootDir>/test/support/transform.js', swc(true)],
   },
   moduleNameMapper: {
     '^@livekit/agents$': await bundleFramework(),

@@ -33,8 +33,8 @@ export async function speech(
   return atLevel(await said, db);
 }
 
-/** White noise, or music: chords with a beat and a snare. */
-export function noise(kind: 'white' | 'music', ms: number, db: number): Int16Array {
+/** White noise, or music: chords with a beat and a snare. Before it has a level. */
+function unscaledNoise(kind: 'white' | 'music', ms: number): Float32Array {
   const random = seedrandom(kind);
   const samples = new Float32Array((ms * NOISE_RATE) / 1_000);
   const chords = [
@@ -55,6 +55,16 @@ export function noise(kind: 'white' | 'music', ms: number, db: number): Int16Arr
       samples[i] = value * (0.4 + 0.6 * Math.exp(-beat * 3)) + hiss * 3 * Math.exp(-beat * 60);
     }
   }
+  return samples;
+}
+
+/** Each is made once: the same noise at another level is the same samples. */
+const made = new Map<string, Float32Array>();
+
+export function noise(kind: 'white' | 'music', ms: number, db: number): Int16Array {
+  const key = `${kind} ${ms}`;
+  const samples = made.get(key) ?? unscaledNoise(kind, ms);
+  made.set(key, samples);
   return atLevel(samples, db);
 }
 
