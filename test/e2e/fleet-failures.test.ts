@@ -173,6 +173,24 @@ describe('after a failure', () => {
     expect(lanes.map((line) => line.lanes)).toEqual([['us-west-2'], ['us-west-2'], ['us-east-1']]);
   }, 120_000);
 
+  it('a caller for whom no Region has a stream hears that nobody can answer, and is disconnected', async () => {
+    await worker.waitUntil((health) => health.warm >= 4, FLEET_PATIENCE_MS);
+    await fleet.requestEmulator('POST', '/faults', { kind: 'throttle', times: 1_000 });
+    const [caller] = (await fleet.joinCallers(1)) as [RemoteCaller];
+    const offered = Date.now();
+    await connectAll(fleet, [caller]);
+    const words = await caller.listen(offered, FLEET_PATIENCE_MS);
+    // The whole recording.
+    expect(words?.heardMs).toBeGreaterThan(3_000);
+    expect(await caller.waitUntilDisconnected(FLEET_PATIENCE_MS)).toBeGreaterThan(
+      words?.endedAt ?? Number.POSITIVE_INFINITY,
+    );
+    expect(await end(caller)).toMatchObject({ end_reason: 'error', turns: 0 });
+    await untilCalls([worker], 0);
+    expect(metricSums([worker])).toMatchObject({ CallsWithoutRegion: 1 });
+    await fleet.requestEmulator('DELETE', '/faults');
+  }, 120_000);
+
   it('calls and the worker survive an outage of the LiveKit server', async () => {
     const callers = await calls(2);
     const start = await fleet.killLiveKit();
