@@ -196,7 +196,8 @@ function report(outcome: CallOutcome, { out }: CallOptions, workerLog: string[])
   process.stdout.write(`audio and transcript: ${out}\n`);
   const unanswered = outcome.turns.filter((turn) => turn.firstSoundAt === undefined).length;
   if (unanswered === 0 && greetingMs !== -1) return 0;
-  if (greetingMs === -1) process.stderr.write(pc.red('The phone was answered without a greeting.\n'));
+  if (greetingMs === -1)
+    process.stderr.write(pc.red('The phone was answered without a greeting.\n'));
   if (unanswered > 0)
     process.stderr.write(
       pc.red(`${unanswered} of ${outcome.turns.length} questions got no answer.\n`),

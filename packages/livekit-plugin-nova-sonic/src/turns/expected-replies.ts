@@ -26,7 +26,7 @@ export function toolAnswered(
   const turn = pending.toolAnswered(callId, now);
   if (turn === undefined) return false;
   discarded.resultSent();
-  if (sent && !pending.sameTurnPending(turn)) requests.owesAnswer('tool', now);
+  if (sent && !pending.sameTurnPending(turn)) requests.owesAnswer('tool', now, callId);
   state.version += 1;
   return true;
 }

@@ -14,8 +14,13 @@ interface ReplyRequest {
 /** What the model answers besides requests: what was said, what a tool returned, a text of ours. */
 export type OtherQuestion = 'speech' | 'tool' | 'text';
 
-interface OtherAnswer {
+/** An answer that the model owes; `callId`: to the result of which tool. */
+export interface DueAnswer {
   readonly to: OtherQuestion;
+  readonly callId?: string;
+}
+
+interface OtherAnswer extends DueAnswer {
   readonly since: number;
 }
 
@@ -53,12 +58,13 @@ export class ReplyRequestQueue {
   }
 
   /** What else than requests the model owes an answer to, one for each answer. */
-  dueTo(now: number): readonly OtherQuestion[] {
-    const to = (r: ReplyRequest | OtherAnswer): OtherQuestion[] => {
-      if ('id' in r) return r.repeats === undefined || r.abandoned ? [] : ['text'];
-      return now - r.since < this.#patienceMs ? [r.to] : [];
+  dueTo(now: number): readonly DueAnswer[] {
+    const dueOf = (r: ReplyRequest | OtherAnswer): DueAnswer[] => {
+      if ('id' in r) return r.repeats === undefined || r.abandoned ? [] : [{ to: 'text' }];
+      const { since, ...due } = r;
+      return now - since < this.#patienceMs ? [due] : [];
     };
-    return this.#due.flatMap(to);
+    return this.#due.flatMap(dueOf);
   }
 
   /** The model owes an answer to anything. */
@@ -89,11 +95,11 @@ export class ReplyRequestQueue {
   }
 
   /** The model got something else that it answers: speech, the result of a tool, or a text of ours. */
-  owesAnswer(to: OtherQuestion, now: number): void {
+  owesAnswer(to: OtherQuestion, now: number, callId?: string): void {
     const last = this.#due.at(-1);
     // Speech that goes on before its answer is one question.
     if (to === 'speech' && last && 'to' in last && last.to === to) this.#due.pop();
-    this.#due.push({ to, since: now });
+    this.#due.push({ to, since: now, ...(callId !== undefined && { callId }) });
   }
 
   /** The request is abandoned; with `drop` its reply must not be played either. */

@@ -2,7 +2,7 @@
 
 import type { HistoryEntry, ToolCallEntry, ToolResultEntry } from '../history/entries.js';
 import type { ResponseRecord, ResumePlan } from './effects.js';
-import type { OtherQuestion } from './reply-requests.js';
+import type { DueAnswer } from './reply-requests.js';
 
 /** A reply that was cut off together with its stream. */
 export type CutReply = Pick<ResponseRecord, 'messageId' | 'interrupted' | 'audioMs'>;
@@ -19,15 +19,15 @@ export function planResume(
   history: readonly HistoryEntry[],
   cut: CutReply | undefined,
   awaiting: boolean,
-  due: readonly OtherQuestion[] = [],
+  due: readonly DueAnswer[] = [],
 ): Pick<ResumePlan, 'history' | 'prompt'> {
   // Over a network the order in which the service got things is not certain: speech for which it has called a tool was
   // answered by that, so the answer that is due is to a result.
   const last = history.findLast((e) => e.kind === 'user');
   const called = last && history.slice(history.indexOf(last)).some((e) => e.kind === 'tool_call');
-  const dueTools = due.filter((to) => to === 'tool' || (to === 'speech' && called)).length;
-  const results = unanswered(history, dueTools);
-  const spoken = due.includes('speech') && !called ? last : undefined;
+  const speech = due.some(({ to }) => to === 'speech');
+  const results = unanswered(history, due, speech && called === true);
+  const spoken = speech && !called ? last : undefined;
   if (cut && !cut.interrupted && cut.audioMs > 0) {
     const reply = history.find((e) => e.id === cut.messageId);
     const words = reply?.kind === 'assistant' ? reply.text : '';
@@ -59,16 +59,16 @@ function lastQuestion(history: readonly HistoryEntry[]) {
   return { question };
 }
 
-/**
- * What tools returned in turns whose answers are owed. A turn may have several calls and the history does not show
- * turns apart, so of one turn it is the last result, of more all since the agent last spoke.
- */
-function unanswered(history: readonly HistoryEntry[], turns: number): ToolResultEntry[] {
+/** The results whose answers are owed, in their order; `oneMore`: also to the last one that is not said to be. */
+function unanswered(
+  history: readonly HistoryEntry[],
+  due: readonly DueAnswer[],
+  oneMore: boolean,
+): ToolResultEntry[] {
   const results = history.filter((e) => e.kind === 'tool_result');
-  if (turns <= 1) return results.slice(results.length - turns);
-  const said = history.findLastIndex((e) => e.kind === 'assistant');
-  const since = history.slice(said + 1).filter((e) => e.kind === 'tool_result');
-  return since.length > turns ? since : results.slice(-turns);
+  const owed = new Set(due.map(({ callId }) => callId));
+  const more = oneMore ? results.findLast(({ callId }) => !owed.has(callId)) : undefined;
+  return results.filter((result) => owed.has(result.callId) || result === more);
 }
 
 const resultOf = (history: readonly HistoryEntry[], { callId }: ToolCallEntry) =>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ConversationState } from './conversation-state.js';
 import type { ResumePlan } from './effects.js';
-import type { OtherQuestion } from './reply-requests.js';
+import type { DueAnswer } from './reply-requests.js';
 import { type CutReply, planResume } from './resume-plan.js';
 import type { ResumeCause } from './user-turn.js';
 
@@ -33,7 +33,7 @@ function plan(
   state: ConversationState,
   now: number,
   cut: CutReply | undefined,
-  due: readonly OtherQuestion[],
+  due: readonly DueAnswer[],
   withdrawn: ReadonlySet<string>,
 ): Pick<ResumePlan, 'history' | 'prompt'> {
   const { user, pending, requests, history } = state;

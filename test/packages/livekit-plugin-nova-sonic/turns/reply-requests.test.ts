@@ -76,8 +76,8 @@ describe('ReplyRequestQueue: one question is answered after the other', () => {
   test('a question of a lost stream is asked again with the first request', () => {
     queue.owesAnswer('speech', 10);
     request('a', 20);
-    expect([...queue.dueTo(30)]).toEqual(['speech']);
-    expect([...queue.dueTo(12_010)]).toEqual([]);
+    expect(queue.dueTo(30)).toEqual([{ to: 'speech' }]);
+    expect(queue.dueTo(12_010)).toEqual([]);
     queue.restart();
     queue.repeat('said?');
     expect(queue.unsent).toEqual([{ id: 'a', text: 'said?\na?' }]);
@@ -92,7 +92,7 @@ describe('ReplyRequestQueue: one question is answered after the other', () => {
     queue.sent('a', 30);
     queue.cancel('a', true);
     request('b', 40);
-    expect([...queue.dueTo(50)]).toEqual(['text']);
+    expect(queue.dueTo(50)).toEqual([{ to: 'text' }]);
     expect(queue.withdrawn).toEqual([]);
     expect(queue.takeAbandoned()).toBe(false);
     expect([60, 70].map((now) => queue.begin(now))).toEqual([undefined, 'b']);

@@ -22,6 +22,8 @@ const called: HistoryEntry[] = [
   { kind: 'tool_result', id: 'r', at: 0, callId: '1', name: 'x', output: '4', isError: false },
 ];
 
+const result = (callId: string) => ({ to: 'tool', callId }) as const;
+
 describe('planResume', () => {
   test('nothing is repeated when nothing is pending', () => {
     const history = [user('Hi.'), agent('Ho.'), user('Mm.')];
@@ -50,12 +52,14 @@ describe('planResume', () => {
 
   test('an answer that is still due is asked for, whatever was said since', () => {
     const history = [user('Look it up.'), ...called, user('And?'), agent('Later.')];
-    expect(planResume(history, undefined, true, ['tool', 'speech'])).toEqual({
+    expect(planResume(history, undefined, true, [result('1'), { to: 'speech' }])).toEqual({
       history: [user('Look it up.'), ...called, agent('Later.')],
       prompt: expect.stringMatching(/^\[.* tool .* has returned .*\]\nAnd\?$/),
     });
     const cut = { messageId: 'Later.', interrupted: false, audioMs: 400 };
-    expect(planResume(history, cut, true, ['speech']).prompt).toMatch(/"Later\.".*\nAnd\?$/);
+    expect(planResume(history, cut, true, [{ to: 'speech' }]).prompt).toMatch(
+      /"Later\.".*\nAnd\?$/,
+    );
   });
 
   test('of two tools whose answers are both due, both are asked for', () => {
@@ -64,9 +68,14 @@ describe('planResume', () => {
       { ...(called[1] as HistoryEntry), id: `r${n}`, callId: `${n}` } as HistoryEntry,
     ];
     const history = [user('One?'), ...call(1, 'one'), user('Two?'), ...call(2, 'two')];
-    const { prompt } = planResume(history, undefined, true, ['tool', 'tool']);
+    const { prompt } = planResume(history, undefined, true, [result('1'), result('2')]);
     expect(prompt).toMatch(/returned for one:.*\n.*returned for two:/);
-    expect(planResume(history, undefined, true, ['tool']).prompt).not.toContain('one');
+    // Whichever was called last.
+    for (const [callId, other] of [
+      ['1', 'two'],
+      ['2', 'one'],
+    ] as const)
+      expect(planResume(history, undefined, true, [result(callId)]).prompt).not.toContain(other);
   });
 
   test('speech for which a tool runs already is not asked again: what is due then is the answer to a result', () => {
@@ -79,7 +88,7 @@ describe('planResume', () => {
       args: '',
     };
     const history = [user('One?'), ...called, user('Two?'), runs];
-    expect(planResume(history, undefined, true, ['speech'])).toEqual({
+    expect(planResume(history, undefined, true, [{ to: 'speech' }])).toEqual({
       history,
       prompt: expect.stringMatching(/^\[.* The tool x has returned for \{\}.*\]$/),
     });
