@@ -2,6 +2,10 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type {
+  BedrockRuntimeClient,
+  InvokeModelWithBidirectionalStreamCommand,
+} from '@aws-sdk/client-bedrock-runtime';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import getPort from 'get-port';
 import { RealClock, scaledClock } from '../../../../packages/nova-sonic-emulator/src/clock.js';
@@ -28,6 +32,7 @@ import {
 import { validateRecording } from '../../../../packages/nova-sonic-emulator/src/validate.js';
 import { DialogueHarness } from '../dialogue/dialogue-harness.js';
 import { sdkClient, TestClient } from '../support/client.js';
+import { RawClient } from '../support/raw-client.js';
 import { toneSpeech } from '../support/tone-speech.js';
 
 const REGION = 'us-east-1';
@@ -217,6 +222,38 @@ describe('record', () => {
     expect(findings).toEqual([]);
     expect(sessions).toBe(1);
     expect(events).toBeGreaterThan(15);
+  });
+
+  it('takes a conversation over TLS, with the certificate of its file', async () => {
+    const target = await emulator();
+    const certFile = join(folder, 'tls.pem');
+    const proxy = await proxyTo(target, { certFile });
+    const ca = readFileSync(certFile, 'utf8');
+    const raw = new RawClient({ url: proxy.tlsUrl, credentials: anybody, ca });
+    const overTls = {
+      send: async ({ input }: InvokeModelWithBidirectionalStreamCommand) => {
+        for await (const { chunk } of input.body ?? []) {
+          const { event } = JSON.parse(Buffer.from(chunk?.bytes ?? []).toString());
+          for (const [name, body] of Object.entries(event)) raw.send(name, body as object);
+        }
+        raw.end();
+        await raw.response;
+        return {};
+      },
+    };
+    const client = new TestClient(overTls as unknown as BedrockRuntimeClient);
+    client.start();
+    client.openAudio();
+    client.text('USER', 'Count to eight.', true);
+    await proxy.events.next(
+      ({ direction, event }) =>
+        direction === 'out' && event.type === 'AUDIO' && event.stopReason === 'END_TURN',
+    );
+    client.close();
+    const { status, messages } = await raw.response;
+    expect(status).toBe(200);
+    expect(messages.length).toBeGreaterThan(5);
+    expect(target.events.seen('violation')).toEqual([]);
   });
 
   it('hands errors on: in the stream and before it', async () => {
