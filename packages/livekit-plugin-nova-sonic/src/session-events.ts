@@ -118,7 +118,7 @@ export interface RealtimeSessionEvents {
   input_speech_stopped: llm.InputSpeechStoppedEvent;
   /** LiveKit: what the caller said, so far or (`isFinal`) as a whole. */
   input_audio_transcription_completed: llm.InputTranscriptionCompleted;
-  /** LiveKit: tokens and times of one reply. */
+  /** LiveKit: tokens and times of one reply; or, with `acquireTimeMs`, that a stream was opened. */
   metrics_collected: metrics.RealtimeModelMetrics;
   /** LiveKit: something failed; `recoverable` unless the call is over. */
   error: llm.RealtimeModelError;

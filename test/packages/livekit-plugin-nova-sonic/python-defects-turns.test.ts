@@ -215,7 +215,10 @@ describe('metrics and parsing', () => {
   test('18: one metrics event a reply, with its id, its times and its own tokens', async () => {
     const all: metrics.RealtimeModelMetrics[] = [];
     const created: string[] = [];
-    rig.sonic.on('metrics_collected', (m: metrics.RealtimeModelMetrics) => all.push(m));
+    const opened: metrics.RealtimeModelMetrics[] = [];
+    rig.sonic.on('metrics_collected', (m: metrics.RealtimeModelMetrics) =>
+      (m.acquireTimeMs === undefined ? all : opened).push(m),
+    );
     rig.sonic.on('generation_created', (e: llm.GenerationCreatedEvent) =>
       created.push(e.responseId ?? ''),
     );
@@ -238,6 +241,11 @@ describe('metrics and parsing', () => {
     );
     await rig.item('assistant', 'Ho');
     expect(all.map((m) => m.requestId)).toEqual(created);
+    // The stream was opened, for no reply.
+    expect(opened).toEqual([
+      expect.objectContaining({ requestId: '', totalTokens: 0, connectionReused: false }),
+    ]);
+    expect(opened[0]?.acquireTimeMs).toBeGreaterThanOrEqual(0);
     expect(all.map((m) => [m.inputTokens, m.outputTokens])).toEqual([
       [122, 20],
       [7, 10],

@@ -86,7 +86,7 @@ export function createSessionParts(
       openStream: createStreamFactory(options),
     },
     conversation,
-    new SessionHost({ logger, sessionSettings: settings, effectHandler, emitter, replies }),
+    new SessionHost({ model, logger, sessionSettings: settings, effectHandler, emitter, replies }),
   );
   tools.sink = continuation;
   const chunker = new AudioChunker(options.inputSampleRate, options.inputChunkMs);

@@ -52,6 +52,20 @@ export function responseMetrics(
   };
 }
 
+/** LiveKit's metrics of a stream that was opened: it took `acquireTimeMs`, and belongs to no response. */
+export function connectionMetrics(
+  model: ModelIdentity,
+  acquireTimeMs: number,
+  now: number,
+): metrics.RealtimeModelMetrics {
+  const none = { inputAudio: 0, inputText: 0, outputAudio: 0, outputText: 0 };
+  return {
+    ...responseMetrics(model, undefined, none, now),
+    acquireTimeMs,
+    connectionReused: false,
+  };
+}
+
 /** The timing of a reply. */
 export function turnTiming(response: ResponseRecord, firstAudioAt: number | undefined): TurnTiming {
   return {

@@ -8,10 +8,12 @@ import type { StreamLifecycle } from '../session-events.js';
 import type { Effect } from '../turns/effects.js';
 import type { EffectHandler } from './effect-handler.js';
 import type { ReplyFutures } from './reply-futures.js';
+import { connectionMetrics, type ModelIdentity } from './response-metrics.js';
 import type { Logger, SessionEmitter } from './session-emitter.js';
 import type { SessionSettings } from './session-settings.js';
 
 interface SessionHostContext {
+  readonly model: ModelIdentity;
   readonly logger: Logger;
   readonly sessionSettings: SessionSettings;
   readonly effectHandler: EffectHandler;
@@ -40,8 +42,11 @@ export class SessionHost implements ContinuationHost {
   }
 
   lifecycle(event: StreamLifecycle): void {
-    this.#context.logger.debug(event, 'stream lifecycle');
-    this.#context.emitter.emit('stream_lifecycle', event);
+    const { logger, emitter, model } = this.#context;
+    logger.debug(event, 'stream lifecycle');
+    emitter.emit('stream_lifecycle', event);
+    if (event.type === 'opened')
+      emitter.emit('metrics_collected', connectionMetrics(model, event.openMs ?? 0, event.at));
   }
 
   failed(error: NovaSonicError, recoverable: boolean): void {

@@ -145,9 +145,9 @@ describe('the small members', () => {
       created.push(e.responseId ?? ''),
     );
     const cancelled: boolean[] = [];
-    rig.sonic.on('metrics_collected', (m: metrics.RealtimeModelMetrics) =>
-      cancelled.push(m.cancelled),
-    );
+    rig.sonic.on('metrics_collected', (m: metrics.RealtimeModelMetrics) => {
+      if (m.acquireTimeMs === undefined) cancelled.push(m.cancelled);
+    });
     const stream = await server.stream(0);
     const speaking = () =>
       rig.event('agent_state_changed', (e: { newState: string }) => e.newState === 'speaking');

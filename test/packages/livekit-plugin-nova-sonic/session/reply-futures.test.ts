@@ -4,6 +4,7 @@ import type { llm } from '@livekit/agents';
 import { NovaSonicError } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/errors.js';
 import { ReplyFutures } from '../../../../packages/livekit-plugin-nova-sonic/src/session/reply-futures.js';
 import { SessionHost } from '../../../../packages/livekit-plugin-nova-sonic/src/session/session-host.js';
+import type { StreamLifecycle } from '../../../../packages/livekit-plugin-nova-sonic/src/session-events.js';
 import { SteppedClock } from '../support/clocks.js';
 import { reason } from '../support/log-capture.js';
 
@@ -112,6 +113,7 @@ describe('SessionHost', () => {
       effectHandler: { run: (effects: unknown) => events.push(effects) },
       emitter,
       replies: rig.replies,
+      model: { model: 'sonic', provider: 'aws', label: () => 'label' },
     };
     return { ...rig, events, logged, host: new SessionHost(context as never) };
   }
@@ -139,19 +141,32 @@ describe('SessionHost', () => {
     const { host: it, events } = host();
     expect(it.settings()).toBe('settings');
     expect(it.toolName('book')).toBe('book!');
-    const opened = { type: 'opened', streamId: 's', region: 'r', lane: 'r', at: 1 } as const;
+    const stream = { type: 'renewed', streamId: 's', region: 'r', lane: 'r', at: 1 } as const;
     const started = [{ type: 'speech_started' } as const];
-    it.lifecycle(opened);
+    it.lifecycle(stream);
     it.effects(started);
     it.reconnected();
     it.sent({ event: { sessionEnd: {} } }, 's');
     it.received({ event: {} }, 's');
     expect(events).toEqual([
-      ['stream_lifecycle', opened],
+      ['stream_lifecycle', stream],
       started,
       ['session_reconnected', {}],
       ['bedrock_client_event_queued', { event: { sessionEnd: {} } }, 's'],
       ['bedrock_server_event_received', { event: {} }, 's'],
+    ]);
+  });
+
+  test('reports to LiveKit how long a stream took to open', () => {
+    const { host: it, events } = host();
+    const opened = { type: 'opened', streamId: 's', region: 'r', lane: 'r', at: 1, openMs: 70 };
+    it.lifecycle(opened as StreamLifecycle);
+    expect(events).toMatchObject([
+      ['stream_lifecycle', opened],
+      [
+        'metrics_collected',
+        { requestId: '', timestamp: 1, acquireTimeMs: 70, connectionReused: false, totalTokens: 0 },
+      ],
     ]);
   });
 });
