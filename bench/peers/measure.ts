@@ -83,6 +83,10 @@ export async function measure(kind: WorkerKind, options: MeasureOptions): Promis
     await Promise.all(callers.map(({ name }) => dispatcher.createDispatch(name, AGENT_NAME)));
     // The endpoint answers no text before there is audio, and Python's plugin sends none of its own.
     const microphones = callers.map((caller) => caller.openMicrophone());
+    // From now on: the first one may have been greeted before the last agent is there.
+    const greetings = callers.map((caller) =>
+      caller.listen(dispatchedAt, JOIN_PATIENCE_MS + GREETING_PATIENCE_MS),
+    );
     const joinedMs = await Promise.all(
       callers.map(async (caller) => {
         const joinedAt = await caller.waitForAgent(JOIN_PATIENCE_MS);
@@ -90,10 +94,8 @@ export async function measure(kind: WorkerKind, options: MeasureOptions): Promis
         return joinedAt - dispatchedAt;
       }),
     );
-    const greetings = await Promise.all(
-      callers.map((caller) => caller.listen(dispatchedAt, GREETING_PATIENCE_MS)),
-    );
-    const silent = callers.filter((_, i) => !greetings[i]).map(({ name }) => name);
+    const heard = await Promise.all(greetings);
+    const silent = callers.filter((_, i) => !heard[i]).map(({ name }) => name);
     if (silent.length > 0) throw new Error(`The agent greeted nobody in ${silent.join(', ')}.`);
     await Promise.all(microphones);
 
