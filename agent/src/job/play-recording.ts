@@ -8,14 +8,11 @@ import {
   TrackPublishOptions,
   TrackSource,
 } from '@livekit/rtc-node';
+import { waitUntilAudible } from '../call/wait-until-audible.js';
 import type { PcmAudio } from '../caller/pcm.js';
 
 const FRAME_MS = 100;
 const QUEUE_MS = 200;
-/** What is played before somebody has subscribed is lost; whoever subscribes to nothing is not waited for. */
-const SUBSCRIBED_MS = 1_200;
-/** From the subscription until audio arrives reliably. */
-const SETTLE_MS = 100;
 /** A connection that is lost meanwhile takes no more audio. */
 const SPARE_MS = 2_000;
 
@@ -30,8 +27,7 @@ export async function playRecording(room: Room, recording: PcmAudio): Promise<vo
     options.source = TrackSource.SOURCE_MICROPHONE;
     const track = LocalAudioTrack.createAudioTrack('recording', source);
     const publication = await localParticipant.publishTrack(track, options);
-    await Promise.race([publication.waitForSubscription().catch(() => {}), pass(SUBSCRIBED_MS)]);
-    await pass(SETTLE_MS);
+    await waitUntilAudible(publication);
     const lengthMs = (samples.length * 1_000) / sampleRate;
     await Promise.race([capture(source, recording), pass(lengthMs + SPARE_MS)]);
   } finally {

@@ -14,6 +14,7 @@ import {
 } from '@livekit/rtc-node';
 import { AGENT_STATE_ATTRIBUTE, CALL_EVENTS_TOPIC } from '../call/call-events.js';
 import { readCallEvent } from '../call/read-call-event.js';
+import { waitUntilAudible } from '../call/wait-until-audible.js';
 import type { PcmAudio } from '../caller/pcm.js';
 import { type MonotonicClock, systemMonotonicClock } from '../clock.js';
 import { isAgentOf } from '../watcher/second-agent.js';
@@ -24,10 +25,6 @@ import { LineProgram } from './line-program.js';
 /** Long frames: each one is an event for every room of the process. */
 const FRAME_MS = 100;
 const QUEUE_MS = 200;
-/** What is said before somebody has subscribed is lost; whoever subscribes to nothing is not waited for. */
-const SUBSCRIBED_MS = 1_200;
-/** From the subscription until audio arrives reliably. */
-const SETTLE_MS = 100;
 /** From the last sample until any caller has heard it. */
 const HEARD_MS = 600;
 const FADE_MS = 150;
@@ -148,8 +145,7 @@ export class Attendant {
     const track = LocalAudioTrack.createAudioTrack('waiting-line', source);
     const publication = await this.#room.localParticipant?.publishTrack(track, options);
     void this.#play(source).finally(() => source.close());
-    await Promise.race([publication?.waitForSubscription().catch(() => {}), pass(SUBSCRIBED_MS)]);
-    await pass(SETTLE_MS);
+    await waitUntilAudible(publication);
     const { words } = this.#options;
     if (this.#task.speak && !this.#outcome) {
       source.clearQueue();
