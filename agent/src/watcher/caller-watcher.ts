@@ -139,7 +139,7 @@ export class CallerWatcher {
     this.#budget = new RequestBudget(clock, requestsPerSecond);
     if (presence) {
       const lost = this.#watchWorkers(worker, onFailure);
-      presence.onLost = () => lost.reset();
+      presence.onLost = () => lost.disturbed();
       this.#lost = lost;
     }
     this.#redispatch = new CallRedispatch(clock, api, this.#watch, this.#budget, {

@@ -11,12 +11,17 @@ const LOOK_SHARE = 4;
 const LOOK_MS_PER_WORKER = 5;
 /** A process that lives answers in a few milliseconds, also when its event loop hangs: rtc-node's native part does. */
 const ANSWER_MS = 750;
-/** So many questions without an answer, one after the other, and the agent is dead. */
+/** So many questions without an answer, of which each is asked so long after the one before, and the agent is dead. */
 const QUESTIONS = 2;
+const NEXT_QUESTION_MS = 300;
 /** Before a living agent of a lost worker is asked again. */
 const ASK_AGAIN_MS = 1_000;
 /** Calls that are looked into at the same time. */
 const MAX_AT_ONCE = 32;
+/** The connection of a worker that lives is back so long after LiveKit had failed, or closed all of them. */
+const DOUBT_MS = 5_000;
+/** What closed this worker's own connection may have closed others so long before. */
+const SAME_CAUSE_MS = 2_000;
 /** After that LiveKit has dropped dead agents itself. */
 const FORGET_MS = 30_000;
 
@@ -38,6 +43,8 @@ export interface LostWorkersEvents {
 interface Lost {
   calls: Map<string, { call: PresentCall; notBefore: number }>;
   at: number;
+  /** Until then it may only seem to be gone. */
+  doubtUntil: number;
 }
 
 /**
@@ -51,7 +58,10 @@ export class LostWorkers {
   readonly #budget: RequestBudget;
   readonly #options: LostWorkersOptions;
   readonly #events: LostWorkersEvents;
+  /** Workers that are there, as far as is known. */
   #present = new Map<string, PresentWorker>();
+  /** The latest look has shown who is there. */
+  #certain = false;
   readonly #lost = new Map<string, Lost>();
   readonly #busy = new Set<string>();
   #lookAt = Number.NEGATIVE_INFINITY;
@@ -73,18 +83,24 @@ export class LostWorkers {
 
   /** Whether the process of a worker that was there is gone. */
   isLost(worker: string): boolean {
-    return this.#lost.has(worker);
+    const lost = this.#lost.get(worker);
+    return lost !== undefined && this.#clock.now() >= lost.doubtUntil;
   }
 
   /** Whether this worker is known to be the only one. */
   get alone(): boolean {
-    return this.#present.size === 1 && this.#present.has(this.#options.worker);
+    return this.#certain && this.#present.size === 1 && this.#present.has(this.#options.worker);
   }
 
-  /** Whatever closed this worker's own connection, or keeps LiveKit from answering, may have closed the others'. */
-  reset(): void {
-    this.#present.clear();
-    this.#lost.clear();
+  /**
+   * This worker's own connection was closed, and what closed it may have closed the others': whoever seems to be gone
+   * has time to come back. Nobody is forgotten.
+   */
+  disturbed(): void {
+    const now = this.#clock.now();
+    this.#certain = false;
+    for (const lost of this.#lost.values())
+      if (now - lost.at < SAME_CAUSE_MS) lost.doubtUntil = now + DOUBT_MS;
   }
 
   /** One step; to be called several times a second. @param act looks into calls, too: this worker watches */
@@ -93,7 +109,7 @@ export class LostWorkers {
     const now = this.#clock.now();
     for (const [worker, { at, calls }] of this.#lost) {
       if (now - at > FORGET_MS) this.#lost.delete(worker);
-      else if (act) this.#lookInto(worker, calls);
+      else if (act && this.isLost(worker)) this.#lookInto(worker, calls);
     }
   }
 
@@ -111,7 +127,7 @@ export class LostWorkers {
     try {
       this.#take(await this.#api.listWorkers(this.#options.room));
     } catch (error) {
-      this.reset();
+      this.#certain = false;
       this.#events.onFailure?.(error);
     }
     const took = this.#clock.now() - start;
@@ -121,20 +137,23 @@ export class LostWorkers {
 
   #take(workers: readonly PresentWorker[]): void {
     const present = new Map(workers.map((one) => [one.worker, one]));
+    for (const worker of present.keys()) this.#lost.delete(worker);
     // LiveKit has lost the room, or us: then it reports nothing of the others either.
     if (!present.has(this.#options.worker)) {
-      this.reset();
+      this.disturbed();
       return;
     }
-    const lost = [...this.#present.values()].filter(({ worker }) => !present.has(worker));
-    for (const { worker, calls } of lost)
+    const gone = [...this.#present.values()].filter(({ worker }) => !present.has(worker));
+    const at = this.#clock.now();
+    const doubtUntil = this.#certain ? at : at + DOUBT_MS;
+    for (const { worker, calls } of gone)
       this.#lost.set(worker, {
+        ...{ at, doubtUntil },
         calls: new Map(calls.map((call) => [call.job, { call, notBefore: 0 }])),
-        at: this.#clock.now(),
       });
-    for (const worker of present.keys()) this.#lost.delete(worker);
     this.#present = present;
-    for (const { worker, calls } of lost) this.#events.onLost?.(worker, calls.length);
+    this.#certain = true;
+    for (const { worker, calls } of gone) this.#events.onLost?.(worker, calls.length);
   }
 
   #lookInto(worker: string, calls: Lost['calls']): void {
@@ -160,16 +179,24 @@ export class LostWorkers {
     const { room } = call;
     const agent = `agent-${call.job}`;
     const members = await this.#api.listMembers(room);
-    // Its process had time to leave, or the room has gone.
-    if (members.some(({ identity }) => identity === agent)) {
-      for (let i = 0; i < QUESTIONS; i++) {
-        if ((await this.#api.isAlive(room, agent, ANSWER_MS)) !== false) return false;
-      }
-      if (!this.isLost(worker)) return true;
-      await this.#api.removeMember(room, agent);
-    }
-    if (!this.isLost(worker)) return true;
+    const there = members.some(({ identity }) => identity === agent);
+    // Else its process had time to leave, or the room has gone.
+    if (there && (await this.#answers(room, agent))) return false;
+    // Back, or in doubt again.
+    if (!this.isLost(worker)) return false;
+    if (there) await this.#api.removeMember(room, agent);
     this.#events.onDied?.(call, agent);
     return true;
+  }
+
+  /** Whether an agent answers, or LiveKit does not know. */
+  async #answers(room: string, agent: string): Promise<boolean> {
+    const answers = await Promise.all(
+      Array.from({ length: QUESTIONS }, async (_, i) => {
+        await new Promise<void>((resolve) => this.#clock.after(i * NEXT_QUESTION_MS, resolve));
+        return this.#api.isAlive(room, agent, ANSWER_MS);
+      }),
+    );
+    return answers.some((answer) => answer !== false);
   }
 }

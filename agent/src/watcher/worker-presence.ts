@@ -8,8 +8,8 @@ import { seatName } from './watcher-seats.js';
 /** LiveKit drops a participant without WebRTC after 60 s: the next connection is there before. */
 const RENEW_MS = 40_000;
 const JOIN_TIMEOUT_MS = 10_000;
-/** After a connection that was lost, or did not come about. */
-const RETRY_MS = [200, 500, 1_000, 2_000, 5_000, 15_000];
+/** After a connection that was lost, or did not come about: several tries before anybody takes the worker for dead. */
+const RETRY_MS = [100, 200, 300, 600, 1_000, 2_000, 5_000, 15_000];
 /** As much as LiveKit takes by default is 64 KB. */
 const MAX_CHARACTERS = 60_000;
 
