@@ -36,6 +36,8 @@ export class ConversationState {
   lastToolCallAt?: number;
   /** The answer to the caller's last words is expected already, before the words have arrived. */
   speechCounted = false;
+  /** When the sample was sent at which the service noticed that the caller's last speech was over. */
+  speechOverAt?: number;
   #effects: Effect[] = [];
 
   constructor({ newId, outputSampleRate, patienceMs = 12_000 }: ConversationOptions) {

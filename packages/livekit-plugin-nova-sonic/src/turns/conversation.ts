@@ -229,6 +229,7 @@ export class Conversation {
     this.#state.user.speechStarted(at, timing.now);
     this.#state.requests.callerSpoke(sentTime(offsetMs, timing));
     this.#state.speechCounted = false;
+    this.#state.speechOverAt = undefined;
   }
 
   #speechEnd(event: Extract<ServerEvent, { type: 'userSpeechEnd' }>, timing: EventTiming): void {
@@ -238,6 +239,7 @@ export class Conversation {
     // Speech that began before the reply was interrupted says nothing about what follows.
     if (user.speaking) discarded.end();
     pending.speechEnded(at, timing.now);
+    this.#state.speechOverAt = sentTime(event.detectedMs, timing);
     this.#state.version += 1;
     user.speechEnded(at, Math.max(at, detectedAt), timing.now);
   }
@@ -290,15 +292,13 @@ export class Conversation {
   #userText(text: string, { now, lastVoiceAt }: EventTiming): void {
     const { discarded, user, pending } = this.#state;
     const late = user.awaitsLateText && (this.replying || (discarded.arriving && user.passed));
-    if (!late) {
-      discarded.end();
-      understood(this.#state, now);
-    }
+    if (!late) discarded.end();
     if (this.replying && !late) bargeIn(this.#state, 'user_text', now);
     user.text(text, now, late);
     pending.assumeSpeechEnd(lastVoiceAt);
     this.#state.version += 1;
     if (late) return;
+    understood(this.#state, now);
     pending.requested(now);
     user.stop();
   }

@@ -7,7 +7,7 @@ export function requestSent(state: ConversationState, id: string, now: number): 
   const { requests, pending, user } = state;
   // The words of speech come after its end, so they may be answered first and arrive later.
   if (user.textDue(now)) {
-    requests.owesAnswer('speech', now);
+    requests.owesAnswer('speech', now, { said: user.itemIds });
     state.speechCounted = true;
   }
   requests.sent(id, now);
@@ -26,7 +26,8 @@ export function toolAnswered(
   const turn = pending.toolAnswered(callId, now);
   if (turn === undefined) return false;
   discarded.resultSent();
-  if (sent && !pending.sameTurnPending(turn)) requests.owesAnswer('tool', now, callId);
+  if (sent && !pending.sameTurnPending(turn))
+    requests.owesAnswer('tool', now, { callIds: [callId] });
   state.version += 1;
   return true;
 }
@@ -36,7 +37,9 @@ export function understood(state: ConversationState, now: number): void {
   const { requests, user } = state;
   // Where the service reports speech, what came after its beginning is answered by itself.
   if (!user.reportsSpeech) requests.callerSpoke(now);
-  if (!state.speechCounted) requests.owesAnswer('speech', now);
+  // What was sent after the sample at which the service noticed that the speech was over came to it later.
+  const since = Math.min(now, state.speechOverAt ?? now);
+  if (!state.speechCounted) requests.owesAnswer('speech', since, { said: user.itemIds });
   state.speechCounted = false;
 }
 

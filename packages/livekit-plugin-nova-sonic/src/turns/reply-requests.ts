@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/** What one answer is for. */
+interface Subject {
+  /** The results of tools, by the ids of the calls. */
+  readonly callIds: readonly string[];
+  /** What the caller said, by the ids of the history. */
+  readonly said: readonly string[];
+}
+
 interface ReplyRequest {
   readonly id: string;
   readonly text: string;
-  /** A question whose answer was lost with a stream, to be asked again together with this one. */
-  repeats?: string;
+  /** Questions whose answers were lost with a stream, to be asked again together with this one. */
+  repeats?: Subject & { readonly question: string };
   /** Its asker has gone away: the reply is not played. */
   abandoned: boolean;
   /** When its text was sent (ms since the epoch). */
@@ -14,15 +22,19 @@ interface ReplyRequest {
 /** What the model answers besides requests: what was said, what a tool returned, a text of ours. */
 export type OtherQuestion = 'speech' | 'tool' | 'text';
 
-/** An answer that the model owes; `callId`: to the result of which tool. */
-export interface DueAnswer {
+/** An answer that the model owes. */
+export interface DueAnswer extends Subject {
   readonly to: OtherQuestion;
-  readonly callId?: string;
 }
 
 interface OtherAnswer extends DueAnswer {
   readonly since: number;
 }
+
+const all = (subjects: ReadonlyArray<Partial<Subject>>): Subject => ({
+  callIds: subjects.flatMap(({ callIds = [] }) => callIds),
+  said: subjects.flatMap(({ said = [] }) => said),
+});
 
 /** The service begins an answer to a text within 1.4 s (others' measurements); a busy one may take longer (ms). */
 const SETTLED_MS = 4_000;
@@ -35,6 +47,8 @@ export class ReplyRequestQueue {
   readonly #patienceMs: number;
   #unsent: ReplyRequest[] = [];
   #due: Array<ReplyRequest | OtherAnswer> = [];
+  /** Answers that will not come by themselves: the next one to speech or to a text of ours is for these, too. */
+  #merged: OtherAnswer[] = [];
   #begunAt = 0;
 
   /** @param patienceMs an answer that does not begin within this is not expected any more */
@@ -60,11 +74,12 @@ export class ReplyRequestQueue {
   /** What else than requests the model owes an answer to, one for each answer. */
   dueTo(now: number): readonly DueAnswer[] {
     const dueOf = (r: ReplyRequest | OtherAnswer): DueAnswer[] => {
-      if ('id' in r) return r.repeats === undefined || r.abandoned ? [] : [{ to: 'text' }];
+      if ('id' in r)
+        return r.repeats === undefined || r.abandoned ? [] : [{ to: 'text', ...all([r.repeats]) }];
       const { since, ...due } = r;
       return now - since < this.#patienceMs ? [due] : [];
     };
-    return this.#due.flatMap(dueOf);
+    return [...this.#merged, ...this.#due].flatMap(dueOf);
   }
 
   /** The model owes an answer to anything. */
@@ -76,7 +91,7 @@ export class ReplyRequestQueue {
   get unsent(): ReadonlyArray<{ readonly id: string; readonly text: string }> {
     return this.#unsent.map(({ id, text, repeats }) => ({
       id,
-      text: repeats === undefined ? text : `${repeats}\n${text}`,
+      text: repeats === undefined ? text : `${repeats.question}\n${text}`,
     }));
   }
 
@@ -94,12 +109,16 @@ export class ReplyRequestQueue {
     this.#due.push(request);
   }
 
-  /** The model got something else that it answers: speech, the result of a tool, or a text of ours. */
-  owesAnswer(to: OtherQuestion, now: number, callId?: string): void {
-    const last = this.#due.at(-1);
+  /** The model got something else that it answers, at a time: speech, the result of a tool, or a text of ours. */
+  owesAnswer(to: OtherQuestion, since: number, subject: Partial<Subject> = {}): void {
+    const place = this.#due.findLastIndex((r) => r.since <= since) + 1;
+    const before = this.#due[place - 1];
     // Speech that goes on before its answer is one question.
-    if (to === 'speech' && last && 'to' in last && last.to === to) this.#due.pop();
-    this.#due.push({ to, since: now, ...(callId !== undefined && { callId }) });
+    const goesOn = to === 'speech' && before && 'to' in before && before.to === to;
+    const merged = to === 'tool' ? [] : this.#merged.splice(0);
+    const subjects = [...merged, ...(goesOn ? [before] : []), subject];
+    const answer = { to, since, ...all(subjects) };
+    this.#due.splice(goesOn ? place - 1 : place, goesOn ? 1 : 0, answer);
   }
 
   /** The request is abandoned; with `drop` its reply must not be played either. */
@@ -108,8 +127,9 @@ export class ReplyRequestQueue {
     const request = this.#due.find((r): r is ReplyRequest => 'id' in r && r.id === id);
     if (!request) return;
     // The answer to the other question that was asked with it is not lost with it.
-    const other: OtherAnswer = { to: 'text', since: request.since };
-    if (drop && request.repeats !== undefined) this.#due[this.#due.indexOf(request)] = other;
+    const { repeats, since } = request;
+    if (drop && repeats !== undefined)
+      this.#due[this.#due.indexOf(request)] = { to: 'text', since, ...all([repeats]) };
     else if (drop) request.abandoned = true;
     else this.#due = this.#due.filter((r) => r !== request);
   }
@@ -117,6 +137,7 @@ export class ReplyRequestQueue {
   /** A reply begins: the id of the request that it answers, if any. */
   begin(now: number): string | undefined {
     this.#begunAt = now;
+    this.#merged = [];
     const next = this.#due.shift();
     return next && 'id' in next && !next.abandoned ? next.id : undefined;
   }
@@ -145,19 +166,28 @@ export class ReplyRequestQueue {
    * when the caller began: a chunk of audio is sent after its last sample, and a tool may have returned meanwhile.
    */
   callerSpoke(sentAt: number): void {
-    this.#due = this.#due.filter((r) => ('id' in r ? !r.abandoned : r.since >= sentAt));
+    this.#merge((r) => r.since < sentAt);
+    this.#due = this.#due.filter((r) => !('id' in r && r.abandoned));
   }
 
   /** The stream is gone, and with it what was sent on it. */
   restart(): void {
     const again = this.#due.filter((r): r is ReplyRequest => 'id' in r && !r.abandoned);
+    this.#merge(() => true);
     this.#due = [];
     this.#unsent = [...again, ...this.#unsent];
   }
 
-  /** The answer to an earlier question was lost with its stream: it is asked again with the first request. */
+  /** Answers to earlier questions were lost with their stream: these are asked again with the first request. */
   repeat(question: string): void {
     const [first] = this.#unsent;
-    if (first) first.repeats = question;
+    if (!first) return;
+    first.repeats = { question, ...all([...this.#merged.splice(0), first.repeats ?? {}]) };
+  }
+
+  #merge(holds: (answer: OtherAnswer) => boolean): void {
+    const merged = this.#due.filter((r): r is OtherAnswer => 'to' in r && holds(r));
+    this.#due = this.#due.filter((r) => !merged.includes(r as OtherAnswer));
+    this.#merged.push(...merged);
   }
 }

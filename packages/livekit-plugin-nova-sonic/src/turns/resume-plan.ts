@@ -21,34 +21,42 @@ export function planResume(
   awaiting: boolean,
   due: readonly DueAnswer[] = [],
 ): Pick<ResumePlan, 'history' | 'prompt'> {
-  // Over a network the order in which the service got things is not certain: speech for which it has called a tool was
-  // answered by that, so the answer that is due is to a result.
-  const last = history.findLast((e) => e.kind === 'user');
-  const called = last && history.slice(history.indexOf(last)).some((e) => e.kind === 'tool_call');
-  const speech = due.some(({ to }) => to === 'speech');
-  const results = unanswered(history, due, speech && called === true);
-  const spoken = speech && !called ? last : undefined;
+  const results = unanswered(history, due);
+  const said = saidBy(history, due);
   if (cut && !cut.interrupted && cut.audioMs > 0) {
     const reply = history.find((e) => e.id === cut.messageId);
     const words = reply?.kind === 'assistant' ? reply.text : '';
     const finish = `[The connection broke while you were answering. You had planned to say: "${words}". Finish that answer briefly.]`;
-    const more = [...results.map((r) => askFor(history, r)), ...(spoken ? [spoken.text] : [])];
-    return { history: history.filter((e) => e !== spoken), prompt: [finish, ...more].join('\n') };
+    const more = [...results.map((r) => askFor(history, r)), ...said.map(({ text }) => text)];
+    return { history: without(history, said), prompt: [finish, ...more].join('\n') };
   }
   if (cut?.audioMs !== 0 && !awaiting) return { history };
   const { question, returned } = lastQuestion(history);
-  // The model may have answered something else since.
-  if (spoken && question.length === 0) question.push(spoken);
+  // The model may have answered something else since it got what is due.
+  question.unshift(...said.filter((entry) => !question.includes(entry)));
   if (results.length === 0 && returned) results.push(returned);
   const ask = [...results.map((r) => askFor(history, r)), ...question.map(({ text }) => text)];
   if (ask.length === 0) return { history };
-  const moved = new Set<HistoryEntry>(question);
-  return { history: history.filter((e) => !moved.has(e)), prompt: ask.join('\n') };
+  return { history: without(history, question), prompt: ask.join('\n') };
 }
+
+/** What the caller said without an answer is the last that a model knows which is to hear more. */
+export function endWithQuestion(
+  history: readonly HistoryEntry[],
+  due: readonly DueAnswer[],
+): HistoryEntry[] {
+  const said = saidBy(history, due);
+  return [...without(history, said), ...said];
+}
+
+type Words = HistoryEntry & { text: string };
+
+const without = (history: readonly HistoryEntry[], out: readonly HistoryEntry[]): HistoryEntry[] =>
+  history.filter((entry) => !out.includes(entry));
 
 /** What was asked after the model's last words, up to what a tool returned or still runs for. */
 function lastQuestion(history: readonly HistoryEntry[]) {
-  const question: Array<HistoryEntry & { text: string }> = [];
+  const question: Words[] = [];
   for (const entry of history.toReversed()) {
     if (entry.kind === 'tool_result') return { question, returned: entry };
     if (entry.kind === 'assistant' || (entry.kind === 'tool_call' && !resultOf(history, entry)))
@@ -59,16 +67,21 @@ function lastQuestion(history: readonly HistoryEntry[]) {
   return { question };
 }
 
-/** The results whose answers are owed, in their order; `oneMore`: also to the last one that is not said to be. */
+/** The results whose answers are owed, in their order. */
 function unanswered(
   history: readonly HistoryEntry[],
   due: readonly DueAnswer[],
-  oneMore: boolean,
 ): ToolResultEntry[] {
-  const results = history.filter((e) => e.kind === 'tool_result');
-  const owed = new Set(due.map(({ callId }) => callId));
-  const more = oneMore ? results.findLast(({ callId }) => !owed.has(callId)) : undefined;
-  return results.filter((result) => owed.has(result.callId) || result === more);
+  const owed = new Set(due.flatMap(({ callIds }) => callIds));
+  return history.filter(
+    (e): e is ToolResultEntry => e.kind === 'tool_result' && owed.has(e.callId),
+  );
+}
+
+/** What the caller said and is owed an answer to, in its order. */
+function saidBy(history: readonly HistoryEntry[], due: readonly DueAnswer[]): Words[] {
+  const ids = new Set(due.flatMap(({ said }) => said));
+  return history.filter((e): e is Words => e.kind === 'user' && ids.has(e.id) && !!e.text.trim());
 }
 
 const resultOf = (history: readonly HistoryEntry[], { callId }: ToolCallEntry) =>

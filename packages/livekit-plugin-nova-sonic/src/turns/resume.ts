@@ -2,7 +2,7 @@
 import type { ConversationState } from './conversation-state.js';
 import type { ResumePlan } from './effects.js';
 import type { DueAnswer } from './reply-requests.js';
-import { type CutReply, planResume } from './resume-plan.js';
+import { type CutReply, endWithQuestion, planResume } from './resume-plan.js';
 import type { ResumeCause } from './user-turn.js';
 
 /** Closes what is open on the stream that is left, and plans what the next stream must know. */
@@ -18,6 +18,7 @@ export function leaveStream(
   state.discarded.end();
   state.textUnanswered = false;
   state.speechCounted = false;
+  state.speechOverAt = undefined;
   state.lastToolCallAt = undefined;
   const { audioFrom, untranscribed } = user.replayFrom(now, cause, pending.pending(now), from);
   if (untranscribed) pending.speechReplayed(now, !user.speaking);
@@ -39,7 +40,7 @@ function plan(
   const { user, pending, requests, history } = state;
   // A caller who still speaks is answered afterwards; the result of a pending tool and requests are sent anyway.
   if (user.speaking || (pending.pendingTools.size > 0 && due.length === 0))
-    return { history: state.snapshot() };
+    return { history: endWithQuestion(state.snapshot(), due) };
   // Nothing was played of a reply without audio: it is generated again.
   if (cut?.audioMs === 0) history.remove(cut.messageId);
   // A question that was withdrawn is not asked again.

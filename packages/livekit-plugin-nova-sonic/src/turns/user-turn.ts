@@ -88,6 +88,11 @@ export class UserTurnTracker {
     return now - (turn.endReportedAt ?? Number.NEGATIVE_INFINITY) < TEXT_LAG_MS;
   }
 
+  /** The entry of the current turn in the history, if there is one. */
+  get itemIds(): string[] {
+    return this.#turn ? [this.#turn.itemId] : [];
+  }
+
   /** The model went on without the text of this turn. */
   get passed(): boolean {
     return this.#turn?.passed ?? false;

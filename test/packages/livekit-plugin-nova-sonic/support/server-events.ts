@@ -9,8 +9,14 @@ const stage = (s: string) => JSON.stringify({ generationStage: s });
 export const speechStart = (inputAudioOffsetMs?: number): Json => ({
   userSpeechStart: { ...(inputAudioOffsetMs !== undefined && { inputAudioOffsetMs }) },
 });
-export const speechEnd = (inputAudioOffsetMs?: number): Json => ({
-  userSpeechEnd: { ...(inputAudioOffsetMs !== undefined && { inputAudioOffsetMs }) },
+export const speechEnd = (
+  inputAudioOffsetMs?: number,
+  inputAudioDetectionOffsetMs?: number,
+): Json => ({
+  userSpeechEnd: {
+    ...(inputAudioOffsetMs !== undefined && { inputAudioOffsetMs }),
+    ...(inputAudioDetectionOffsetMs !== undefined && { inputAudioDetectionOffsetMs }),
+  },
 });
 export const completionStart = (): Json => ({ completionStart: { completionId: 'the-one' } });
 

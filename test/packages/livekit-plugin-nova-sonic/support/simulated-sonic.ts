@@ -167,11 +167,12 @@ export class SimulatedStream {
     } else if (this.#speech) {
       this.#speech.silentMs += ms;
       if (this.#speech.silentMs < END_OF_SPEECH_MS) return;
-      const { value: heard } = this.#speech;
+      const { value: heard, silentMs } = this.#speech;
       this.#speech = undefined;
       const tools = (Math.floor(heard / SPEECH_BASE) - 1) as Tools;
       const n = heard % SPEECH_BASE;
-      this.#say(serverEvents.speechEnd(), ...serverEvents.userText(questionText(n, tools)));
+      const ended = serverEvents.speechEnd(this.#audioMs - silentMs, this.#audioMs);
+      this.#say(ended, ...serverEvents.userText(questionText(n, tools)));
       this.#answer([...this.#heard.splice(0), n], tools);
     }
   }

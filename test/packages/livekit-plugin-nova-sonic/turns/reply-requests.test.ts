@@ -61,6 +61,33 @@ describe('ReplyRequestQueue: one question is answered after the other', () => {
     expect([60, 70, 80].map((now) => queue.begin(now))).toEqual([undefined, undefined, 'a']);
   });
 
+  test('the answer to speech is also for what was merged with it, of which it says what', () => {
+    queue.owesAnswer('speech', 10, { said: ['one'] });
+    queue.owesAnswer('tool', 20, { callIds: ['a'] });
+    queue.callerSpoke(30);
+    expect(queue.dueTo(40).map(({ to }) => to)).toEqual(['speech', 'tool']);
+    queue.owesAnswer('tool', 50, { callIds: ['b'] });
+    queue.owesAnswer('speech', 60, { said: ['two'] });
+    expect(queue.dueTo(70)).toEqual([
+      { to: 'tool', callIds: ['b'], said: [] },
+      { to: 'speech', callIds: ['a'], said: ['one', 'two'] },
+    ]);
+    queue.restart();
+    queue.owesAnswer('text', 80);
+    expect(queue.dueTo(90)).toEqual([{ to: 'text', callIds: ['b', 'a'], said: ['one', 'two'] }]);
+    queue.callerSpoke(95);
+    queue.begin(100);
+    expect(queue.dueTo(110)).toEqual([]);
+  });
+
+  test('what the model got first is answered first, whatever is known of it first', () => {
+    queue.owesAnswer('tool', 30);
+    request('a', 40);
+    queue.owesAnswer('speech', 20);
+    expect(queue.dueTo(50).map(({ to }) => to)).toEqual(['speech', 'tool']);
+    expect([60, 70, 80].map((now) => queue.begin(now))).toEqual([undefined, undefined, 'a']);
+  });
+
   test('a service that answers several questions at once leaves none waiting', () => {
     queue.owesAnswer('speech', 10);
     request('a', 20);
@@ -76,7 +103,7 @@ describe('ReplyRequestQueue: one question is answered after the other', () => {
   test('a question of a lost stream is asked again with the first request', () => {
     queue.owesAnswer('speech', 10);
     request('a', 20);
-    expect(queue.dueTo(30)).toEqual([{ to: 'speech' }]);
+    expect(queue.dueTo(30)).toEqual([{ to: 'speech', callIds: [], said: [] }]);
     expect(queue.dueTo(12_010)).toEqual([]);
     queue.restart();
     queue.repeat('said?');
@@ -85,14 +112,14 @@ describe('ReplyRequestQueue: one question is answered after the other', () => {
   });
 
   test('a question that was asked again with a request is answered although the request is withdrawn', () => {
-    queue.owesAnswer('speech', 10);
+    queue.owesAnswer('speech', 10, { said: ['one'] });
     request('a', 20);
     queue.restart();
     queue.repeat('said?');
     queue.sent('a', 30);
     queue.cancel('a', true);
     request('b', 40);
-    expect(queue.dueTo(50)).toEqual([{ to: 'text' }]);
+    expect(queue.dueTo(50)).toEqual([{ to: 'text', callIds: [], said: ['one'] }]);
     expect(queue.withdrawn).toEqual([]);
     expect(queue.takeAbandoned()).toBe(false);
     expect([60, 70].map((now) => queue.begin(now))).toEqual([undefined, 'b']);

@@ -22,7 +22,8 @@ const called: HistoryEntry[] = [
   { kind: 'tool_result', id: 'r', at: 0, callId: '1', name: 'x', output: '4', isError: false },
 ];
 
-const result = (callId: string) => ({ to: 'tool', callId }) as const;
+const result = (callId: string) => ({ to: 'tool', callIds: [callId], said: [] }) as const;
+const speech = (...said: string[]) => ({ to: 'speech', callIds: [], said }) as const;
 
 describe('planResume', () => {
   test('nothing is repeated when nothing is pending', () => {
@@ -52,14 +53,12 @@ describe('planResume', () => {
 
   test('an answer that is still due is asked for, whatever was said since', () => {
     const history = [user('Look it up.'), ...called, user('And?'), agent('Later.')];
-    expect(planResume(history, undefined, true, [result('1'), { to: 'speech' }])).toEqual({
+    expect(planResume(history, undefined, true, [result('1'), speech('And?')])).toEqual({
       history: [user('Look it up.'), ...called, agent('Later.')],
       prompt: expect.stringMatching(/^\[.* tool .* has returned .*\]\nAnd\?$/),
     });
     const cut = { messageId: 'Later.', interrupted: false, audioMs: 400 };
-    expect(planResume(history, cut, true, [{ to: 'speech' }]).prompt).toMatch(
-      /"Later\.".*\nAnd\?$/,
-    );
+    expect(planResume(history, cut, true, [speech('And?')]).prompt).toMatch(/"Later\.".*\nAnd\?$/);
   });
 
   test('of two tools whose answers are both due, both are asked for', () => {
@@ -78,19 +77,11 @@ describe('planResume', () => {
       expect(planResume(history, undefined, true, [result(callId)]).prompt).not.toContain(other);
   });
 
-  test('speech for which a tool runs already is not asked again: what is due then is the answer to a result', () => {
-    const runs: HistoryEntry = {
-      kind: 'tool_call',
-      id: 'd',
-      at: 0,
-      callId: '2',
-      name: 'y',
-      args: '',
-    };
-    const history = [user('One?'), ...called, user('Two?'), runs];
-    expect(planResume(history, undefined, true, [{ to: 'speech' }])).toEqual({
-      history,
-      prompt: expect.stringMatching(/^\[.* The tool x has returned for \{\}.*\]$/),
+  test('what was said and has no answer is asked again, whatever the model answered since', () => {
+    const history = [user('One?'), user('Two?'), agent('To one.'), user('Three?')];
+    expect(planResume(history, undefined, true, [speech('Two?', 'Three?')])).toEqual({
+      history: [user('One?'), agent('To one.')],
+      prompt: 'Two?\nThree?',
     });
   });
 
