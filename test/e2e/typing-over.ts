@@ -118,6 +118,19 @@ async function typeOverAll(browser: Browser, url: string, delayMs: number): Prom
   };
 }
 
+function summary(delayMs: number, outcome: Outcome): string {
+  const { questions, withoutAnswer, answeredTwice, bargeIns, spoken, times } = outcome;
+  const medianMs = Math.round(times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0);
+  return [
+    `== ${delayMs} ms each way: ${questions} questions`,
+    ...[`${withoutAnswer.length} without their own answer`, ...withoutAnswer],
+    ...[`${answeredTwice.length} answered twice`, ...answeredTwice],
+    `${bargeIns} barge-ins that nobody made`,
+    `${spoken} speeches that nobody made`,
+    `first words after ${medianMs} ms (median)`,
+  ].join(', ');
+}
+
 async function main(): Promise<number> {
   const chromium = findChromium();
   if (!chromium) return 1;
@@ -140,10 +153,9 @@ async function main(): Promise<number> {
       }).then((response) => {
         if (!response.ok) throw new Error(`The emulator refused the delay: ${response.status}.`);
       });
-      const { times, ...outcome } = await typeOverAll(browser, url, delayMs);
-      const medianMs = Math.round(times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0);
-      process.stdout.write(`${JSON.stringify({ delayMs, ...outcome, medianMs })}\n`);
+      const outcome = await typeOverAll(browser, url, delayMs);
       const { withoutAnswer, answeredTwice, bargeIns, spoken } = outcome;
+      process.stdout.write(`\n${summary(delayMs, outcome)}\n\n`);
       wrong += withoutAnswer.length + answeredTwice.length + bargeIns + spoken;
     }
     return wrong === 0 ? 0 : 1;

@@ -115,7 +115,9 @@ const schema = z.strictObject({ ...current, ...deprecated });
 
 const display = (value: unknown): string => {
   if (typeof value === 'function') return 'a function';
-  const text = JSON.stringify(value) ?? String(value);
+  // Credentials in the wrong place are no less secret.
+  const secret = (key: string) => /credential|secret|token|accessKey|client/i.test(key);
+  const text = JSON.stringify(value, (key, v) => (secret(key) ? 'hidden' : v)) ?? String(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 };
 

@@ -191,6 +191,7 @@ export interface ResolvedOptions {
   readonly timeouts: TimeoutOptions;
   readonly voiceActivityDetector?: () => VoiceActivityDetector | Promise<VoiceActivityDetector>;
   readonly logEvents: boolean;
+  readonly force: boolean;
   readonly clock: Clock;
 }
 
@@ -203,11 +204,23 @@ const knownRegions: readonly string[] = NOVA_SONIC_REGIONS;
 const warned = new Set<string>();
 
 /** Warns once in the life of the process: AWS adds models, voices and Regions between two versions of this package. */
-export function warnUnknown(option: string, value: string, known: string): void {
+function warnUnknown(option: string, value: string, known: string): void {
   const message = `RealtimeModel option ${option} is ${JSON.stringify(value)}, which this version does not know: ${known}. It is used as it is; force: true silences this warning.`;
   if (warned.has(message)) return;
   warned.add(message);
   process.emitWarning(message, { type: 'NovaSonicWarning', code: 'NOVA_SONIC_UNKNOWN_OPTION' });
+}
+
+/**
+ * Checks a voice of a model; one that this version does not know is used with a warning.
+ * @throws Error of one sentence when it is not in lower case
+ */
+export function checkVoice(voice: string, model: string): void {
+  const voices = voicesOf(model);
+  const lower = voice.toLowerCase();
+  if (voice !== lower && voices.includes(lower))
+    throw optionError('voice', voice, `voices are in lower case: ${lower}.`);
+  if (!voices.includes(voice)) warnUnknown('voice', voice, `${model} has ${voices.join(', ')}`);
 }
 
 /** Warns once in the life of the process. */
@@ -275,11 +288,7 @@ export function resolveOptions(
       const ids = `${NOVA_SONIC_2}, ${NOVA_SONIC_2_5}, an inference profile or ARN of one`;
       warnUnknown('model', model, `it knows ${ids}`);
     }
-    const voices = voicesOf(model);
-    const lower = voice.toLowerCase();
-    if (voice !== lower && voices.includes(lower))
-      throw optionError('voice', voice, `voices are in lower case: ${lower}.`);
-    if (!voices.includes(voice)) warnUnknown('voice', voice, `${model} has ${voices.join(', ')}`);
+    checkVoice(voice, model);
     for (const unknown of regions.filter((r) => !knownRegions.includes(r))) {
       const where = fromEnv ? ' (from AWS_REGION or AWS_DEFAULT_REGION)' : '';
       const served = `Nova Sonic was served in ${knownRegions.join(', ')}`;
@@ -329,6 +338,7 @@ export function resolveOptions(
     },
     voiceActivityDetector: options.voiceActivityDetector,
     logEvents: options.logEvents ?? false,
+    force: options.force ?? false,
     clock: options.clock ?? systemClock,
   };
 }

@@ -8,6 +8,7 @@ import { SessionFamily } from './session/session-family.js';
 /** Credentials, and a client that holds some, are used but never printed: JSON and `util.inspect` leave them out. */
 function withoutSecrets(options: ResolvedOptions): ResolvedOptions {
   const hidden = { enumerable: false };
+  for (const lane of options.lanes) Object.defineProperties(lane, { credentials: hidden });
   return Object.defineProperties(options, { credentials: hidden, client: hidden });
 }
 

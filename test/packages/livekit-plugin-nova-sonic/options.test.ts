@@ -65,14 +65,15 @@ describe('options', () => {
     expect(() => new RealtimeModel({ [name]: value } as RealtimeModelOptions)).toThrow(message);
   });
 
-  test('credentials never show in a message', () => {
-    try {
-      new RealtimeModel({ credentials: 'AKIA-SECRET' as never });
-      throw new Error('should have thrown');
-    } catch (error) {
-      expect(String(error)).not.toContain('SECRET');
-      expect(String(error)).toContain('credentials');
-    }
+  test.each<[string, Record<string, unknown>]>([
+    ['credentials', { credentials: 'AKIA-SECRET' }],
+    ['lanes', { lanes: { region: 'us-east-1', credentials: { secretAccessKey: 'SECRET' } } }],
+    ['lanes', { lanes: [{ region: { accessKeyId: 'SECRET' } }] }],
+    ['region', { region: { sessionToken: 'SECRET' } }],
+  ])('credentials never show in a message, whatever they are given for: %s', (option, options) => {
+    const given = () => new RealtimeModel(options as RealtimeModelOptions);
+    expect(given).toThrow(option);
+    expect(given).toThrow(/^((?!SECRET).)*$/);
   });
 
   test('defaults', () => {
@@ -177,16 +178,24 @@ describe('options', () => {
   test('neither JSON nor util.inspect prints credentials', () => {
     const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'very-secret' };
     const client = { send: () => {}, config: { credentials } };
-    for (const options of [{ credentials }, { client: client as never }]) {
-      const model = new RealtimeModel({ ...options, region: 'us-east-1' });
+    const region = 'us-east-1';
+    const lanes = [{ name: 'second', region, credentials }];
+    for (const options of [
+      { credentials, region },
+      { client: client as never, region },
+      { lanes },
+    ]) {
+      const model = new RealtimeModel(options);
       const printed = JSON.stringify(model) + inspect(model, { depth: 12 });
       expect(printed).toContain('us-east-1');
       expect(printed).not.toContain('very-secret');
       const session = model.session();
       expect(inspect(session, { depth: 12 })).not.toContain('very-secret');
     }
-    const { options } = new RealtimeModel({ credentials });
+    const { options } = new RealtimeModel({ credentials, lanes });
     expect(options.credentials).toBe(credentials);
+    expect(options.lanes[0]?.credentials).toBe(credentials);
+    expect(lanes[0]).toEqual({ name: 'second', region, credentials });
   });
 
   test('force accepts what this version does not know; profiles and ARNs need no force', () => {

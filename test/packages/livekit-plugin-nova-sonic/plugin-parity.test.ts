@@ -42,6 +42,14 @@ function source(file: string): { text: string; names: Set<string> } | undefined 
   return { text, names: new Set(names as string[]) };
 }
 
+test('docs/upstream.md tells of each file and folder of the sources where it would go', () => {
+  const root = join(HERE, '../../../packages/livekit-plugin-nova-sonic');
+  const upstream = readFileSync(join(root, 'docs/upstream.md'), 'utf8');
+  const here = [...upstream.matchAll(/^\| (`.+?) \|/gm)].map(([, cell]) => cell).join();
+  const named = [...here.matchAll(/`src\/([\w.-]+)\/?`/g)].map(([, name]) => name);
+  expect(named.sort()).toEqual(readdirSync(join(root, 'src')).sort());
+});
+
 test('each test that is named exists', () => {
   expect(references.length).toBeGreaterThan(60);
   const missing = references.filter(({ file, name }) => !source(file)?.names.has(name));

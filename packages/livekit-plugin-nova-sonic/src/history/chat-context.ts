@@ -9,13 +9,24 @@ import type {
   UserEntry,
 } from './entries.js';
 
+/** The words of a message: its text, and the transcripts of recordings in it. */
+function textOf(message: llm.ChatMessage): string {
+  const transcripts = message.content.flatMap((content) =>
+    isRecording(content) ? [content.transcript] : [],
+  );
+  return [message.textContent, ...transcripts].filter(Boolean).join('\n').trim();
+}
+
+const isRecording = (content: llm.ChatContent): content is llm.AudioContent =>
+  typeof content !== 'string' && content.type === 'audio_content';
+
 /** LiveKit's chat context as entries; empty messages, handoffs and configuration are no part of a history. */
 export function fromChatContext(chatCtx: llm.ChatContext): HistoryEntry[] {
   const entries: HistoryEntry[] = [];
   for (const item of chatCtx.items) {
     const base = { id: item.id, at: item.createdAt };
     if (item.type === 'message') {
-      const text = item.textContent?.trim();
+      const text = textOf(item);
       if (!text) continue;
       if (item.role === 'user') entries.push({ ...base, kind: 'user', text });
       else if (item.role === 'assistant') {
@@ -49,8 +60,10 @@ export function unsupportedContent(chatCtx: llm.ChatContext): string[] {
   for (const item of chatCtx.items) {
     if (item.type !== 'message') continue;
     for (const content of item.content) {
-      if (typeof content === 'string' || content.type === 'audio_content') continue;
-      if (content.type === 'image_content') found.add('images');
+      if (isRecording(content)) {
+        if (!content.transcript?.trim()) found.add('recordings without a transcript');
+      } else if (typeof content !== 'string' && content.type === 'image_content')
+        found.add('images');
     }
   }
   return [...found];

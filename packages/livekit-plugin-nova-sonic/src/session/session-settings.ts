@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { llm } from '@livekit/agents';
-import { type RealtimeModelOptions, type ResolvedOptions, warnUnknown } from '../options.js';
+import { checkVoice, type RealtimeModelOptions, type ResolvedOptions } from '../options.js';
 import { checkOptions } from '../options-schema.js';
-import { isFirstGeneration, voicesOf } from '../protocol/models.js';
+import { isFirstGeneration } from '../protocol/models.js';
 import {
   type StreamSettings,
   settingsFingerprint,
@@ -78,10 +78,8 @@ export class SessionSettings {
       ...given,
       ...(named && choice !== undefined && { toolChoice: choice }),
     });
-    const { voice } = others;
-    const voices = voicesOf(this.#model.model);
-    if (voice !== undefined && !voices.includes(voice))
-      warnUnknown('voice', voice, `${this.#model.model} has ${voices.join(', ')}`);
+    const { force, model } = this.#model;
+    if (others.voice !== undefined && !force) checkVoice(others.voice, model);
     const before = settingsFingerprint(this.stream);
     const earlier = this.#options.toolChoice;
     this.#options = { ...this.#options, ...given, ...(named && { toolChoice: choice }) };

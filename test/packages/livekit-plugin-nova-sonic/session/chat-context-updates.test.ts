@@ -84,6 +84,24 @@ test('images and provider tools are left out with one warning each; the words be
   expect(stream.texts.slice(1).map(({ text }) => text)).toEqual(['Look at this.']);
 });
 
+test('of a recording the transcript is told; one without is left out with a warning', async () => {
+  const chatCtx = llm.ChatContext.empty();
+  const recording = (transcript?: string): llm.AudioContent => ({
+    type: 'audio_content',
+    frame: [],
+    ...(transcript && { transcript }),
+  });
+  chatCtx.addMessage({ role: 'user', content: [recording('My name is Ada.')] });
+  chatCtx.addMessage({ role: 'user', content: ['Listen.', recording()] });
+  const logged = await warnings(async () => {
+    await startAgent({ chatCtx });
+  });
+  const stream = await server.stream(0);
+  await stream.received('audioInput');
+  expect(logged.filter((line) => line.includes('recordings without'))).toHaveLength(1);
+  expect(stream.texts.slice(1).map(({ text }) => text)).toEqual(['My name is Ada.\nListen.']);
+});
+
 test('a tool with a name that Bedrock refuses is declared under another, and runs under its own', async () => {
   const ran: unknown[] = [];
   const tool = llm.tool({

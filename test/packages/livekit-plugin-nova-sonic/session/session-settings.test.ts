@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { llm } from '@livekit/agents';
 import { z } from 'zod';
 import {
@@ -68,6 +68,25 @@ describe('SessionSettings', () => {
       'RealtimeModel option temperature is 1.5; it must be from 0 to 1.',
     );
     expect(mine.stream.config.temperature).toBe(0.1);
+  });
+
+  test('a voice is checked as that of the model', () => {
+    const warning = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    try {
+      const mine = settings();
+      expect(mine.update({ voice: 'amy' })).toBe(true);
+      expect(() => mine.update({ voice: 'Carlos' })).toThrow(
+        'RealtimeModel option voice is "Carlos"; voices are in lower case: carlos.',
+      );
+      expect(mine.stream.config.voiceId).toBe('amy');
+      expect(warning).not.toHaveBeenCalled();
+      expect(mine.update({ voice: 'newcomer' })).toBe(true);
+      expect(warning).toHaveBeenCalledTimes(1);
+      expect(settings({ force: true }).update({ voice: 'forced' })).toBe(true);
+      expect(warning).toHaveBeenCalledTimes(1);
+    } finally {
+      warning.mockRestore();
+    }
   });
 
   test('a tool whose parameters have no JSON schema is left out and reported once', () => {

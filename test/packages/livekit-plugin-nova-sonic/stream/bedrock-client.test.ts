@@ -71,6 +71,10 @@ describe('the client of a stream', () => {
     expect(regions).toEqual(['eu-north-1']);
     expect(await client.config.endpoint?.()).toMatchObject({ hostname: '127.0.0.1', port: 9 });
     expect(await client.config.maxAttempts()).toBe(1);
+    // What AWS sees of it, in the user agent of each request.
+    expect(client.config.customUserAgent).toEqual([
+      ['x-client-framework', 'livekit-plugin-nova-sonic'],
+    ]);
     const fixed = await create({ credentials: KEYS, endpoint: 'http://127.0.0.1:7' });
     expect(await fixed.client.config.endpoint?.()).toMatchObject({ port: 7 });
   });
