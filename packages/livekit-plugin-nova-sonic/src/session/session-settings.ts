@@ -108,7 +108,7 @@ export class SessionSettings {
         inputSampleRate: options.inputSampleRate,
         outputSampleRate: options.outputSampleRate,
         tools,
-        toolChoice: toolChoiceConfig(options.toolChoice, this.toolNames),
+        toolChoice: toolChoiceConfig(options.toolChoice, this.toolNames, tools),
       },
     };
   }

@@ -36,14 +36,18 @@ export function toolSpecs(
   });
 }
 
-/** LiveKit's tool choice in the service's terms; `none` has no equivalent: the tools are left out instead. */
+/**
+ * LiveKit's tool choice in the service's terms; `none` has no equivalent: the tools are left out instead. A tool that is
+ * not declared cannot be chosen: the service would refuse the stream.
+ */
 export function toolChoiceConfig(
   choice: llm.ToolChoice | null | undefined,
   names: ToolNames,
+  declared: readonly ToolSpec[],
 ): Record<string, unknown> | undefined {
   if (choice === 'auto') return { auto: {} };
   if (choice === 'required') return { any: {} };
-  if (typeof choice === 'object' && choice !== null)
-    return { tool: { name: names.toWire(choice.function.name) } };
-  return undefined;
+  if (typeof choice !== 'object' || choice === null) return undefined;
+  const name = names.toWire(choice.function.name);
+  return declared.some((tool) => tool.name === name) ? { tool: { name } } : undefined;
 }

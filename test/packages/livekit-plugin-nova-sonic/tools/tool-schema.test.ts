@@ -226,17 +226,19 @@ describe('declarations', () => {
 
   test('a choice of tools is said in the terms of the service, which has none for none', () => {
     const names = new ToolNames();
-    names.declare(['a.b']);
+    const declared = toolSpecs(new llm.ToolContext([tool('a.b')]), names, () => {});
     const choices = ['auto', 'required', 'none', null, undefined] as const;
-    expect(choices.map((choice) => toolChoiceConfig(choice, names))).toEqual([
+    expect(choices.map((choice) => toolChoiceConfig(choice, names, declared))).toEqual([
       { auto: {} },
       { any: {} },
       undefined,
       undefined,
       undefined,
     ]);
-    const one = { type: 'function', function: { name: 'a.b' } } as const;
-    expect(toolChoiceConfig(one, names)).toEqual({ tool: { name: 'a_b' } });
+    const one = (name: string) => ({ type: 'function', function: { name } }) as const;
+    expect(toolChoiceConfig(one('a.b'), names, declared)).toEqual({ tool: { name: 'a_b' } });
+    // The service would refuse a stream that chooses a tool that it does not have.
+    expect(toolChoiceConfig(one('left out'), names, declared)).toBeUndefined();
   });
 });
 
