@@ -4,7 +4,7 @@ import pc from 'picocolors';
 import { type CompareFlags, compareCommand } from './compare/compare-command.js';
 import { startEmulator } from './emulator.js';
 import { FAULT_KINDS, type Fault, parseFault } from './faults.js';
-import { LIMIT_DEFAULTS } from './options.js';
+import { type EmulatorOptions, LIMIT_DEFAULTS } from './options.js';
 import { RULE_DEFAULTS } from './protocol/rule-settings.js';
 import { citation } from './protocol/rules.js';
 import { recordCommand } from './record/record-command.js';
@@ -42,6 +42,8 @@ const fault = (text: string, before: Fault[] = []): Fault[] => {
 /** The command line, not run yet: the bin entry parses it, the documents are generated from it. */
 export function createProgram(): Command {
   const program = new Command('nova-sonic-emulator')
+    // Flags behind a subcommand are the subcommand's, also where the emulator has one of the same name.
+    .enablePositionalOptions()
     .description(
       "Emulates Amazon Bedrock's Nova Sonic endpoint on 127.0.0.1. Prints one line when both ports accept requests:\n" +
         'ready http://127.0.0.1:P https://127.0.0.1:Q\n\n' +
@@ -203,9 +205,12 @@ export function createProgram(): Command {
   return program;
 }
 
-async function run(flags: Record<string, never>): Promise<void> {
-  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = process.env;
-  const emulator = await startEmulator({
+/** What the flags of the emulator say. */
+export function emulatorOptions(
+  flags: Record<string, never>,
+  { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY }: NodeJS.ProcessEnv,
+): EmulatorOptions {
+  return {
     port: flags.port,
     tlsPort: flags.tlsPort,
     controlPort: flags.controlPort,
@@ -246,6 +251,12 @@ async function run(flags: Record<string, never>): Promise<void> {
       AWS_ACCESS_KEY_ID && AWS_SECRET_ACCESS_KEY
         ? { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY }
         : undefined,
+  };
+}
+
+async function run(flags: Record<string, never>): Promise<void> {
+  const emulator = await startEmulator({
+    ...emulatorOptions(flags, process.env),
     log: (line) => console.error(line),
   });
   console.error(`certificate ${emulator.certFile}`);

@@ -7,10 +7,17 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { Command } from 'commander';
 import { execa, type ResultPromise } from 'execa';
-import { createProgram } from '../../../packages/nova-sonic-emulator/src/program.js';
+import { startEmulator } from '../../../packages/nova-sonic-emulator/src/index.js';
+import {
+  createProgram,
+  emulatorOptions,
+} from '../../../packages/nova-sonic-emulator/src/program.js';
+import { validateRecording } from '../../../packages/nova-sonic-emulator/src/validate.js';
 import { sdkClient, TestClient } from './support/client.js';
 import { RawClient, SESSION_START } from './support/raw-client.js';
+import { toneSpeech } from './support/tone-speech.js';
 
 const CLI = fileURLToPath(
   new URL('../../../packages/nova-sonic-emulator/src/cli.ts', import.meta.url),
@@ -97,6 +104,41 @@ describe('the command', () => {
   });
 });
 
+describe('record', () => {
+  it('hands a client on to the target, keeps what it is asked for, and stops on SIGTERM', async () => {
+    const target = await startEmulator({ profile: 'fast', textToSpeech: toneSpeech });
+    const { accessKeyId, secretAccessKey } = target.credentials;
+    const file = join(folder, 'proxy.jsonl');
+    const cert = join(folder, 'proxy.pem');
+    const flags = ['--target', target.url, '--region', 'eu-north-1', '--cert', cert, '--text'];
+    const cli = run(['record', file, ...flags], {
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    });
+    try {
+      const [url] = await ready(cli);
+      expect(readFileSync(cert, 'utf8')).toContain('BEGIN CERTIFICATE');
+      const credentials = { accessKeyId: 'any', secretAccessKey: 'body' };
+      const client = new TestClient(sdkClient({ url, credentials }));
+      client.start();
+      client.openAudio();
+      await client.output(({ name }) => name === 'usageEvent');
+      expect(target.sessions().map(({ account }) => account)).toEqual([
+        `${accessKeyId}/eu-north-1`,
+      ]);
+      client.close();
+      expect(await client.ended).toBeUndefined();
+      cli.kill('SIGTERM');
+      expect((await cli).exitCode).toBe(0);
+      expect(readFileSync(file, 'utf8')).toContain('Be brief.');
+      expect(await validateRecording(file)).toMatchObject({ sessions: 1, findings: [] });
+    } finally {
+      cli.kill('SIGKILL');
+      await target.close();
+    }
+  });
+});
+
 describe('validate', () => {
   it('explains each error, with exit code 1', async () => {
     const file = join(folder, 'wrong.jsonl');
@@ -107,6 +149,60 @@ describe('validate', () => {
       `${file}:1: error: promptEnd: promptEnd before sessionStart. Bedrock says: Invalid input request`,
     );
     expect(exitCode).toBe(1);
+  });
+});
+
+describe('flags', () => {
+  /** What a command line makes of the emulator's options. */
+  const optionsOf = (args: string[]) => {
+    const program = createProgram().action(() => {});
+    program.parse(args, { from: 'user' });
+    return emulatorOptions(program.opts(), {});
+  };
+  /** A value of each flag that is not its default; the others take a number. */
+  const VALUES: Record<string, string> = {
+    host: '0.0.0.0',
+    profile: 'fast',
+    noise: 'false-speech',
+    'other-voices': 'ignored',
+    fault: 'stall:durationMs=2000',
+  };
+  const flags = createProgram().options.map((option) => ({
+    flag: option.long as string,
+    value: option.required ? [VALUES[option.long?.slice(2) ?? ''] ?? '17'] : [],
+  }));
+
+  it.each(flags)('$flag reaches the emulator', ({ flag, value }) => {
+    expect(optionsOf([flag, ...value])).not.toEqual(optionsOf([]));
+  });
+
+  const ofCommands = createProgram().commands.flatMap((command) =>
+    command.options.map(({ long, required }) => ({
+      command: command.name(),
+      flag: long as string,
+      value: required ? ['17'] : [],
+    })),
+  );
+
+  it.each(ofCommands)('$flag reaches $command', ({ command, flag, value }) => {
+    const flagsOf = (args: string[]) => {
+      const program = createProgram();
+      const called = program.commands.find((one) => one.name() === command) as Command;
+      called.action(() => {});
+      program.parse([command, 'file', ...args], { from: 'user' });
+      return called.opts();
+    };
+    expect(flagsOf([flag, ...value])).not.toEqual(flagsOf([]));
+  });
+
+  it('of the network are those of the API', () => {
+    const args = ['--latency', '60', '--jitter', '20', '--bandwidth', '256'];
+    expect(
+      optionsOf([...args, '--fault', 'stall:durationMs=2000,after=audioOutput']),
+    ).toMatchObject({
+      network: { latencyMs: 60, jitterMs: 20, bandwidthKbps: 256 },
+      faults: [{ kind: 'stall', durationMs: 2000, after: 'audioOutput' }],
+    });
   });
 });
 
