@@ -40,12 +40,13 @@ if (missing) process.stderr.write(`\n*** SKIPPED: ${why} ***\n\n`);
     stop = () => server.kill();
     const [url] = (await once(createInterface({ input: server.stdout }), 'line')) as [string];
     const { credentials } = emulator;
-    const [left, right] = [emulator.url, url].map((url) => ({
-      url,
-      credentials,
-      region: 'us-east-1',
-    })) as [{ url: string; region: string }, { url: string; region: string }];
-    const { observations, differences } = await compareEndpoints(left, right, OPTIONS, CONVERSED);
+    const region = 'us-east-1';
+    const { observations, differences } = await compareEndpoints(
+      { url: emulator.url, credentials, region },
+      { url, credentials, region },
+      OPTIONS,
+      CONVERSED,
+    );
     expect(observations).toHaveLength(CONVERSED.length);
     // The server answers at once, and this machine is busy.
     return differences.filter(({ what }) => what !== 'timing');
