@@ -33,6 +33,8 @@ interface CallOptions {
   ring?: number;
   digits?: string;
   noise?: Noise;
+  otherVoices?: 'heard' | 'ignored';
+  heardNoise?: 'silent' | 'false-speech';
   bedrock?: 'emulator' | 'aws';
   scenario?: string;
   record?: string;
@@ -77,6 +79,18 @@ export function createProgram(): Command {
       checked(parseNoise),
     )
     .addOption(
+      new Option(
+        '--other-voices <what>',
+        "what the emulator makes of people around the caller: heard as the caller's, or ignored when they are less loud",
+      ).choices(['heard', 'ignored']),
+    )
+    .addOption(
+      new Option(
+        '--heard-noise <what>',
+        'what noise leads to at the emulator: nothing, or speech events without a transcript',
+      ).choices(['silent', 'false-speech']),
+    )
+    .addOption(
       new Option('--bedrock <endpoint>', 'what answers: the emulator, or Amazon Bedrock').choices([
         'emulator',
         'aws',
@@ -99,7 +113,9 @@ async function call(
   const options: CallOptions = { ...given, out, ...(ring && { phone: true }) };
   const sampleRate = options.phone ? PHONE_RATE : CALLER_RATE;
   const questions = await loadQuestions(recordings, options.bargeIn ?? [], sampleRate);
-  const ownEnvironment = options.bedrock || options.scenario || options.record;
+  const { otherVoices, heardNoise } = options;
+  const ownEmulator = options.scenario || options.record || otherVoices || heardNoise;
+  const ownEnvironment = options.bedrock || ownEmulator;
   const running = ownEnvironment ? undefined : await findRunningEnvironment();
   if (running) logStatus('calling the agent that `npm start` is running');
   if (options.bedrock === 'aws') {
@@ -116,6 +132,8 @@ async function call(
         onWorkerLine: (line) => (options.verbose ? logStatus(line) : workerLog.push(line)),
         ...(scenario && { scenario }),
         ...(options.record && { record: options.record }),
+        ...(otherVoices && { otherVoices }),
+        ...(heardNoise && { heardNoise }),
       });
   const livekit = (running ?? started)?.livekit;
   if (!livekit) throw new Error('There is no LiveKit server to call.');

@@ -6,13 +6,18 @@ import type { LiveKitConnection } from '../livekit/connection.js';
 import { startLiveKitServer } from '../livekit/server.js';
 import { ManagedProcess } from '../process/managed-process.js';
 import { buildAgent } from './build-agent.js';
-import { EMULATOR_CREDENTIALS, startEmulatorProcess } from './emulator-process.js';
+import {
+  EMULATOR_CREDENTIALS,
+  type EmulatorProcessOptions,
+  startEmulatorProcess,
+} from './emulator-process.js';
 
 const WORKER_MAIN = fileURLToPath(new URL('../../agent/dist/main.js', import.meta.url));
 const WORKER_TIMEOUT_MS = 60_000;
 const WORKER_GRACE_MS = 10_000;
 
-export interface DevEnvironmentOptions {
+export interface DevEnvironmentOptions
+  extends Pick<EmulatorProcessOptions, 'otherVoices' | 'heardNoise'> {
   /** `emulator`: the emulator on this machine. `aws`: Amazon Bedrock with this machine's credentials. */
   bedrock: 'emulator' | 'aws';
   /** Scenario file for the emulator. */

@@ -25,6 +25,10 @@ export interface EmulatorProcessOptions {
   recordAudio?: boolean;
   /** Port of the endpoint. Default: a free one. */
   port?: number;
+  /** What the voices of people around the caller are to it. Default: heard as the caller's. */
+  otherVoices?: 'heard' | 'ignored';
+  /** What noise leads to. Default: nothing. */
+  heardNoise?: 'silent' | 'false-speech';
   /** Concurrent streams in one Region. Default: as in Bedrock. */
   maxStreams?: number;
   /** Receives the emulator's warnings and errors. */
@@ -47,11 +51,14 @@ export async function startEmulatorProcess(
   options: EmulatorProcessOptions = {},
 ): Promise<EmulatorProcess> {
   const { scenario, record, recordAudio, port = 0, maxStreams, onStatus } = options;
+  const { otherVoices, heardNoise } = options;
   const args = ['--import', 'tsx', CLI, '--port', String(port)];
   // The emulator runs in ROOT, where tsx is found.
   if (scenario) args.push('--scenario', resolve(scenario));
   if (record) args.push('--record', resolve(record));
   if (recordAudio) args.push('--record-audio');
+  if (otherVoices) args.push('--other-voices', otherVoices);
+  if (heardNoise) args.push('--noise', heardNoise);
   if (maxStreams !== undefined) args.push('--max-streams', String(maxStreams));
   const { NODE_OPTIONS: _, ...env } = process.env;
   const emulator = new ManagedProcess('emulator', process.execPath, args, {

@@ -113,9 +113,9 @@ export class CallerVoice {
     return ms > 0 ? { ms, from, to } : undefined;
   }
 
-  /** The level that 95 % of the voice after a time stay below: root of the mean square, 0 to 32768. */
-  levelSince(time: number): number {
-    const voiced = this.#voiced.filter((window) => window.at > time);
+  /** The level that 95 % of the voice between two times stay below: root of the mean square, 0 to 32768. */
+  level(from: number, to: number): number {
+    const voiced = this.#voiced.filter(({ at }) => at > from && at <= to);
     const levels = voiced.map((window) => window.level).sort((a, b) => a - b);
     return levels[Math.floor(levels.length * 0.95)] ?? 0;
   }

@@ -11,8 +11,11 @@ export interface Suspicion {
   /** When the suspicion arose (ms since the epoch). */
   readonly at: number;
   readonly cause: ResumeCause;
-  /** For a voice without a pause: its level, which is ignored from then on if the other stream ignores it too. */
-  readonly background?: number;
+  /** How loud the voice was (root of the mean square, 0 to 32768), and how much of it there was. */
+  readonly level: number;
+  readonly voiceMs: number;
+  /** The voice made no pause: its level is background from then on if the other stream ignores it too. */
+  readonly sustained: boolean;
 }
 
 /** So much voice, then a pause in which the service should have reported something, is a turn that was not heard. */
@@ -35,25 +38,47 @@ const TRIAL_MS = 8_000;
 /** After a suspicion that was wrong: doubled each time. */
 const WAIT_MS = 20_000;
 const MAX_WAIT_MS = 240_000;
+/** More suspicions than this in ten minutes are followed by a wait also when each was right. */
+const FREE_MOVES = 3;
+const MOVES_MEMORY_MS = 600_000;
 /** Voices that two streams ignored are background (a television, other people) up to 1.6 dB above their level … */
 const BACKGROUND_MARGIN = 1.2;
 /** … until there was none of them for so long. */
 const BACKGROUND_MEMORY_MS = 600_000;
 
+/** What the other stream understood of the speech that was not heard. */
+interface Proof {
+  readonly movedAt: number;
+  /** Level of the quietest voice that this stream has understood since; of what was said to it, not replayed. */
+  level?: number;
+}
+
+/** Speech that the service reported: when it began and ended (ms since the epoch). */
+interface ReportedSpeech {
+  readonly from: number;
+  to?: number;
+}
+
 /**
  * Suspects a stream of hearing nothing: a voice (not loudness) for which the service shows no sign. Only the service
  * can prove it: another stream gets the same speech, and if that hears nothing either it was no speech to the service,
- * and the next suspicion waits longer. So a suspicion is a renewal and never a failure. Pure.
+ * and the next suspicion waits longer. A stream that is new may take for words what it ignores as soon as it knows the
+ * background: so the words have to cover the voice, and whoever is suspected of ignoring the same voice again must have
+ * understood one as quiet meanwhile. A suspicion is a renewal and never a failure. Pure.
  */
 export class DeafStreamDetector {
   readonly #voice: CallerVoice;
   /** What the service heard last, or the beginning of the stream: earlier speech is not missing. */
   #heardAt = 0;
-  /** When the speech began or ended that was reported last. */
-  #spokenAt = 0;
+  #reported?: ReportedSpeech;
+  /** How much speech this stream has reported of what it got when the call moved there (ms). */
+  #replayedMs = 0;
   #notBefore = 0;
   #wrong = 0;
   #trial?: { readonly suspicion: Suspicion; readonly movedAt: number };
+  #proof?: Proof;
+  /** When the call moved because of a suspicion. */
+  #moves: number[] = [];
   #background = 0;
   #backgroundUntil = 0;
 
@@ -64,26 +89,38 @@ export class DeafStreamDetector {
   /** The call has another stream. */
   restart(now: number): void {
     this.#heardAt = now;
+    this.#reported = undefined;
     this.#trial = undefined;
+    this.#proof = undefined;
   }
 
-  /** The service reports the beginning or the end of speech, which arrived at `spokenAt` (ms since the epoch). */
-  heard(spokenAt: number, now: number): void {
+  /** The service reports the beginning of speech, which arrived at `from` (ms since the epoch). */
+  began(from: number, now: number): void {
     this.#heardAt = now;
-    this.#spokenAt = spokenAt;
+    this.#reported = { from };
+  }
+
+  /** The service reports the end of speech, which arrived at `to`. */
+  ended(to: number, now: number): void {
+    this.#heardAt = now;
+    const speech = this.#reported;
+    if (!speech || speech.to !== undefined) return;
+    speech.to = to;
+    this.#replayedMs += to - speech.from;
   }
 
   /** The service has understood words. */
   understood(now: number): void {
     this.#heardAt = now;
+    const speech = this.#reported;
     const trial = this.#trial;
-    if (!trial) return;
-    // Only words prove that a suspicion was right, and only those that were said before the move.
-    if (this.#spokenAt > trial.movedAt) this.#wasWrong(trial.suspicion, now);
-    else {
-      this.#trial = undefined;
-      this.#wrong = 0;
+    if (!trial) {
+      if (this.#proof) this.#understoodLive(this.#proof, speech ?? { from: now }, now);
+      return;
     }
+    // Only words prove that a suspicion was right, only those that were said before the move, and not a word or two.
+    if (speech && speech.from > trial.movedAt) this.#wasWrong(trial.suspicion, now);
+    else if (this.#coversVoice(trial.suspicion, speech, now)) this.#wasRight(trial.movedAt, now);
   }
 
   /**
@@ -104,7 +141,10 @@ export class DeafStreamDetector {
   /** The call moved to another stream, which gets the speech that was not heard. */
   moved(suspicion: Suspicion, now: number): void {
     this.#heardAt = now;
+    this.#reported = undefined;
+    this.#replayedMs = 0;
     this.#trial = { suspicion, movedAt: now };
+    this.#moves = [...this.#moves.filter((at) => now - at < MOVES_MEMORY_MS), now];
   }
 
   /** No suspicion for a while: the other stream could not be opened. */
@@ -127,7 +167,10 @@ export class DeafStreamDetector {
       if (suspicion) return suspicion;
     }
     if (conversation.userSpeaking || conversation.answerImminent(now)) return undefined;
-    return this.#ofUnreportedSpeech(conversation.serviceReportsSpeech, now);
+    const suspicion = this.#ofUnreportedSpeech(conversation.serviceReportsSpeech, now);
+    if (!suspicion || this.#proofStands(suspicion)) return suspicion;
+    this.#wasWrong(suspicion, now);
+    return undefined;
   }
 
   #ofUnreportedSpeech(reported: boolean, now: number): Suspicion | undefined {
@@ -137,20 +180,21 @@ export class DeafStreamDetector {
     const threshold = known ? this.#background * BACKGROUND_MARGIN : 0;
     const voice = (memoryMs: number) =>
       this.#voice.since(Math.max(this.#heardAt, now - memoryMs), threshold);
-    const suspect = ({ from }: VoiceSum, background?: number): Suspicion => ({
+    const suspect = ({ from, to, ms }: VoiceSum, sustained: boolean): Suspicion => ({
       reason: 'speech was not heard',
       from: from - LEAD_MS,
       at: now,
       cause: 'planned',
-      background,
+      level: this.#voice.level(from, to),
+      voiceMs: ms,
+      sustained,
     });
     const turn = voice(TURN_MEMORY_MS);
     const pauseMs = reported ? REPORTED_PAUSE_MS : UNREPORTED_PAUSE_MS;
-    if (turn && turn.ms >= TURN_MS && now - turn.to >= pauseMs) return suspect(turn);
+    if (turn && turn.ms >= TURN_MS && now - turn.to >= pauseMs) return suspect(turn, false);
     // A service that reports nothing before the end of speech may be listening to a long one.
     const sustained = reported ? voice(SUSTAINED_MEMORY_MS) : undefined;
-    if (!sustained || sustained.ms < SUSTAINED_MS) return undefined;
-    return suspect(sustained, this.#voice.levelSince(sustained.from));
+    return sustained && sustained.ms >= SUSTAINED_MS ? suspect(sustained, true) : undefined;
   }
 
   /** Speech that the service noticed, and of which it has reported nothing since. */
@@ -162,7 +206,8 @@ export class DeafStreamDetector {
     const speech = conversation.unfinishedSpeech(now);
     if (!speech) return undefined;
     const { from, to } = speech;
-    const suspicion = { from, at: now, cause: 'silence' } as const;
+    const unheard = { level: 0, voiceMs: 0, sustained: false };
+    const suspicion = { ...unheard, from, at: now, cause: 'silence' } as const;
     if (to === undefined)
       return now - Math.max(this.#voice.lastAt ?? 0, from) > progressMs
         ? { ...suspicion, reason: 'the end of speech was not heard' }
@@ -173,13 +218,49 @@ export class DeafStreamDetector {
       : undefined;
   }
 
-  #wasWrong({ background }: Suspicion, now: number): void {
+  /** The words that were found in the replayed audio are as long as what was missed there, or long enough. */
+  #coversVoice({ voiceMs }: Suspicion, speech: ReportedSpeech | undefined, now: number): boolean {
+    if (!speech) return true;
+    const heardMs = this.#replayedMs + (speech.to === undefined ? now - speech.from : 0);
+    return heardMs >= Math.min(TURN_MS, voiceMs / 2);
+  }
+
+  /** What was said to this stream, and not replayed, was understood. */
+  #understoodLive(proof: Proof, { from, to }: ReportedSpeech, now: number): void {
+    if (from <= proof.movedAt) return;
+    const level = this.#voice.level(from - LEAD_MS, (to ?? now) + LEAD_MS);
+    if (level > 0) proof.level = Math.min(proof.level ?? level, level);
+  }
+
+  /** The last suspicion still counts as right, although there is another now: this stream hears voices like this one. */
+  #proofStands({ level, sustained }: Suspicion): boolean {
+    const proof = this.#proof;
+    this.#proof = undefined;
+    if (!proof) return true;
+    const { level: understood } = proof;
+    const stands = understood === undefined ? !sustained : understood <= level * BACKGROUND_MARGIN;
+    if (stands) this.#wrong = 0;
+    return stands;
+  }
+
+  #wasRight(movedAt: number, now: number): void {
+    this.#trial = undefined;
+    this.#proof = { movedAt };
+    this.#wait(this.#moves.length - FREE_MOVES, now);
+  }
+
+  #wasWrong({ sustained, level }: Suspicion, now: number): void {
     this.#trial = undefined;
     this.#wrong += 1;
-    this.postpone(Math.min(MAX_WAIT_MS, WAIT_MS * 2 ** (this.#wrong - 1)), now);
-    if (background === undefined) return;
+    this.#wait(this.#wrong, now);
+    if (!sustained) return;
     const known = now < this.#backgroundUntil ? this.#background : 0;
-    this.#background = Math.max(known, background);
+    this.#background = Math.max(known, level);
     this.#backgroundUntil = now + BACKGROUND_MEMORY_MS;
+  }
+
+  /** No suspicion for a while, which is twice as long each time. */
+  #wait(times: number, now: number): void {
+    if (times > 0) this.postpone(Math.min(MAX_WAIT_MS, WAIT_MS * 2 ** (times - 1)), now);
   }
 }

@@ -438,6 +438,7 @@ export class SessionContinuation {
     else if (this.#state.type === 'live' && !this.#state.standby) {
       const found = this.#streamWatch.inspect(session, now);
       if (found?.type === 'suspected') this.#openStandby(found.suspicion.reason, found.suspicion);
+      else if (found?.type === 'falsely_interrupted') this.#writer.resumeReply(session);
       else if (found?.how === 'beside') this.#openStandby(found.reason);
       else if (found) this.#replace(found.reason);
     }

@@ -10,10 +10,12 @@ import { DeafStreamDetector, type Suspicion } from './deaf-stream-detector.js';
 import type { RenewalPolicy } from './renewal-policy.js';
 import { StalledStreamWatchdog } from './stalled-stream-watchdog.js';
 
-/** Why the call should leave its stream, which works. */
+/** What is to be done about a stream that works: most of it means that the call leaves it. */
 export type StreamFinding =
   /** It may hear nothing: another stream, opened beside it, has to show that. */
   | { readonly type: 'suspected'; readonly suspicion: Suspicion }
+  /** It stopped a reply because of a noise. */
+  | { readonly type: 'falsely_interrupted' }
   /** Its time is over. */
   | { readonly type: 'due'; readonly reason: string; readonly how: 'beside' | 'at_once' };
 
@@ -48,8 +50,10 @@ export class StreamWatch {
   observe(event: ServerEvent, effects: readonly Effect[], timing: EventTiming): void {
     const { now } = timing;
     this.#watchdog.event(now);
-    if (event.type === 'userSpeechStart' || event.type === 'userSpeechEnd')
-      this.#deafness.heard(sampleTime(event.offsetMs, timing), now);
+    if (event.type === 'userSpeechStart')
+      this.#deafness.began(sampleTime(event.offsetMs, timing), now);
+    else if (event.type === 'userSpeechEnd')
+      this.#deafness.ended(sampleTime(event.offsetMs, timing), now);
     else if (effects.some(({ type }) => type === 'transcript')) this.#deafness.understood(now);
   }
 
@@ -77,6 +81,7 @@ export class StreamWatch {
   /** What is to be done about a stream that is up and has no successor yet. */
   inspect(session: StreamSession, now: number): StreamFinding | undefined {
     const conversation = this.#conversation;
+    if (conversation.falselyInterrupted(now)) return { type: 'falsely_interrupted' };
     const silentMs = this.#watchdog.sinceEvent(now);
     const suspicion = this.#deafness.suspect(conversation, now, silentMs, this.#progressMs);
     if (suspicion) return { type: 'suspected', suspicion };

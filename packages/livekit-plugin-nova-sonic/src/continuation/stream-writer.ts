@@ -5,6 +5,10 @@ import type { StreamSession } from '../stream/stream-session.js';
 import type { Conversation } from '../turns/conversation.js';
 import type { ResumeState } from './resume-state.js';
 
+/** The model reads it as the user's words. */
+const RESUME_REPLY =
+  '[A noise was taken for my voice and stopped your answer. Give the rest of it, from where you were stopped.]';
+
 interface StreamWriterContext {
   readonly clock: Clock;
   readonly conversation: Conversation;
@@ -51,6 +55,12 @@ export class StreamWriter {
       this.#sendText(stream, text);
       conversation.requestSent(id, this.#now);
     }
+  }
+
+  /** Asks for the rest of a reply that the service stopped because of a noise. */
+  resumeReply(stream: StreamSession): void {
+    this.#sendText(stream, RESUME_REPLY);
+    this.#context.conversation.resumeRequested(this.#now);
   }
 
   /** A tool's result: to the stream that asked for it, or as text (`note`) when that stream is gone. */

@@ -64,6 +64,11 @@ export class AgentTurnTracker {
     return !this.#open && now >= this.#playingUntil;
   }
 
+  /** How much of the last reply is still to be played. */
+  leftMs(now: number): number {
+    return Math.max(0, this.#playingUntil - now);
+  }
+
   /** A reply's audio is arriving or still being played to the caller. */
   playing(now: number): boolean {
     return this.#open !== undefined || now < this.#playingUntil + PLAYBACK_MARGIN_MS;

@@ -5,6 +5,7 @@ import { AgentTurnTracker, type Generation } from './agent-turn.js';
 import { ContentBlocks } from './content-blocks.js';
 import { DiscardedReply } from './discarded-reply.js';
 import type { CloseReason, Effect } from './effects.js';
+import { FalseInterruption } from './false-interruption.js';
 import { PendingResponse } from './pending-response.js';
 import { ReplyRequestQueue } from './reply-requests.js';
 import { UserTurnTracker } from './user-turn.js';
@@ -23,6 +24,7 @@ export class ConversationState {
   readonly blocks = new ContentBlocks();
   readonly requests: ReplyRequestQueue;
   readonly discarded = new DiscardedReply();
+  readonly falseInterruption = new FalseInterruption();
   readonly agent: AgentTurnTracker;
   readonly user: UserTurnTracker;
   readonly pending: PendingResponse;
@@ -64,6 +66,7 @@ export class ConversationState {
   openGeneration(now: number, requested = true): Generation {
     if (this.agent.open) return this.agent.open;
     this.user.responseStarted();
+    this.falseInterruption.over();
     const request = requested ? this.requests.begin(now) : undefined;
     // With a request still out, this reply answers what was said before it.
     if (!this.requests.sentWaiting) this.textUnanswered = false;

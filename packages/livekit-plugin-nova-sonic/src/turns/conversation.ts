@@ -64,6 +64,13 @@ export class Conversation {
     return user.speaking || this.awaitingAnswer(now) ? user.unfinished : undefined;
   }
 
+  /** The service stopped a reply, as it took noise for the caller's voice: the model is to be asked for the rest. */
+  falselyInterrupted(now: number): boolean {
+    const { user, agent, requests, falseInterruption } = this.#state;
+    if (agent.open || requests.waiting || this.pendingTools.size > 0) return false;
+    return falseInterruption.due(user.wordlessSince, now);
+  }
+
   /** A reply has begun and not ended. */
   get replying(): boolean {
     return this.#state.agent.open !== undefined;
@@ -107,6 +114,13 @@ export class Conversation {
   /** A question was sent again on a new stream. */
   requested(now: number): void {
     this.#state.pending.requested(now);
+    this.#state.requests.owesAnswer('text', now);
+    this.#state.textUnanswered = true;
+  }
+
+  /** The model was asked for the rest of a reply. It need not answer, as nobody asked anything. */
+  resumeRequested(now: number): void {
+    this.#state.falseInterruption.resumed();
     this.#state.requests.owesAnswer('text', now);
     this.#state.textUnanswered = true;
   }

@@ -11,6 +11,7 @@ export function requestSent(state: ConversationState, id: string, now: number): 
     state.speechCounted = true;
   }
   requests.sent(id, now);
+  state.falseInterruption.over();
   pending.requestedByText(now);
   state.textUnanswered = true;
 }
@@ -35,6 +36,7 @@ export function toolAnswered(
 /** The service has understood what the caller said. */
 export function understood(state: ConversationState, now: number): void {
   const { requests, user } = state;
+  state.falseInterruption.understood();
   // Where the service reports speech, what came after its beginning is answered by itself.
   if (!user.reportsSpeech) requests.callerSpoke(now);
   // What was sent after the sample at which the service noticed that the speech was over came to it later.

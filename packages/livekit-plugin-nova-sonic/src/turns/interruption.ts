@@ -19,6 +19,8 @@ export function bargeIn(state: ConversationState, sign: BargeInSign, now: number
     agent.stopPlayback(now);
     return;
   }
+  if (sign !== 'user_text')
+    state.falseInterruption.stopped(wasOpen ? Number.POSITIVE_INFINITY : agent.leftMs(now));
   reply.interrupted = true;
   state.closeGeneration('interrupted', now);
   history.markInterrupted(reply.messageId, false);

@@ -16,6 +16,7 @@ export function leaveStream(
   const cut = state.closeGeneration('lost', now);
   state.blocks.clear();
   state.discarded.end();
+  state.falseInterruption.over();
   state.textUnanswered = false;
   state.speechCounted = false;
   state.speechOverAt = undefined;

@@ -76,6 +76,11 @@ export class UserTurnTracker {
     return { from: turn.startedAt, ...(!this.#speaking && { to: turn.endedAt ?? turn.startedAt }) };
   }
 
+  /** When the end was reported of speech that has no words. */
+  get wordlessSince(): number | undefined {
+    return this.awaitsLateText && !this.#speaking ? this.#turn?.endReportedAt : undefined;
+  }
+
   /** The text of the turn that the model has begun to answer is still to come. */
   get awaitsLateText(): boolean {
     return this.#turn !== undefined && !this.#turn.answered && this.#turn.texts.length === 0;

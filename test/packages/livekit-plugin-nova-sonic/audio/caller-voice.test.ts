@@ -39,8 +39,8 @@ describe('CallerVoice', () => {
     expect(voice.since(0)?.ms).toBeCloseTo(1_280, -2);
     expect(voice.since(3_840)?.ms).toBeCloseTo(640, -2);
     expect(voice.since(0, 3_000)?.from).toBe(3_840);
-    expect(voice.levelSince(0)).toBe(4_000);
-    expect(voice.levelSince(5_000)).toBe(0);
+    expect(voice.level(0, 5_000)).toBe(4_000);
+    expect(voice.level(5_000, 10_000)).toBe(0);
     expect(voice.lastAt).toBe(4_480);
     expect(voice.stretchFrom(5_980)).toBe(3_200);
     expect(voice.stretchFrom(5_981)).toBeUndefined();

@@ -25,8 +25,8 @@ function listen() {
       return ms > 0 ? { ms, from: heard[0]?.from, to: heard.at(-1)?.to } : undefined;
     },
     stretchFrom: (now: number) => stretches.find((s) => s.from <= now && now <= s.to)?.from,
-    levelSince: (time: number) =>
-      Math.max(0, ...stretches.filter((s) => s.to > time).map((s) => s.level)),
+    level: (from: number, to: number) =>
+      Math.max(0, ...stretches.filter((s) => s.to > from && s.from <= to).map((s) => s.level)),
     get lastAt() {
       return stretches.at(-1)?.to;
     },
@@ -73,7 +73,9 @@ describe('a turn that was not heard', () => {
       from: 4_500,
       at: 6_000 + pauseMs,
       cause: 'planned',
-      background: undefined,
+      level: 1_000,
+      voiceMs: 1_000,
+      sustained: false,
     });
   });
 
@@ -101,7 +103,7 @@ describe('a turn that was not heard', () => {
   test('is only what was said since the service heard something, or since the stream began', () => {
     const { suspect, says, detector } = listen();
     says(5_000, 6_500);
-    detector.heard(5_200, 5_600);
+    detector.began(5_200, 5_600);
     expect(suspect(9_000)).toBeUndefined();
     detector.restart(9_000);
     says(9_000, 10_000);
@@ -116,7 +118,7 @@ describe('a voice without a pause', () => {
     const { suspect, says } = listen();
     says(5_000, 60_000, 700);
     expect(suspect(8_999)).toBeUndefined();
-    expect(suspect(9_000)).toMatchObject({ from: 4_500, background: 700 });
+    expect(suspect(9_000)).toMatchObject({ from: 4_500, level: 700, sustained: true });
   });
 
   test('is not for a service that tells nothing before the end of speech', () => {
@@ -143,9 +145,9 @@ describe('a suspicion', () => {
     says(5_000, 6_000);
     const suspicion = suspect(9_000) as Suspicion;
     expect(detector.refuted(suspicion)).toBe(false);
-    detector.heard(8_000, 9_000);
+    detector.began(8_000, 9_000);
     expect(detector.refuted(suspicion)).toBe(false);
-    detector.heard(8_000, 9_001);
+    detector.ended(8_000, 9_001);
     expect(detector.refuted(suspicion)).toBe(true);
   });
 
@@ -162,7 +164,7 @@ describe('a suspicion', () => {
 
   test('is right when what was said before the move is understood, and the next one need not wait', () => {
     const { detector, suspect, says } = moved();
-    detector.heard(9_100, 9_500);
+    detector.began(9_100, 9_500);
     detector.understood(9_600);
     says(10_000, 11_000);
     expect(suspect(13_500)).toBeDefined();
@@ -170,13 +172,95 @@ describe('a suspicion', () => {
 
   test('is wrong when only what was said after the move is', () => {
     const { detector, suspect, says } = moved();
-    detector.heard(9_101, 9_500);
+    detector.began(9_101, 9_500);
     detector.understood(9_600);
     says(10_000, 11_000);
     expect(suspect(13_500)).toBeUndefined();
     says(25_000, 26_000);
     expect(suspect(29_599)).toBeUndefined();
     expect(suspect(29_600)).toBeDefined();
+  });
+
+  test.each([
+    ['half of it', [[8_000, 8_500]], true],
+    ['less', [[8_000, 8_499]], false],
+    [
+      'half of it in two parts',
+      [
+        [8_000, 8_250],
+        [8_500, 8_750],
+      ],
+      true,
+    ],
+  ] as Array<[string, Array<[number, number]>, boolean]>)(
+    'of a second of voice is right when %s was understood',
+    (_, parts, right) => {
+      const { detector, suspect, says } = moved();
+      for (const [from, to] of parts) {
+        detector.began(from, 9_200);
+        detector.ended(to, 9_300);
+        detector.understood(9_400);
+      }
+      says(18_000, 19_000);
+      // A trial that has not succeeded by 17 100 was about nothing.
+      suspect(17_101);
+      expect(suspect(21_500) !== undefined).toBe(right);
+    },
+  );
+
+  /** A proof, words said to the new stream at a level (0: none), and the same again. */
+  const again = (rig: ReturnType<typeof moved>, understood: number, missed: number, ms: number) => {
+    const { detector, says, suspect } = rig;
+    detector.began(7_900, 9_200);
+    detector.ended(8_900, 9_300);
+    detector.understood(9_300);
+    if (understood > 0) {
+      says(11_000, 12_000, understood);
+      detector.began(11_000, 11_400);
+      detector.ended(12_000, 13_600);
+      detector.understood(13_600);
+    }
+    says(14_000, 14_000 + ms, missed);
+    return ms >= 4_000 ? suspect(14_000 + ms) : suspect(14_000 + ms + 2_500);
+  };
+
+  test.each([
+    ['a voice without a pause, of which nothing was heard since', 0, 1_000, 4_000, false],
+    ['a turn, and nothing was heard since', 0, 1_000, 1_500, true],
+    ['a turn of a voice like one that was heard since', 1_000, 1_000, 1_500, true],
+    ['a voice without a pause like one that was heard since', 1_000, 900, 4_000, true],
+    ['a turn of a quieter voice than was heard since', 1_300, 1_000, 1_500, false],
+    ['a voice without a pause, quieter than was heard since', 1_300, 1_000, 4_000, false],
+  ])(
+    'that was right, and the new stream misses %s: %i over %i for %i ms is suspected: %s',
+    (_, understood, missed, ms, suspected) => {
+      const rig = moved();
+      expect(again(rig, understood, missed, ms) !== undefined).toBe(suspected);
+      if (suspected) return;
+      // The first one was wrong, too: 20 s without any.
+      rig.forget();
+      const now = 14_000 + ms + (ms < 4_000 ? 2_500 : 0);
+      rig.says(now + 15_000, now + 16_000, 2_000);
+      expect(rig.suspect(now + 19_999)).toBeUndefined();
+      expect(rig.suspect(now + 20_000)).toBeDefined();
+    },
+  );
+
+  test('is followed by a wait from the fourth in ten minutes on, also when each was right', () => {
+    const { detector, suspect, suspicion, says, forget } = moved();
+    let now = 9_100;
+    const waits: number[] = [];
+    for (let i = 0; i < 6; i += 1) {
+      forget();
+      detector.moved(suspicion, now);
+      detector.understood(now);
+      detector.restart(now);
+      const rightAt = now;
+      says(rightAt + 1, rightAt + 1_000_000, 1_000);
+      while (now - rightAt < 600_000 && !suspect(now)) now += 500;
+      waits.push(now - rightAt);
+    }
+    expect(waits).toEqual([4_500, 4_500, 20_000, 40_000, 80_000, 160_000]);
   });
 
   test('is off the trial when the call has another stream', () => {
@@ -263,6 +347,9 @@ describe('speech that the service noticed and told nothing more of', () => {
       from: 5_000,
       at: 16_001,
       cause: 'silence',
+      level: 0,
+      voiceMs: 0,
+      sustained: false,
     });
   });
 
