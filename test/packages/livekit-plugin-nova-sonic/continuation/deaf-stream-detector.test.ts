@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Long because every rule of the detector is here, at its edges.
 // When a stream is suspected of hearing nothing, to the millisecond. What becomes of a suspicion: deaf-streams.test.ts.
 import { describe, expect, test } from '@jest/globals';
 import type { CallerVoice } from '../../../../packages/livekit-plugin-nova-sonic/src/audio/caller-voice.js';
