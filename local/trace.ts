@@ -4,7 +4,7 @@ import './command/silence-warnings.js';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { dispose } from '@livekit/rtc-node';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
 import { CALLER_RATE } from '../agent/src/caller/caller.js';
 import { CallRunner, type Question } from './caller/call-runner.js';
@@ -34,16 +34,27 @@ export function createProgram(): Command {
     .option(
       '--out <file>',
       'write the trace to this file, too; in a page with `<!-- trace -->`, to that place',
+    )
+    .addOption(
+      new Option(
+        '--to <url>',
+        'send the trace to your own OpenTelemetry collector, like http://127.0.0.1:4318, and print nothing of it',
+      ).conflicts('out'),
     );
 }
 
+interface TraceFlags {
+  out?: string;
+  to?: string;
+}
+
 async function trace(
-  { out }: { out?: string },
+  { out, to }: TraceFlags,
   interrupted: Promise<undefined>,
 ): Promise<number | undefined> {
-  const receiver = await startOtlpReceiver();
+  const receiver = to ? undefined : await startOtlpReceiver();
   Object.assign(process.env, {
-    OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+    OTEL_EXPORTER_OTLP_ENDPOINT: to ?? receiver?.url,
     NOVA_SONIC_RENEW_AFTER_S: RENEW_AFTER_S,
   });
   const { startDevEnvironment } = await import('./dev/dev-environment.js');
@@ -64,9 +75,10 @@ async function trace(
   } finally {
     // The last spans leave with the worker.
     await environment.stop();
-    await receiver.close();
+    await receiver?.close();
     await dispose();
   }
+  if (!receiver) return undefined;
   const said = SAID.filter((words) => receiver.bodies.some((body) => body.includes(words)));
   if (said.length > 0)
     throw new Error(
@@ -101,6 +113,6 @@ async function speak(): Promise<Question[]> {
 }
 
 if (isEntryPoint(import.meta.url)) {
-  const options = createProgram().parse().opts<{ out?: string }>();
+  const options = createProgram().parse().opts<TraceFlags>();
   await runCommand((interrupted) => trace(options, interrupted));
 }
