@@ -55,6 +55,8 @@ export class SimulatedTask {
   #pids = 0;
   /** Its requests to LiveKit are not answered any more. */
   #cutApi = () => {};
+  /** Its connection is closed. */
+  #cutPresence = () => {};
 
   constructor(
     readonly ecsTask: EcsTask,
@@ -139,6 +141,7 @@ export class SimulatedTask {
     for (const host of this.hosts) host.die();
     this.promised.clear();
     this.#cutApi();
+    this.#cutPresence();
   }
 
   /** The connection to LiveKit breaks; calls go on, and the worker comes back. */
@@ -255,6 +258,11 @@ export class SimulatedTask {
         const client = world.livekit.client();
         this.#cutApi = () => client.cut();
         return client;
+      },
+      connectPresence: () => {
+        const presence = world.livekit.presence();
+        this.#cutPresence = () => presence.cut();
+        return presence.connect;
       },
     };
   }

@@ -2,7 +2,13 @@
 
 import type { MonotonicClock } from '../clock.js';
 import { DeploymentStanding, type Standing } from './deployment-standing.js';
-import type { ServiceApi, ServiceReading, TaskListing, TaskOrigin } from './service-api.js';
+import type {
+  ServiceApi,
+  ServiceReading,
+  ServingTasks,
+  TaskListing,
+  TaskOrigin,
+} from './service-api.js';
 
 export interface DeploymentWatchOptions {
   /** Milliseconds between two requests to the ECS API, at least. Default 60 000. */
@@ -12,6 +18,8 @@ export interface DeploymentWatchOptions {
   /** Uniformly distributed in 0 to 1. Default Math.random. */
   random?: () => number;
   onStanding?: (standing: Standing) => void;
+  /** ECS has told what started this task. */
+  onIdentity?: () => void;
   /** ECS has not answered for so long that the task goes by itself (false), or answers again (true). */
   onInformed?: (informed: boolean) => void;
   onFailure?: (error: unknown) => void;
@@ -19,6 +27,9 @@ export interface DeploymentWatchOptions {
 
 /** Up to this share of the interval is added to it, so that the tasks of a service do not ask at once. */
 const JITTER = 0.2;
+/** The first request comes within this share of the interval, or time: the others are to know soon that this task takes calls. */
+const FIRST_SHARE = 1 / 30;
+const FIRST_MS = 2_000;
 /** The interval doubles with each failure in a row, up to this many times the interval. */
 const MAX_BACKOFF = 8;
 /** After so many intervals without an answer a reading says nothing any more. */
@@ -27,7 +38,8 @@ const STALE_INTERVALS = 6;
 /**
  * Finds out whether this task should take new calls: ECS tells a protected task nothing about a deployment or a
  * scale-in, so it has to ask. One request a minute at most; they are DescribeTasks once, then DescribeServices, and
- * every other time ListTasks while the service has too many tasks.
+ * every other time ListTasks while the service has too many tasks. In between the tasks tell each other of a deployment
+ * that takes calls, see `hear`.
  *
  * Without an answer the task is `current`: it goes on serving.
  * Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection.html
@@ -62,6 +74,7 @@ export class DeploymentWatch {
       settleMs: 120_000,
       random: Math.random,
       onStanding: () => {},
+      onIdentity: () => {},
       onInformed: () => {},
       onFailure: () => {},
       ...options,
@@ -77,10 +90,28 @@ export class DeploymentWatch {
     return this.#informed;
   }
 
-  /** Starts asking; the first request comes at a random moment of the first interval. */
+  /** Who this task is, to others: the service with its cluster. Undefined until ECS has told. */
+  get identity(): TaskOrigin | undefined {
+    if (!this.#api || !this.#origin) return undefined;
+    // arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID; the account is nobody's business.
+    const cluster = this.#api.taskArn.split('/').at(-2) ?? '';
+    return { ...this.#origin, service: `${cluster}/${this.#origin.service}` };
+  }
+
+  /** Starts asking; the requests after the first are spread over the interval. */
   start(): void {
     const { intervalMs, random } = this.#options;
-    this.#schedule(intervalMs * random());
+    this.#schedule(Math.min(FIRST_SHARE * intervalMs, FIRST_MS) * random());
+  }
+
+  /** How many tasks take calls of each deployment, also of other services. */
+  hear(serving: readonly ServingTasks[]): void {
+    const service = this.identity?.service;
+    // What ECS said last is too old to tell which deployment is the newer one.
+    if (!this.#informed || this.#stopped) return;
+    const own = serving.filter((one) => one.service === service);
+    if (this.#history?.hear(own, this.#clock.now())) this.#setStanding('superseded');
+    else if (this.#standing === 'superseded') this.#setStanding('current');
   }
 
   stop(): void {
@@ -94,6 +125,7 @@ export class DeploymentWatch {
 
   async #ask(): Promise<void> {
     const { intervalMs, random, onFailure } = this.#options;
+    const first = !this.#origin;
     // Counted from the request, not the answer: that may be slow.
     const from = this.#clock.now();
     try {
@@ -111,7 +143,8 @@ export class DeploymentWatch {
     }
     if (this.#stopped) return;
     const backoff = Math.min(MAX_BACKOFF, 2 ** this.#failures);
-    const wait = intervalMs * backoff * (1 + JITTER * random());
+    const spread = first && this.#origin ? 1 : JITTER;
+    const wait = intervalMs * backoff * (1 + spread * random());
     this.#schedule(Math.max(0, from + wait - this.#clock.now()));
   }
 
@@ -122,6 +155,7 @@ export class DeploymentWatch {
     if (!this.#origin || !this.#history) {
       this.#origin = await this.#api.describeOwnTask();
       this.#history = new DeploymentStanding(this.#origin.deployment, this.#options.settleMs);
+      if (!this.#stopped) this.#options.onIdentity();
       return;
     }
     if (this.#surplusOf) {

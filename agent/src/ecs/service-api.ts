@@ -11,6 +11,11 @@ export interface TaskOrigin {
   deployment: string;
 }
 
+/** How many tasks of a deployment take calls, as the tasks tell each other. */
+export interface ServingTasks extends TaskOrigin {
+  tasks: number;
+}
+
 /** One deployment of a service, as DescribeServices reports it. */
 export interface DeploymentReading {
   id: string;

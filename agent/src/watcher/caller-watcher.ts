@@ -2,13 +2,15 @@
 // Long because it connects the parts of the watcher, each of which decides in a file of its own.
 
 import type { MonotonicClock } from '../clock.js';
+import type { ServingTasks, TaskOrigin } from '../ecs/service-api.js';
 import type { CallRecord } from '../supervision/call-record.js';
 import { CallRedispatch, REQUESTS_PER_DISPATCH } from './call-redispatch.js';
 import { isTurnOf, noteLine } from './line-turn.js';
-import { LostWorkers } from './lost-workers.js';
+import { LostWorkers, type LostWorkersOptions } from './lost-workers.js';
 import { RequestBudget } from './request-budget.js';
 import { RoomWatch, type UnansweredRoom } from './room-watch.js';
 import type { PresentCall, RoomsApi } from './rooms-api.js';
+import { ServingNote } from './serving-note.js';
 import { seatName, WatcherSeats } from './watcher-seats.js';
 import { endedForGood, withdrawDispatches } from './withdraw-dispatches.js';
 import { presenceRoom, type WorkerPresence } from './worker-presence.js';
@@ -72,6 +74,8 @@ export interface CallerWatcherEvents {
   onWorkerLost?: (worker: string, calls: number) => void;
   /** The agent of a call died with its worker. */
   onAgentDied?: (call: PresentCall) => void;
+  /** How many tasks of each deployment take calls; on all workers. */
+  onServing?: (serving: readonly ServingTasks[]) => void;
   /** LiveKit's API failed; called once until it works again. */
   onFailure?: (error: unknown) => void;
 }
@@ -138,8 +142,11 @@ export class CallerWatcher {
     this.#watch = new RoomWatch(clock, agentName, wallClock);
     this.#budget = new RequestBudget(clock, requestsPerSecond);
     if (presence) {
-      const lost = this.#watchWorkers(worker, onFailure);
+      const room = presenceRoom(agentName);
+      const note = new ServingNote(api, room, (serving) => this.#events.onServing?.(serving));
+      const lost = this.#watchWorkers({ room, worker }, note, onFailure);
       presence.onLost = () => lost.disturbed();
+      presence.onRoomMetadata = (metadata) => note.heard(metadata);
       this.#lost = lost;
     }
     this.#redispatch = new CallRedispatch(clock, api, this.#watch, this.#budget, {
@@ -187,6 +194,11 @@ export class CallerWatcher {
   /** The worker has accepted a job. */
   callAccepted(roomSid: string): void {
     this.#watch.accepted(roomSid);
+  }
+
+  /** From now on other workers know of which deployment the task of this worker is. @param task undefined: it takes no calls */
+  serves(task: TaskOrigin | undefined): void {
+    this.#presence?.serves(task);
   }
 
   /** From now on other workers know that this worker has the call. */
@@ -237,9 +249,15 @@ export class CallerWatcher {
     if (this.#running && this.#seats.watching) this.#redispatch.step(this.#unanswered());
   }
 
-  #watchWorkers(worker: string, onFailure: (error: unknown) => void): LostWorkers {
-    const options = { room: presenceRoom(this.#agentName), worker };
+  #watchWorkers(
+    options: LostWorkersOptions,
+    note: ServingNote,
+    onFailure: (error: unknown) => void,
+  ): LostWorkers {
     return new LostWorkers(this.#clock, this.#api, this.#budget, options, {
+      onPresent: (workers) => {
+        if (this.#seats.watching) note.write(workers).catch(onFailure);
+      },
       onLost: (other, calls) => {
         this.#events.onWorkerLost?.(other, calls);
         // Its calls wait, and nobody may be watching.

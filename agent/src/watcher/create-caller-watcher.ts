@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { log } from '@livekit/agents';
 import type { MonotonicClock } from '../clock.js';
 import type { WorkerConfig } from '../config.js';
+import type { ServingTasks } from '../ecs/service-api.js';
 import { createWaitingLine, type LineConfig } from '../line/create-waiting-line.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 import { maskPhoneNumbers } from '../telemetry/redaction.js';
@@ -23,12 +24,19 @@ interface WatcherPeers {
   connectPresence(livekit: WorkerConfig['livekit']): ConnectPresence;
 }
 
+interface WatchingWorker {
+  /** See CallerWatcherOptions. */
+  room(): number;
+  /** See CallerWatcherEvents. */
+  onServing(serving: readonly ServingTasks[]): void;
+}
+
 /** The watcher of a worker, which logs and counts what it does; undefined when it is turned off. */
 export function createCallerWatcher(
   config: LineConfig & Pick<WorkerConfig, 'callers' | 'watcher'>,
   metrics: Pick<WorkerMetrics, 'add'>,
   { clock, wallClock, random, createRooms, connectPresence }: WatcherPeers,
-  room: () => number,
+  { room, onServing }: WatchingWorker,
 ): CallerWatcher | undefined {
   const { requestsPerSecond, presence } = config.watcher;
   if (requestsPerSecond === 0) return undefined;
@@ -76,6 +84,7 @@ export function createCallerWatcher(
           { call_id: job, room: maskPhoneNumbers(room), 'lk.pii.room_name': room },
           'the agent of a call died with its worker',
         ),
+      onServing,
       onFailure: (error) => log().warn({ error }, 'the watcher could not ask LiveKit'),
     },
     {

@@ -4,9 +4,10 @@ import type { MonotonicClock } from '../clock.js';
 import type { RequestBudget } from './request-budget.js';
 import type { PresentCall, PresentWorker, RoomsApi } from './rooms-api.js';
 
-/** Between two looks at who is there; four times the time that LiveKit takes for one, if that is more. */
+/** Between two looks at who is there; four times the time that LiveKit takes for one, if that is more, up to a limit. */
 const LOOK_MS = 400;
 const LOOK_SHARE = 4;
+const MAX_SHARE_MS = 2_000;
 /** The same, for each worker: LiveKit lists all of them with all their calls. */
 const LOOK_MS_PER_WORKER = 5;
 /** A process that lives answers in a few milliseconds, also when its event loop hangs: rtc-node's native part does. */
@@ -33,6 +34,8 @@ export interface LostWorkersOptions {
 }
 
 export interface LostWorkersEvents {
+  /** The workers that are there, this one among them. */
+  onPresent?: (workers: readonly PresentWorker[]) => void;
   /** The process of a worker is gone: `calls` had an agent of it. */
   onLost?: (worker: string, calls: number) => void;
   /** The dead agent of a room was removed, or has left: it wants another one at once. */
@@ -131,8 +134,8 @@ export class LostWorkers {
       this.#events.onFailure?.(error);
     }
     const took = this.#clock.now() - start;
-    const pause = Math.max(LOOK_MS, LOOK_MS_PER_WORKER * this.#present.size, LOOK_SHARE * took);
-    this.#lookAt = start + pause;
+    const share = Math.min(LOOK_SHARE * took, took + MAX_SHARE_MS);
+    this.#lookAt = start + Math.max(LOOK_MS, LOOK_MS_PER_WORKER * this.#present.size, share);
   }
 
   #take(workers: readonly PresentWorker[]): void {
@@ -154,6 +157,7 @@ export class LostWorkers {
     this.#present = present;
     this.#certain = true;
     for (const { worker, calls } of gone) this.#events.onLost?.(worker, calls.length);
+    this.#events.onPresent?.(workers);
   }
 
   #lookInto(worker: string, calls: Lost['calls']): void {

@@ -23,6 +23,8 @@ const PROTOCOL = 15;
 export interface PresenceEvents {
   /** LiveKit lists this participant from now on. */
   onJoined(): void;
+  /** The metadata of the room, at first and when it changes. */
+  onRoomMetadata(metadata: string): void;
   /** It does not any more, or never did. Called once, not after `leave`. */
   onClosed(): void;
 }
@@ -70,7 +72,10 @@ export function connectPresence(livekit: WorkerConfig['livekit']): ConnectPresen
       });
       socket.on('message', (data) => {
         const { message } = SignalResponse.fromBinary(data);
-        if (message.case === 'join' && !over) events.onJoined();
+        if (over) return;
+        if (message.case === 'join' || message.case === 'roomUpdate')
+          events.onRoomMetadata(message.value.room?.metadata ?? '');
+        if (message.case === 'join') events.onJoined();
         if (message.case === 'leave') end();
       });
       socket.on('error', end);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import type { TaskOrigin } from '../ecs/service-api.js';
+
 /** The attribute in which LiveKit names the agent of a participant. */
 export const AGENT_NAME_ATTRIBUTE = 'lk.agent_name';
 
@@ -55,6 +57,8 @@ export interface PresentCall {
 export interface PresentWorker {
   worker: string;
   calls: readonly PresentCall[];
+  /** What started its task, while that takes calls; undefined outside ECS. */
+  task?: TaskOrigin | undefined;
 }
 
 /** What the watcher asks of LiveKit's server API. Every method may reject, and none is answered for certain. */

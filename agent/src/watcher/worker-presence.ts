@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { z } from 'zod';
 import type { MonotonicClock } from '../clock.js';
+import type { TaskOrigin } from '../ecs/service-api.js';
 import type { ConnectPresence, PresenceConnection } from './presence-connection.js';
 import type { PresentCall, PresentWorker } from './rooms-api.js';
 import { seatName } from './watcher-seats.js';
@@ -19,8 +21,9 @@ export function presenceRoom(agentName: string): string {
 }
 
 /**
- * Keeps this worker among the participants of a room, and its calls in its metadata, for as long as its process lives:
- * so the others see at once when it does not. Of two connections that take turns one is always there.
+ * Keeps this worker among the participants of a room, and its calls and the deployment of its task in its metadata, for
+ * as long as its process lives: so the others see at once when it does not. Of two connections that take turns one is
+ * always there.
  */
 export class WorkerPresence {
   readonly #clock: MonotonicClock;
@@ -28,6 +31,7 @@ export class WorkerPresence {
   readonly #room: string;
   readonly #worker: string;
   readonly #calls = new Map<string, string>();
+  #task: TaskOrigin | undefined;
   #current: PresenceConnection | undefined;
   #next: PresenceConnection | undefined;
   #connections = 0;
@@ -37,6 +41,8 @@ export class WorkerPresence {
   #onJoined = () => {};
   /** Called when LiveKit has closed the connection, or the network has. */
   onLost: () => void = () => {};
+  /** Called with the metadata of the room, at first and when it changes. */
+  onRoomMetadata: (metadata: string) => void = () => {};
   /** LiveKit has listed this worker. */
   readonly joined = new Promise<void>((resolve) => {
     this.#onJoined = resolve;
@@ -73,6 +79,13 @@ export class WorkerPresence {
     if (this.#calls.delete(job)) this.#tell();
   }
 
+  /** @param task what started the task of this worker, while it takes calls */
+  serves(task: TaskOrigin | undefined): void {
+    if (JSON.stringify(task) === JSON.stringify(this.#task)) return;
+    this.#task = task;
+    this.#tell();
+  }
+
   #tell(): void {
     this.#current?.tell(this.#metadata());
     this.#next?.tell(this.#metadata());
@@ -80,13 +93,14 @@ export class WorkerPresence {
 
   #metadata(): string {
     const calls: [string, string][] = [];
-    let characters = 2;
+    const task = this.#task && [this.#task.service, this.#task.deployment];
+    let characters = JSON.stringify({ task, calls }).length;
     for (const [job, room] of this.#calls) {
       characters += JSON.stringify([room, job]).length + 1;
       if (characters > MAX_CHARACTERS) break;
       calls.push([room, job]);
     }
-    return JSON.stringify(calls);
+    return JSON.stringify({ task, calls });
   }
 
   #join(): void {
@@ -101,6 +115,7 @@ export class WorkerPresence {
       { identity, metadata: told },
       {
         onJoined: () => self && this.#joined(self, told),
+        onRoomMetadata: (metadata) => this.onRoomMetadata(metadata),
         onClosed: () => self && this.#lost(self),
       },
     );
@@ -150,23 +165,25 @@ export function presentWorkers(
   const workers = new Map<string, PresentWorker>();
   for (const { identity, metadata } of participants) {
     const worker = identity.replace(/\.[01]$/, '');
-    const calls = readCalls(metadata);
-    const known = workers.get(worker)?.calls ?? [];
-    workers.set(worker, { worker, calls: calls.length > known.length ? calls : known });
+    const told = readPresence(metadata);
+    const known = workers.get(worker);
+    const calls = known && known.calls.length > told.calls.length ? known.calls : told.calls;
+    workers.set(worker, { worker, calls, task: told.task ?? known?.task });
   }
   return [...workers.values()];
 }
 
-function readCalls(metadata: string): PresentCall[] {
+const pair = z.tuple([z.string(), z.string()]);
+const presence = z.object({ task: pair.optional(), calls: z.array(pair) });
+
+function readPresence(metadata: string): Omit<PresentWorker, 'worker'> {
   try {
-    const calls = JSON.parse(metadata) as unknown;
-    if (!Array.isArray(calls)) return [];
-    return calls.flatMap((call) =>
-      Array.isArray(call) && typeof call[0] === 'string' && typeof call[1] === 'string'
-        ? [{ room: call[0], job: call[1] }]
-        : [],
-    );
+    const { task, calls } = presence.parse(JSON.parse(metadata));
+    return {
+      calls: calls.map(([room, job]) => ({ room, job })),
+      ...(task && { task: { service: task[0], deployment: task[1] } }),
+    };
   } catch {
-    return [];
+    return { calls: [] };
   }
 }

@@ -79,9 +79,12 @@ export class AgentWorker {
     this.#demand = new CallDemand(peers.clock.now() / 1000);
     this.#metrics = new WorkerMetrics(config.metrics);
     this.#admission = this.#createAdmission();
-    this.#standing = new ServiceStanding(config, this.#admission, this.#metrics, peers, () => {
-      this.#reporter?.report();
-      this.#slotsChanged();
+    this.#standing = new ServiceStanding(config, this.#admission, this.#metrics, peers, {
+      onChanged: () => {
+        this.#reporter?.report();
+        this.#slotsChanged();
+      },
+      onServing: (task) => this.#watcher?.serves(task),
     });
     this.#processes = peers.createJobProcesses(
       config,
@@ -91,9 +94,10 @@ export class AgentWorker {
     );
     this.#supervisor = this.#createSupervisor();
     this.#drain = this.#createDrain();
-    this.#watcher = createCallerWatcher(config, this.#metrics, peers, () =>
-      this.#load() < 1 ? this.#admission.slots.free : 0,
-    );
+    this.#watcher = createCallerWatcher(config, this.#metrics, peers, {
+      room: () => (this.#load() < 1 ? this.#admission.slots.free : 0),
+      onServing: (serving) => this.#standing.hear(serving),
+    });
     this.#health = new WorkerHealth({
       admission: this.#admission,
       processes: this.#processes,
@@ -112,6 +116,7 @@ export class AgentWorker {
       );
     }
     const server = this.#startServer();
+    this.#standing.start();
     const timers = [
       this.#peers.every(CHECK_INTERVAL_MS, () => this.#check()),
       this.#peers.every(this.#config.metrics.intervalMs, () => this.#publishMetrics()),
@@ -233,7 +238,7 @@ export class AgentWorker {
     this.#reporter = new LoadReporter(server, load, {
       onFirstRegistered: () => {
         stopWaiting();
-        this.#standing.start();
+        this.#standing.registered();
         this.#watcher?.start();
         const { livekit, lanes } = this.#config;
         const names = lanes.map(({ name }) => name);
@@ -275,7 +280,7 @@ export class AgentWorker {
 
   #stopAccepting(): void {
     this.#admission.drain();
-    this.#standing.updateProtection();
+    this.#standing.update();
     this.#reporter?.report();
   }
 

@@ -5,9 +5,17 @@ import type { MonotonicClock } from '../clock.js';
 import type { WorkerConfig } from '../config.js';
 import type { Standing } from '../ecs/deployment-standing.js';
 import { DeploymentWatch } from '../ecs/deployment-watch.js';
+import type { ServingTasks, TaskOrigin } from '../ecs/service-api.js';
 import type { Gauges, WorkerMetrics } from '../telemetry/metrics.js';
 import type { JobAdmission } from './job-admission.js';
 import type { WorkerPeers } from './worker-peers.js';
+
+export interface StandingEvents {
+  /** The task began or ceased to accept calls. */
+  onChanged: () => void;
+  /** What the other tasks may know: the deployment of this one while it accepts calls. */
+  onServing: (task: TaskOrigin | undefined) => void;
+}
 
 /**
  * Applies the standing of the task in its service: a task that is superseded or surplus takes no new calls, and keeps
@@ -18,31 +26,30 @@ export class ServiceStanding {
   readonly #clock: MonotonicClock;
   readonly #maxCallMs: number;
   readonly #watch: DeploymentWatch | undefined;
-  readonly #onChanged: () => void;
+  readonly #events: StandingEvents;
+  #registered = false;
   #supersededAt: number | undefined;
 
-  /**
-   * @param onChanged called after the task began or ceased to accept calls
-   */
   constructor(
     config: Pick<WorkerConfig, 'deployment' | 'ecsAgentUri' | 'ecsMetadataUri' | 'maxCallMs'>,
     admission: JobAdmission,
     metrics: Pick<WorkerMetrics, 'add'>,
     { clock, random, serviceApi }: Pick<WorkerPeers, 'clock' | 'random' | 'serviceApi'>,
-    onChanged: () => void,
+    events: StandingEvents,
   ) {
     const { deployment, ecsAgentUri, ecsMetadataUri, maxCallMs } = config;
     this.#admission = admission;
     this.#clock = clock;
     this.#maxCallMs = maxCallMs;
-    this.#onChanged = onChanged;
+    this.#events = events;
     if (!ecsAgentUri || !ecsMetadataUri) return;
     this.#watch = new DeploymentWatch(() => serviceApi(ecsMetadataUri), clock, {
       ...deployment,
       random,
       onStanding: (standing) => this.#change(standing),
+      onIdentity: () => this.update(),
       onInformed: (informed) => {
-        this.updateProtection();
+        this.update();
         if (informed) log().info('ECS reports the deployments of the service again');
         else
           log().warn('ECS does not report the deployments of the service: taking calls regardless');
@@ -54,21 +61,36 @@ export class ServiceStanding {
     });
   }
 
-  /** Call it when LiveKit has accepted the worker. */
+  /** Finds out who this task is, so that the others know as soon as it takes calls. */
   start(): void {
-    this.updateProtection();
     this.#watch?.start();
+  }
+
+  /** LiveKit has accepted the worker. */
+  registered(): void {
+    this.#registered = true;
+    this.update();
   }
 
   stop(): void {
     this.#watch?.stop();
   }
 
-  /** A task that may be given a call at any time is protected ahead, unless nobody could tell it to let go. */
-  updateProtection(): void {
+  /** What the tasks tell each other, see DeploymentWatch. */
+  hear(serving: readonly ServingTasks[]): void {
+    this.#watch?.hear(serving);
+  }
+
+  /**
+   * Call it when the task may have begun or ceased to accept calls. One that may be given a call at any time is protected
+   * ahead, unless nobody could tell it to let go.
+   */
+  update(): void {
+    if (!this.#registered) return;
     const { protection, refusal } = this.#admission;
     if (refusal) protection.mode = 'leaving';
     else protection.mode = this.#watch?.informed ? 'ahead' : 'on_demand';
+    this.#events.onServing(refusal ? undefined : this.#watch?.identity);
   }
 
   /** Undefined outside ECS. */
@@ -91,7 +113,7 @@ export class ServiceStanding {
     this.#admission.standing = standing;
     this.#supersededAt = standing === 'superseded' ? this.#clock.now() : undefined;
     log().info({ standing, calls: this.#admission.slots.used }, 'standing in the service changed');
-    this.updateProtection();
-    this.#onChanged();
+    this.update();
+    this.#events.onChanged();
   }
 }

@@ -33,6 +33,9 @@ function standings(...readings: ServiceReading[]): string[] {
   return readings.map((service, i) => standing.observe(service, i * MINUTE));
 }
 
+const serving = (counts: Record<string, number>) =>
+  Object.entries(counts).map(([deployment, tasks]) => ({ service: 'agents', deployment, tasks }));
+
 describe('a task', () => {
   it.each<[string, ServiceReading[], string[]]>([
     ['of the only deployment is current', [reading(2, 'own* 2/2 COMPLETED')], ['current']],
@@ -124,6 +127,108 @@ describe('a task', () => {
     ],
   ])('%s', (_, readings, expected) => {
     expect(standings(...readings)).toEqual(expected);
+  });
+
+  const OLD = reading(2, 'own* 2/2 COMPLETED');
+  const ROLLING = reading(2, 'new* 0/2', 'own 2/2 COMPLETED');
+  it.each<[string, ServiceReading, Record<string, number>[], boolean[]]>([
+    [
+      'takes calls until so many tasks of a newer deployment do as are wanted',
+      ROLLING,
+      [{ own: 2 }, { own: 2, new: 1 }, { own: 2, new: 2 }],
+      [false, false, true],
+    ],
+    [
+      'is superseded by a deployment that began after the last reading',
+      OLD,
+      [{ own: 2, new: 1 }, { own: 2, new: 2 }, { new: 2 }],
+      [false, true, true],
+    ],
+    [
+      'takes calls again when fewer than half of those do, and no more when they do again',
+      OLD,
+      [{ new: 2 }, { new: 1 }, {}, { own: 2, new: 1 }, { own: 2, new: 2 }],
+      [true, true, false, false, true],
+    ],
+    [
+      'is not superseded by as many as were wanted before a scale-out',
+      OLD,
+      [
+        { own: 4, new: 2 },
+        { own: 4, new: 4 },
+      ],
+      [false, true],
+    ],
+    ['is not superseded by its own', OLD, [{ own: 2 }, { own: 5 }], [false, false]],
+    [
+      'is not superseded by an older deployment',
+      reading(2, 'own* 2/2', 'oldest 2/0 COMPLETED'),
+      [{ own: 2, oldest: 2 }],
+      [false],
+    ],
+    [
+      'is not superseded by a deployment that FAILED',
+      reading(2, 'oldest 0/0', 'new* 2/2 FAILED', 'own 2/0'),
+      [{ new: 2, own: 2 }],
+      [false],
+    ],
+    [
+      'takes calls until those do that a rollback has made primary again',
+      reading(2, 'oldest* 2/2 COMPLETED', 'own 2/0 FAILED'),
+      [
+        { own: 2, oldest: 1 },
+        { own: 2, oldest: 2 },
+      ],
+      [true, true],
+    ],
+    [
+      'has no opinion where none is wanted',
+      reading(0, 'own* 0/0'),
+      [{ own: 0 }, {}],
+      [false, false],
+    ],
+  ])('%s, as the tasks tell each other', (_, service, notes, expected) => {
+    const standing = new DeploymentStanding('own', SETTLE_MS);
+    standing.observe(service, 0);
+    expect(notes.map((note) => standing.hear(serving(note), MINUTE))).toEqual(expected);
+  });
+
+  it('is superseded by no deployment that ECS does not list any more, whoever names it', () => {
+    const standing = new DeploymentStanding('own', SETTLE_MS);
+    standing.observe(reading(2, 'own* 2/2', 'oldest 2/0 COMPLETED'), 0);
+    standing.observe(OLD, MINUTE);
+    expect(standing.hear(serving({ own: 2, oldest: 2 }), MINUTE)).toBe(false);
+  });
+
+  it('keeps to what the tasks tell each other when ECS reports the deployment: that has begun to take calls', () => {
+    const standing = new DeploymentStanding('own', SETTLE_MS);
+    standing.observe(OLD, 0);
+    standing.hear(serving({ own: 2, new: 2 }), MINUTE);
+    for (const running of [0, 1, 2])
+      expect(standing.observe(reading(2, `new* ${running}/2`, 'own 2/2 COMPLETED'), MINUTE)).toBe(
+        'superseded',
+      );
+    // Its tasks run, and take no calls.
+    standing.hear(serving({}), MINUTE);
+    expect(standing.observe(reading(2, 'new* 2/2', 'own 2/2 COMPLETED'), 2 * MINUTE)).toBe(
+      'current',
+    );
+  });
+
+  it('takes who comes after it for newer, before ECS has told of the deployments', () => {
+    const standing = new DeploymentStanding('own', SETTLE_MS);
+    const heard = (counts: Record<string, number>) => standing.hear(serving(counts), 0);
+    expect([heard({ old: 2 }), heard({ old: 2, own: 1 }), heard({ own: 2 })]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    expect([heard({ own: 2, new: 1 }), heard({ own: 2, new: 2 })]).toEqual([false, true]);
+    expect(standing.observe(reading(2, 'own* 2/2', 'new 2/2'), 0)).toBe('current');
+    // One that nobody has told of this task is not sure who came first.
+    const other = new DeploymentStanding('own', SETTLE_MS);
+    expect(other.hear(serving({ new: 2 }), 0)).toBe(false);
+    expect(other.hear(serving({ own: 1, new: 2 }), 0)).toBe(false);
   });
 
   it.each<[string, string[], boolean, number, string]>([

@@ -31,7 +31,7 @@ function setUp(options: DeploymentWatchOptions = {}) {
   const requests: { at: number; action: string }[] = [];
   const state: { service: ServiceReading; arns: string[]; fails?: () => Promise<never> } = {
     service: alone,
-    arns: ['a', 'b'],
+    arns: ['a', 'b'].map((id) => `arn:aws:ecs:eu-west-1:1:task/c/${id}`),
   };
   const answer = async <T>(action: string, value: () => T): Promise<T> => {
     requests.push({ at: clock.now(), action });
@@ -39,7 +39,7 @@ function setUp(options: DeploymentWatchOptions = {}) {
     return value();
   };
   const api: ServiceApi = {
-    taskArn: 'b',
+    taskArn: 'arn:aws:ecs:eu-west-1:1:task/c/b',
     describeOwnTask: () => answer('task', () => ({ service: 'agents', deployment: 'own' })),
     describeService: () => answer('service', () => state.service),
     listTasks: () => answer('list', () => ({ arns: state.arns, complete: true })),
@@ -100,6 +100,48 @@ describe('DeploymentWatch', () => {
     expect(log).toEqual(['surplus', 'current']);
   });
 
+  it('is superseded as soon as a newer deployment takes calls, and not while it does not any more', async () => {
+    const { clock, log, requests, watch } = setUp();
+    expect(watch.identity).toBeUndefined();
+    await clock.pass(2 * MINUTE);
+    const { service = '' } = watch.identity ?? {};
+    expect(watch.identity).toEqual({
+      service: 'c/agents',
+      deployment: 'own',
+    });
+    const asked = requests.length;
+    const tasks = (deployment: string, count: number, of = service) => ({
+      ...{ service: of, deployment },
+      tasks: count,
+    });
+    // Of another service, as a canary is.
+    watch.hear([tasks('own', 2), tasks('canary', 5, 'c/canary')]);
+    watch.hear([tasks('own', 2), tasks('new', 1)]);
+    expect(log).toEqual([]);
+    watch.hear([tasks('own', 2), tasks('new', 2)]);
+    watch.hear([tasks('new', 2)]);
+    expect(log).toEqual(['superseded']);
+    watch.hear([]);
+    expect(log).toEqual(['superseded', 'current']);
+    expect(requests.length).toBe(asked);
+  });
+
+  it('relies on what the tasks tell each other only while it knows the deployments', async () => {
+    const { clock, log, state, watch } = setUp();
+    const hear = () =>
+      watch.hear([{ service: watch.identity?.service ?? '', deployment: 'new', tasks: 5 }]);
+    await clock.pass(2 * MINUTE);
+    hear();
+    state.fails = () => Promise.reject(new Error('500'));
+    await clock.pass(30 * MINUTE);
+    hear();
+    expect(log.filter((line) => line !== 'failed')).toEqual([
+      'superseded',
+      'uninformed',
+      'current',
+    ]);
+  });
+
   // Whatever is asked, answered, failed or slow: 1,000 tasks must stay far below what the API allows.
   it.each([
     ['answers', undefined],
@@ -128,7 +170,7 @@ describe('DeploymentWatch', () => {
       return requests.map((request) => request.at);
     };
     expect(await at(0)).toEqual([0, 60_000, 120_000, 180_000]);
-    expect(await at(0.5)).toEqual([30_000, 96_000, 162_000]);
+    expect(await at(0.5)).toEqual([1_000, 91_000, 157_000]);
   });
 
   it('asks less often while ECS does not answer, and goes on serving', async () => {

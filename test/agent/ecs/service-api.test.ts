@@ -88,9 +88,14 @@ describe('serviceApi', () => {
     const api = await serviceApi(metadataUri, behaviour === 'silent' ? 300 : 20_000);
     endpoint.apiFaults = { behaviour: () => behaviour };
     const asked = endpoint.apiRequests.length;
-    await expect(api.describeService('agents')).rejects.toThrow(message);
-    expect(endpoint.apiRequests.length).toBe(asked + 1);
-    endpoint.apiFaults = {};
+    try {
+      await expect(api.describeService('agents')).rejects.toThrow(message);
+      // On a busy machine the time is over before the request has arrived.
+      const least = behaviour === 'silent' ? 0 : 1;
+      expect([least, 1]).toContain(endpoint.apiRequests.length - asked);
+    } finally {
+      endpoint.apiFaults = {};
+    }
   });
 
   it('fails for a service that is not there, and without metadata', async () => {

@@ -108,7 +108,7 @@ it('the watcher adds a dispatch of its own to the trace of the call that came of
       createRooms: () => livekit.client(),
       connectPresence: () => livekit.presence().connect,
     },
-    () => 1,
+    { room: () => 1, onServing: () => {} },
   );
   watcher?.start();
   await clock.pass(3_000);

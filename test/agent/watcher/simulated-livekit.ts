@@ -55,7 +55,10 @@ export class SimulatedLiveKit {
   /** Agents that the API removed. */
   readonly removed: string[] = [];
   /** The hidden participants of the workers, by their identity. */
-  readonly presences = new Map<string, { metadata: string; close(): void }>();
+  readonly presences = new Map<
+    string,
+    { room: string; metadata: string; close(): void; hear(metadata: string): void }
+  >();
   readonly #clock: ManualClock;
   readonly #latency: () => number;
   readonly #assign: ((job: OfferedJob) => Promise<boolean>) | undefined;
@@ -118,6 +121,9 @@ export class SimulatedLiveKit {
       writeMetadata: (room, metadata) =>
         call(() => {
           this.#room(room).metadata = metadata;
+          // To all participants at once (livekit-server 1.13.5, Room.SetMetadata).
+          for (const presence of this.presences.values())
+            if (presence.room === room) presence.hear(metadata);
         }),
       listWorkers: () =>
         call(() =>
@@ -147,10 +153,13 @@ export class SimulatedLiveKit {
   presence(): { connect: ConnectPresence; cut(): void; stopped: boolean } {
     const open = new Set<string>();
     const state = { stopped: false };
-    const connect: ConnectPresence = (_room, { identity, metadata }, events) => {
+    const connect: ConnectPresence = (room, { identity, metadata }, events) => {
       let over = false;
       const entry = {
-        metadata,
+        ...{ room, metadata },
+        hear: (changed: string) => {
+          this.#clock.after(1, () => over || state.stopped || events.onRoomMetadata(changed));
+        },
         close: () => {
           if (over) return;
           over = true;
@@ -165,6 +174,7 @@ export class SimulatedLiveKit {
         this.presences.get(identity)?.close();
         this.presences.set(identity, entry);
         open.add(identity);
+        events.onRoomMetadata(this.rooms.get(room)?.metadata ?? '');
         events.onJoined();
         this.#clock.after(PRESENCE_MS, entry.close);
       });

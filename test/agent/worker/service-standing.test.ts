@@ -30,6 +30,7 @@ const replaced: ServiceReading = {
 
 function setUp(ecs = true, maxCallMs = 10 * MINUTE) {
   const clock = new ManualClock();
+  const served: (string | undefined)[] = [];
   const state = { service: alone, fails: false, protected: false, changes: 0, failures: 0 };
   const protection = new TaskProtection(
     {
@@ -64,16 +65,19 @@ function setUp(ecs = true, maxCallMs = 10 * MINUTE) {
         listTasks: () => answer({ arns: ['a'], complete: true }),
       }),
     },
-    () => (state.changes += 1),
+    { onChanged: () => (state.changes += 1), onServing: (task) => served.push(task?.deployment) },
   );
-  return { admission, clock, standing, state };
+  return { admission, clock, served, standing, state };
 }
 
 describe('ServiceStanding', () => {
   it('protects the task ahead, and lets it take calls', async () => {
-    const { admission, clock, standing, state } = setUp();
-    expect(state.protected).toBe(false);
+    const { admission, clock, served, standing, state } = setUp();
     standing.start();
+    await clock.pass(MINUTE);
+    expect([state.protected, served]).toEqual([false, []]);
+    standing.registered();
+    expect(served).toEqual(['own']);
     await clock.pass(30 * MINUTE);
     expect(state).toMatchObject({ protected: true, changes: 0 });
     expect(admission.refusal).toBeUndefined();
@@ -81,13 +85,16 @@ describe('ServiceStanding', () => {
   });
 
   it('of a superseded task: no new calls, protection until the last one ends, and a rollback undoes it', async () => {
-    const { admission, clock, standing, state } = setUp();
+    const { admission, clock, served, standing, state } = setUp();
     standing.start();
+    standing.registered();
     await clock.pass(0);
     await admission.admit('call');
     admission.start('call');
     state.service = replaced;
     await clock.pass(4 * MINUTE);
+    // The others know of it while it takes calls, from when ECS has told what it is.
+    expect(served).toEqual([undefined, 'own', undefined]);
     expect([admission.refusal, state.protected, state.changes]).toEqual(['superseded', true, 1]);
     expect(standing.gauges()).toEqual({ unprotectedCalls: 0, supersededCalls: 1, overdueCalls: 0 });
     await clock.pass(12 * MINUTE);
@@ -98,12 +105,29 @@ describe('ServiceStanding', () => {
     state.service = alone;
     await clock.pass(2 * MINUTE);
     expect([admission.refusal, state.protected, state.changes]).toEqual([undefined, true, 2]);
+    expect(served.at(-1)).toBe('own');
+    admission.drain();
+    standing.update();
+    expect(served.at(-1)).toBeUndefined();
+    standing.stop();
+  });
+
+  it('is superseded as soon as the tasks of a newer deployment tell that they take calls', async () => {
+    const { admission, clock, standing, state } = setUp();
+    standing.start();
+    standing.registered();
+    await clock.pass(2 * MINUTE);
+    standing.hear([{ service: '/agents', deployment: 'new', tasks: 1 }]);
+    expect([admission.refusal, state.changes]).toEqual(['superseded', 1]);
+    standing.hear([]);
+    expect([admission.refusal, state.changes]).toEqual([undefined, 2]);
     standing.stop();
   });
 
   it('of a surplus task: no new calls, but none of its calls is in the way of a deployment', async () => {
     const { admission, clock, standing, state } = setUp();
     standing.start();
+    standing.registered();
     await clock.pass(0);
     await admission.admit('call');
     admission.start('call');
@@ -119,6 +143,7 @@ describe('ServiceStanding', () => {
   it('has no call that is overdue where calls may be as long as they like', async () => {
     const { admission, clock, standing, state } = setUp(true, 0);
     standing.start();
+    standing.registered();
     await clock.pass(0);
     await admission.admit('call');
     admission.start('call');
@@ -132,6 +157,7 @@ describe('ServiceStanding', () => {
     const { admission, clock, standing, state } = setUp();
     state.fails = true;
     standing.start();
+    standing.registered();
     await clock.pass(30 * MINUTE);
     expect([admission.refusal, state.protected]).toEqual([undefined, false]);
     expect(state.failures).toBeGreaterThan(3);
@@ -142,6 +168,7 @@ describe('ServiceStanding', () => {
   it('does nothing outside ECS', async () => {
     const { admission, clock, standing } = setUp(false);
     standing.start();
+    standing.registered();
     await clock.pass(30 * MINUTE);
     expect([standing.gauges(), admission.refusal]).toEqual([undefined, undefined]);
     standing.stop();

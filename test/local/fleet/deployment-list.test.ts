@@ -42,6 +42,23 @@ describe.each(UNVERIFIED)('with %s', (_, settings) => {
     expect([service.cut, service.refused]).toEqual([[], []]);
   });
 
+  it.each([2, 6])(
+    'from the moment all new ones of %d tasks take calls none goes to old code, also while alarms watch the deployment',
+    async (tasks) => {
+      for (const bakeMs of [0, 600_000]) {
+        const all = { ...settings, alarms: { names: ['StreamErrors'], bakeMs } };
+        const service = await running(tasks, 4 * tasks, { settings: all });
+        await service.pass(bakeMs / 1_000);
+        const { old, healthyAt } = await deployed(service);
+        const late = service.calls.filter(
+          ({ at, deployment }) => deployment === old.id && at > healthyAt,
+        );
+        expect(late).toEqual([]);
+        expect([service.cut, service.refused]).toEqual([[], []]);
+      }
+    },
+  );
+
   it('a broken revision is rolled back, and the tasks that were there answer every caller', async () => {
     for (const rollbackCreatesDeployment of [false, true]) {
       const circuitBreaker = { enable: true, rollback: true };
@@ -109,6 +126,17 @@ describe.each(UNVERIFIED)('with %s', (_, settings) => {
     },
   );
 });
+
+/** A forced deployment, until some minutes after all its tasks were healthy. */
+async function deployed(service: SimulatedService) {
+  const old = service.scheduler.primary;
+  service.scheduler.update({ forceNewDeployment: true });
+  const fresh = () => service.scheduler.live(service.scheduler.primary);
+  while (!fresh().every(({ health }) => health === 'HEALTHY')) await service.pass(1);
+  const healthyAt = service.clock.now();
+  await service.pass(5 * 60);
+  return { old, healthyAt };
+}
 
 /** False when ECS refuses it, because five have not ended. */
 function deploy(service: SimulatedService): boolean {
@@ -216,6 +244,19 @@ describe('the ECS API', () => {
       for (const gap of gaps) expect(gap).toBeGreaterThanOrEqual(60_000);
     }
     expect(reads).toBeGreaterThan(50);
+  });
+});
+
+describe('where the tasks tell each other nothing', () => {
+  it('they go on with old code until each has asked ECS: the tests above would notice', async () => {
+    const service = await running(2, 8, { presence: false });
+    const { old, healthyAt } = await deployed(service);
+    const late = service.calls.filter(
+      ({ at, deployment }) => deployment === old.id && at > healthyAt,
+    );
+    expect(late.length).toBeGreaterThan(0);
+    for (const { at } of late) expect(at - healthyAt).toBeLessThanOrEqual(72_000);
+    expect([service.cut, service.refused]).toEqual([[], []]);
   });
 });
 

@@ -49,7 +49,8 @@ export class SimulatedEcs {
     const running = (tasks: EcsTask[]) => tasks.filter(({ status }) => status === 'RUNNING');
     return {
       taskArn: task.id,
-      describeOwnTask: () => answer(() => ({ service: 'agents', deployment: task.deployment.id })),
+      describeOwnTask: () =>
+        answer(() => ({ service: scheduler.name, deployment: task.deployment.id })),
       describeService: () =>
         answer(() => ({
           desired: scheduler.desired,

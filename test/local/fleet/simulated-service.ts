@@ -2,6 +2,7 @@
 
 import seedrandom from 'seedrandom';
 import { DeploymentWatch } from '../../../agent/src/ecs/deployment-watch.js';
+import type { ServingTasks } from '../../../agent/src/ecs/service-api.js';
 import { TaskProtection } from '../../../agent/src/ecs/task-protection.js';
 import { CallSlots } from '../../../agent/src/worker/call-slots.js';
 import { JobAdmission } from '../../../agent/src/worker/job-admission.js';
@@ -16,6 +17,9 @@ const BOOT_MS = 3_000;
 const DRAIN_MS = 110_000;
 /** A job request that takes longer is given up by LiveKit, and its caller hears nothing. */
 const LIVEKIT_PATIENCE_MS = 3_000;
+/** The worker that watches lists the others, and LiveKit sends the note to all of them. */
+const LIST_MS = 400;
+const NOTE_MS = 50;
 
 /** What the fate of a call was. */
 export interface SimulatedCall {
@@ -42,6 +46,8 @@ export interface SimulationOptions {
   faults?: SimulatedEcsFaults;
   /** Without it a task does what it did before it could notice that it is superseded. Default true. */
   watch?: boolean;
+  /** The workers tell each other which deployments take calls. Default true. */
+  presence?: boolean;
 }
 
 interface Worker {
@@ -100,6 +106,27 @@ export class SimulatedService {
       },
     );
     this.ecs = new SimulatedEcs(this.scheduler, this.clock, options.faults);
+    if (!options.beside && options.presence !== false) this.#share('[]');
+  }
+
+  /** What the workers tell each other. */
+  #share(last: string): void {
+    this.clock.after(LIST_MS, () => {
+      const counts = new Map<string, ServingTasks>();
+      for (const { registered, admission, watch } of this.#pool) {
+        const task = registered && !admission.refusal ? watch.identity : undefined;
+        if (!task) continue;
+        const tasks = (counts.get(task.deployment)?.tasks ?? 0) + 1;
+        counts.set(task.deployment, { ...task, tasks });
+      }
+      const serving = [...counts.values()];
+      const note = JSON.stringify(serving);
+      if (note !== last)
+        this.clock.after(NOTE_MS, () => {
+          for (const { registered, watch } of this.#pool) if (registered) watch.hear(serving);
+        });
+      this.#share(note);
+    });
   }
 
   /** Starts the service, and lets so many calls arrive that about this many are in progress. */
