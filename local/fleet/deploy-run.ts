@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { healthCheck } from '../../lib/service/health-check.js';
 import { Arrivals } from './arrivals.js';
 import { ECS_FAULTS, type EcsFault } from './ecs-faults.js';
 import { type Deployment, EcsError } from './ecs-model.js';
@@ -34,6 +35,8 @@ export interface DeployReport {
   nobody: { before: number; after: number };
   /** From the deployment until its tasks were healthy; undefined when it was rolled back. Seconds. */
   healthyS: number | undefined;
+  /** From then until the last of the old tasks took no more calls, negative: before that. Seconds. */
+  supersededS: number | undefined;
   /** Calls that old tasks accepted after that, and when the last of them came, in seconds. */
   callsToOld: number;
   lastToOldS: number;
@@ -50,7 +53,7 @@ export const FOUND_NOBODY = /no worker (is )?available(?!.*(JT_PARTICIPANT|nova-
 
 const PATIENCE_MS = 60_000;
 const START_MS = 120_000;
-/** A third of what it is by default: longer than a new task takes to start here, so that the tasks hear of it from each other. */
+/** A third of the default, and longer than a new task takes to start here: so the tasks hear of a deployment from each other. */
 const CHECK_S = 20;
 const SIX = 6;
 const BETWEEN_MS = 10_000;
@@ -108,6 +111,11 @@ export async function runDeploy(
   const late = ofOld
     .flatMap((worker) => worker.lines('call accepted'))
     .flatMap(({ time = 0 }) => (healthyAt && time > healthyAt ? [time - healthyAt] : []));
+  const supersededAt = ofOld.flatMap((worker) =>
+    worker
+      .lines('standing in the service changed')
+      .flatMap(({ time = 0, standing }) => (standing === 'superseded' && time > at ? [time] : [])),
+  );
   const accepted = service.workers.flatMap((worker) => worker.lines('call accepted'));
   return {
     answered: arrivals.all.filter(({ answered }) => answered).length,
@@ -115,6 +123,10 @@ export async function runDeploy(
     unanswered: arrivals.all.filter(({ answered }) => answered === false).length,
     nobody: { before, after: nobody.length - before },
     healthyS: healthyAt && (healthyAt - at) / 1000,
+    supersededS:
+      healthyAt && supersededAt.length > 0
+        ? (Math.max(...supersededAt) - healthyAt) / 1000
+        : undefined,
     callsToOld: late.length,
     lastToOldS: Math.max(0, ...late) / 1000,
     goneS: goneAt && healthyAt && (goneAt - healthyAt) / 1000,
@@ -131,7 +143,11 @@ function definition(
   return {
     name: `agent:${revision}`,
     stopTimeoutMs: 120_000,
-    healthCheck: { intervalMs: 500, retries: 20, startPeriodMs: START_MS },
+    healthCheck: {
+      intervalMs: healthCheck.interval?.toMilliseconds() ?? 30_000,
+      retries: 20,
+      startPeriodMs: START_MS,
+    },
     ecs: ECS_FAULTS[fault],
     env: {
       DEPLOYMENT_CHECK_S: String(CHECK_S),

@@ -104,6 +104,7 @@ export function deployTable(report: DeployReport): string {
       `${report.nobody.before}, ${report.nobody.after}`,
     ],
     ['deployment → its tasks are healthy', seconds(report.healthyS)],
+    ['healthy → the old tasks take no more calls (negative: before)', seconds(report.supersededS)],
     [
       'calls that old tasks took after that, the last one after',
       `${report.callsToOld}, ${seconds(report.lastToOldS)}`,
