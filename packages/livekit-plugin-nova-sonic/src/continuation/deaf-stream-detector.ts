@@ -174,10 +174,9 @@ export class DeafStreamDetector {
   }
 
   #ofUnreportedSpeech(reported: boolean, now: number): Suspicion | undefined {
-    const known = now < this.#backgroundUntil;
-    const goesOn = known && this.#voice.since(now - SUSTAINED_MEMORY_MS);
+    const threshold = this.#threshold(now);
+    const goesOn = threshold > 0 && this.#voice.since(now - SUSTAINED_MEMORY_MS);
     if (goesOn && goesOn.ms >= SUSTAINED_MS) this.#backgroundUntil = now + BACKGROUND_MEMORY_MS;
-    const threshold = known ? this.#background * BACKGROUND_MARGIN : 0;
     const voice = (memoryMs: number) =>
       this.#voice.since(Math.max(this.#heardAt, now - memoryMs), threshold);
     const suspect = ({ from, to, ms }: VoiceSum, sustained: boolean): Suspicion => ({
@@ -208,14 +207,21 @@ export class DeafStreamDetector {
     const { from, to } = speech;
     const unheard = { level: 0, voiceMs: 0, sustained: false };
     const suspicion = { ...unheard, from, at: now, cause: 'silence' } as const;
-    if (to === undefined)
-      return now - Math.max(this.#voice.lastAt ?? 0, from) > progressMs
+    if (to === undefined) {
+      const last = this.#voice.since(from, this.#threshold(now))?.to ?? from;
+      return now - last > progressMs
         ? { ...suspicion, reason: 'the end of speech was not heard' }
         : undefined;
+    }
     const spoken = this.#voice.since(from - LEAD_MS, 0, to + LEAD_MS);
     return spoken && spoken.ms >= SPOKEN_MS
       ? { ...suspicion, reason: 'speech was not understood' }
       : undefined;
+  }
+
+  /** A voice up to this level is background; 0 when none is known. */
+  #threshold(now: number): number {
+    return now < this.#backgroundUntil ? this.#background * BACKGROUND_MARGIN : 0;
   }
 
   /** The words that were found in the replayed audio are as long as what was missed there, or long enough. */

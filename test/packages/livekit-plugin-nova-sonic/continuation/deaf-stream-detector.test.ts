@@ -60,6 +60,17 @@ function listen() {
   };
 }
 
+/** Voices of level 1 000 that two streams ignored; forgotten at 617 101. */
+function known() {
+  const rig = listen();
+  rig.says(5_000, 9_000, 1_000);
+  const suspicion = rig.suspect(9_000) as Suspicion;
+  rig.detector.moved(suspicion, 9_100);
+  rig.suspect(17_101);
+  rig.forget();
+  return rig;
+}
+
 describe('a turn that was not heard', () => {
   test.each([
     ['reports the beginning of speech', true, 2_500],
@@ -298,17 +309,6 @@ describe('a suspicion', () => {
 });
 
 describe('background', () => {
-  /** Voices of level 1 000 that two streams ignored; forgotten at 617 101. */
-  const known = () => {
-    const rig = listen();
-    rig.says(5_000, 9_000, 1_000);
-    const suspicion = rig.suspect(9_000) as Suspicion;
-    rig.detector.moved(suspicion, 9_100);
-    rig.suspect(17_101);
-    rig.forget();
-    return rig;
-  };
-
   test.each([
     [1_200, false],
     [1_201, true],
@@ -352,6 +352,16 @@ describe('speech that the service noticed and told nothing more of', () => {
       voiceMs: 0,
       sustained: false,
     });
+  });
+
+  test('its end was not heard, though people around go on', () => {
+    const { suspect, says, conversation } = known();
+    conversation.userSpeaking = true;
+    conversation.unfinished = { from: 40_000 };
+    says(40_000, 41_000, 3_000);
+    says(41_000, 90_000, 1_000);
+    expect(suspect(51_000, 10_001)).toBeUndefined();
+    expect(suspect(51_001, 10_001)).toMatchObject({ reason: 'the end of speech was not heard' });
   });
 
   test('it was not understood, when there was a voice in it', () => {
