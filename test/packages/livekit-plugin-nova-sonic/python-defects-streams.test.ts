@@ -15,22 +15,46 @@ import * as serverEvents from './support/server-events.js';
 const named = ([name, tool]: [string, llm.AnonFunctionTool]) =>
   ({ ...tool, id: name, name }) as unknown as llm.FunctionTool;
 
+/** Lets time pass until the call has moved; it stands while a stream is on its way, however slow the machine is. */
+function renewals(clock: SteppedClock): () => Promise<StreamLifecycle> {
+  const connecting = new Set<string>();
+  let renewed: StreamLifecycle | undefined;
+  rig.sonic.on('stream_lifecycle', (event: StreamLifecycle) => {
+    if (event.type === 'opening') connecting.add(event.streamId);
+    else connecting.delete(event.streamId);
+    if (event.type === 'renewed') renewed = event;
+  });
+  return async () => {
+    await until('a stream is up', () => rig.sonic.connected);
+    renewed = undefined;
+    for (let ms = 0; !renewed && ms < 120_000; ms += 100) {
+      clock.advance(100);
+      await settle();
+      await until('each stream is up', () => connecting.size === 0);
+    }
+    return renewed as unknown as StreamLifecycle;
+  };
+}
+
 describe('renewal', () => {
   test('1: a call outlives many renewals: history, audio and replies go on', async () => {
-    await startAgent({ model: { renewAfterMs: 300 } });
+    const clock = new SteppedClock();
+    await startAgent({ model: { renewAfterMs: 6_000, clock } });
     let reconnected = 0;
     rig.sonic.on('session_reconnected', () => {
       reconnected += 1;
     });
+    const renewal = renewals(clock);
     for (let i = 0; i < 4; i += 1) {
       const stream = await server.stream(i);
       await stream.received('audioInput');
-      await until('the call has moved here', () => reconnected >= i);
+      expect(reconnected).toBe(i);
       const before = stream.said.length;
       rig.hear(200);
       await until('the audio comes here', () => stream.said.length >= before + 10);
       answer(stream, `Question ${i}?`, `Answer ${i}.`);
       await rig.item('assistant', `Answer ${i}.`);
+      await renewal();
     }
     await server.stream(4);
     for (const [i, stream] of server.streams.slice(0, 5).entries()) {
@@ -54,25 +78,7 @@ describe('renewal', () => {
     const clock = new SteppedClock();
     await startAgent({ model: { renewAfterMs: 6_000, clock } });
     await (await server.stream(0)).received('audioInput');
-    let opened = 1;
-    rig.sonic.on('stream_lifecycle', ({ type }: StreamLifecycle) => {
-      if (type === 'opening') opened += 1;
-    });
-    /** Lets time pass while no stream is on its way, however slow the machine is. */
-    const renewal = async () => {
-      let renewed: StreamLifecycle | undefined;
-      void rig
-        .sonicEvent<StreamLifecycle>('stream_lifecycle', (e) => e.type === 'renewed')
-        .then((event) => {
-          renewed = event;
-        });
-      for (let ms = 0; !renewed && ms < 120_000; ms += 100) {
-        await until('each stream is here', () => server.streams.length >= opened);
-        clock.advance(100);
-        await settle();
-      }
-      return renewed as unknown as StreamLifecycle;
-    };
+    const renewal = renewals(clock);
     const first = await renewal();
     expect(first).toMatchObject({ reason: 'age' });
     expect(first.livedMs).toBeLessThan(60_000);

@@ -17,7 +17,7 @@ export class ResumeState {
   #plan?: ResumePlan;
   #pendingPrompt?: string;
   /** Results of tools that were called on a stream that is gone. */
-  #orphanedToolResults: string[] = [];
+  #orphanedToolResults: Array<{ readonly callId: string; readonly text: string }> = [];
   #historyShare = 1;
   #filtered = 0;
 
@@ -85,8 +85,13 @@ export class ResumeState {
   }
 
   /** Adds a tool's result, as text. */
-  addOrphanedToolResult(text: string): void {
-    this.#orphanedToolResults.push(text);
+  addOrphanedToolResult(callId: string, text: string): void {
+    this.#orphanedToolResults.push({ callId, text });
+  }
+
+  /** The calls whose results the next stream gets as text. */
+  get orphanedCalls(): ReadonlySet<string> {
+    return new Set(this.#orphanedToolResults.map(({ callId }) => callId));
   }
 
   /** The results that a stream does not have yet, as one message. */
@@ -95,7 +100,7 @@ export class ResumeState {
   ): string | undefined {
     const results = this.#orphanedToolResults.slice(stream.orphanedToolResultsSent);
     stream.orphanedToolResultsSent = this.#orphanedToolResults.length;
-    return results.length > 0 ? results.join('\n') : undefined;
+    return results.length > 0 ? results.map(({ text }) => text).join('\n') : undefined;
   }
 
   /** Sent on every stream until one is up, so that a failed connect does not lose them. */

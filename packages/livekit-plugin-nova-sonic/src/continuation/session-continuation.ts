@@ -343,7 +343,8 @@ export class SessionContinuation {
 
   /** Closes what is open in the conversation and saves what the next stream must know. */
   #saveResumePlan(now: number, cause: 'failure' | 'silence'): void {
-    const { effects, plan } = this.#conversation.resume(now, cause);
+    const { orphanedCalls } = this.#resume;
+    const { effects, plan } = this.#conversation.resume(now, cause, now, orphanedCalls);
     this.#resume.save(plan);
     this.dispatch(effects);
   }

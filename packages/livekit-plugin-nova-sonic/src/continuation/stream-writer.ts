@@ -74,7 +74,7 @@ export class StreamWriter {
     const now = this.#now;
     const sent = stream?.toolResult(callId, content, now) ?? false;
     if (!conversation.toolAnswered(callId, now, sent) || sent) return;
-    resume.addOrphanedToolResult(note);
+    resume.addOrphanedToolResult(callId, note);
     if (stream) this.#sendOrphanedToolResults(stream);
   }
 

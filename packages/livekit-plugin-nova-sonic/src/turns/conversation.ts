@@ -185,10 +185,16 @@ export class Conversation {
    * The stream failed or is about to be replaced: closes what is open and returns what the next stream must know.
    * Nothing that was said is lost: text that was transcribed but not answered becomes the `prompt`, speech that was not
    * transcribed is in the audio from `audioFrom` on. `planned` is at a quiet moment, so that little can be missed;
-   * `silence` is a service that made nothing of what it got. `from`: speech since then was not heard.
+   * `silence` is a service that made nothing of what it got. `from`: speech since then was not heard. `told`: the calls whose
+   * results the next stream gets anyway.
    */
-  resume(now: number, cause: ResumeCause = 'failure', from = now) {
-    const plan: ResumePlan = leaveStream(this.#state, now, cause, from);
+  resume(
+    now: number,
+    cause: ResumeCause = 'failure',
+    from = now,
+    told: ReadonlySet<string> = new Set(),
+  ) {
+    const plan: ResumePlan = leaveStream(this.#state, now, cause, from, told);
     return { effects: this.#state.takeEffects(), plan };
   }
 

@@ -13,15 +13,16 @@ const MAX_ARGS = 500;
 /**
  * Plans how a question that has no answer when its stream is lost is repeated: it moves from the history to the prompt.
  * A reply that was partly played is finished, not repeated. `awaiting`: the model owes an answer; `due`: to what,
- * besides the reply that was cut. Pure.
+ * besides the reply that was cut; `told`: the calls whose results follow as text, which are answered by themselves. Pure.
  */
 export function planResume(
   history: readonly HistoryEntry[],
   cut: CutReply | undefined,
   awaiting: boolean,
   due: readonly DueAnswer[] = [],
+  told: ReadonlySet<string> = new Set(),
 ): Pick<ResumePlan, 'history' | 'prompt'> {
-  const results = unanswered(history, due);
+  const results = unanswered(history, due).filter(({ callId }) => !told.has(callId));
   const said = saidBy(history, due);
   if (cut && !cut.interrupted && cut.audioMs > 0) {
     const reply = history.find((e) => e.id === cut.messageId);
@@ -34,7 +35,7 @@ export function planResume(
   const { question, returned } = lastQuestion(history);
   // The model may have answered something else since it got what is due.
   question.unshift(...said.filter((entry) => !question.includes(entry)));
-  if (results.length === 0 && returned) results.push(returned);
+  if (results.length === 0 && returned && !told.has(returned.callId)) results.push(returned);
   const ask = [...results.map((r) => askFor(history, r)), ...question.map(({ text }) => text)];
   if (ask.length === 0) return { history };
   return { history: without(history, question), prompt: ask.join('\n') };

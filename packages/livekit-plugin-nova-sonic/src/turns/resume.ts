@@ -11,6 +11,7 @@ export function leaveStream(
   now: number,
   cause: ResumeCause,
   from: number,
+  told: ReadonlySet<string>,
 ): ResumePlan {
   const { user, requests, pending } = state;
   const cut = state.closeGeneration('lost', now);
@@ -28,7 +29,7 @@ export function leaveStream(
   const withdrawn = new Set(requests.withdrawn);
   if (withdrawn.size > 0 && due.length === 0 && !requests.waiting) pending.responseStarted(now);
   requests.restart();
-  return { ...plan(state, now, cut, due, withdrawn), audioFrom };
+  return { ...plan(state, now, cut, due, withdrawn, told), audioFrom };
 }
 
 function plan(
@@ -37,6 +38,7 @@ function plan(
   cut: CutReply | undefined,
   due: readonly DueAnswer[],
   withdrawn: ReadonlySet<string>,
+  told: ReadonlySet<string>,
 ): Pick<ResumePlan, 'history' | 'prompt'> {
   const { user, pending, requests, history } = state;
   // A caller who still speaks is answered afterwards; the result of a pending tool and requests are sent anyway.
@@ -47,10 +49,10 @@ function plan(
   // A question that was withdrawn is not asked again.
   const known = state.snapshot().filter(({ id }) => !withdrawn.has(id));
   const awaiting = pending.pending(now) || due.length > 0;
-  if (!requests.waiting) return planResume(known, cut, awaiting, due);
+  if (!requests.waiting) return planResume(known, cut, awaiting, due, told);
   // Of two texts at once one may stay without an answer: an open question is asked together with the new one.
   if (due.length === 0) return { history: known };
-  const { history: others, prompt } = planResume(known, undefined, true, due);
+  const { history: others, prompt } = planResume(known, undefined, true, due, told);
   if (prompt !== undefined) requests.repeat(prompt);
   return { history: others };
 }

@@ -72,14 +72,14 @@ describe('ResumeState', () => {
 
   test('tool results are sent once on each stream, until one is up', () => {
     const [first, second] = [{ orphanedToolResultsSent: 0 }, { orphanedToolResultsSent: 0 }];
-    resume.addOrphanedToolResult('one');
-    resume.addOrphanedToolResult('two');
+    resume.addOrphanedToolResult('use-1', 'one');
+    resume.addOrphanedToolResult('use-2', 'two');
     expect(resume.takeOrphanedToolResults(first)).toBe('one\ntwo');
     expect(resume.takeOrphanedToolResults(first)).toBeUndefined();
-    resume.addOrphanedToolResult('three');
+    resume.addOrphanedToolResult('use-3', 'three');
     expect(resume.takeOrphanedToolResults(second)).toBe('one\ntwo\nthree');
     resume.streamOpened(second);
-    resume.addOrphanedToolResult('four');
+    resume.addOrphanedToolResult('use-4', 'four');
     expect(resume.takeOrphanedToolResults(second)).toBe('four');
   });
 });

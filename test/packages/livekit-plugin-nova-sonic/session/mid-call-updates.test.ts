@@ -5,6 +5,7 @@ import { llm, voice } from '@livekit/agents';
 import type { StreamLifecycle } from 'livekit-plugin-nova-sonic';
 import { z } from 'zod';
 import { until } from '../../../support/wait.js';
+import { SteppedClock } from '../support/clocks.js';
 import { warnings } from '../support/log-capture.js';
 import { answer, rig, server, startAgent } from '../support/scripted-call.js';
 import * as serverEvents from '../support/server-events.js';
@@ -33,16 +34,29 @@ describe('what Sonic takes only at the start', () => {
         this.session.generateReply({ instructions: 'Greet again.' });
       }
     }
-    await startAgent({ agent: new Greeter({ instructions: 'x', tools }) });
+    const clock = new SteppedClock();
+    await startAgent({ agent: new Greeter({ instructions: 'x', tools }), model: { clock } });
+    const opened: unknown[] = [];
+    rig.sonic.on('stream_lifecycle', ({ type, reason }) => {
+      if (type === 'opening') opened.push(reason);
+    });
     const stream = await server.stream(0);
-    await stream.received((e) => e.body.content === 'Greet.');
-    stream.send(...serverEvents.reply('Hello.', 200));
-    await stream.received((e) => e.body.content === 'Greet again.');
-    stream.send(...serverEvents.reply('Hello again.', 200));
+    for (const [asked, reply] of [
+      ['Greet.', 'Hello.'],
+      ['Greet again.', 'Hello again.'],
+    ] as const) {
+      await stream.received((e) => e.body.content === asked);
+      // Long enough for the change to count.
+      clock.advance(200);
+      stream.send(...serverEvents.reply(reply, 200));
+    }
     await rig.item('assistant', 'Hello again');
+    await until('the tool is back', () => rig.sonic.tools.getFunctionTool('x') !== undefined);
+    clock.advance(1_000);
     stream.send(...serverEvents.userText('Hi.'), ...serverEvents.reply('Ho.', 200));
     await rig.item('assistant', 'Ho.');
-    expect(server.streams).toHaveLength(1);
+    clock.advance(5_000);
+    expect(opened).toEqual([]);
     expect(rig.speaker.playedMs).toBe(600);
   });
 

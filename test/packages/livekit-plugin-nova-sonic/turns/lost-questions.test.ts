@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What waits for its answer when a stream fails is asked again, whatever the caller said and the model answered since.
 import { expect, test } from '@jest/globals';
+import { initializeLogger } from '@livekit/agents';
+import seedrandom from 'seedrandom';
 import { parseServerEvent } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/server-events.js';
 import { Conversation } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/conversation.js';
 import * as serverEvents from '../support/server-events.js';
+import { VirtualCall } from '../support/virtual-call.js';
+
+initializeLogger({ pretty: false, level: 'silent' });
 
 /** A call whose audio reaches the service `delayMs` after it is spoken, and whose events arrive as long after that. */
 function talk(delayMs = 50) {
@@ -132,4 +137,21 @@ test('one that was sent before it is answered first', () => {
   call.ends(2_900, 'Two?');
   call.replyBegins(3_500, 'To the first.');
   expect(call.fails(3_600).prompt).toMatch(/"To the first\.".*\nTwo\?$/);
+});
+
+test('a tool that returns before a stream can be opened is answered once', async () => {
+  const network = { delayMs: 20, jitterMs: 0 };
+  const call = new VirtualCall({ network, random: seedrandom('returned') });
+  await call.open();
+  await call.type(1, 1);
+  await call.until(() => call.toolRuns.size === 1);
+  call.sonic.refuse = 3;
+  call.sonic.current?.fail(
+    Object.assign(new Error('broken'), { name: 'ModelStreamErrorException' }),
+  );
+  await call.until(() => call.sonic.current !== undefined);
+  expect(call.session.chatCtx.items.at(-1)?.type).toBe('function_call_output');
+  await call.run(10_000);
+  expect(call.heard.filter(({ audio }) => audio.length > 0)).toHaveLength(1);
+  await call.close();
 });
