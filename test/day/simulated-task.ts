@@ -277,6 +277,7 @@ export class SimulatedTask {
           .reduce((sum, { calls }) => sum + Math.max(0, CALLS_PER_HOST - calls.size), 0);
       },
       failures: 0,
+      ready: Promise.resolve(),
       install: async () => true,
       resize: () => this.#startWaiting(),
       retire: (pid) => this.hosts.find((host) => host.pid === pid)?.retire(),

@@ -5,7 +5,7 @@ import type { RequestBudget } from './request-budget.js';
 import type { RoomWatch, UnansweredRoom } from './room-watch.js';
 import type { RoomDispatch, RoomMember, RoomsApi } from './rooms-api.js';
 
-/** Between two dispatches to one room. LiveKit answers none that found no worker. */
+/** Between two dispatches to one room while nothing is known to be free. LiveKit answers none that found no worker. */
 const RETRY_MS = 700;
 /** From a dispatch to the looks whether a worker has accepted it: a second one if it had not at the first. */
 const ACCEPTED_MS = [100, 150];
@@ -42,6 +42,8 @@ export class CallRedispatch {
   readonly #busy = new Set<string>();
   readonly #triedAt = new Map<string, number>();
   #atOnce = 1;
+  /** When a worker was last known to have got room: a try from before says nothing. */
+  #freedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     clock: MonotonicClock,
@@ -57,6 +59,11 @@ export class CallRedispatch {
     this.#events = events;
   }
 
+  /** A worker has room that it did not have. */
+  roomFreed(): void {
+    this.#freedAt = this.#clock.now();
+  }
+
   /** One step; to be called several times a second. @param line unanswered rooms in their order */
   step(line: readonly UnansweredRoom[]): void {
     this.#forget(line);
@@ -70,8 +77,14 @@ export class CallRedispatch {
       // Nobody overtakes one whose turn it is, unless workers accept one after the other.
       underWay += 1;
       if (underWay > atOnce) return;
-      if (this.#busy.has(name) || outlook === 'pending') continue;
-      if (now - (this.#triedAt.get(name) ?? Number.NEGATIVE_INFINITY) < RETRY_MS) continue;
+      const triedAt = this.#triedAt.get(name);
+      const outdated = triedAt !== undefined && triedAt < this.#freedAt;
+      if (this.#busy.has(name) || outlook === 'pending') {
+        // Its try from before a worker got room ends in a moment, and the room is for this one.
+        if (outdated) return;
+        continue;
+      }
+      if (triedAt !== undefined && !outdated && now - triedAt < RETRY_MS) continue;
       if (!this.#budget.take(REQUESTS_PER_DISPATCH)) return;
       this.#busy.add(name);
       this.#triedAt.set(name, now);

@@ -53,6 +53,7 @@ export interface WaitingCallers {
   readonly callers: number;
   /** Whether the callers of a room are told that nobody can answer: no agent is to be sent. */
   turnsAway(room: string): boolean;
+  /** Is called again and again. */
   start(): void;
   step(
     line: readonly UnansweredRoom[],
@@ -103,6 +104,8 @@ export class CallerWatcher {
   readonly #presence: WorkerPresence | undefined;
   readonly #lost: LostWorkers | undefined;
   #cancelLeaving = () => {};
+  /** What this worker was last known to have room for. */
+  #roomBefore = 0;
   #watching = false;
   #listing = false;
   #listAt = Number.NEGATIVE_INFINITY;
@@ -153,7 +156,7 @@ export class CallerWatcher {
       onDispatched: (room, jobs) => this.#events.onDispatched?.(room, jobs),
       onFailure,
       onSettled: () => this.#dispatchNext(),
-      room: this.#room,
+      room: () => this.#room() + (this.#lost?.room ?? 0),
     });
   }
 
@@ -189,6 +192,16 @@ export class CallerWatcher {
     this.#cancelLeaving();
     this.#presence?.stop();
     await Promise.all([this.#seats.stop(), this.#line?.stop(STOP_MS), ...this.#withdrawals]);
+  }
+
+  /** What this worker has room for may have changed: whoever waits should not wait for the next try. */
+  roomChanged(): void {
+    const room = this.#room();
+    const before = this.#roomBefore;
+    if (room === before) return;
+    this.#roomBefore = room;
+    this.#presence?.roomChanged(room);
+    if (room > before) this.#roomFreed();
   }
 
   /** The worker has accepted a job. */
@@ -236,7 +249,11 @@ export class CallerWatcher {
       this.#watchingChanged(watching);
       this.#events.onWatching?.(watching);
     }
-    if (this.#seats.seated) this.#lost?.step(watching);
+    if (this.#seats.seated) {
+      // Who stands by is ready to take the line over, without a process to start in that moment.
+      this.#line?.start();
+      this.#lost?.step(watching);
+    }
     if (!watching) return;
     this.#report();
     this.#attend();
@@ -247,6 +264,11 @@ export class CallerWatcher {
 
   #dispatchNext(): void {
     if (this.#running && this.#seats.watching) this.#redispatch.step(this.#unanswered());
+  }
+
+  #roomFreed(): void {
+    this.#redispatch.roomFreed();
+    this.#dispatchNext();
   }
 
   #watchWorkers(
@@ -268,6 +290,7 @@ export class CallerWatcher {
         this.#events.onAgentDied?.(call);
         this.#look();
       },
+      onRoom: () => this.#roomFreed(),
       onFailure,
     });
   }
@@ -282,10 +305,8 @@ export class CallerWatcher {
 
   #watchingChanged(watching: boolean): void {
     this.#cancelLeaving();
-    if (watching) {
-      this.#watch.resume();
-      this.#line?.start();
-    } else this.#cancelLeaving = this.#clock.after(NEXT_WATCHER_MS, () => this.#line?.leaveAll());
+    if (watching) this.#watch.resume();
+    else this.#cancelLeaving = this.#clock.after(NEXT_WATCHER_MS, () => this.#line?.leaveAll());
   }
 
   /** Also as soon as something is known: a caller without an agent should not wait for words as well. */

@@ -40,6 +40,8 @@ export interface LostWorkersEvents {
   onLost?: (worker: string, calls: number) => void;
   /** The dead agent of a room was removed, or has left: it wants another one at once. */
   onDied?: (call: PresentCall, agent: string) => void;
+  /** Other workers have room for more calls than at the last look. */
+  onRoom?: () => void;
   onFailure?: (error: unknown) => void;
 }
 
@@ -93,6 +95,14 @@ export class LostWorkers {
   /** Whether this worker is known to be the only one. */
   get alone(): boolean {
     return this.#certain && this.#present.size === 1 && this.#present.has(this.#options.worker);
+  }
+
+  /** Calls that the other workers had room for, at the last look. */
+  get room(): number {
+    const others = [...this.#present.values()].filter(
+      ({ worker }) => worker !== this.#options.worker,
+    );
+    return others.reduce((sum, { free }) => sum + free, 0);
   }
 
   /**
@@ -154,10 +164,12 @@ export class LostWorkers {
         ...{ at, doubtUntil },
         calls: new Map(calls.map((call) => [call.job, { call, notBefore: 0 }])),
       });
+    const before = this.room;
     this.#present = present;
     this.#certain = true;
     for (const { worker, calls } of gone) this.#events.onLost?.(worker, calls.length);
     this.#events.onPresent?.(workers);
+    if (this.room > before) this.#events.onRoom?.();
   }
 
   #lookInto(worker: string, calls: Lost['calls']): void {

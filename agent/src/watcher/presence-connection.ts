@@ -46,7 +46,7 @@ export type ConnectPresence = (
 /**
  * Makes a participant of nothing but a signal connection: no WebRTC, so LiveKit drops it in the moment in which its
  * connection is closed, as the kernel does when its process is killed. It would wait 20 s for one that has WebRTC
- * (livekit-server 1.13.5, HandleSignalSourceClose). It is hidden, and may do nothing but name its calls.
+ * (livekit-server 1.13.5, HandleSignalSourceClose). It is hidden, and may do nothing but tell of its worker.
  */
 export function connectPresence(livekit: WorkerConfig['livekit']): ConnectPresence {
   return (room, participant, events) => {

@@ -13,6 +13,8 @@ const GRACE_MS = 1_000;
 const GRACE_AFTER_AGENT_MS = 3_000;
 /** A dispatch without a job that is younger than this may still find a worker. */
 const PENDING_MS = 700;
+/** The same, of one of this watcher's own: it has looked for its job twice by then. */
+const OWN_PENDING_MS = 250;
 /** LiveKit's own limit of a job request is 3 s: a job of an older dispatch without one will not come. */
 const SPENT_MS = 4_000;
 /** A job that was accepted so recently may still be joining. */
@@ -269,9 +271,14 @@ export class RoomWatch {
       .flatMap(({ jobs }) => jobs)
       .filter(({ identity }) => !room.left.has(identity));
     const youngest = (times: number[]) => Math.min(...times.map((time) => this.#age(time)));
-    const offered = pending.filter(({ id }) => !room.own.has(id));
-    room.pendingUntil = now + PENDING_MS - youngest(pending.map(({ createdAt }) => createdAt));
-    room.offeredUntil = now + PENDING_MS - youngest(offered.map(({ createdAt }) => createdAt));
+    const isOwn = ({ id }: RoomDispatch) => room.own.has(id);
+    const until = (ms: number, some: RoomDispatch[]) =>
+      now + ms - youngest(some.map(({ createdAt }) => createdAt));
+    room.offeredUntil = until(
+      PENDING_MS,
+      pending.filter((one) => !isOwn(one)),
+    );
+    room.pendingUntil = Math.max(room.offeredUntil, until(OWN_PENDING_MS, pending.filter(isOwn)));
     room.joiningUntil = now + JOINING_MS - youngest(coming.map(({ startedAt }) => startedAt));
   }
 

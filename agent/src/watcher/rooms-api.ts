@@ -57,6 +57,8 @@ export interface PresentCall {
 export interface PresentWorker {
   worker: string;
   calls: readonly PresentCall[];
+  /** Calls that it has room for. */
+  free: number;
   /** What started its task, while that takes calls; undefined outside ECS. */
   task?: TaskOrigin | undefined;
 }

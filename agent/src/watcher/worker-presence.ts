@@ -21,9 +21,9 @@ export function presenceRoom(agentName: string): string {
 }
 
 /**
- * Keeps this worker among the participants of a room, and its calls and the deployment of its task in its metadata, for
- * as long as its process lives: so the others see at once when it does not. Of two connections that take turns one is
- * always there.
+ * Keeps this worker among the participants of a room, and its calls, its free slots and the deployment of its task in its
+ * metadata, for as long as its process lives: so the others see at once when it does not. Of two connections that take
+ * turns one is always there.
  */
 export class WorkerPresence {
   readonly #clock: MonotonicClock;
@@ -32,6 +32,7 @@ export class WorkerPresence {
   readonly #worker: string;
   readonly #calls = new Map<string, string>();
   #task: TaskOrigin | undefined;
+  #free = 0;
   #current: PresenceConnection | undefined;
   #next: PresenceConnection | undefined;
   #connections = 0;
@@ -86,6 +87,12 @@ export class WorkerPresence {
     this.#tell();
   }
 
+  /** @param free calls that this worker has room for */
+  roomChanged(free: number): void {
+    this.#free = free;
+    this.#tell();
+  }
+
   #tell(): void {
     this.#current?.tell(this.#metadata());
     this.#next?.tell(this.#metadata());
@@ -93,14 +100,15 @@ export class WorkerPresence {
 
   #metadata(): string {
     const calls: [string, string][] = [];
+    const free = this.#free;
     const task = this.#task && [this.#task.service, this.#task.deployment];
-    let characters = JSON.stringify({ task, calls }).length;
+    let characters = JSON.stringify({ task, free, calls }).length;
     for (const [job, room] of this.#calls) {
       characters += JSON.stringify([room, job]).length + 1;
       if (characters > MAX_CHARACTERS) break;
       calls.push([room, job]);
     }
-    return JSON.stringify({ task, calls });
+    return JSON.stringify({ task, free, calls });
   }
 
   #join(): void {
@@ -167,23 +175,28 @@ export function presentWorkers(
     const worker = identity.replace(/\.[01]$/, '');
     const told = readPresence(metadata);
     const known = workers.get(worker);
-    const calls = known && known.calls.length > told.calls.length ? known.calls : told.calls;
-    workers.set(worker, { worker, calls, task: told.task ?? known?.task });
+    const { calls, free } = known && known.calls.length > told.calls.length ? known : told;
+    workers.set(worker, { worker, calls, free, task: told.task ?? known?.task });
   }
   return [...workers.values()];
 }
 
 const pair = z.tuple([z.string(), z.string()]);
-const presence = z.object({ task: pair.optional(), calls: z.array(pair) });
+const presence = z.object({
+  task: pair.optional(),
+  free: z.number().default(0),
+  calls: z.array(pair),
+});
 
 function readPresence(metadata: string): Omit<PresentWorker, 'worker'> {
   try {
-    const { task, calls } = presence.parse(JSON.parse(metadata));
+    const { task, free, calls } = presence.parse(JSON.parse(metadata));
     return {
+      free,
       calls: calls.map(([room, job]) => ({ room, job })),
       ...(task && { task: { service: task[0], deployment: task[1] } }),
     };
   } catch {
-    return { calls: [] };
+    return { free: 0, calls: [] };
   }
 }

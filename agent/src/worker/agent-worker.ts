@@ -36,6 +36,8 @@ import { systemPeers, type WorkerPeers } from './worker-peers.js';
 const CHECK_INTERVAL_MS = 1_000;
 /** LiveKit gives up on an assignment after 10 s; after this an accepted job will not come any more. */
 const ASSIGNMENT_TIMEOUT_MS = 20_000;
+/** A worker registers when a process can take a call; after this in any case: others may be slower, and see why. */
+const READY_TIMEOUT_MS = 10_000;
 /** The framework's close() waits for calls that do not end, and for its next attempt to reach LiveKit. */
 const CLOSE_TIMEOUT_MS = 4_000;
 
@@ -95,7 +97,7 @@ export class AgentWorker {
     this.#supervisor = this.#createSupervisor();
     this.#drain = this.#createDrain();
     this.#watcher = createCallerWatcher(config, this.#metrics, peers, {
-      room: () => (this.#load() < 1 ? this.#admission.slots.free : 0),
+      room: () => (this.#reporter?.registered && this.#load() < 1 ? this.#admission.slots.free : 0),
       onServing: (serving) => this.#standing.hear(serving),
     });
     this.#health = new WorkerHealth({
@@ -115,13 +117,14 @@ export class AgentWorker {
         'unsupported @livekit/agents version: one process per call, started by the framework',
       );
     }
-    const server = this.#startServer();
     this.#standing.start();
     const timers = [
       this.#peers.every(CHECK_INTERVAL_MS, () => this.#check()),
       this.#peers.every(this.#config.metrics.intervalMs, () => this.#publishMetrics()),
     ];
     this.#handleSignals();
+    this.#watcher?.start();
+    const server = (await this.#ready()) ? this.#startServer() : undefined;
 
     const reason = await this.#exitReason;
 
@@ -130,7 +133,7 @@ export class AgentWorker {
     this.#admission.protection.stop();
     this.#standing.stop();
     this.#processes.killInitializing();
-    const closed = Promise.all([server.close().catch(() => {}), this.#watcher?.stop()]);
+    const closed = Promise.all([server?.close().catch(() => {}), this.#watcher?.stop()]);
     let cancel = () => {};
     const late = new Promise<'late'>((resolve) => {
       cancel = this.#clock.after(CLOSE_TIMEOUT_MS, () => resolve('late'));
@@ -158,6 +161,7 @@ export class AgentWorker {
       onFullChanged: (full) => {
         this.#demand.fullChanged(full, this.#clock.now() / 1000);
         this.#reporter?.report();
+        this.#watcher?.roomChanged();
       },
       onAccepted: (job, unprotected) => {
         this.#demand.arrived(this.#clock.now() / 1000);
@@ -226,6 +230,18 @@ export class AgentWorker {
     );
   }
 
+  /** Waits until a call could start at once. @returns false when the worker is to end already */
+  async #ready(): Promise<boolean> {
+    this.#processes.resize();
+    let cancel = () => {};
+    const late = new Promise<true>((resolve) => {
+      cancel = this.#clock.after(READY_TIMEOUT_MS, () => resolve(true));
+    });
+    const ready = this.#processes.ready.then(() => true);
+    const ended = this.#exitReason.then(() => false);
+    return Promise.race([ended, ready, late]).finally(() => cancel());
+  }
+
   #startServer(): AgentServer {
     const load = () => this.#load();
     const server = this.#peers.createServer(
@@ -239,7 +255,7 @@ export class AgentWorker {
       onFirstRegistered: () => {
         stopWaiting();
         this.#standing.registered();
-        this.#watcher?.start();
+        this.#watcher?.roomChanged();
         const { livekit, lanes } = this.#config;
         const names = lanes.map(({ name }) => name);
         log().info({ worker: server.id, livekit: livekit.url, lanes: names }, 'ready');
@@ -370,6 +386,7 @@ export class AgentWorker {
   /** Slots may have become free. */
   #slotsChanged(): void {
     this.#processes.resize();
+    this.#watcher?.roomChanged();
     this.#drain.callEnded();
     if (this.#health.fatalReason && this.#admission.slots.used === 0) this.#exit('failed');
   }

@@ -106,6 +106,10 @@ export class HostPool implements JobProcesses {
   #notBefore = Number.NEGATIVE_INFINITY;
   #installed = false;
   #closed = false;
+  #onReady = () => {};
+  readonly #firstReady = new Promise<void>((resolve) => {
+    this.#onReady = resolve;
+  });
 
   constructor(options: HostPoolOptions) {
     this.#options = options;
@@ -126,6 +130,10 @@ export class HostPool implements JobProcesses {
 
   get shared(): boolean {
     return this.#installed;
+  }
+
+  get ready(): Promise<void> {
+    return this.#installed ? this.#firstReady : Promise.resolve();
   }
 
   async install(replace = replaceFrameworkPool): Promise<boolean> {
@@ -246,6 +254,7 @@ export class HostPool implements JobProcesses {
       case 'ready':
         if (host.state === 'starting') host.state = 'ready';
         host.readyAt = performance.now();
+        this.#onReady();
         this.#failures = 0;
         break;
       case 'closed':

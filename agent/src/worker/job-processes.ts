@@ -13,6 +13,8 @@ export interface JobProcesses {
    * @returns false for an unsupported version of the framework: then it runs the calls, one in a process.
    */
   install(): Promise<boolean>;
+  /** Resolves when the first process can take a call; at once when the framework starts them. */
+  readonly ready: Promise<void>;
   /** Call it when slots were taken or became free, and about once a second. */
   resize(): void;
   /** Gives a process no more calls, and lets it go after its last one. */

@@ -26,6 +26,7 @@ export interface WarmPoolOptions {
  */
 export class WarmPool implements JobProcesses {
   readonly shared = false;
+  readonly ready = Promise.resolve();
   readonly #options: WarmPoolOptions;
   #idle = 0;
   #failures = 0;

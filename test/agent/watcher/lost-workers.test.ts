@@ -277,3 +277,27 @@ describe('a first worker that is alone', () => {
     expect(livekit.answered.length).toBe(1);
   });
 });
+
+describe('callers who wait while another worker watches', () => {
+  it.each([0, 170, 340, 510, 680])(
+    'are answered at once, in their order, when a worker tells that it has room (%i ms later)',
+    async (ms) => {
+      const all = await withCalls(1);
+      const { clock, livekit, second } = all;
+      for (let i = 0; i < 10; i++) {
+        livekit.join(`waits-${i}`);
+        await clock.pass(100);
+      }
+      await clock.pass(10_000 + ms);
+      const registeredAt = clock.now();
+      second.free = 10;
+      second.watcher.roomChanged();
+      await clock.pass(10_000);
+      expect(livekit.answered.slice(1).map(({ room }) => room)).toEqual(
+        Array.from({ length: 10 }, (_, i) => `waits-${i}`),
+      );
+      // Half a second until it is known; an agent joins 440 ms after the dispatch.
+      expect(Math.max(...latestAnswers(all, registeredAt))).toBeLessThan(500 + 250 + 440 + 200);
+    },
+  );
+});

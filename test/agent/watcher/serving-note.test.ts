@@ -107,7 +107,7 @@ describe('ServingNote', () => {
     };
     const heard: (readonly ServingTasks[])[] = [];
     const note = new ServingNote(api, 'room', (serving) => heard.push(serving));
-    const workers = [{ worker: 'a', calls: [], task: task('old') }];
+    const workers = [{ worker: 'a', free: 0, calls: [], task: task('old') }];
     const failed = note.write(workers);
     await note.write([]);
     refuse(new Error('unavailable'));
@@ -130,7 +130,7 @@ describe('ServingNote', () => {
 describe('presentWorkers', () => {
   it('takes both connections of a worker for one, and what is no presence for one without calls', () => {
     const told = (calls: [string, string][], of?: [string, string]) =>
-      JSON.stringify({ task: of, calls });
+      JSON.stringify({ task: of, free: 3, calls });
     expect(
       presentWorkers([
         { identity: 'a.0', metadata: told([['room', 'job']]) },
@@ -138,8 +138,8 @@ describe('presentWorkers', () => {
         { identity: 'b.1', metadata: 'nonsense' },
       ]),
     ).toEqual([
-      { worker: 'a', calls: [{ room: 'room', job: 'job' }], task: task('old') },
-      { worker: 'b', calls: [] },
+      { worker: 'a', free: 3, calls: [{ room: 'room', job: 'job' }], task: task('old') },
+      { worker: 'b', free: 0, calls: [] },
     ]);
   });
 });

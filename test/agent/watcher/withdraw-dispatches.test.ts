@@ -101,15 +101,13 @@ test('which dispatch was the call’s own is told by its job, whatever the order
   expect(deleted).toEqual(['own', 'before']);
 });
 
-test('a worker withdraws the dispatches of a call that it ended, and watches once LiveKit has accepted it', async () => {
+test('a worker withdraws the dispatches of a call that it ended', async () => {
   const clock = new ManualClock();
   const livekit = new SimulatedLiveKit(clock);
   livekit.join('room-j1', { dispatch: false });
   livekit.dispatch('room-j1', '', '').jobs.push({ id: 'j1', startedAt: 0, identity: 'agent-j1' });
   const rig = await beginWorker({ rooms: livekit.client() });
-  expect(livekit.requests).toBe(0);
   rig.register();
-  await until('it looks for a seat', () => livekit.requests > 0);
   const call = await rig.call('j1');
   call.report({ type: 'ended', job: 'j1', reason: 'max_call_length' });
   call.report({ type: 'closed', job: 'j1' });

@@ -205,6 +205,7 @@ describe('AgentWorker', () => {
       expect((await start({ healthErrors: inUse() })).log).toEqual([
         'health port 8081',
         'health port 0',
+        'resize',
       ]);
       rig.signal('SIGTERM');
       await rig.exited;

@@ -98,6 +98,19 @@ describe('calls', () => {
     expect(pool.room).toBe(1);
   });
 
+  test('may come when the first host is ready', async () => {
+    let isReady = false;
+    void pool.ready.then(() => {
+      isReady = true;
+    });
+    host(0).kill();
+    await settle();
+    expect(isReady).toBe(false);
+    host(1).report({ type: 'ready' });
+    await settle();
+    expect(isReady).toBe(true);
+  });
+
   test('that find no room wait for it, in their order', async () => {
     const started: string[] = [];
     for (const id of ['a', 'b', 'c'])

@@ -31,6 +31,8 @@ interface RigOptions {
   clock?: ManualClock;
   /** Milliseconds since the epoch. */
   wallClock?: () => number;
+  /** When the first process can take a call. Default: from the beginning. */
+  ready?: Promise<void>;
   /** What the test plays in another way than the rig. */
   peers?: Partial<WorkerPeers>;
 }
@@ -42,6 +44,7 @@ export async function beginWorker({
   rooms,
   clock = new ManualClock(),
   wallClock = Date.now,
+  ready,
   peers: others = {},
 }: RigOptions = {}) {
   const log: string[] = [];
@@ -103,6 +106,7 @@ export async function beginWorker({
       get failures() {
         return processes.failures;
       },
+      ready: ready ?? Promise.resolve(),
       install: async () => true,
       resize: () => void log.push('resize'),
       retire: (pid) => void log.push(`retire ${pid}`),
@@ -148,7 +152,9 @@ export async function beginWorker({
     return code;
   });
   exited.catch(() => {});
-  const started = until('the server is created', () => options !== undefined);
+  const started = ready
+    ? until('it waits for its processes', () => log.includes('resize'))
+    : until('the server is created', () => options !== undefined);
   await Promise.race([started, exited]).catch(() => {});
 
   /** LiveKit offers a job, for a room if it matters whose turn it is; true: it was accepted. */
@@ -225,6 +231,8 @@ export async function beginWorker({
       return health as HealthState;
     },
     calls: () => health?.details().calls,
+    /** Whether the worker offers itself to LiveKit. */
+    serves: () => options !== undefined,
     signal: (name: 'SIGTERM' | 'SIGINT') => signals.emit(name),
     endServer,
     /** Something to be done while the server is closed. */
