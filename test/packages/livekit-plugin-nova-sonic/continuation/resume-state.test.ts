@@ -78,7 +78,9 @@ describe('ResumeState', () => {
     expect(resume.takeOrphanedToolResults(first)).toBeUndefined();
     resume.addOrphanedToolResult('use-3', 'three');
     expect(resume.takeOrphanedToolResults(second)).toBe('one\ntwo\nthree');
+    expect([...resume.orphanedCalls]).toEqual(['use-1', 'use-2', 'use-3']);
     resume.streamOpened(second);
+    expect([...resume.orphanedCalls]).toEqual([]);
     resume.addOrphanedToolResult('use-4', 'four');
     expect(resume.takeOrphanedToolResults(second)).toBe('four');
   });
