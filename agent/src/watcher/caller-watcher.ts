@@ -278,7 +278,7 @@ export class CallerWatcher {
   ): LostWorkers {
     return new LostWorkers(this.#clock, this.#api, this.#budget, options, {
       onPresent: (workers) => {
-        if (this.#seats.watching) note.write(workers).catch(onFailure);
+        if (this.#seats.seated) note.write(workers, this.#seats.watching).catch(onFailure);
       },
       onLost: (other, calls) => {
         this.#events.onWorkerLost?.(other, calls);

@@ -9,6 +9,7 @@ const note = z.array(z.tuple([z.string(), z.string(), z.number().int()]));
 /**
  * Lets every worker know how many tasks of each deployment take calls. The one that watches, which lists the workers
  * anyway, writes it into the metadata of the room of their presence: LiveKit sends that to all who are in it at once.
+ * Those that stand by list them as well, and write what they have seen twice: the watch may be changing hands.
  */
 export class ServingNote {
   readonly #api: Pick<RoomsApi, 'writeMetadata'>;
@@ -16,6 +17,7 @@ export class ServingNote {
   readonly #onHeard: (serving: readonly ServingTasks[]) => void;
   #text = '';
   #writing = false;
+  #seen = '';
 
   /** @param room see presenceRoom */
   constructor(
@@ -35,10 +37,12 @@ export class ServingNote {
     this.#onHeard(read(text));
   }
 
-  /** Writes it if it is not there yet. @throws what LiveKit's API does */
-  async write(workers: readonly PresentWorker[]): Promise<void> {
+  /** Writes it if it is not there yet. @param watching this worker is the one that watches @throws what LiveKit's API does */
+  async write(workers: readonly PresentWorker[], watching: boolean): Promise<void> {
     const text = noteOf(workers);
-    if (this.#writing || text === this.#text) return;
+    const again = text === this.#seen;
+    this.#seen = text;
+    if (this.#writing || text === this.#text || !(watching || again)) return;
     this.#writing = true;
     try {
       await this.#api.writeMetadata(this.#room, text);

@@ -108,15 +108,15 @@ describe('ServingNote', () => {
     const heard: (readonly ServingTasks[])[] = [];
     const note = new ServingNote(api, 'room', (serving) => heard.push(serving));
     const workers = [{ worker: 'a', free: 0, calls: [], task: task('old') }];
-    const failed = note.write(workers);
-    await note.write([]);
+    const failed = note.write(workers, true);
+    await note.write([], true);
     refuse(new Error('unavailable'));
     await expect(failed).rejects.toThrow('unavailable');
-    const done = note.write(workers);
+    const done = note.write(workers, true);
     answer();
     await done;
     await settle();
-    await note.write(workers);
+    await note.write(workers, true);
     expect(written).toEqual(['[["agents","old",1]]', '[["agents","old",1]]']);
     expect(heard).toEqual([[{ ...task('old'), tasks: 1 }]]);
     // LiveKit sends it to this worker, too.
@@ -124,6 +124,25 @@ describe('ServingNote', () => {
     note.heard('');
     note.heard('{"no":"note"}');
     expect(heard.slice(1)).toEqual([[], []]);
+  });
+});
+
+describe('a worker that stands by', () => {
+  it('writes what it has seen twice, and nobody has written', async () => {
+    const written: string[] = [];
+    const api = { writeMetadata: async (_room: string, text: string) => void written.push(text) };
+    const note = new ServingNote(api, 'room', () => {});
+    const workers = (deployment: string) => [
+      { worker: 'a', calls: [], free: 0, task: task(deployment) },
+    ];
+    await note.write(workers('old'), false);
+    note.heard('[["agents","old",1]]');
+    await note.write(workers('old'), false);
+    await note.write(workers('new'), false);
+    await note.write(workers('newer'), false);
+    expect(written).toEqual([]);
+    await note.write(workers('newer'), false);
+    expect(written).toEqual(['[["agents","newer",1]]']);
   });
 });
 
