@@ -29,6 +29,8 @@ const CALLS_PER_CORE = 4;
 const SETTLE_MS = 2_000;
 const STATUS_INTERVAL_MS = 5_000;
 const PATIENCE_MS = 300_000;
+/** Whoever waits for longer for an agent was not accepted at once. */
+const SOON_MS = 5_000;
 
 interface FleetCommandOptions {
   calls: number;
@@ -36,6 +38,7 @@ interface FleetCommandOptions {
   slots: number;
   turns: number;
   every?: number;
+  wait?: true;
   phone?: boolean;
   noise?: Noise;
   digits?: string;
@@ -68,6 +71,10 @@ export function createProgram(): Command {
       '--every <seconds>',
       'start one call after another, this far apart; each stays until the last has started',
       parseSeconds,
+    )
+    .option(
+      '--wait',
+      'callers without an agent stay in the waiting line; else they withdraw their call after 5 s and offer it again',
     )
     .option(
       '--phone',
@@ -221,7 +228,9 @@ async function runCalls(
   const exits = await Promise.all(fleet.workers.map((worker) => worker.exited));
 
   const done = results.filter((result) => result !== undefined);
-  const firstOffer = done.filter((result) => result.offers === 1).length;
+  const firstOffer = done.filter(
+    ({ offers, joinedMs }) => offers === 1 && joinedMs < SOON_MS,
+  ).length;
   const unanswered = done.reduce((sum, result) => sum + result.unanswered, 0);
   process.stdout.write(
     [
@@ -229,7 +238,7 @@ async function runCalls(
       workerTable(fleet.workers),
       callTable(done),
       metricTable(fleet.workers, done),
-      `${firstOffer} of ${calls} calls were accepted at once, ${done.length - firstOffer} after a rejection, ${calls - done.length} never.`,
+      `${firstOffer} of ${calls} calls were accepted at once, ${done.length - firstOffer} after a rejection or a wait, ${calls - done.length} never.`,
       `${unanswered} questions got no answer. Exit codes of the workers: ${exits.map(({ code }) => code).join(', ')}.`,
       '',
     ].join('\n'),
@@ -242,7 +251,7 @@ async function runCalls(
 
 async function offerCalls(
   fleet: Fleet,
-  { calls, turns, every, digits }: FleetCommandOptions,
+  { calls, turns, every, digits, wait }: FleetCommandOptions,
 ): Promise<(CallResult | undefined)[]> {
   const callers = await fleet.joinCallers(calls);
   await delay(SETTLE_MS);
@@ -262,6 +271,7 @@ async function offerCalls(
       return placeCall(fleet, caller, {
         turns,
         ...(digits && { digits }),
+        ...(wait && { waits: true }),
         patienceMs: PATIENCE_MS,
         stayUntil: allStarted,
         onChange: (state) => states.set(caller, state),

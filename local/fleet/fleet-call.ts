@@ -34,6 +34,8 @@ export interface CallPlan {
   digits?: string;
   /** How long a rejected call is offered again, in ms. */
   patienceMs: number;
+  /** A caller without an agent stays in the waiting line. Default: it withdraws the call and offers it again. */
+  waits?: boolean;
   /** The caller stays in the call until this resolves. */
   stayUntil?: Promise<unknown>;
   onChange?: (state: 'offered' | 'rejected' | 'talking' | 'done', caller: RemoteCaller) => void;
@@ -65,7 +67,7 @@ async function offerUntilTaken(
   for (let offers = 1; ; offers++) {
     plan.onChange?.('offered', caller);
     const offer = await fleet.offer(caller);
-    const joined = await waitUntilTaken(caller, offer);
+    const joined = await waitUntilTaken(caller, offer, plan.waits ? plan.patienceMs : OFFER_MS);
     if (joined !== undefined) {
       plan.onChange?.('talking', caller);
       return {
@@ -86,8 +88,12 @@ async function offerUntilTaken(
 }
 
 /** When the agent joined; undefined when the offer was rejected. */
-async function waitUntilTaken(caller: RemoteCaller, offer: Offer): Promise<number | undefined> {
-  const joined = await caller.waitForAgent(OFFER_MS);
+async function waitUntilTaken(
+  caller: RemoteCaller,
+  offer: Offer,
+  ms: number,
+): Promise<number | undefined> {
+  const joined = await caller.waitForAgent(ms);
   if (joined !== undefined || !(await offer.taken())) return joined;
   return caller.waitForAgent(JOIN_MS);
 }
