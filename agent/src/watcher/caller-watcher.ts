@@ -2,7 +2,7 @@
 // Long because it connects the parts of the watcher, each of which decides in a file of its own.
 
 import type { MonotonicClock } from '../clock.js';
-import type { ServingTasks, TaskOrigin } from '../ecs/service-api.js';
+import type { ServingTasks } from '../ecs/service-api.js';
 import type { CallRecord } from '../supervision/call-record.js';
 import { CallRedispatch, REQUESTS_PER_DISPATCH } from './call-redispatch.js';
 import { isTurnOf, noteLine } from './line-turn.js';
@@ -209,8 +209,8 @@ export class CallerWatcher {
     this.#watch.accepted(roomSid);
   }
 
-  /** From now on other workers know of which deployment the task of this worker is. @param task undefined: it takes no calls */
-  serves(task: TaskOrigin | undefined): void {
+  /** From now on other workers know of which deployment the task of this worker is. @param task as one that takes calls, or none */
+  serves(task: ServingTasks | undefined): void {
     this.#presence?.serves(task);
   }
 

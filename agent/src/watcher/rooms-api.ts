@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { TaskOrigin } from '../ecs/service-api.js';
+import type { ServingTasks } from '../ecs/service-api.js';
 
 /** The attribute in which LiveKit names the agent of a participant. */
 export const AGENT_NAME_ATTRIBUTE = 'lk.agent_name';
@@ -59,8 +59,8 @@ export interface PresentWorker {
   calls: readonly PresentCall[];
   /** Calls that it has room for. */
   free: number;
-  /** What started its task, while that takes calls; undefined outside ECS. */
-  task?: TaskOrigin | undefined;
+  /** What started its task, as one that takes calls or none; undefined outside ECS. */
+  task?: ServingTasks | undefined;
 }
 
 /** What the watcher asks of LiveKit's server API. Every method may reject, and none is answered for certain. */

@@ -58,7 +58,7 @@ function noteOf(workers: readonly PresentWorker[]): string {
   for (const { task } of workers) {
     if (!task) continue;
     const key = JSON.stringify([task.service, task.deployment]);
-    counts.set(key, (counts.get(key) ?? 0) + 1);
+    counts.set(key, (counts.get(key) ?? 0) + task.tasks);
   }
   if (counts.size === 0) return '';
   const sorted = [...counts].sort(([a], [b]) => (a < b ? -1 : 1));

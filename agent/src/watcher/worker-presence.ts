@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import type { MonotonicClock } from '../clock.js';
-import type { TaskOrigin } from '../ecs/service-api.js';
+import type { ServingTasks } from '../ecs/service-api.js';
 import type { ConnectPresence, PresenceConnection } from './presence-connection.js';
 import type { PresentCall, PresentWorker } from './rooms-api.js';
 import { seatName } from './watcher-seats.js';
@@ -31,7 +31,7 @@ export class WorkerPresence {
   readonly #room: string;
   readonly #worker: string;
   readonly #calls = new Map<string, string>();
-  #task: TaskOrigin | undefined;
+  #task: ServingTasks | undefined;
   #free = 0;
   #current: PresenceConnection | undefined;
   #next: PresenceConnection | undefined;
@@ -80,8 +80,8 @@ export class WorkerPresence {
     if (this.#calls.delete(job)) this.#tell();
   }
 
-  /** @param task what started the task of this worker, while it takes calls */
-  serves(task: TaskOrigin | undefined): void {
+  /** @param task what started the task of this worker, as one that takes calls or none */
+  serves(task: ServingTasks | undefined): void {
     if (JSON.stringify(task) === JSON.stringify(this.#task)) return;
     this.#task = task;
     this.#tell();
@@ -101,7 +101,7 @@ export class WorkerPresence {
   #metadata(): string {
     const calls: [string, string][] = [];
     const free = this.#free;
-    const task = this.#task && [this.#task.service, this.#task.deployment];
+    const task = this.#task && [this.#task.service, this.#task.deployment, this.#task.tasks];
     let characters = JSON.stringify({ task, free, calls }).length;
     for (const [job, room] of this.#calls) {
       characters += JSON.stringify([room, job]).length + 1;
@@ -183,7 +183,7 @@ export function presentWorkers(
 
 const pair = z.tuple([z.string(), z.string()]);
 const presence = z.object({
-  task: pair.optional(),
+  task: z.tuple([z.string(), z.string(), z.number().int()]).optional(),
   free: z.number().default(0),
   calls: z.array(pair),
 });
@@ -194,7 +194,7 @@ function readPresence(metadata: string): Omit<PresentWorker, 'worker'> {
     return {
       free,
       calls: calls.map(([room, job]) => ({ room, job })),
-      ...(task && { task: { service: task[0], deployment: task[1] } }),
+      ...(task && { task: { service: task[0], deployment: task[1], tasks: task[2] } }),
     };
   } catch {
     return { free: 0, calls: [] };

@@ -5,7 +5,7 @@ import type { MonotonicClock } from '../clock.js';
 import type { WorkerConfig } from '../config.js';
 import type { Standing } from '../ecs/deployment-standing.js';
 import { DeploymentWatch } from '../ecs/deployment-watch.js';
-import type { ServingTasks, TaskOrigin } from '../ecs/service-api.js';
+import type { ServingTasks } from '../ecs/service-api.js';
 import type { Gauges, WorkerMetrics } from '../telemetry/metrics.js';
 import type { JobAdmission } from './job-admission.js';
 import type { WorkerPeers } from './worker-peers.js';
@@ -13,8 +13,8 @@ import type { WorkerPeers } from './worker-peers.js';
 export interface StandingEvents {
   /** The task began or ceased to accept calls. */
   onChanged: () => void;
-  /** What the other tasks may know: the deployment of this one while it accepts calls. */
-  onServing: (task: TaskOrigin | undefined) => void;
+  /** What the other tasks may know: the deployment of this one, and whether it accepts calls. */
+  onServing: (task: ServingTasks | undefined) => void;
 }
 
 /**
@@ -90,7 +90,8 @@ export class ServiceStanding {
     const { protection, refusal } = this.#admission;
     if (refusal) protection.mode = 'leaving';
     else protection.mode = this.#watch?.informed ? 'ahead' : 'on_demand';
-    this.#events.onServing(refusal ? undefined : this.#watch?.identity);
+    const identity = this.#watch?.identity;
+    this.#events.onServing(identity && { ...identity, tasks: refusal ? 0 : 1 });
   }
 
   /** Undefined outside ECS. */

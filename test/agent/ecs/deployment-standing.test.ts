@@ -225,6 +225,10 @@ describe('a task', () => {
     ]);
     expect([heard({ own: 2, new: 1 }), heard({ own: 2, new: 2 })]).toEqual([false, true]);
     expect(standing.observe(reading(2, 'own* 2/2', 'new 2/2'), 0)).toBe('current');
+    // An older one that takes calls again.
+    const again = new DeploymentStanding('own', SETTLE_MS);
+    expect(again.hear(serving({ old: 0, own: 1 }), 0)).toBe(false);
+    expect(again.hear(serving({ old: 2, own: 1 }), 0)).toBe(false);
     // One that nobody has told of this task is not sure who came first.
     const other = new DeploymentStanding('own', SETTLE_MS);
     expect(other.hear(serving({ new: 2 }), 0)).toBe(false);

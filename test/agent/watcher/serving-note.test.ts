@@ -12,7 +12,10 @@ import {
 import { ManualClock, settle } from '../../support/manual-clock.js';
 import { AGENT, SimulatedLiveKit } from './simulated-livekit.js';
 
-const task = (deployment: string, service = 'agents') => ({ service, deployment });
+const task = (deployment: string, service = 'agents', tasks = 1) => ({
+  ...{ service, deployment },
+  tasks,
+});
 
 function fleet(workers: number) {
   const clock = new ManualClock();
@@ -50,7 +53,7 @@ describe('the workers of a service', () => {
         { ...task('new'), tasks: 2 },
         { ...task('old'), tasks: 4 },
       ]);
-    all[0]?.watcher.serves(undefined);
+    all[0]?.watcher.serves(task('old', 'agents', 0));
     all[1]?.watcher.serves(task('canary', 'beside'));
     await clock.pass(1_000);
     for (const { heard } of all)
@@ -148,12 +151,12 @@ describe('a worker that stands by', () => {
 
 describe('presentWorkers', () => {
   it('takes both connections of a worker for one, and what is no presence for one without calls', () => {
-    const told = (calls: [string, string][], of?: [string, string]) =>
+    const told = (calls: [string, string][], of?: [string, string, number]) =>
       JSON.stringify({ task: of, free: 3, calls });
     expect(
       presentWorkers([
         { identity: 'a.0', metadata: told([['room', 'job']]) },
-        { identity: 'a.1', metadata: told([], ['agents', 'old']) },
+        { identity: 'a.1', metadata: told([], ['agents', 'old', 1]) },
         { identity: 'b.1', metadata: 'nonsense' },
       ]),
     ).toEqual([

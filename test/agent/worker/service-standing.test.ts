@@ -65,7 +65,10 @@ function setUp(ecs = true, maxCallMs = 10 * MINUTE) {
         listTasks: () => answer({ arns: ['a'], complete: true }),
       }),
     },
-    { onChanged: () => (state.changes += 1), onServing: (task) => served.push(task?.deployment) },
+    {
+      onChanged: () => (state.changes += 1),
+      onServing: (task) => served.push(task?.tasks ? task.deployment : undefined),
+    },
   );
   return { admission, clock, served, standing, state };
 }

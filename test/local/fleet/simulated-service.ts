@@ -114,9 +114,9 @@ export class SimulatedService {
     this.clock.after(LIST_MS, () => {
       const counts = new Map<string, ServingTasks>();
       for (const { registered, admission, watch } of this.#pool) {
-        const task = registered && !admission.refusal ? watch.identity : undefined;
+        const task = registered ? watch.identity : undefined;
         if (!task) continue;
-        const tasks = (counts.get(task.deployment)?.tasks ?? 0) + 1;
+        const tasks = (counts.get(task.deployment)?.tasks ?? 0) + (admission.refusal ? 0 : 1);
         counts.set(task.deployment, { ...task, tasks });
       }
       const serving = [...counts.values()];
