@@ -61,7 +61,13 @@ export default {
       testMatch: ['<rootDir>/test/e2e/**/*.test.ts'],
       testPathIgnorePatterns: [FLEETS],
     },
-    { ...endToEnd, displayName: 'fleet', testMatch: [`${FLEETS}*.test.ts`] },
+    {
+      ...endToEnd,
+      displayName: 'fleet',
+      testMatch: [`${FLEETS}*.test.ts`],
+      // Two minutes for what the unit tests of the lanes and fleet-failures show, too: `npm run test:lanes`.
+      testPathIgnorePatterns: process.env.LANES ? [] : [`${FLEETS}lanes`],
+    },
     { ...common, displayName: 'peers', testMatch: ['<rootDir>/test/peers/**/*.test.ts'] },
   ],
 };
