@@ -1,6 +1,6 @@
 // Jest in ESM mode: one copy of @livekit/agents (two copies, ESM and CommonJS, hang silently).
 
-import { bundleFramework } from './test/support/bundle-framework.js';
+import { frameworkBundle } from './test/support/framework-bundle.js';
 
 const swc = (tsx) => ({
   jsc: {
@@ -19,7 +19,7 @@ const common = {
     '^.+\\.tsx$': ['<rootDir>/test/support/transform.js', swc(true)],
   },
   moduleNameMapper: {
-    '^@livekit/agents$': await bundleFramework(),
+    '^@livekit/agents$': await frameworkBundle(),
     '^livekit-plugin-nova-sonic$': '<rootDir>/packages/livekit-plugin-nova-sonic/src/index.ts',
     '^livekit-plugin-nova-sonic/models$':
       '<rootDir>/packages/livekit-plugin-nova-sonic/src/protocol/models.ts',

@@ -18,7 +18,7 @@ const SHIPPED_WORKSPACES = ['agent', 'packages/livekit-plugin-nova-sonic'];
 
 /** Their files that the image's build needs: the sources, and the configuration that compiles them. */
 const SHIPPED =
-  /^(Dockerfile|package\.json|tsconfig\.json|tsup\.config\.ts|build-types\.mjs|src\/.+)$/;
+  /^(Dockerfile|package\.json|tsconfig\.json|tsup\.config\.ts|build-types\.mjs|bundle-framework\.js|src\/.+)$/;
 
 /** Exceptions: build output, documents and tests. */
 const NOT_SHIPPED = /(^|\/)(dist|node_modules)(\/|$)|\.md$|\.test\.ts$|(^|\/)\./;

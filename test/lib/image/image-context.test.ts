@@ -72,6 +72,7 @@ describe("the image's hash", () => {
     'packages/livekit-plugin-nova-sonic/src/index.ts',
     'packages/livekit-plugin-nova-sonic/tsup.config.ts',
     'agent/Dockerfile',
+    'agent/bundle-framework.js',
     'agent/src/new.ts',
     'agent/src/x.md.ts',
     'agent/src/x.test.ts.json',
