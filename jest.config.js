@@ -1,7 +1,5 @@
 // Jest in ESM mode: one copy of @livekit/agents (two copies, ESM and CommonJS, hang silently).
 
-import { frameworkBundle } from './test/support/framework-bundle.js';
-
 const swc = (tsx) => ({
   jsc: {
     parser: { syntax: 'typescript', tsx, decorators: false },
@@ -19,7 +17,7 @@ const common = {
     '^.+\\.tsx$': ['<rootDir>/test/support/transform.js', swc(true)],
   },
   moduleNameMapper: {
-    '^@livekit/agents$': await frameworkBundle(),
+    '^@livekit/agents$': '<rootDir>/node_modules/@livekit/agents/dist/bundle/index.js',
     '^livekit-plugin-nova-sonic$': '<rootDir>/packages/livekit-plugin-nova-sonic/src/index.ts',
     '^livekit-plugin-nova-sonic/models$':
       '<rootDir>/packages/livekit-plugin-nova-sonic/src/protocol/models.ts',

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Plain JavaScript: the Dockerfile and jest.config.js use it.
+// bundle-framework.js [OUT [LOCK_FILE…]]: bundles the installed @livekit/agents, of which each process loads 2,000 modules,
+// many for what no call uses: half of the CPU at its start and a fifth of its memory. `npm ci` runs it in place, the
+// Dockerfile with a folder. Plain JavaScript, as it runs before anything is built.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+
+const FRAMEWORK = fileURLToPath(new URL('../node_modules/@livekit/agents', import.meta.url));
 
 /** What others import as well, of which there must be one copy, and native modules. */
 const EXTERNAL = [
@@ -33,19 +37,18 @@ const LAZY_SHARP = {
   },
 };
 
-/**
- * Bundles @livekit/agents, of which each process loads 2,000 modules, many for what no call uses.
- * @param framework the folder of the installed package
- * @param outdir where `index.js` and the other entries go
- */
-export async function bundleFramework(framework, outdir, entries = { index: 'index.js' }) {
+async function bundleFramework(framework, outdir) {
   await build({
-    entryPoints: Object.fromEntries(
-      Object.entries(entries).map(([name, path]) => [name, join(framework, 'dist', path)]),
-    ),
+    entryPoints: {
+      index: join(framework, 'dist/index.js'),
+      // The worker replaces the framework's pool of processes, which is not among its exports.
+      'ipc/proc_pool': join(framework, 'dist/ipc/proc_pool.js'),
+      // What the pool starts: it looks for it next to the bundle, as it does for `resources` two folders up.
+      job_proc_lazy_main: join(framework, 'dist/ipc/job_proc_lazy_main.js'),
+    },
     outdir,
     bundle: true,
-    splitting: Object.keys(entries).length > 1,
+    splitting: true,
     // Half of the source, which V8 keeps; names stay as they are in stack traces.
     minifyWhitespace: true,
     minifySyntax: true,
@@ -62,17 +65,17 @@ export async function bundleFramework(framework, outdir, entries = { index: 'ind
   });
 }
 
-/** Writes what can take the place of an installed package's `dist`. */
-async function bundleDist(framework, dist) {
-  // As deep as the modules that look for the package's `resources` and for a process's program next to themselves.
-  await bundleFramework(framework, join(dist, 'bundle'), {
-    index: 'index.js',
-    proc_pool: 'ipc/proc_pool.js',
-    job_proc_lazy_main: 'ipc/job_proc_lazy_main.js',
-  });
-  writeFileSync(join(dist, 'index.js'), "export * from './bundle/index.js';\n");
-  mkdirSync(join(dist, 'ipc'));
-  writeFileSync(join(dist, 'ipc/proc_pool.js'), "export * from '../bundle/proc_pool.js';\n");
+/**
+ * Bundles an installed @livekit/agents, and points its package.json at the bundle.
+ * @param out where both go: the package's folder, or another whose contents are laid over it later
+ */
+async function bundlePackage(framework, out) {
+  const manifest = JSON.parse(readFileSync(join(framework, 'package.json'), 'utf8'));
+  await bundleFramework(framework, join(out, 'dist/bundle'));
+  manifest.exports.import.default = './dist/bundle/index.js';
+  // A new file: an installed one may be linked to npm's cache or to another checkout.
+  rmSync(join(out, 'package.json'), { force: true });
+  writeFileSync(join(out, 'package.json'), JSON.stringify(manifest, null, 2));
 }
 
 /** Takes the packages that the bundle contains out of a lock file: `npm prune` removes those that nothing else needs. */
@@ -85,8 +88,6 @@ function unlockBundled(file) {
   writeFileSync(file, JSON.stringify(lock, null, 2));
 }
 
-const [, program, dist, ...lockFiles] = process.argv;
-if (program === fileURLToPath(import.meta.url)) {
-  await bundleDist(resolve('node_modules/@livekit/agents'), resolve(dist));
-  for (const file of lockFiles) unlockBundled(file);
-}
+const [, , out = FRAMEWORK, ...lockFiles] = process.argv;
+await bundlePackage(FRAMEWORK, out);
+for (const file of lockFiles) unlockBundled(file);

@@ -2,16 +2,17 @@
 
 import { fileURLToPath } from 'node:url';
 import { EMULATOR_CREDENTIALS } from '../../local/dev/emulator-process.js';
+import { imageCommand } from '../../local/dev/image-command.js';
 import type { LiveKitConnection } from '../../local/livekit/connection.js';
 import { findPython, peerEnvironment, trusting } from '../../local/peers/python.js';
 import { ManagedProcess } from '../../local/process/managed-process.js';
-import { shippedAgent } from './shipped-agent.js';
 
 /** The name that calls are dispatched to. */
 export const AGENT_NAME = 'peers';
 /** The default of CALLS_PER_TASK. */
 const DEFAULT_CALLS = 10;
 const START_MS = 120_000;
+const AGENT = fileURLToPath(new URL('../../agent', import.meta.url));
 const PYTHON_WORKER = fileURLToPath(new URL('worker.py', import.meta.url));
 const PYTHON_PACKAGES = [
   'livekit-plugins-aws[realtime]==1.8.9',
@@ -47,7 +48,8 @@ export async function startWorker(
   };
   const worker =
     kind === 'ours'
-      ? new ManagedProcess('our worker', process.execPath, await shippedAgent(), {
+      ? new ManagedProcess('our worker', process.execPath, imageCommand().slice(1), {
+          cwd: AGENT,
           env: {
             ...env,
             LIVEKIT_AGENT_NAME: AGENT_NAME,

@@ -13,6 +13,7 @@ import { HEALTH_SCRIPT } from '../../lib/service/health-check.js';
 import { peakDb } from '../../local/audio/wav.js';
 import { type CallOutcome, CallRunner } from '../../local/caller/call-runner.js';
 import { type EmulatorProcess, startEmulatorProcess } from '../../local/dev/emulator-process.js';
+import { imageCommand } from '../../local/dev/image-command.js';
 import { type LiveKitServer, startLiveKitServer } from '../../local/livekit/server.js';
 import { ManagedProcess } from '../../local/process/managed-process.js';
 
@@ -123,7 +124,7 @@ for (const { name, CALLS_PER_PROCESS } of [HOSTED, ALONE])
       worker = new ManagedProcess(
         'worker',
         inImage,
-        [image, ...variables, '--', 'node', '--max-semi-space-size=4', 'dist/main.js'],
+        [image, ...variables, '--', ...imageCommand()],
         {
           onLine: (line) => lines.push(line),
           graceMs: 30_000,
