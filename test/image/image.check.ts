@@ -68,6 +68,8 @@ test('without configuration it names what is missing and exits', () => {
   assert.match(result, /code 2/);
 });
 
+after(() => dispose());
+
 const HOSTED = { name: 'a call in a host of several', CALLS_PER_PROCESS: '2' };
 const ALONE = { name: 'a call in a process of its own', CALLS_PER_PROCESS: '1' };
 
@@ -136,7 +138,6 @@ for (const { name, CALLS_PER_PROCESS } of [HOSTED, ALONE])
       await worker?.stop();
       await emulator?.process.stop();
       await livekit?.stop();
-      await dispose();
     });
 
     await context.test('registers with a real LiveKit server, then is healthy', async () => {
