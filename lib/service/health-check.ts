@@ -2,6 +2,7 @@
 
 import type { HealthCheck } from 'aws-cdk-lib/aws-ecs';
 import { Duration } from 'aws-cdk-lib/core';
+import { HEALTH_CHECK_INTERVAL_S } from './health-interval.js';
 
 /** Port of the worker's health server, which listens on loopback only. */
 export const HEALTH_PORT = 8081;
@@ -21,7 +22,7 @@ export const HEALTH_SCRIPT = [
 /** A new task has a minute to register; a task that stops answering is replaced after 45 s. */
 export const healthCheck: HealthCheck = {
   command: ['CMD', 'node', '-e', HEALTH_SCRIPT],
-  interval: Duration.seconds(15),
+  interval: Duration.seconds(HEALTH_CHECK_INTERVAL_S),
   timeout: Duration.seconds(5),
   retries: 3,
   startPeriod: Duration.seconds(60),

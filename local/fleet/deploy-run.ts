@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { healthCheck } from '../../lib/service/health-check.js';
+import { HEALTH_CHECK_INTERVAL_S } from '../../lib/service/health-interval.js';
 import { Arrivals } from './arrivals.js';
 import { ECS_FAULTS, type EcsFault } from './ecs-faults.js';
 import { type Deployment, EcsError } from './ecs-model.js';
@@ -144,7 +144,7 @@ function definition(
     name: `agent:${revision}`,
     stopTimeoutMs: 120_000,
     healthCheck: {
-      intervalMs: healthCheck.interval?.toMilliseconds() ?? 30_000,
+      intervalMs: HEALTH_CHECK_INTERVAL_S * 1_000,
       retries: 20,
       startPeriodMs: START_MS,
     },
