@@ -11,13 +11,13 @@ import type { LogLine, WorkerProcess } from '../../local/fleet/worker-process.js
 import { concurrently } from '../support/concurrent.js';
 import {
   askAll,
+  callThatHearsNobodyCanAnswer,
   connectAll,
   expectGoodCitizens,
   FLEET_PATIENCE_MS,
   untilCalls,
   untilTwoAreReady,
 } from './fleet-support.js';
-
 import { ROOT } from './support.js';
 
 jest.setTimeout(60_000);
@@ -176,15 +176,7 @@ describe('after a failure', () => {
   it('a caller for whom no Region has a stream hears that nobody can answer, and is disconnected', async () => {
     await worker.waitUntil((health) => health.warm >= 4, FLEET_PATIENCE_MS);
     await fleet.requestEmulator('POST', '/faults', { kind: 'throttle', times: 1_000 });
-    const [caller] = (await fleet.joinCallers(1)) as [RemoteCaller];
-    const offered = Date.now();
-    await connectAll(fleet, [caller]);
-    const words = await caller.listen(offered, FLEET_PATIENCE_MS);
-    // The whole recording.
-    expect(words?.heardMs).toBeGreaterThan(3_000);
-    expect(await caller.waitUntilDisconnected(FLEET_PATIENCE_MS)).toBeGreaterThan(
-      words?.endedAt ?? Number.POSITIVE_INFINITY,
-    );
+    const caller = await callThatHearsNobodyCanAnswer(fleet);
     expect(await end(caller)).toMatchObject({ end_reason: 'error', turns: 0 });
     await untilCalls([worker], 0);
     expect(metricSums([worker])).toMatchObject({ CallsWithoutRegion: 1 });

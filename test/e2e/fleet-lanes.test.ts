@@ -10,7 +10,13 @@ import type { WorkerProcess } from '../../local/fleet/worker-process.js';
 import { type Emulator, startEmulator } from '../../packages/nova-sonic-emulator/src/index.js';
 import { toneSpeech } from '../packages/nova-sonic-emulator/support/tone-speech.js';
 import { StsStandIn } from '../support/sts-service.js';
-import { connectAll, expectGoodCitizens, FLEET_PATIENCE_MS, untilCalls } from './fleet-support.js';
+import {
+  callThatHearsNobodyCanAnswer,
+  connectAll,
+  expectGoodCitizens,
+  FLEET_PATIENCE_MS,
+  untilCalls,
+} from './fleet-support.js';
 
 const REGIONS = ['us-east-1', 'us-west-2'];
 const OWN = '000000000000';
@@ -96,15 +102,7 @@ describe('3 accounts x 2 Regions x 5 streams', () => {
   }, 300_000);
 
   it('number 31 hears that nobody can answer, and is disconnected; the others go on', async () => {
-    const [caller] = (await fleet.joinCallers(1)) as [RemoteCaller];
-    const offered = Date.now();
-    await connectAll(fleet, [caller]);
-    const words = await caller.listen(offered, FLEET_PATIENCE_MS);
-    // The whole recording.
-    expect(words?.heardMs).toBeGreaterThan(3_000);
-    expect(await caller.waitUntilDisconnected(FLEET_PATIENCE_MS)).toBeGreaterThan(
-      words?.endedAt ?? Number.POSITIVE_INFINITY,
-    );
+    await callThatHearsNobodyCanAnswer(fleet);
     await untilCalls([worker], CALLS);
     expect(streams()).toEqual(FULL);
     expect(metricSums([worker])).toMatchObject({ CallsWithoutRegion: 1 });

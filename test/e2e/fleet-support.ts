@@ -24,6 +24,20 @@ export async function connectAll(fleet: Fleet, callers: RemoteCaller[]): Promise
   expect(offers.length).toBe(callers.length);
 }
 
+/** Offers a call that hears that nobody can answer, and is then disconnected; returns its caller. */
+export async function callThatHearsNobodyCanAnswer(fleet: Fleet): Promise<RemoteCaller> {
+  const [caller] = (await fleet.joinCallers(1)) as [RemoteCaller];
+  const offered = Date.now();
+  await connectAll(fleet, [caller]);
+  const words = await caller.listen(offered, FLEET_PATIENCE_MS);
+  // The whole recording.
+  expect(words?.heardMs).toBeGreaterThan(3_000);
+  expect(await caller.waitUntilDisconnected(FLEET_PATIENCE_MS)).toBeGreaterThan(
+    words?.endedAt ?? Number.POSITIVE_INFINITY,
+  );
+  return caller;
+}
+
 /** Asks every caller's question at once; each must hear its answer, whole. */
 export async function askAll(fleet: Fleet, callers: RemoteCaller[]): Promise<HeardAnswer[]> {
   const answers = await Promise.all(callers.map((caller) => caller.ask(fleet.question, 30_000)));
