@@ -12,6 +12,7 @@ import {
   TrackKind,
 } from '@livekit/rtc-node';
 import { type CallEvent, WAITING_LINE_ATTRIBUTE } from '../../agent/src/call/call-events.js';
+import { leaveRoom } from '../../agent/src/call/leave-room.js';
 import { joinRoom, publishMicrophone } from '../../agent/src/caller/join-room.js';
 import { SILENCE_LEVEL } from '../../agent/src/caller/pcm.js';
 import { deliverOwnEvents } from '../../agent/src/host/own-room-events.js';
@@ -172,7 +173,7 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
 
   async hangUp(): Promise<void> {
     clearTimeout(this.#microphone);
-    await this.room.disconnect();
+    await leaveRoom(this.room);
     await this.#source?.close().catch(() => {});
   }
 

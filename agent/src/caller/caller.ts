@@ -16,6 +16,7 @@ import {
   type CallEvent,
   WAITING_LINE_ATTRIBUTE,
 } from '../call/call-events.js';
+import { leaveRoom } from '../call/leave-room.js';
 import { AudioRecorder } from './audio-recorder.js';
 import {
   joinRoom,
@@ -153,7 +154,7 @@ export class Caller extends EventEmitter<CallerEvents> {
     clearTimeout(this.#microphone);
     for (const { done } of this.#utterances.splice(0)) done(Date.now());
     this.removeAllListeners();
-    await this.room.disconnect();
+    await leaveRoom(this.room);
     await this.#source.close();
   }
 

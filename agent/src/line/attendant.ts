@@ -13,6 +13,7 @@ import {
   TrackSource,
 } from '@livekit/rtc-node';
 import { AGENT_STATE_ATTRIBUTE, CALL_EVENTS_TOPIC } from '../call/call-events.js';
+import { leaveRoom } from '../call/leave-room.js';
 import { readCallEvent } from '../call/read-call-event.js';
 import { waitUntilAudible } from '../call/wait-until-audible.js';
 import type { PcmAudio } from '../caller/pcm.js';
@@ -72,7 +73,7 @@ export class Attendant {
     void this.#serve().catch(() => this.#end('failed'));
     const outcome = await finished;
     this.#arrival.stop();
-    await this.#room.disconnect().catch(() => {});
+    await leaveRoom(this.#room);
     return outcome;
   }
 
@@ -85,7 +86,7 @@ export class Attendant {
     await this.#room.connect(url, token, { autoSubscribe: false, dynacast: false });
     // It was called back meanwhile.
     if (this.#outcome) {
-      await this.#room.disconnect();
+      await leaveRoom(this.#room);
       return;
     }
     this.#look();

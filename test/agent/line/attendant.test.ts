@@ -334,6 +334,15 @@ describe('an attendant', () => {
     expect(outcome()).toBe('failed');
   });
 
+  it('reports its end although its client, which reconnects, never says that it has left', async () => {
+    const { attendant, outcome } = await attend();
+    room.disconnect = () => new Promise<void>(() => {});
+    await pass(1_000);
+    attendant.leave();
+    await pass(6_000);
+    expect(outcome()).toBe('left');
+  });
+
   it('leaves also when what it plays goes nowhere any more', async () => {
     const { attendant, outcome } = await attend();
     await pass(1_000);
