@@ -2,7 +2,11 @@
 
 import { defineAgent, type JobContext, type JobProcess, llm, log, voice } from '@livekit/agents';
 import type { RemoteParticipant } from '@livekit/rtc-node';
-import { RealtimeModel, type RealtimeSession } from 'livekit-plugin-nova-sonic';
+import {
+  RealtimeModel,
+  type RealtimeSession,
+  type StreamLifecycle,
+} from 'livekit-plugin-nova-sonic';
 import { type Assistant, assistant, type Call } from './assistant.js';
 import { CallEventPublisher } from './call/call-event-publisher.js';
 import { CallerAudioInput, FRAME_MS } from './call/caller-audio-input.js';
@@ -17,6 +21,7 @@ import { nameTools } from './host/call-context.js';
 import { traceCall } from './host/trace-call.js';
 import { CallLifecycle, prewarmProcess } from './job/call-lifecycle.js';
 import { lanesOfCall } from './lanes/lanes-of-call.js';
+import { keepCompany } from './line/keep-company.js';
 import { answeringMachineTool, answerMachine } from './phone/answering-machine.js';
 import { listenToKeypad } from './phone/listen-to-keypad.js';
 import { PhoneCall } from './phone/phone-call.js';
@@ -59,7 +64,9 @@ async function answer(
   const publisher = new CallEventPublisher(ctx.room, resumed?.crashes);
   lifecycle.answers(caller, publisher);
   const behaviour = await assistant(describe(ctx, caller, phone));
-  const model = new ObservedRealtimeModel(config, behaviour, publisher, lifecycle);
+  const model = new ObservedRealtimeModel(config, behaviour, publisher, lifecycle, (stream) =>
+    wait.streamChanged(stream),
+  );
   const session = new voice.AgentSession({
     llm: model,
     // Sonic detects the turns itself.
@@ -70,6 +77,11 @@ async function answer(
   });
   const ended = publishSession(session, publisher);
   lifecycle.attach(session);
+  const firstWords = resumed?.caller ? config.resumeCallInstructions : behaviour.greeting;
+  const wait = keepCompany(ctx.room, session, {
+    line: config.line,
+    speaksFirst: Boolean(firstWords),
+  });
   const tools = toolsOf(behaviour, phone, () => lifecycle.end('answering_machine'));
   const agent = new RingingAgent({
     id: 'default_agent',
@@ -80,6 +92,7 @@ async function answer(
 
   const ringing = line && phone && !phone.answered ? line.answered() : undefined;
   let unanswered = ringing !== undefined;
+  wait.set('ringing', unanswered);
   if (ringing && behaviour.prepareWhileRinging === false) {
     const outcome = await ringing;
     if (outcome !== 'answered') return lifecycle.end(outcome);
@@ -136,6 +149,8 @@ async function answer(
   const idle = watchIdleCaller(session, { ...config.idle, ...behaviour.idle }, () =>
     lifecycle.endWithWords('caller_idle').catch(() => lifecycle.end('caller_idle')),
   );
+  idle.set('no stream', wait.waits);
+  wait.onChange = (waits) => idle.set('no stream', waits);
   callers.onChange(({ identities, hungUp }) => {
     idle.set('absent', identities.length === 0);
     if (hungUp && endsHere && !unanswered)
@@ -170,6 +185,7 @@ async function answer(
       }
       unanswered = false;
       idle.set('ringing', false);
+      wait.set('ringing', false);
       session.input.setAudioEnabled(true);
       return begin(greeting);
     });
@@ -211,6 +227,7 @@ function followCaller(
 class ObservedRealtimeModel extends RealtimeModel {
   readonly #publisher: CallEventPublisher;
   readonly #lifecycle: CallLifecycle;
+  readonly #onStream: (stream: StreamLifecycle) => void;
   readonly #publishBedrockEvents: boolean;
 
   constructor(
@@ -218,18 +235,23 @@ class ObservedRealtimeModel extends RealtimeModel {
     behaviour: Assistant,
     publisher: CallEventPublisher,
     lifecycle: CallLifecycle,
+    onStream: (stream: StreamLifecycle) => void,
   ) {
     const voice = behaviour.voice ?? config.voice;
     super({
       lanes: lanesOfCall(config.lanes),
       inputChunkMs: FRAME_MS,
-      retry: { cooldownUntil: lifecycle.cooldownUntil },
+      retry: {
+        cooldownUntil: lifecycle.cooldownUntil,
+        firstStreamMs: config.waitForStreamMs,
+      },
       ...(config.model && { model: config.model }),
       ...(voice && { voice }),
       ...(config.renewAfterMs && { renewAfterMs: config.renewAfterMs }),
     });
     this.#publisher = publisher;
     this.#lifecycle = lifecycle;
+    this.#onStream = onStream;
     this.#publishBedrockEvents = config.publishBedrockEvents;
   }
 
@@ -240,6 +262,7 @@ class ObservedRealtimeModel extends RealtimeModel {
     this.#lifecycle.metrics.observeRealtimeSession(session);
     this.#lifecycle.trace.observeRealtimeSession(session);
     this.#lifecycle.conversation.observeRealtimeSession(session);
+    session.on('stream_lifecycle', this.#onStream);
     return session;
   }
 }

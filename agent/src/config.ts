@@ -55,6 +55,8 @@ export interface WorkerConfig {
   watcher: { requestsPerSecond: number; presence: boolean };
   /** The waiting line: most callers, 0 for none, and the paths of its recordings; see readLineRecordings. */
   line: { callers: number; busy: string; full: string };
+  /** How long a new call waits for a Bedrock stream while all lanes are full. */
+  waitForStreamMs: number;
   /** `explicit`: the operator chose the port, so no other one will do. */
   health: { port: number; explicit: boolean };
   metrics: { namespace: string; service: string; intervalMs: number };
@@ -135,6 +137,7 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
       busy: e.WAITING_LINE_BUSY,
       full: e.WAITING_LINE_FULL,
     },
+    waitForStreamMs: e.WAIT_FOR_STREAM_S * 1000,
     health: { port: e.HEALTH_PORT, explicit: Boolean(env.HEALTH_PORT?.trim()) },
     metrics: {
       namespace: e.METRICS_NAMESPACE,

@@ -284,6 +284,12 @@ export const environmentSchema = z.object({
     allowed: 'the path of a WAV file, or the name of one in agent/src/recordings',
     setBy: 'operator',
   }),
+  WAIT_FOR_STREAM_S: integer(0, 600).default(60).register(docs, {
+    description:
+      'Longest time, in seconds, that a new call waits for a Bedrock stream while every Region or lane is full. The caller hears WAITING_LINE_BUSY and music meanwhile; whoever has no stream by then hears WAITING_LINE_FULL and is disconnected. With 0 each Region is asked once. The wait takes a slot of the task.',
+    allowed: 'whole seconds from 0 to 600',
+    setBy: 'operator',
+  }),
   HEALTH_PORT: integer(0, 65_535).default(8081).register(docs, {
     description: 'Port of the health server. 0 takes any free port.',
     allowed: 'a port from 1 to 65535, or 0 for any free one',

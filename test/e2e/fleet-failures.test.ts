@@ -40,6 +40,7 @@ describe('after a failure', () => {
       env: {
         UNRESPONSIVE_TIMEOUT_S: String(HANG_S),
         REGISTER_TIMEOUT_S: String(REGISTER_S),
+        WAIT_FOR_STREAM_S: '6',
         // A caller whose agent was lost stays alone, to be looked at.
         WATCHER_REQUESTS_PER_S: '0',
       },
@@ -180,6 +181,28 @@ describe('after a failure', () => {
     expect(await end(caller)).toMatchObject({ end_reason: 'error', turns: 0 });
     await untilCalls([worker], 0);
     expect(metricSums([worker])).toMatchObject({ CallsWithoutRegion: 1 });
+    await fleet.requestEmulator('DELETE', '/faults');
+  }, 120_000);
+
+  it('a caller for whom no Region has a stream at first waits with words and music, and is greeted when one has', async () => {
+    await worker.waitUntil((health) => health.warm >= 4, FLEET_PATIENCE_MS);
+    await fleet.requestEmulator('POST', '/faults', { kind: 'throttle', times: 6 });
+    const [caller] = (await fleet.joinCallers(1)) as [RemoteCaller];
+    await connectAll(fleet, [caller]);
+    const greeted = await caller.waitForEvent(
+      'message',
+      ({ role }) => role === 'assistant',
+      FLEET_PATIENCE_MS,
+    );
+    expect(greeted).toBeDefined();
+    await worker.waitForLine(
+      (l) => l.msg === 'caller waits for a stream' && l.call_id === caller.jobId,
+      FLEET_PATIENCE_MS,
+    );
+    const { firstAt = 0 } = await caller.heard();
+    note(`words after the agent had joined, ms: ${firstAt - (caller.agentJoinedAt ?? 0)}`);
+    await fleet.hangUp();
+    await untilCalls([worker], 0);
     await fleet.requestEmulator('DELETE', '/faults');
   }, 120_000);
 

@@ -60,6 +60,7 @@ describe('3 accounts x 2 Regions x 5 streams', () => {
         // Fewer processes to start.
         CALL_HOSTS: '2',
         CALLS_PER_PROCESS: '16',
+        WAIT_FOR_STREAM_S: '5',
         AWS_ACCESS_KEY_ID: own.accessKeyId,
         AWS_SECRET_ACCESS_KEY: own.secretAccessKey,
         AWS_ENDPOINT_URL_STS: sts.url,
@@ -101,8 +102,12 @@ describe('3 accounts x 2 Regions x 5 streams', () => {
     process.stderr.write(`added by a full lane, ms: ${delays.join(' ')}\n`);
   }, 300_000);
 
-  it('number 31 hears that nobody can answer, and is disconnected; the others go on', async () => {
-    await callThatHearsNobodyCanAnswer(fleet);
+  it('number 31 hears that all lines are busy, then that nobody can answer, and is disconnected; the others go on', async () => {
+    const { jobId } = await callThatHearsNobodyCanAnswer(fleet);
+    await worker.waitForLine(
+      ({ msg, call_id }) => msg === 'caller waits for a stream' && call_id === jobId,
+      FLEET_PATIENCE_MS,
+    );
     await untilCalls([worker], CALLS);
     expect(streams()).toEqual(FULL);
     expect(metricSums([worker])).toMatchObject({ CallsWithoutRegion: 1 });

@@ -1,34 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import {
-  AudioFrame,
-  AudioSource,
   DisconnectReason,
-  LocalAudioTrack,
   type RemoteParticipant,
   Room,
   RoomEvent,
   TrackKind,
-  TrackPublishOptions,
-  TrackSource,
 } from '@livekit/rtc-node';
 import { AGENT_STATE_ATTRIBUTE, CALL_EVENTS_TOPIC } from '../call/call-events.js';
 import { leaveRoom } from '../call/leave-room.js';
 import { readCallEvent } from '../call/read-call-event.js';
-import { waitUntilAudible } from '../call/wait-until-audible.js';
 import type { PcmAudio } from '../caller/pcm.js';
 import { type MonotonicClock, systemMonotonicClock } from '../clock.js';
 import { isAgentOf } from '../watcher/second-agent.js';
 import { AgentArrival, type ArrivingAgent } from './agent-arrival.js';
 import type { AttendantOutcome, AttendantTask } from './attendant-messages.js';
+import { LinePlayer, PLAYER_STOP_MS } from './line-player.js';
 import { LineProgram } from './line-program.js';
 
-/** Long frames: each one is an event for every room of the process. */
-const FRAME_MS = 100;
-const QUEUE_MS = 200;
 /** From the last sample until any caller has heard it. */
 const HEARD_MS = 600;
-const FADE_MS = 150;
 
 export interface AttendantOptions {
   /** LIVEKIT_AGENT_NAME. */
@@ -50,7 +41,7 @@ export class Attendant {
   readonly #options: AttendantOptions;
   readonly #room = new Room();
   readonly #arrival: AgentArrival;
-  readonly #program: LineProgram;
+  readonly #player: LinePlayer;
   /** Whether the agent of that identity speaks first. */
   readonly #greets = new Map<string, boolean>();
   #outcome: AttendantOutcome | undefined;
@@ -61,7 +52,7 @@ export class Attendant {
     this.#options = options;
     const { clock = systemMonotonicClock, words, music } = options;
     this.#arrival = new AgentArrival(clock, () => this.#end('answered'));
-    this.#program = new LineProgram(words, music);
+    this.#player = new LinePlayer(new LineProgram(words, music));
   }
 
   /** Resolves when it has left the room. Never rejects. */
@@ -140,40 +131,15 @@ export class Attendant {
   }
 
   async #publish(): Promise<void> {
-    const source = new AudioSource(this.#program.sampleRate, 1, QUEUE_MS);
-    const options = new TrackPublishOptions();
-    options.source = TrackSource.SOURCE_MICROPHONE;
-    const track = LocalAudioTrack.createAudioTrack('waiting-line', source);
-    const publication = await this.#room.localParticipant?.publishTrack(track, options);
-    void this.#play(source).finally(() => source.close());
-    await waitUntilAudible(publication);
+    await this.#player.start(this.#room);
     const { words } = this.#options;
     if (this.#task.speak && !this.#outcome) {
-      source.clearQueue();
-      this.#program.speak();
+      this.#player.speak();
       this.#options.onSpeaking?.();
-    } else this.#program.resume();
+    } else this.#player.resume();
     if (this.#task.part === 'turn_away') {
       await pass((words.samples.length * 1000) / words.sampleRate + HEARD_MS);
       this.#end('turned_away');
-    }
-  }
-
-  /** Until the end; the source takes a frame when there is room for it, which is the clock. */
-  async #play(source: AudioSource): Promise<void> {
-    const rate = this.#program.sampleRate;
-    const capture = (samples: Int16Array) =>
-      source.captureFrame(new AudioFrame(samples, rate, 1, samples.length));
-    try {
-      while (!this.#outcome) await capture(this.#program.next(FRAME_MS));
-      if (this.#outcome !== 'answered') return;
-      source.clearQueue();
-      await capture(this.#program.fadeOut(FADE_MS));
-      await source.waitForPlayout();
-    } catch {
-      // The connection has gone.
-    } finally {
-      if (this.#outcome) this.#finished(this.#outcome);
     }
   }
 
@@ -181,8 +147,9 @@ export class Attendant {
     if (this.#outcome) return;
     this.#outcome = outcome;
     this.#arrival.stop();
-    // After the last sound, or at once when nothing is played.
-    void pass(FADE_MS + QUEUE_MS).then(() => this.#finished(outcome));
+    // After the last sound, which a connection that is lost never takes.
+    const stopped = this.#player.stop(outcome === 'answered' ? 'fade' : 'now');
+    void Promise.race([stopped, pass(PLAYER_STOP_MS)]).then(() => this.#finished(outcome));
   }
 }
 

@@ -79,6 +79,7 @@ const current = {
     .strictObject({
       maxAttempts: integer(1, 1_000).optional(),
       maxOutageMs: between(0, 3_600_000).optional(),
+      firstStreamMs: between(0, 3_600_000).optional(),
       budget: integer(1, 10_000).optional(),
       baseDelayMs: between(1, 60_000).optional(),
       maxDelayMs: between(1, 600_000).optional(),

@@ -42,6 +42,11 @@ export interface RetryOptions {
   readonly maxOutageMs: number;
   /** Failures in the whole session after which the call is given up. @default 40, and with more than eight lanes five for each */
   readonly budget: number;
+  /**
+   * How long a session goes on asking for its first stream while Regions are full, in ms, however many attempts that takes:
+   * for an application that keeps its caller company meanwhile. Each Region is asked once in any case. @default the limits above
+   */
+  readonly firstStreamMs?: number;
   /** First wait, in ms; doubled with each failure. @default 500 */
   readonly baseDelayMs: number;
   /** Longest wait, in ms. @default 8000 */
@@ -326,6 +331,7 @@ export function resolveOptions(
       budget: retry?.budget ?? Math.max(40, 5 * lanes.length),
       baseDelayMs: retry?.baseDelayMs ?? 500,
       maxDelayMs: retry?.maxDelayMs ?? 8_000,
+      ...(retry?.firstStreamMs !== undefined && { firstStreamMs: retry.firstStreamMs }),
       ...(retry?.cooldownUntil && { cooldownUntil: retry.cooldownUntil }),
     },
     renewAfterMs: options.renewAfterMs ?? 360_000,

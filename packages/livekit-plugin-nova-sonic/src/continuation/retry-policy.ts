@@ -16,6 +16,8 @@ const HEALTHY_MS = 20_000;
 interface LaneState {
   failures: number;
   cooldownUntil: number;
+  /** It was throttled when it was last tried. */
+  full: boolean;
   /** Set when the lane cannot serve: it is not tried again in this call. */
   rejected?: NovaSonicError;
 }
@@ -33,12 +35,13 @@ export class RetryPolicy {
   #inARow = 0;
   #total = 0;
   #outageSince?: number;
+  #hadStream = false;
 
   constructor(lanes: readonly string[], options: RetryOptions, random: () => number) {
     this.#options = options;
     this.#random = random;
     this.#maxConnects = Math.max(MAX_CONNECTS, lanes.length);
-    this.#lanes = new Map(lanes.map((r) => [r, { failures: 0, cooldownUntil: 0 }]));
+    this.#lanes = new Map(lanes.map((r) => [r, { failures: 0, cooldownUntil: 0, full: false }]));
   }
 
   /** The first lane of the list that is not cooling down. Used for the first stream and for renewals. */
@@ -61,6 +64,7 @@ export class RetryPolicy {
   /** A stream is up. */
   opened(): void {
     this.#outageSince = undefined;
+    this.#hadStream = true;
   }
 
   /** A renewal failed; the call still has its stream. Returns how long to wait before the next attempt (ms). */
@@ -83,6 +87,7 @@ export class RetryPolicy {
     const state = this.#lanes.get(lane);
     if (state) {
       state.failures += 1;
+      state.full = error.kind === 'throttled';
       if (!error.retryable && error.otherRegion) state.rejected = error;
     }
     const open = [...this.#lanes.values()].filter((s) => !s.rejected);
@@ -92,10 +97,13 @@ export class RetryPolicy {
     if (!error.retryable && !error.otherRegion && !secondChance) {
       return { type: 'give_up', why: 'another attempt would fail in the same way' };
     }
-    if (this.#inARow >= this.#options.maxAttempts) {
+    const { firstStreamMs, maxAttempts, budget, maxOutageMs } = this.#options;
+    // A line of those who wait for a lane is no failure of the call.
+    const waits = firstStreamMs !== undefined && !this.#hadStream && open.some((s) => s.full);
+    if (!waits && this.#inARow >= maxAttempts) {
       return { type: 'give_up', why: `${this.#inARow} attempts in a row failed` };
     }
-    if (this.#total >= this.#options.budget) {
+    if (!waits && this.#total >= budget) {
       return { type: 'give_up', why: `${this.#total} attempts failed in this call` };
     }
     // A stream that served until now is replaced at once, in its own lane.
@@ -105,7 +113,8 @@ export class RetryPolicy {
     const next = this.#next(now, !sudden);
     const delayMs = Math.max(next.at, this.#windowOpensAt(now)) - now;
     const outage = now - (this.#outageSince ?? now);
-    if (outage + delayMs > this.#options.maxOutageMs) {
+    const allAsked = open.every(({ failures }) => failures > 0);
+    if (outage + delayMs > (waits && allAsked ? firstStreamMs : maxOutageMs)) {
       return { type: 'give_up', why: `there was no stream for ${Math.round(outage / 1_000)} s` };
     }
     return { type: 'connect', lane: next.lane, delayMs };

@@ -61,6 +61,7 @@ export class SessionContinuation {
   readonly #closing = new Set<Promise<void>>();
   #state: State = { type: 'idle' };
   #cancelTick?: () => void;
+  #firstOpenedAt?: number;
 
   constructor(options: ContinuationOptions, conversation: Conversation, host: ContinuationHost) {
     this.#options = options;
@@ -92,6 +93,11 @@ export class SessionContinuation {
   /** True while a stream is up and takes audio. */
   get live(): boolean {
     return this.#current?.stream.live ?? false;
+  }
+
+  /** Since when a reply can be expected: from the first stream, for which one waits before (ms). */
+  get readyAt(): number {
+    return this.#firstOpenedAt ?? (this.started && !this.#ended ? this.#now : 0);
   }
 
   /** The fingerprint of the settings that the current stream was opened with. */
@@ -262,6 +268,7 @@ export class SessionContinuation {
     else if (session === this.#current) {
       this.#resume.streamOpened(session);
       this.#retry.opened();
+      this.#firstOpenedAt ??= this.#now;
       if (reason === 'start') return;
       this.#emitLifecycle(reason === 'failure' ? 'failed_over' : 'renewed', stream, { reason });
       this.#host.reconnected();

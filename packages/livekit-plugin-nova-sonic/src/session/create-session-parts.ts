@@ -56,6 +56,7 @@ export function createSessionParts(
       logger.warn({ timeoutMs: generateReplyTimeout }, error.message);
       emitter.emitError(error, true);
     },
+    () => continuation.readyAt,
   );
   const tools = new ToolResultRouter(
     clock,

@@ -13,23 +13,27 @@ export class ReplyFutures {
   readonly #timeoutMs: number;
   readonly #onCancelled: (id: string, drop: boolean) => void;
   readonly #onTimeout: (error: Error) => void;
+  readonly #readyAt: () => number;
   readonly #futures = new Map<string, ReplyFuture>();
 
   /**
    * @param timeoutMs longest time until the reply begins
    * @param onCancelled called when a request is given up; with `drop` its reply must not be played either
    * @param onTimeout called when a reply did not begin in time
+   * @param readyAt since when replies can be expected (ms): the time before does not count
    */
   constructor(
     clock: Clock,
     timeoutMs: number,
     onCancelled: (id: string, drop: boolean) => void,
     onTimeout: (error: Error) => void,
+    readyAt: () => number = () => 0,
   ) {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
     this.#onCancelled = onCancelled;
     this.#onTimeout = onTimeout;
+    this.#readyAt = readyAt;
   }
 
   /** Calls `request` and resolves when its reply begins. */
@@ -50,11 +54,18 @@ export class ReplyFutures {
         reject(error);
       };
       const onAbort = () => giveUp(new llm.RealtimeError('generateReply was aborted'), true);
-      const cancelTimer = this.#clock.after(this.#timeoutMs, () => {
+      const requestedAt = this.#clock.now();
+      const onTime = () => {
+        const left = Math.max(requestedAt, this.#readyAt()) + this.#timeoutMs - this.#clock.now();
+        if (left > 0) {
+          cancelTimer = this.#clock.after(left, onTime);
+          return;
+        }
         const error = new llm.RealtimeError('generateReply timed out: the reply did not begin');
         giveUp(error);
         this.#onTimeout(error);
-      });
+      };
+      let cancelTimer = this.#clock.after(this.#timeoutMs, onTime);
       this.#futures.set(id, {
         resolve: (event) => {
           settle();

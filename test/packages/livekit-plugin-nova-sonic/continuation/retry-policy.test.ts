@@ -175,4 +175,59 @@ describe('RetryPolicy', () => {
     p.failed('a', error('connection'), 0, 0);
     expect(p.failed('a', error('connection'), 0, 31_000)).toMatchObject({ type: 'give_up' });
   });
+
+  /** Tries of a first stream, in ms, until it is given up. @param kinds what each lane fails with */
+  function tries(kinds: Record<string, 'throttled' | 'connection'>, firstStreamMs: number) {
+    const p = new RetryPolicy(Object.keys(kinds), { ...OPTIONS, firstStreamMs }, () => 0.5);
+    const tried: { lane: string; at: number }[] = [];
+    let now = 0;
+    let lane = p.pick(0);
+    for (;;) {
+      p.connecting(now);
+      tried.push({ lane, at: now });
+      now += 50;
+      const decision = p.failed(lane, error(kinds[lane] ?? 'throttled'), 0, now);
+      if (decision.type === 'give_up') return { tried, now, why: decision.why };
+      now += decision.delayMs;
+      lane = decision.lane;
+    }
+  }
+  const FULL = { a: 'throttled', b: 'throttled', c: 'throttled' } as const;
+
+  test('a first stream is asked for as long as lanes are full and somebody waits, no more often than before', () => {
+    const { tried, now, why } = tries(FULL, 120_000);
+    expect(now).toBeGreaterThan(100_000);
+    expect(now).toBeLessThanOrEqual(120_050);
+    expect(why).toMatch(/^there was no stream for 1\d\d s$/);
+    for (const { at } of tried)
+      expect(tried.filter((c) => c.at >= at && c.at < at + 12_000).length).toBeLessThanOrEqual(7);
+    // Each lane is asked again at least every 12 s.
+    for (const lane of Object.keys(FULL)) {
+      const times = tried.filter((one) => one.lane === lane).map(({ at }) => at);
+      expect(Math.max(...times.slice(1).map((at, i) => at - (times[i] ?? 0)))).toBeLessThan(12_000);
+    }
+  });
+
+  test('when nobody waits, each lane is asked once for the first stream', () => {
+    const { tried, now } = tries(FULL, 0);
+    expect(tried.map(({ lane }) => lane)).toEqual(['a', 'b', 'c']);
+    expect(now).toBe(150);
+  });
+
+  test('a first stream is not waited for when no lane is full', () => {
+    const { tried, why } = tries({ a: 'connection', b: 'connection' }, 120_000);
+    expect(why).toBe('8 attempts in a row failed');
+    expect(tried).toHaveLength(8);
+    expect(tries({ a: 'connection', b: 'throttled' }, 120_000).now).toBeGreaterThan(100_000);
+  });
+
+  test('the next streams of a call are not waited for', () => {
+    const p = new RetryPolicy(['a'], { ...OPTIONS, firstStreamMs: 600_000 }, () => 0.5);
+    p.opened();
+    for (let i = 0; i < 7; i += 1)
+      expect(p.failed('a', error('throttled'), 0, 0).type).toBe('connect');
+    expect(p.failed('a', error('throttled'), 0, 0)).toMatchObject({
+      why: '8 attempts in a row failed',
+    });
+  });
 });

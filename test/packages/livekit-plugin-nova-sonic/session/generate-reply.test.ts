@@ -2,8 +2,12 @@
 // generateReply in a real AgentSession against a scripted service.
 import { describe, expect, test } from '@jest/globals';
 import { llm } from '@livekit/agents';
+import { settle } from '../../../support/manual-clock.js';
+import { until } from '../../../support/wait.js';
+import { SteppedClock } from '../support/clocks.js';
 import { reason } from '../support/log-capture.js';
 import { rig, server, startAgent } from '../support/scripted-call.js';
+import { welcome } from '../support/scripted-server.js';
 import * as serverEvents from '../support/server-events.js';
 
 describe('generateReply', () => {
@@ -47,6 +51,39 @@ describe('generateReply', () => {
     expect(Date.now() - begun).toBeGreaterThanOrEqual(190);
     stream.send(...serverEvents.reply('Late but here.'));
     await rig.item('assistant', 'Late but here');
+  });
+
+  test('a greeting for which the first stream comes after 40 s of full Regions is spoken', async () => {
+    const clock = new SteppedClock();
+    const start = clock.now();
+    server.onStream = (s, i) => {
+      if (clock.now() < start + 40_000) return s.refuse(429, 'ThrottlingException', 'full');
+      welcome(s, i);
+      s.send(...serverEvents.reply('Welcome at last.', 80));
+    };
+    await startAgent({
+      model: { clock, region: ['us-east-1', 'us-west-2'], retry: { firstStreamMs: 60_000 } },
+    });
+    const handle = rig.session.generateReply({ instructions: 'Greet the caller.' });
+    // Time passes only while no connect is under way, however slow the machine is.
+    while (clock.now() < start + 60_000) {
+      await until(
+        'each connect is answered',
+        () => rig.errors.length >= server.streams.length || clock.now() >= start + 40_000,
+      );
+      if (rig.items.length > 0) break;
+      clock.advance(100);
+      await settle();
+    }
+    await handle.waitForPlayout();
+    expect(rig.items.map((item) => item.textContent)).toEqual(['Welcome at last.']);
+    const stream = server.streams.at(-1);
+    const texts = stream?.said.flatMap(({ body }) =>
+      body.content === 'Greet the caller.' ? [1] : [],
+    );
+    expect(texts).toEqual([1]);
+    expect(rig.errors.every(({ message }) => message.includes('Throttling'))).toBe(true);
+    expect(server.streams.length).toBeGreaterThan(8);
   });
 
   test('aborted before it began, it is not played, and the next reply is', async () => {

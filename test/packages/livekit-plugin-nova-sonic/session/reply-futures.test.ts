@@ -8,7 +8,7 @@ import type { StreamLifecycle } from '../../../../packages/livekit-plugin-nova-s
 import { SteppedClock } from '../support/clocks.js';
 import { reason } from '../support/log-capture.js';
 
-function begin() {
+function begin(readyAt?: (now: number) => number) {
   const clock = new SteppedClock();
   const log: string[] = [];
   const replies = new ReplyFutures(
@@ -16,6 +16,7 @@ function begin() {
     1_000,
     (id, drop) => log.push(`cancelled ${id}${drop ? ', dropped' : ''}`),
     (error) => log.push(error.message),
+    readyAt && (() => readyAt(clock.now())),
   );
   const create = (id: string, signal?: AbortSignal) =>
     replies.create(id, signal, () => log.push(`requested ${id}`));
@@ -55,6 +56,20 @@ describe('ReplyFutures', () => {
     expect(await refused).toMatch(/^RealtimeError: generateReply timed out/);
     expect(log).toEqual(['requested late', 'cancelled late', expect.stringContaining('timed out')]);
     expect(replies.has('late')).toBe(false);
+  });
+
+  test('one that waits for the first stream has its whole time from then on', async () => {
+    let firstStreamAt: number | undefined;
+    const { clock, replies, create } = begin((now) => firstStreamAt ?? now);
+    const refused = reason(create('late'));
+    clock.advance(30_500);
+    expect(replies.has('late')).toBe(true);
+    firstStreamAt = clock.now();
+    clock.advance(999);
+    expect(replies.has('late')).toBe(true);
+    clock.advance(1);
+    expect(await refused).toMatch(/^RealtimeError: generateReply timed out/);
+    expect(clock.pending).toBe(0);
   });
 
   test('one that is aborted is not to be played either', async () => {
