@@ -44,7 +44,8 @@ const FLEETS = '<rootDir>/test/e2e/fleet-';
 export default {
   // rtc-node's native client keeps the event loop alive after the last test.
   forceExit: true,
-  testTimeout: 30_000,
+  // Unit tests get little of a machine on which calls talk: npm test.
+  testTimeout: 120_000,
   reporters: ['default', '<rootDir>/test/support/summary-reporter.js'],
   projects: [
     {

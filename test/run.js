@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Unit tests on every core; then the end-to-end tests and the fleets, one file at a time: a browser, a LiveKit server and
-// calls in real time fill two cores, and two files at once took longer than one after the other. What has no agent
-// fits beside the fleets, and is printed after them. Each part runs also when one before it failed, so that one run
-// shows everything. A test that fails once has failed.
+// The end-to-end tests and the fleets, one file at a time: a browser, a LiveKit server and calls in real time fill two
+// cores at times, and two files at once took longer than one after the other. They mostly wait for sound: the unit tests
+// run beside them on every core, at a low priority. What has no agent fits beside the fleets. What runs beside is
+// printed when the part before it has ended. Each part runs also when one before it failed, so that one run shows
+// everything. A test that fails once has failed.
 
-import { writeFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { execa } from 'execa';
 
 const WITHOUT_AGENT = 'e2e/(phone|caller-audio)';
@@ -17,12 +18,36 @@ function npm(script, files, options = { stdio: 'inherit' }) {
   return execa('npm', args, { ...options, reject: false });
 }
 
-const unit = await npm('test:unit');
-// `.ci/run` uses what the other tests leave of the machine.
-if (process.env.UNIT_TESTS_ENDED) writeFileSync(process.env.UNIT_TESTS_ENDED, '');
-const endToEnd = await npm('test:e2e', WITH_AGENT);
-const beside = npm('test:e2e', WITHOUT_AGENT, { all: true, buffer: true });
-const fleets = await npm('test:fleet');
-const withoutAgent = await beside;
-process.stdout.write(`${withoutAgent.all}\n`);
-process.exit([unit, endToEnd, fleets, withoutAgent].some(({ failed }) => failed) ? 1 : 0);
+const beside = [];
+
+/** Runs a script beside the others; `printBeside` prints what it said. */
+function npmBeside(script, files) {
+  const run = npm(script, files, { all: true, buffer: true });
+  beside.push(run);
+  run.then(() => {
+    run.ended = true;
+  });
+  return run;
+}
+
+/** @param all also of those that have not ended, when they have */
+async function printBeside(all) {
+  for (const run of [...beside]) {
+    if (!all && !run.ended) continue;
+    process.stdout.write(`${(await run).all}\n`);
+    beside.splice(beside.indexOf(run), 1);
+  }
+}
+
+process.stderr.write('unit tests run beside the end-to-end tests, and are printed after them\n');
+const unit = npmBeside('test:unit');
+setPriority(unit.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+const endToEnd = npm('test:e2e', WITH_AGENT);
+await endToEnd;
+await printBeside(false);
+const withoutAgent = npmBeside('test:e2e', WITHOUT_AGENT);
+const fleets = npm('test:fleet');
+await fleets;
+await printBeside(true);
+const results = await Promise.all([unit, endToEnd, fleets, withoutAgent]);
+process.exit(results.some(({ failed }) => failed) ? 1 : 0);
