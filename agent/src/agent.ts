@@ -15,6 +15,7 @@ import { parseMetadata } from './call/parse-metadata.js';
 import { publishBedrockEvents } from './call/publish-bedrock-events.js';
 import { publishRealtimeSession, publishSession } from './call/publish-session.js';
 import { RoomCallers } from './call/room-callers.js';
+import { voicePublishOptions } from './call/voice-publish-options.js';
 import { watchIdleCaller } from './call/watch-idle-caller.js';
 import { processConfig, type WorkerConfig } from './config.js';
 import { nameTools } from './host/call-context.js';
@@ -118,6 +119,7 @@ async function answer(
       participantIdentity: caller.identity,
       closeOnDisconnect: !endsHere,
     },
+    outputOptions: { audioPublishOptions: voicePublishOptions(config.audioMaxBitrateKbps) },
     record: false,
   });
   const greet = () =>

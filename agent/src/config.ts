@@ -16,6 +16,8 @@ export interface WorkerConfig {
   voice?: string;
   /** For calls in which assistant.ts says nothing about it. */
   noiseCancellation: 'off' | 'rnnoise';
+  /** Of the agent's voice; see voicePublishOptions. */
+  audioMaxBitrateKbps: number;
   /** Age at which a Bedrock stream is renewed. Undefined: the plugin's default. */
   renewAfterMs?: number;
   /** Publish Bedrock events to the room: for engineers, since they carry what people say. */
@@ -108,6 +110,7 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     ...(e.NOVA_SONIC_MODEL && { model: e.NOVA_SONIC_MODEL }),
     ...(e.NOVA_SONIC_VOICE && { voice: e.NOVA_SONIC_VOICE }),
     noiseCancellation: e.NOISE_CANCELLATION,
+    audioMaxBitrateKbps: e.AUDIO_MAX_BITRATE_KBPS,
     ...(e.NOVA_SONIC_RENEW_AFTER_S && { renewAfterMs: e.NOVA_SONIC_RENEW_AFTER_S * 1000 }),
     publishBedrockEvents: e.PUBLISH_BEDROCK_EVENTS === 'true',
     callsPerTask: e.CALLS_PER_TASK,

@@ -7,8 +7,6 @@ import {
   type LocalTrackPublication,
   type Room,
   RoomEvent,
-  TrackPublishOptions,
-  TrackSource,
 } from '@livekit/rtc-node';
 import { AccessToken } from 'livekit-server-sdk';
 import { CALL_EVENTS_TICK_MS, CallEventReceiver } from '../call/call-event-receiver.js';
@@ -17,6 +15,7 @@ import {
   CALL_EVENTS_TOPIC,
   type CallEvent,
 } from '../call/call-events.js';
+import { voicePublishOptions } from '../call/voice-publish-options.js';
 
 /** Address and API key of a LiveKit server. */
 export interface LiveKitAddress {
@@ -106,7 +105,5 @@ export async function publishMicrophone(
   source: AudioSource,
 ): Promise<LocalTrackPublication | undefined> {
   const track = LocalAudioTrack.createAudioTrack('microphone', source);
-  const options = new TrackPublishOptions();
-  options.source = TrackSource.SOURCE_MICROPHONE;
-  return room.localParticipant?.publishTrack(track, options);
+  return room.localParticipant?.publishTrack(track, voicePublishOptions());
 }

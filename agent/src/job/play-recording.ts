@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import {
-  AudioFrame,
-  AudioSource,
-  LocalAudioTrack,
-  type Room,
-  TrackPublishOptions,
-  TrackSource,
-} from '@livekit/rtc-node';
+import { AudioFrame, AudioSource, LocalAudioTrack, type Room } from '@livekit/rtc-node';
+import { voicePublishOptions } from '../call/voice-publish-options.js';
 import { waitUntilAudible } from '../call/wait-until-audible.js';
 import type { PcmAudio } from '../caller/pcm.js';
 
@@ -23,10 +17,8 @@ export async function playRecording(room: Room, recording: PcmAudio): Promise<vo
   if (!localParticipant) return;
   const source = new AudioSource(sampleRate, 1, QUEUE_MS);
   try {
-    const options = new TrackPublishOptions();
-    options.source = TrackSource.SOURCE_MICROPHONE;
     const track = LocalAudioTrack.createAudioTrack('recording', source);
-    const publication = await localParticipant.publishTrack(track, options);
+    const publication = await localParticipant.publishTrack(track, voicePublishOptions());
     await waitUntilAudible(publication);
     const lengthMs = (samples.length * 1_000) / sampleRate;
     await Promise.race([capture(source, recording), pass(lengthMs + SPARE_MS)]);

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import {
-  AudioFrame,
-  AudioSource,
-  LocalAudioTrack,
-  type Room,
-  TrackPublishOptions,
-  TrackSource,
-} from '@livekit/rtc-node';
+import { AudioFrame, AudioSource, LocalAudioTrack, type Room } from '@livekit/rtc-node';
+import { voicePublishOptions } from '../call/voice-publish-options.js';
 import { waitUntilAudible } from '../call/wait-until-audible.js';
 import type { LineProgram } from './line-program.js';
 
@@ -66,13 +60,13 @@ export class LinePlayer {
   async #start({ localParticipant }: Pick<Room, 'localParticipant'>): Promise<void> {
     const source = new AudioSource(this.#program.sampleRate, 1, QUEUE_MS);
     this.#source = source;
-    const options = new TrackPublishOptions();
-    options.source = TrackSource.SOURCE_MICROPHONE;
     const track = LocalAudioTrack.createAudioTrack('waiting-line', source);
-    const publication = await localParticipant?.publishTrack(track, options).catch((error) => {
-      void source.close();
-      throw error;
-    });
+    const publication = await localParticipant
+      ?.publishTrack(track, voicePublishOptions())
+      .catch((error) => {
+        void source.close();
+        throw error;
+      });
     this.#unpublish = async () => {
       if (publication?.sid) await localParticipant?.unpublishTrack(publication.sid);
     };

@@ -4,6 +4,7 @@
 
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { TrackPublishOptions } from '@livekit/rtc-node';
 import type { AttendantTask } from '../../../agent/src/line/attendant-messages.js';
 
 const rtc = await import('@livekit/rtc-node');
@@ -25,7 +26,7 @@ let room: FakeRoom;
 let connecting: Promise<void>;
 /** What becomes of the next wait for somebody who subscribes. */
 let subscribed: Promise<void>;
-const published: { track: string; source: unknown }[] = [];
+const published: { track: string; source: unknown; bitrate: unknown }[] = [];
 
 class FakeRoom extends EventEmitter {
   isConnected = false;
@@ -35,8 +36,8 @@ class FakeRoom extends EventEmitter {
   onText: (reader: { readAll(): Promise<string> }, from: { identity: string }) => Promise<void> =
     async () => {};
   readonly localParticipant = {
-    publishTrack: async (track: string, { source }: { source?: unknown }) => {
-      published.push({ track, source });
+    publishTrack: async (track: string, { source, audioEncoding }: TrackPublishOptions) => {
+      published.push({ track, source, bitrate: audioEncoding?.maxBitrate });
       return { waitForSubscription: () => subscribed };
     },
   };
@@ -170,7 +171,9 @@ describe('an attendant', () => {
       'token',
       { autoSubscribe: false, dynacast: false },
     ]);
-    expect(published).toEqual([{ track: 'waiting-line', source: TrackSource.SOURCE_MICROPHONE }]);
+    expect(published).toEqual([
+      { track: 'waiting-line', source: TrackSource.SOURCE_MICROPHONE, bitrate: 64_000n },
+    ]);
     await pass(100);
     expect(spokeAt).toBe(100);
     await pass(10_000);
