@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { execa } from 'execa';
-import { replaceDirectory } from '../../../local/playground/build-page.js';
+import { replaceDirectory, runVite } from '../../../local/playground/build-page.js';
 
 const BUILD = fileURLToPath(new URL('../../../local/playground/build-page.ts', import.meta.url));
 
@@ -17,6 +17,19 @@ function folder(path: string, content: string): string {
 }
 
 describe('a page that was built', () => {
+  it('has the production build of React, whatever NODE_ENV says', async () => {
+    expect(process.env.NODE_ENV).toBe('test');
+    const place = mkdtempSync(join(tmpdir(), 'page-'));
+    await runVite(place);
+    const scripts = readdirSync(join(place, 'assets')).filter((name) => name.endsWith('.js'));
+    expect(scripts.length).toBeGreaterThan(0);
+    // Not the scripts themselves: a failure would print a megabyte.
+    const development = scripts.filter((name) =>
+      readFileSync(join(place, 'assets', name), 'utf8').includes('jsxDEV'),
+    );
+    expect(development).toEqual([]);
+  });
+
   it('replaces the previous page, or none', () => {
     const room = mkdtempSync(join(tmpdir(), 'place-'));
     const place = join(room, 'dist');

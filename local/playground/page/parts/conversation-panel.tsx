@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { type FormEvent, useEffect, useRef, useState } from 'react';
+import { type FormEvent, memo, useEffect, useRef, useState } from 'react';
 import type {
   TranscriptItem,
   TranscriptMessage,
@@ -56,7 +56,9 @@ function Empty({ inCall, ended }: { inCall: boolean; ended: boolean }) {
 
 const names = { you: 'You', agent: 'Agent' };
 
-function Message({ item, startedAt }: { item: TranscriptMessage; startedAt: number }) {
+// Memoized, as the tool calls: a long call would draw all of its words at every event.
+const Message = memo(function Message(props: { item: TranscriptMessage; startedAt: number }) {
+  const { item, startedAt } = props;
   const { who, at, text, unspoken, interrupted, typed, done } = item;
   return (
     <li className={`words ${who}`} data-interrupted={interrupted || undefined}>
@@ -85,9 +87,13 @@ function Message({ item, startedAt }: { item: TranscriptMessage; startedAt: numb
       </p>
     </li>
   );
-}
+});
 
-function ToolCall(props: { item: TranscriptToolCall; startedAt: number; inCall: boolean }) {
+const ToolCall = memo(function ToolCall(props: {
+  item: TranscriptToolCall;
+  startedAt: number;
+  inCall: boolean;
+}) {
   const { item, startedAt, inCall } = props;
   const { name, args, at, outcome } = item;
   return (
@@ -118,7 +124,7 @@ function ToolCall(props: { item: TranscriptToolCall; startedAt: number; inCall: 
       </dl>
     </li>
   );
-}
+});
 
 /** For screen readers: each item once, when it is final. A growing text would be read again and again. */
 function Announcements({ items }: { items: readonly TranscriptItem[] }) {
