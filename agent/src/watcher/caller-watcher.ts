@@ -16,9 +16,13 @@ import { endedForGood, withdrawDispatches } from './withdraw-dispatches.js';
 import { presenceRoom, type WorkerPresence } from './worker-presence.js';
 
 const TICK_MS = 250;
-/** Between two lists of all rooms; four times the time that LiveKit takes for one, if that is more. */
+/**
+ * Between two lists of all rooms; four times the time that LiveKit takes for one, if that is more. After one that takes
+ * seconds, or fails, nothing is certain until the next, which callers cannot wait for as long.
+ */
 const LIST_MS = 1_000;
 const LIST_SHARE = 4;
+const MAX_PAUSE_MS = 2_000;
 /** Rooms that are looked at at the same time. */
 const MAX_LOOKS = 8;
 /** The attendants of a worker that ceases to watch are replaced sooner, by those of the next one. */
@@ -340,7 +344,8 @@ export class CallerWatcher {
       this.#noteFailure(error);
     }
     const now = this.#clock.now();
-    this.#listAt = Math.max(start + LIST_MS, now + (LIST_SHARE - 1) * (now - start));
+    const pause = Math.min((LIST_SHARE - 1) * (now - start), MAX_PAUSE_MS);
+    this.#listAt = Math.max(start + LIST_MS, now + pause);
     this.#listing = false;
     this.#look();
   }
