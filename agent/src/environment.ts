@@ -269,7 +269,7 @@ export const environmentSchema = z.object({
     }),
   WATCHER_PRESENCE: z.enum(['auto', 'on', 'off']).default('auto').register(docs, {
     description:
-      'Whether each worker stays connected to a room of its own, hidden and without audio, so that the others see at once when its process dies, and take its calls over, and that old tasks leave the calls to those of a new deployment at once: one more connection a worker, and two requests a second from each of three. `auto`: not on LiveKit Cloud, which sends new agents itself. Without it callers of a task that died as a whole wait for 22 to 29 s.',
+      'Whether each worker stays connected to a room of its own, hidden and without audio, so that the others see at once when its process dies, and take its calls over, and that old tasks leave the calls to those of a new deployment at once: one more connection a worker, two requests a second from each of three, and five a second from all others together. `auto`: not on LiveKit Cloud, which sends new agents itself. Without it callers of a task that died as a whole wait for 22 to 29 s.',
     allowed: 'auto, on or off',
     setBy: 'operator',
   }),

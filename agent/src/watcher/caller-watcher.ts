@@ -253,11 +253,11 @@ export class CallerWatcher {
       this.#watchingChanged(watching);
       this.#events.onWatching?.(watching);
     }
-    if (this.#seats.seated) {
-      // Who stands by is ready to take the line over, without a process to start in that moment.
-      this.#line?.start();
-      this.#lost?.step(watching);
-    }
+    const { seated } = this.#seats;
+    // Who stands by is ready to take the line over, without a process to start in that moment.
+    if (seated) this.#line?.start();
+    else this.#seats.seekIfAllLost();
+    this.#lost?.step(seated, watching);
     if (!watching) return;
     this.#report();
     this.#attend();
@@ -285,7 +285,7 @@ export class CallerWatcher {
         if (this.#seats.seated) note.write(workers, this.#seats.watching).catch(onFailure);
       },
       onLost: (other, calls) => {
-        this.#events.onWorkerLost?.(other, calls);
+        if (this.#seats.seated) this.#events.onWorkerLost?.(other, calls);
         // Its calls wait, and nobody may be watching.
         this.#step();
       },
@@ -303,7 +303,7 @@ export class CallerWatcher {
     if (!this.#presence || !this.#lost) return false;
     const late = new Promise<void>((resolve) => this.#clock.after(PRESENCE_MS, resolve));
     await Promise.race([this.#presence.joined, late]);
-    await this.#lost.look(true);
+    await this.#lost.look();
     return this.#lost.alone;
   }
 

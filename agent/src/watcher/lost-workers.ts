@@ -10,6 +10,11 @@ const LOOK_SHARE = 4;
 const MAX_SHARE_MS = 2_000;
 /** The same, for each worker: LiveKit lists all of them with all their calls. */
 const LOOK_MS_PER_WORKER = 5;
+/**
+ * The same for workers without a seat, which know of the others' calls should all who have one die: together they send no
+ * more than five requests a second, however many they are.
+ */
+const WITHOUT_SEAT = { lookMs: 5_000, lookMsPerWorker: 200 };
 /** A process that lives answers in a few milliseconds, also when its event loop hangs: rtc-node's native part does. */
 const ANSWER_MS = 750;
 /** So many questions without an answer, of which each is asked so long after the one before, and the agent is dead. */
@@ -69,7 +74,10 @@ export class LostWorkers {
   #certain = false;
   readonly #lost = new Map<string, Lost>();
   readonly #busy = new Set<string>();
-  #lookAt = Number.NEGATIVE_INFINITY;
+  /** Not before it looks for a seat the first time, when it is there itself. */
+  #lookedAt = Number.POSITIVE_INFINITY;
+  /** How long LiveKit took for the latest look. */
+  #took = 0;
   #looking: Promise<void> | undefined;
 
   constructor(
@@ -116,9 +124,12 @@ export class LostWorkers {
       if (now - lost.at < SAME_CAUSE_MS) lost.doubtUntil = now + DOUBT_MS;
   }
 
-  /** One step; to be called several times a second. @param act looks into calls, too: this worker watches */
-  step(act: boolean): void {
-    void this.look();
+  /**
+   * One step; to be called several times a second.
+   * @param seated this worker watches or stands by @param act looks into calls, too: it watches
+   */
+  step(seated: boolean, act: boolean): void {
+    if (this.#clock.now() >= this.#lookedAt + this.#pauseMs(seated)) void this.look();
     const now = this.#clock.now();
     for (const [worker, { at, calls }] of this.#lost) {
       if (now - at > FORGET_MS) this.#lost.delete(worker);
@@ -126,9 +137,8 @@ export class LostWorkers {
     }
   }
 
-  /** Asks LiveKit who is there, if that is due; resolves when it has answered. Never rejects. @param due it is */
-  look(due = this.#clock.now() >= this.#lookAt): Promise<void> {
-    if (!due) return Promise.resolve();
+  /** Asks LiveKit who is there; resolves when it has answered. Never rejects. */
+  look(): Promise<void> {
     this.#looking ??= this.#ask().finally(() => {
       this.#looking = undefined;
     });
@@ -143,9 +153,17 @@ export class LostWorkers {
       this.#certain = false;
       this.#events.onFailure?.(error);
     }
-    const took = this.#clock.now() - start;
-    const share = Math.min(LOOK_SHARE * took, took + MAX_SHARE_MS);
-    this.#lookAt = start + Math.max(LOOK_MS, LOOK_MS_PER_WORKER * this.#present.size, share);
+    this.#lookedAt = start;
+    this.#took = this.#clock.now() - start;
+  }
+
+  /** From one look to the next. */
+  #pauseMs(seated: boolean): number {
+    const workers = this.#present.size;
+    const share = Math.min(LOOK_SHARE * this.#took, this.#took + MAX_SHARE_MS);
+    if (seated) return Math.max(LOOK_MS, LOOK_MS_PER_WORKER * workers, share);
+    const { lookMs, lookMsPerWorker } = WITHOUT_SEAT;
+    return Math.max(lookMs, lookMsPerWorker * workers, share);
   }
 
   #take(workers: readonly PresentWorker[]): void {

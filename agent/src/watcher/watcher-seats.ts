@@ -58,6 +58,9 @@ export class WatcherSeats {
   #beatAt = Number.NEGATIVE_INFINITY;
   #roundTrips: number[] = [];
   #running = false;
+  /** It has no seat, and will look for one later. */
+  #rests = false;
+  #soughtAt = Number.NEGATIVE_INFINITY;
   #cancel = () => {};
 
   constructor(
@@ -103,6 +106,16 @@ export class WatcherSeats {
     void this.#run();
   }
 
+  /** Looks for a seat now rather than later when all workers that have one are known to be gone. */
+  seekIfAllLost(): void {
+    const now = this.#clock.now();
+    if (!this.#rests || now - this.#soughtAt < SEEK_AGAIN_MS) return;
+    const holders = this.#seats.flatMap((seat) => holderOf(seat) ?? []);
+    if (holders.length === 0 || !holders.every((holder) => this.#options.isLost(holder))) return;
+    this.#soughtAt = now;
+    this.#cancel();
+  }
+
   /** Gives the seat up, so that the next worker takes over at once. */
   async stop(): Promise<void> {
     this.#running = false;
@@ -119,7 +132,9 @@ export class WatcherSeats {
   async #run(): Promise<void> {
     let pauseMs = 0;
     while (this.#running) {
+      this.#rests = pauseMs > 0 && !this.#mine;
       if (pauseMs > 0) await this.#pause(pauseMs);
+      this.#rests = false;
       if (this.#mine) await this.#keep();
       else pauseMs = (await this.#seek()) * (0.5 + this.#options.random());
       if (this.#mine) pauseMs = BEAT_MS;
@@ -139,7 +154,7 @@ export class WatcherSeats {
   async #seek(): Promise<number> {
     const alone = await this.#options.isAlone();
     const answered = await this.#read();
-    if (!alone && !this.#seats.some(({ document }) => document === '')) {
+    if (!alone && !this.#seats.some((seat) => seat.document === '' || this.#isLost(seat))) {
       // Those who hold the seats have so long to show that they are alive.
       await this.#pause(this.#staleMs + BEAT_MS);
       await this.#read();
@@ -200,8 +215,13 @@ export class WatcherSeats {
   #inUse(seat: Seat): boolean {
     const { document, changedAt } = seat;
     if (document === '' || this.#clock.now() - changedAt > this.#staleMs) return false;
+    return !this.#isLost(seat);
+  }
+
+  /** Whether the process of its worker is known to be gone. */
+  #isLost(seat: Seat): boolean {
     const holder = holderOf(seat);
-    return holder === undefined || !this.#options.isLost(holder);
+    return holder !== undefined && this.#options.isLost(holder);
   }
 
   #pause(ms: number): Promise<void> {

@@ -93,6 +93,31 @@ describe('a task that dies as a whole, the one that watches', () => {
   });
 });
 
+describe('all workers that watch or stand by die at once, with their calls', () => {
+  /** From the last time that the others looked for a seat, which they do every 15 s here. */
+  const MOMENTS = [0, 3_000, 6_000, 9_000, 12_000];
+
+  it.each([4, 6].flatMap((workers) => MOMENTS.map((ms) => [workers, ms] as const)))(
+    'another of %i takes their calls over long before LiveKit drops them (%i)',
+    async (workers, ms) => {
+      const all = await withCalls(5, workers);
+      const { clock, livekit, first, tasks, holders, watching } = all;
+      await clock.pass(30_000 + ms);
+      const dead = holders();
+      expect(dead).toHaveLength(3);
+      expect(dead).toContain(first);
+      for (const task of tasks) task.free = dead.includes(task) ? 0 : 10;
+      const killedAt = clock.now();
+      for (const task of dead) task.kill();
+      const answers = await answersOfFive(all, killedAt);
+      expect(Math.max(...answers)).toBeLessThan(9_000);
+      expect(livekit.removed).toHaveLength(5);
+      expect(livekit.second).toBe(0);
+      expect(watching()).toHaveLength(1);
+    },
+  );
+});
+
 /** What LiveKit may do in the moment in which a task dies, and how soon its calls must be answered all the same. */
 const TROUBLES: [string, (all: Awaited<ReturnType<typeof withCalls>>) => Promise<void>, number][] =
   [
@@ -219,6 +244,22 @@ describe('a call that lives is left alone', () => {
     },
   );
 
+  it('when all who watch or stand by only seem to be gone, also to those without a seat', async () => {
+    const { clock, livekit, first, tasks, holders, watching } = await withCalls(1, 6);
+    await clock.pass(30_000);
+    const seated = holders();
+    first.mute(true);
+    for (let i = 0; i < 10; i++) {
+      for (const task of seated) task.closePresence();
+      await clock.pass(1_500);
+    }
+    await clock.pass(10_000);
+    expect(holders()).toEqual(seated);
+    expect(watching()).toEqual([first]);
+    expect(livekit.removed).toEqual([]);
+    expect(tasks.filter(({ calls }) => calls.size > 0)).toEqual([first]);
+  });
+
   it('when LiveKit has lost the room of the workers, and has not said so', async () => {
     const { clock, livekit, first, second } = await withCalls(1);
     second.free = 10;
@@ -255,14 +296,19 @@ describe('a call that lives is left alone', () => {
 });
 
 describe('what it costs', () => {
-  it('is two requests a second of three workers, however many there are', async () => {
-    const { clock, livekit } = fleet(40);
-    await clock.pass(60_000);
-    const before = livekit.requests;
-    await clock.pass(20_000);
-    // Beats and looks at the seats as before: 2 x 2 a second each, and a list; the others look for seats.
-    expect((livekit.requests - before) / 20).toBeLessThan(3 * 4 + 1 + 40 / 5 + 3 * 2 + 1);
-  });
+  it.each([40, 100])(
+    'is two requests a second of three workers, and five of all others, of %i',
+    async (workers) => {
+      const { clock, livekit } = fleet(workers);
+      await clock.pass(60_000);
+      const before = livekit.requests;
+      await clock.pass(20_000);
+      // Beats and looks at the seats as before: 2 x 2 a second each, and a list; the others look for seats.
+      expect((livekit.requests - before) / 20).toBeLessThan(
+        3 * 4 + 1 + workers / 5 + 3 * 2 + 1 + 5,
+      );
+    },
+  );
 });
 
 describe('a first worker that is alone', () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { CallerWatcher } from '../../../agent/src/watcher/caller-watcher.js';
+import { seatName, seatRooms } from '../../../agent/src/watcher/watcher-seats.js';
 import { presenceRoom, WorkerPresence } from '../../../agent/src/watcher/worker-presence.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { AGENT, agentOf, SimulatedLiveKit } from './simulated-livekit.js';
@@ -90,6 +91,12 @@ export function fleet(workers: number, { latency = { ms: 2 } } = {}) {
     watcher.start();
     return task;
   });
+  /** The tasks that watch or stand by: the seats' rooms name them. */
+  const holders = () =>
+    seatRooms(seatName(AGENT)).flatMap((room) => {
+      const { worker } = JSON.parse(livekit.rooms.get(room)?.metadata || '{}');
+      return tasks.filter((_, i) => `worker-${i}` === worker);
+    });
   const watching = () => tasks.filter(({ watcher }) => watcher.watching);
   /** So many calls of a task, which have gone on for a while. */
   const calls = async (task: Task & { free: number }, count: number) => {
@@ -101,7 +108,7 @@ export function fleet(workers: number, { latency = { ms: 2 } } = {}) {
     await clock.pass(15_000);
     if (task.calls.size !== count) throw new Error(`${task.calls.size} of ${count} calls`);
   };
-  return { clock, livekit, tasks, watching, calls, slow, latency };
+  return { clock, livekit, tasks, watching, holders, calls, slow, latency };
 }
 
 export type TaskFleet = ReturnType<typeof fleet>;
