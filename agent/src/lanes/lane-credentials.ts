@@ -11,13 +11,19 @@ type Provider = () => Promise<Identity>;
 
 /** A stream keeps its credentials for up to 8 minutes. Those of a role last an hour here: it is assumed by a role. */
 const REFRESH_BEFORE_MS = 10 * 60_000;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
-const expiresSoon = ({ expiration }: Identity): boolean =>
-  expiration !== undefined && expiration.getTime() - Date.now() < REFRESH_BEFORE_MS;
+const expiresSoon = (identity: Identity): boolean => freshForMs(identity) < 0;
+
+const freshForMs = ({ expiration }: Identity): number =>
+  expiration ? expiration.getTime() - Date.now() - REFRESH_BEFORE_MS : Number.POSITIVE_INFINITY;
 
 const providers = new Map<string, Provider>();
 
-/** The credentials of a role, for all calls of this process; renewed when one of them needs them. */
+/**
+ * The credentials of a role, for all calls of this process. They are renewed before a call needs new ones: it would wait
+ * for STS, most likely in the moment in which another lane has refused it.
+ */
 export function credentialsOfRole(role: string): Provider {
   const existing = providers.get(role);
   if (existing) return existing;
@@ -26,7 +32,14 @@ export function credentialsOfRole(role: string): Provider {
     params: { RoleArn: role, RoleSessionName: 'nova-sonic-agent' },
     clientConfig: { maxAttempts: 2 },
   });
-  const provider = memoize(() => assume(), expiresSoon);
+  const provider = memoize(async () => {
+    const identity = await assume();
+    const freshMs = freshForMs(identity);
+    // A call asks again where this fails.
+    const renew = () => providers.get(role) === provider && provider().catch(() => {});
+    if (freshMs >= 0 && freshMs < MAX_TIMER_MS) setTimeout(renew, freshMs + 100).unref();
+    return identity;
+  }, expiresSoon);
   providers.set(role, provider);
   return provider;
 }

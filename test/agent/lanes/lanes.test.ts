@@ -19,6 +19,7 @@ import { LaneCooldowns } from '../../../agent/src/supervision/lane-cooldowns.js'
 import { type Emulator, startEmulator } from '../../../packages/nova-sonic-emulator/src/index.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { StsStandIn } from '../../support/sts-service.js';
+import { until } from '../../support/wait.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
@@ -224,6 +225,19 @@ describe('3 accounts x 2 Regions x 5 streams', () => {
       error: expect.stringMatching(/sts:AssumeRole.*\(let the role be assumed: /),
     });
   }, 120_000);
+});
+
+test('credentials of a role are renewed before a call needs new ones, for as long as the process lives', async () => {
+  // Ten minutes of them are kept for a stream.
+  sts.lifetimeMs = 10 * 60_000 + 1_200;
+  const provider = lanesOfCall(LANES, () => 0)[1]?.credentials as () => Promise<unknown>;
+  await provider();
+  await until('they are renewed twice', () => sts.asked.length >= 3);
+  // By then nobody renews those of a process that has forgotten them.
+  forgetRoles();
+  const asked = sts.asked.length;
+  expect(new Set(sts.asked)).toEqual(new Set([roleOf(OTHERS[0])]));
+  expect(asked).toBeLessThan(10);
 });
 
 test('credentials of a role are renewed in time for a whole stream', async () => {
