@@ -264,7 +264,8 @@ const CLOSE_MS = 20;
       await page.locator('.sound > summary').click();
       await speaker.selectOption({ label: 'Fake Audio Output 1' });
       await problem(page, 'That speaker cannot be used');
-      expect(errors).toEqual([]);
+      // LiveKit's client reports it as well, of a track that is attached again just now.
+      expect(errors.filter((line) => !line.startsWith('Failed to set sink id'))).toEqual([]);
       await own.close();
     },
 
