@@ -24,7 +24,8 @@ export class ForegroundVoice implements VoiceActivity {
     const powers = this.#powers;
     powers.push(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
     if (powers.length > REMEMBERED) powers.shift();
-    const sorted = powers.toSorted((a, b) => a - b);
+    // Numbers in their own order without a function that compares, 30 times a second.
+    const sorted = Float64Array.from(powers).sort();
     const background = sorted[Math.floor(sorted.length * QUARTILE)] ?? 0;
     const last = powers.slice(-SMOOTHED);
     const level = last.reduce((sum, power) => sum + power, 0) / last.length;

@@ -12,10 +12,14 @@ export const closeSynthesizer = (): Promise<void> => synthesizer.close();
 
 /** The same samples at a level: root of the mean square in dB relative to full scale. */
 export function atLevel(samples: ArrayLike<number>, db: number): Int16Array {
+  const { length } = samples;
   let sum = 0;
-  for (let i = 0; i < samples.length; i++) sum += (samples[i] as number) ** 2;
-  const gain = (32_768 * 10 ** (db / 20)) / Math.sqrt(sum / samples.length);
-  return Int16Array.from(samples, (s) => Math.max(-32_768, Math.min(32_767, s * gain)));
+  for (let i = 0; i < length; i++) sum += (samples[i] as number) ** 2;
+  const gain = (32_768 * 10 ** (db / 20)) / Math.sqrt(sum / length);
+  const scaled = new Int16Array(length);
+  for (let i = 0; i < length; i++)
+    scaled[i] = Math.max(-32_768, Math.min(32_767, (samples[i] as number) * gain));
+  return scaled;
 }
 
 /** Synthesis is the slow part: the same words at another level are the same samples. */
