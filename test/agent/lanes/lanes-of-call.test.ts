@@ -59,7 +59,7 @@ describe('lanesOfCall', () => {
     const [own, first] = lanesOfCall(lanes, () => 0);
     const west = lanesOfCall(lanes, () => 0)[4];
     expect(own?.credentials).toBeUndefined();
-    expect(first?.credentials).toBeInstanceOf(Function);
+    expect(typeof first?.credentials).toBe('function');
     expect(west?.credentials).toBe(first?.credentials);
   });
 

@@ -344,7 +344,7 @@ describe('what is added to a task', () => {
       ),
       { numRuns: 10 },
     );
-  }, 120_000);
+  });
 
   test('has its right when the first task starts', () => {
     const { stack } = build(() => {});

@@ -4,11 +4,9 @@
 
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { readDeployedService } from '../../../local/playground/deployed-service.js';
 import { Command } from '../../e2e/support.js';
-
-jest.setTimeout(60_000);
 
 const SECRET = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:livekit-AbCdEf';
 const KEYS = {

@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { ManagedProcess } from '../../../local/process/managed-process.js';
 
 const node = process.execPath;
+/** A starved machine takes seconds to start a process. */
+const PATIENCE_MS = 60_000;
 const KILL_WITH_PARENT = fileURLToPath(
   new URL('../../../local/process/kill-with-parent.js', import.meta.url),
 );
@@ -15,7 +17,7 @@ const program = (stubborn = false) =>
   `${stubborn ? "process.on('SIGTERM', () => {});" : ''} console.log('pid ' + process.pid); setInterval(() => {}, 1000);`;
 
 const hasEnded = async (pid: number) => {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     try {
       process.kill(pid, 0);
@@ -36,7 +38,9 @@ describe('ManagedProcess', () => {
       "console.log('a'); console.log('ready 1')",
     ]);
     await child.exited;
-    expect(await child.waitForLine((line) => line.startsWith('ready'), 10_000)).toBe('ready 1');
+    expect(await child.waitForLine((line) => line.startsWith('ready'), PATIENCE_MS)).toBe(
+      'ready 1',
+    );
   });
 
   it('fails with the last lines when the program ends before it is ready', async () => {
@@ -44,21 +48,21 @@ describe('ManagedProcess', () => {
       '-e',
       "console.error('no disk'); process.exit(3)",
     ]);
-    await expect(child.waitForLine((line) => line === 'ready', 10_000)).rejects.toThrow(
+    await expect(child.waitForLine((line) => line === 'ready', PATIENCE_MS)).rejects.toThrow(
       /quitter ended with code 3:\nno disk/,
     );
   });
 
   it('has ended after stop()', async () => {
     const child = new ManagedProcess('sleeper', node, ['-e', program()]);
-    const pid = pidOf(await child.waitForLine((line) => line.startsWith('pid'), 10_000));
+    const pid = pidOf(await child.waitForLine((line) => line.startsWith('pid'), PATIENCE_MS));
     await child.stop();
     expect(await hasEnded(pid)).toBe(true);
   });
 
   it('is killed when it does not end within its grace time', async () => {
     const child = new ManagedProcess('stubborn', node, ['-e', program(true)], { graceMs: 200 });
-    const pid = pidOf(await child.waitForLine((line) => line.startsWith('pid'), 10_000));
+    const pid = pidOf(await child.waitForLine((line) => line.startsWith('pid'), PATIENCE_MS));
     await child.stop();
     expect(await hasEnded(pid)).toBe(true);
   });

@@ -8,13 +8,15 @@ import { installPacked, type PackedPackage, run } from '../../support/packed-pac
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const PACKAGE = join(ROOT, 'packages/livekit-plugin-nova-sonic');
+/** Compilers and packers in processes of their own, beside whatever else a machine does. */
+const TIMEOUT_MS = 300_000;
 let plugin: PackedPackage;
 let folder: string;
 
 beforeAll(() => {
   plugin = installPacked('livekit-plugin-nova-sonic');
   folder = plugin.folder;
-}, 120_000);
+}, TIMEOUT_MS);
 afterAll(() => plugin.remove());
 
 const MANIFEST = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8'));
@@ -61,42 +63,50 @@ test('it has no code of other packages in it', () => {
   }
 });
 
-test('it is imported as ESM and required as CommonJS, with the framework of its user', () => {
-  writeFileSync(
-    join(folder, 'a.mjs'),
-    `import { NOVA_SONIC_2_VOICES, RealtimeModel, realtime } from 'livekit-plugin-nova-sonic';
+test(
+  'it is imported as ESM and required as CommonJS, with the framework of its user',
+  () => {
+    writeFileSync(
+      join(folder, 'a.mjs'),
+      `import { NOVA_SONIC_2_VOICES, RealtimeModel, realtime } from 'livekit-plugin-nova-sonic';
      import { llm, Plugin } from '@livekit/agents';${CHECK}`,
-  );
-  writeFileSync(
-    join(folder, 'b.cjs'),
-    `const { NOVA_SONIC_2_VOICES, RealtimeModel, realtime } = require('livekit-plugin-nova-sonic');
+    );
+    writeFileSync(
+      join(folder, 'b.cjs'),
+      `const { NOVA_SONIC_2_VOICES, RealtimeModel, realtime } = require('livekit-plugin-nova-sonic');
      const { llm, Plugin } = require('@livekit/agents');${CHECK}`,
-  );
-  expect(run(process.execPath, ['a.mjs'], folder).trim()).toBe('16');
-  expect(run(process.execPath, ['b.cjs'], folder).trim()).toBe('16');
-}, 60_000);
+    );
+    expect(run(process.execPath, ['a.mjs'], folder).trim()).toBe('16');
+    expect(run(process.execPath, ['b.cjs'], folder).trim()).toBe('16');
+  },
+  TIMEOUT_MS,
+);
 
-test('the models are imported without the framework, and are the same objects', () => {
-  const check = (load: string) => `${load}
+test(
+  'the models are imported without the framework, and are the same objects',
+  () => {
+    const check = (load: string) => `${load}
     if (models.NOVA_SONIC_2_VOICES !== plugin.NOVA_SONIC_2_VOICES) throw new Error('two copies');
     console.log(models.DEFAULT_MODEL);
     process.exit(0);`;
-  writeFileSync(
-    join(folder, 'c.mjs'),
-    check(`import * as models from 'livekit-plugin-nova-sonic/models';
+    writeFileSync(
+      join(folder, 'c.mjs'),
+      check(`import * as models from 'livekit-plugin-nova-sonic/models';
       import * as plugin from 'livekit-plugin-nova-sonic';`),
-  );
-  writeFileSync(
-    join(folder, 'd.cjs'),
-    check(`const models = require('livekit-plugin-nova-sonic/models');
+    );
+    writeFileSync(
+      join(folder, 'd.cjs'),
+      check(`const models = require('livekit-plugin-nova-sonic/models');
       const framework = () => Object.keys(require.cache).some((f) => f.includes('@livekit/agents'));
       if (framework()) throw new Error('models import the framework');
       const plugin = require('livekit-plugin-nova-sonic');
       if (!framework()) throw new Error('the check itself finds nothing');`),
-  );
-  for (const file of ['c.mjs', 'd.cjs'])
-    expect(run(process.execPath, [file], folder).trim()).toBe('amazon.nova-2-sonic-v1:0');
-}, 60_000);
+    );
+    for (const file of ['c.mjs', 'd.cjs'])
+      expect(run(process.execPath, [file], folder).trim()).toBe('amazon.nova-2-sonic-v1:0');
+  },
+  TIMEOUT_MS,
+);
 
 /** What a stranger writes, in either module system. */
 const PROGRAM = `import { voice } from '@livekit/agents';
@@ -116,17 +126,25 @@ model.session().on('barge_in', ({ nothing }) => nothing);
 void ((prices: TokenPrices): number => tokenCostUsd({ audioIn: 1 }, prices));
 `;
 
-test('publint and Are The Types Wrong find nothing', () => {
-  const program = join(ROOT, 'test/packages/publish-checks.mjs');
-  expect(run(process.execPath, [program, plugin.tarball], ROOT)).toBe('');
-}, 60_000);
+test(
+  'publint and Are The Types Wrong find nothing',
+  () => {
+    const program = join(ROOT, 'test/packages/publish-checks.mjs');
+    expect(run(process.execPath, [program, plugin.tarball], ROOT)).toBe('');
+  },
+  TIMEOUT_MS,
+);
 
-test('each exported name and each public member is documented', () => {
-  const dist = join(plugin.installed, 'dist');
-  const entries = ['index.d.ts', 'protocol/models.d.ts'].map((file) => join(dist, file));
-  const program = join(ROOT, 'test/packages/public-docs.mjs');
-  expect(run(process.execPath, [program, ...entries], ROOT)).toBe('');
-}, 60_000);
+test(
+  'each exported name and each public member is documented',
+  () => {
+    const dist = join(plugin.installed, 'dist');
+    const entries = ['index.d.ts', 'protocol/models.d.ts'].map((file) => join(dist, file));
+    const program = join(ROOT, 'test/packages/public-docs.mjs');
+    expect(run(process.execPath, [program, ...entries], ROOT)).toBe('');
+  },
+  TIMEOUT_MS,
+);
 
 /** Of this repository, and the one that `.ci/typescript-5.9` installs. */
 const COMPILERS = ['node_modules', '.cache/typescript-5.9/node_modules']
@@ -161,13 +179,17 @@ test.each(COMPILERS)(
     compile(['a.mts', 'b.cts', 'readme.mts'], { module: 'NodeNext' });
     compile(['a.mts', 'readme.mts'], { module: 'ESNext', moduleResolution: 'Bundler' });
   },
-  120_000,
+  TIMEOUT_MS,
 );
 
-test('the first program of the README runs', () => {
-  const readme = readFileSync(join(PACKAGE, 'README.md'), 'utf8');
-  const [, first] = /```ts\n([\s\S]*?)```/.exec(readme) ?? [];
-  // It has no types in it, so Node runs it as it is.
-  writeFileSync(join(folder, 'readme.mjs'), first as string);
-  expect(run(process.execPath, ['readme.mjs', '--help'], folder)).toContain('start');
-}, 60_000);
+test(
+  'the first program of the README runs',
+  () => {
+    const readme = readFileSync(join(PACKAGE, 'README.md'), 'utf8');
+    const [, first] = /```ts\n([\s\S]*?)```/.exec(readme) ?? [];
+    // It has no types in it, so Node runs it as it is.
+    writeFileSync(join(folder, 'readme.mjs'), first as string);
+    expect(run(process.execPath, ['readme.mjs', '--help'], folder)).toContain('start');
+  },
+  TIMEOUT_MS,
+);

@@ -106,7 +106,7 @@ beforeAll(async () => {
   const logged = emulator.events.seen({ session });
   out = logged.filter(({ direction }) => direction === 'out');
   frames = logged.filter(({ direction, name }) => direction === 'in' && name === 'audioInput');
-}, 60_000);
+});
 afterAll(async () => {
   await emulator?.close();
   await textToSpeech.close();

@@ -205,7 +205,6 @@ it.each([
     expect(await bystander.ended).toBeUndefined();
     expect(bystander.outputs.at(-1)?.name).toBe('completionEnd');
   },
-  90_000,
 );
 
 function isError(response: RawResponse): boolean {
@@ -214,4 +213,4 @@ function isError(response: RawResponse): boolean {
 }
 
 const hang = () =>
-  new Promise<undefined>((resolve) => setTimeout(resolve, 10_000, undefined).unref());
+  new Promise<undefined>((resolve) => setTimeout(resolve, 60_000, undefined).unref());

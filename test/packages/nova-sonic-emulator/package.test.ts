@@ -7,12 +7,14 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { installPacked, type PackedPackage, run } from '../../support/packed-package.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+/** Builds and programs in processes of their own, beside whatever else a machine does. */
+const TIMEOUT_MS = 300_000;
 let emulator: PackedPackage;
 
 beforeAll(() => {
   // Without its optional peer.
   emulator = installPacked('nova-sonic-emulator', ['text2wav']);
-}, 120_000);
+}, TIMEOUT_MS);
 afterAll(() => emulator.remove());
 
 test('it contains code, types, README, schema and scenarios, and no sources', () => {
@@ -30,17 +32,25 @@ test('it contains code, types, README, schema and scenarios, and no sources', ()
   }
 });
 
-test('publint and Are The Types Wrong find nothing', () => {
-  const program = join(ROOT, 'test/packages/publish-checks.mjs');
-  expect(run(process.execPath, [program, emulator.tarball, '--esm-only'], ROOT)).toBe('');
-}, 60_000);
+test(
+  'publint and Are The Types Wrong find nothing',
+  () => {
+    const program = join(ROOT, 'test/packages/publish-checks.mjs');
+    expect(run(process.execPath, [program, emulator.tarball, '--esm-only'], ROOT)).toBe('');
+  },
+  TIMEOUT_MS,
+);
 
-test('each exported name and each public member is documented', () => {
-  const entries = ['index.d.ts', 'speech/speech-synthesizer.d.ts'];
-  const paths = entries.map((file) => join(emulator.installed, 'dist', file));
-  const program = join(ROOT, 'test/packages/public-docs.mjs');
-  expect(run(process.execPath, [program, ...paths], ROOT)).toBe('');
-}, 60_000);
+test(
+  'each exported name and each public member is documented',
+  () => {
+    const entries = ['index.d.ts', 'speech/speech-synthesizer.d.ts'];
+    const paths = entries.map((file) => join(emulator.installed, 'dist', file));
+    const program = join(ROOT, 'test/packages/public-docs.mjs');
+    expect(run(process.execPath, [program, ...paths], ROOT)).toBe('');
+  },
+  TIMEOUT_MS,
+);
 
 test('its command prints the flags', () => {
   const help = run(
@@ -52,24 +62,28 @@ test('its command prints the flags', () => {
   expect(help).toContain('--scenario <file>');
 });
 
-test('without text2wav it speaks without words; with it, in words', () => {
-  writeFileSync(join(emulator.folder, 'conversation.mjs'), CONVERSATION);
-  const [said, sound] = run(process.execPath, ['conversation.mjs'], emulator.folder)
-    .trim()
-    .split('\n');
-  expect(said).toBe('Good day.');
-  expect(Number(sound)).toBeGreaterThan(4000);
+test(
+  'without text2wav it speaks without words; with it, in words',
+  () => {
+    writeFileSync(join(emulator.folder, 'conversation.mjs'), CONVERSATION);
+    const [said, sound] = run(process.execPath, ['conversation.mjs'], emulator.folder)
+      .trim()
+      .split('\n');
+    expect(said).toBe('Good day.');
+    expect(Number(sound)).toBeGreaterThan(4000);
 
-  const peer = join(emulator.folder, 'node_modules/text2wav');
-  symlinkSync(join(ROOT, 'node_modules/text2wav'), peer);
-  const [text, bytes] = run(process.execPath, ['conversation.mjs'], emulator.folder)
-    .trim()
-    .split('\n');
-  expect(text).toBe('Good day.');
-  // More than half a second of speech at 8 kHz.
-  expect(Number(bytes)).toBeGreaterThan(8000);
-  expect(bytes).not.toBe(sound);
-}, 60_000);
+    const peer = join(emulator.folder, 'node_modules/text2wav');
+    symlinkSync(join(ROOT, 'node_modules/text2wav'), peer);
+    const [text, bytes] = run(process.execPath, ['conversation.mjs'], emulator.folder)
+      .trim()
+      .split('\n');
+    expect(text).toBe('Good day.');
+    // More than half a second of speech at 8 kHz.
+    expect(Number(bytes)).toBeGreaterThan(8000);
+    expect(bytes).not.toBe(sound);
+  },
+  TIMEOUT_MS,
+);
 
 /** A client that types one text: prints the reply and its bytes of audio. */
 const CONVERSATION = `

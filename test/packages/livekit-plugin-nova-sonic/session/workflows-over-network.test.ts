@@ -136,4 +136,4 @@ test('an AgentTask, a TaskGroup and five handoffs in one call: every result is a
   expect(returned.map(({ callId }) => callId).sort()).toEqual([...called].sort());
   expect(server.open).toHaveLength(1);
   expect(rig.errors).toEqual([]);
-}, 20_000);
+});

@@ -39,20 +39,16 @@ async function callFor(ms: number, url: string): Promise<void> {
 test.each<[string, OnStream]>([
   ['answers after 1 s', answersAfter(1_000)],
   ['never answers', () => {}],
-])(
-  'closed 0 to 2,000 ms after joining, at a service that %s',
-  async (_, onStream) => {
-    const server = await ScriptedServer.start(onStream);
-    try {
-      await Promise.all(MOMENTS.map((ms) => callFor(ms, server.url)));
-      await until('no stream is open', () => server.open.length === 0);
-      const begun = server.streams.filter(({ said }) => said.length > 0);
-      expect(begun.length).toBeGreaterThan(0);
-      for (const { names } of begun)
-        expect(names.slice(-3)).toEqual(['contentEnd', 'promptEnd', 'sessionEnd']);
-    } finally {
-      await server.close();
-    }
-  },
-  60_000,
-);
+])('closed 0 to 2,000 ms after joining, at a service that %s', async (_, onStream) => {
+  const server = await ScriptedServer.start(onStream);
+  try {
+    await Promise.all(MOMENTS.map((ms) => callFor(ms, server.url)));
+    await until('no stream is open', () => server.open.length === 0);
+    const begun = server.streams.filter(({ said }) => said.length > 0);
+    expect(begun.length).toBeGreaterThan(0);
+    for (const { names } of begun)
+      expect(names.slice(-3)).toEqual(['contentEnd', 'promptEnd', 'sessionEnd']);
+  } finally {
+    await server.close();
+  }
+});

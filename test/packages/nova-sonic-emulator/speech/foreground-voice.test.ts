@@ -28,7 +28,7 @@ describe('a question in the babble of six people, 6 dB louder than they are', ()
     samples = await babble(LENGTH_MS, -26);
     const from = (QUESTION_FROM_MS * NOISE_RATE) / 1_000;
     for (const [i, word] of words.entries()) samples[from + i] = (samples[from + i] ?? 0) + word;
-  }, 60_000);
+  });
   afterAll(closeSynthesizer);
 
   async function listen(vad: VoiceActivity): Promise<SpeechEvent[]> {
