@@ -75,6 +75,8 @@ export default {
   forceExit: true,
   // Unit tests get little of a machine on which calls talk: npm test.
   testTimeout: 120_000,
+  // Jest and ES modules keep what a test file has loaded.
+  workerIdleMemoryLimit: '1.5GB',
   testSequencer: '<rootDir>/test/support/sequencer.js',
   reporters: ['default', '<rootDir>/test/support/summary-reporter.js'],
   projects: [
