@@ -133,6 +133,12 @@ export class DeafStreamDetector {
     return since - LEAD_MS;
   }
 
+  /** Since when, after a time, there was a voice that is not known to be background (ms since the epoch). */
+  voiceSince(time: number, now: number): number | undefined {
+    const voice = this.#voice.since(time, this.#threshold(now));
+    return voice && voice.from - LEAD_MS;
+  }
+
   /** Something was heard since, or the suspicion is about another stream. */
   refuted({ at }: Suspicion): boolean {
     return this.#heardAt > at;

@@ -8,6 +8,13 @@ import type { ResumePlan } from '../turns/effects.js';
 /** Consecutive stops by the content filter after which the call is given up. */
 const MAX_FILTERED = 3;
 
+interface OrphanedToolResult {
+  readonly callId: string;
+  readonly text: string;
+  /** The question that the tool was called for. */
+  readonly turn: number;
+}
+
 /**
  * What the stream that follows a lost one needs: the history, the question to repeat, and results of tools whose
  * stream is gone. Kept until a stream is up, and reduced after a failure that the same opening would repeat. Pure.
@@ -17,7 +24,9 @@ export class ResumeState {
   #plan?: ResumePlan;
   #pendingPrompt?: string;
   /** Results of tools that were called on a stream that is gone. */
-  #orphanedToolResults: Array<{ readonly callId: string; readonly text: string }> = [];
+  #orphanedToolResults: OrphanedToolResult[] = [];
+  /** Those whose question waits for the results of other tools. */
+  #incompleteToolResults: OrphanedToolResult[] = [];
   #historyShare = 1;
   #filtered = 0;
 
@@ -44,14 +53,10 @@ export class ResumeState {
   /** Saves the plan of a lost stream; of an earlier plan that never reached a stream, question and audio are kept. */
   save(plan: ResumePlan): void {
     const earlier = this.#plan;
-    this.#plan = earlier
-      ? {
-          ...plan,
-          prompt: earlier.prompt ?? plan.prompt,
-          audioFrom: Math.min(plan.audioFrom, earlier.audioFrom),
-        }
-      : plan;
-    this.#pendingPrompt = this.#plan.prompt ?? this.#pendingPrompt;
+    const prompt = plan.repeated ? undefined : (earlier?.prompt ?? plan.prompt);
+    const audioFrom = Math.min(plan.audioFrom, earlier?.audioFrom ?? plan.audioFrom);
+    this.#plan = { ...plan, prompt, audioFrom };
+    this.#pendingPrompt = plan.repeated ? undefined : (prompt ?? this.#pendingPrompt);
   }
 
   /** Reduces the opening after a failure that it would repeat. Returns false when there is nothing left to change. */
@@ -84,14 +89,19 @@ export class ResumeState {
     this.#filtered = 0;
   }
 
-  /** Adds a tool's result, as text. */
-  addOrphanedToolResult(callId: string, text: string): void {
-    this.#orphanedToolResults.push({ callId, text });
+  /** Adds a tool's result, as text. The results for one question (`turn`) are sent when they are `complete`. */
+  addOrphanedToolResult(callId: string, text: string, turn = 0, complete = true): void {
+    this.#incompleteToolResults.push({ callId, text, turn });
+    if (!complete) return;
+    const results = this.#incompleteToolResults;
+    this.#incompleteToolResults = results.filter((result) => result.turn !== turn);
+    this.#orphanedToolResults.push(...results.filter((result) => result.turn === turn));
   }
 
   /** The calls whose results the next stream gets as text. */
   get orphanedCalls(): ReadonlySet<string> {
-    return new Set(this.#orphanedToolResults.map(({ callId }) => callId));
+    const results = [...this.#orphanedToolResults, ...this.#incompleteToolResults];
+    return new Set(results.map(({ callId }) => callId));
   }
 
   /** The results that a stream does not have yet, as one message. */

@@ -351,7 +351,8 @@ export class SessionContinuation {
   /** Closes what is open in the conversation and saves what the next stream must know. */
   #saveResumePlan(now: number, cause: 'failure' | 'silence'): void {
     const { orphanedCalls } = this.#resume;
-    const { effects, plan } = this.#conversation.resume(now, cause, now, orphanedCalls);
+    const from = this.#streamWatch.unheardSpeech(now);
+    const { effects, plan } = this.#conversation.resume(now, cause, from, orphanedCalls);
     this.#resume.save(plan);
     this.dispatch(effects);
   }

@@ -19,6 +19,9 @@ export type StreamFinding =
   /** Its time is over. */
   | { readonly type: 'due'; readonly reason: string; readonly how: 'beside' | 'at_once' };
 
+/** A service that sent anything so long after it got a voice has reported the speech, or takes it for none (ms). */
+const ALIVE_MS = 3_000;
+
 /** Watches the call's stream: sees each of its events, and is asked every 100 ms what is to be done about it. Pure. */
 export class StreamWatch {
   readonly #conversation: Conversation;
@@ -26,6 +29,7 @@ export class StreamWatch {
   readonly #progressMs: number;
   readonly #watchdog = new StalledStreamWatchdog();
   readonly #deafness: DeafStreamDetector;
+  #startedAt = 0;
 
   constructor(
     conversation: Conversation,
@@ -42,6 +46,7 @@ export class StreamWatch {
   /** The call has another stream; with a `suspicion` because the last one may have been deaf. */
   restart(now: number, suspicion?: Suspicion): void {
     this.#watchdog.restart(now);
+    this.#startedAt = now;
     if (suspicion) this.#deafness.moved(suspicion, now);
     else this.#deafness.restart(now);
   }
@@ -71,6 +76,17 @@ export class StreamWatch {
   /** Since when there is a voice that the service may not have reported yet (ms since the epoch). */
   unreportedSpeech(now: number): number | undefined {
     return this.#deafness.unreportedSpeech(this.#conversation.serviceReportsSpeech, now);
+  }
+
+  /**
+   * The stream is lost: since when there is a voice that it may not have heard, however long ago, unless it has shown since
+   * that it works (ms since the epoch).
+   */
+  unheardSpeech(now: number): number | undefined {
+    const from = this.#deafness.voiceSince(this.#conversation.heardUntil, now);
+    if (from === undefined) return undefined;
+    const aliveMs = now - this.#watchdog.sinceEvent(now) - Math.max(from, this.#startedAt);
+    return aliveMs > ALIVE_MS ? this.unreportedSpeech(now) : from;
   }
 
   /** Why the stream is dead, if it is; also one that the service has not answered yet. */

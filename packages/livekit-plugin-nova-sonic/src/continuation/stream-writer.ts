@@ -73,8 +73,10 @@ export class StreamWriter {
     const { conversation, resume } = this.#context;
     const now = this.#now;
     const sent = stream?.toolResult(callId, content, now) ?? false;
+    const turn = conversation.toolTurn(callId) ?? 0;
     if (!conversation.toolAnswered(callId, now, sent) || sent) return;
-    resume.addOrphanedToolResult(callId, note);
+    // The model answers each text: results for one question go together.
+    resume.addOrphanedToolResult(callId, note, turn, !conversation.toolTurnPending(turn));
     if (stream) this.#sendOrphanedToolResults(stream);
   }
 

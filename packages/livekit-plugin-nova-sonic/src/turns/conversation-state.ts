@@ -38,6 +38,8 @@ export class ConversationState {
   lastToolCallAt?: number;
   /** The answer to the caller's last words is expected already, before the words have arrived. */
   speechCounted = false;
+  /** When the beginning of the caller's speech was sent, while it goes on. */
+  speechSentAt?: number;
   /** When the sample was sent at which the service noticed that the caller's last speech was over. */
   speechOverAt?: number;
   #effects: Effect[] = [];

@@ -58,6 +58,11 @@ export class Conversation {
     return this.#state.user.reportsSpeech;
   }
 
+  /** The caller's audio up to here was heard by the service (ms since the epoch). */
+  get heardUntil(): number {
+    return this.#state.user.heardUntil;
+  }
+
   /** Speech that the service reported, whose end or words it has not reported, unless its audio was replayed already. */
   unfinishedSpeech(now: number): { readonly from: number; readonly to?: number } | undefined {
     const { user } = this.#state;
@@ -145,8 +150,12 @@ export class Conversation {
 
   /** The request is abandoned; with `drop` its reply must not be played either. */
   cancelRequest(id: string, drop: boolean): void {
+    const { requests, speechSentAt = Number.POSITIVE_INFINITY } = this.#state;
+    // A text that the model got after the speech that is told now, as with speech that a new stream hears again, stands.
+    const after = this.userSpeaking && (requests.sentAt(id) ?? 0) >= speechSentAt;
+    if (drop && after && requests.release(id)) return;
     // The model stops by itself when the caller speaks up; only otherwise would the reply still come.
-    this.#state.requests.cancel(id, drop && !this.userSpeaking);
+    requests.cancel(id, drop && !this.userSpeaking);
   }
 
   /** Requests whose text the current stream does not have. */
@@ -156,7 +165,17 @@ export class Conversation {
 
   /** A tool runs that was called in an earlier session. */
   toolAdopted(callId: string, name: string, since: number): void {
-    this.#state.pending.toolCalled(callId, name, since);
+    this.#state.pending.toolAdopted(callId, name, since, CALLS_TOGETHER_MS);
+  }
+
+  /** The question that a pending tool was called for: those for the same one share it. */
+  toolTurn(callId: string): number | undefined {
+    return this.#state.pending.turnOf(callId);
+  }
+
+  /** Tools that were called for a question have no result yet. */
+  toolTurnPending(turn: number): boolean {
+    return this.#state.pending.sameTurnPending(turn);
   }
 
   /** A tool returned; `sent` to the stream that called it. Returns false when the call is not pending. */
@@ -247,7 +266,8 @@ export class Conversation {
     bargeIn(this.#state, 'user_speech_start', timing.now);
     const at = sampleTime(offsetMs, timing);
     this.#state.user.speechStarted(at, timing.now);
-    this.#state.requests.callerSpoke(sentTime(offsetMs, timing));
+    this.#state.speechSentAt = sentTime(offsetMs, timing);
+    this.#state.requests.callerSpoke(this.#state.speechSentAt);
     this.#state.speechCounted = false;
     this.#state.speechOverAt = undefined;
   }
@@ -260,6 +280,7 @@ export class Conversation {
     if (user.speaking) discarded.end();
     pending.speechEnded(at, timing.now);
     this.#state.speechOverAt = sentTime(event.detectedMs, timing);
+    this.#state.speechSentAt = undefined;
     this.#state.version += 1;
     user.speechEnded(at, Math.max(at, detectedAt), timing.now);
   }

@@ -91,6 +91,8 @@ export interface ResumePlan {
   readonly history: readonly HistoryEntry[];
   /** To be sent as the user's message, since its answer was lost. */
   readonly prompt?: string;
+  /** It is asked with a requested reply instead. */
+  readonly repeated?: boolean;
   /** The caller's audio from this time on was not transcribed yet (ms since the epoch). */
   readonly audioFrom: number;
 }

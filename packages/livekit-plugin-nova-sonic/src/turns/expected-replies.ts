@@ -49,6 +49,6 @@ export function understood(state: ConversationState, now: number): void {
 export function settleAnswered(state: ConversationState, now: number): void {
   const { agent, user, discarded, pending, requests } = state;
   if (agent.open || user.speaking || discarded.arriving || pending.pendingTools.size > 0) return;
-  const since = Math.max(agent.closedAt, pending.pendingSince ?? 0);
+  const since = Math.max(agent.closedAt, pending.askedAt ?? 0);
   for (const id of requests.silentSince(since, now)) state.emit({ type: 'request_answered', id });
 }

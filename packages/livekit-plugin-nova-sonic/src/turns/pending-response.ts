@@ -12,8 +12,8 @@ export class PendingResponse {
   readonly #patienceMs: number;
   /** Since when the model owes an answer. */
   #since?: number;
-  /** It certainly got the question. */
-  #certain = false;
+  /** Since when it owes an answer to something that it certainly got. */
+  #certainSince?: number;
   #speechEndedAt?: number;
   #toolWaitMs = 0;
   readonly #tools = new Map<string, { name: string; since: number; turn: number }>();
@@ -31,12 +31,17 @@ export class PendingResponse {
   /** The model may be about to answer: a bad moment to replace its stream. */
   imminent(now: number): boolean {
     if (this.#since === undefined) return false;
-    return this.#certain ? this.pending(now) : now - this.#since < WORDLESS_MS;
+    return this.#certainSince !== undefined ? this.pending(now) : now - this.#since < WORDLESS_MS;
   }
 
-  /** Since when the model owes an answer to something that it certainly got. */
+  /** Since when the model owes an answer to something that it certainly got, also when it got more since. */
   get pendingSince(): number | undefined {
-    return this.#certain ? this.#since : undefined;
+    return this.#certainSince;
+  }
+
+  /** When the model certainly got the last question that it owes an answer to. */
+  get askedAt(): number | undefined {
+    return this.#certainSince === undefined ? undefined : this.#since;
   }
 
   /** Tools that the model called and that have no result yet. */
@@ -47,7 +52,7 @@ export class PendingResponse {
   /** The model certainly got a question. */
   requested(now: number): void {
     this.#since = now;
-    this.#certain = true;
+    this.#certainSince ??= now;
   }
 
   /** The question is a text, not speech. */
@@ -70,7 +75,7 @@ export class PendingResponse {
   /** The speech is replayed on another stream, which may detect nothing; `over`: the caller has finished. */
   speechReplayed(now: number, over: boolean): void {
     if (over) this.#since = now;
-    this.#certain = false;
+    this.#certainSince = undefined;
   }
 
   /** `turn`: calls for one question share it. */
@@ -84,8 +89,22 @@ export class PendingResponse {
     if (!call) return undefined;
     this.#tools.delete(callId);
     this.#toolWaitMs += now - call.since;
-    this.requested(now);
+    // The model waits for the others.
+    if (!this.sameTurnPending(call.turn)) this.requested(now);
     return call.turn;
+  }
+
+  /** A tool runs that was called in an earlier session; calls that came `togetherMs` apart at most share a turn. */
+  toolAdopted(callId: string, name: string, since: number, togetherMs: number): void {
+    const calls = [...this.#tools.values()];
+    const together = calls.find((call) => Math.abs(call.since - since) <= togetherMs);
+    const turn = together?.turn ?? Math.min(0, ...calls.map((call) => call.turn)) - 1;
+    this.toolCalled(callId, name, since, turn);
+  }
+
+  /** The turn of a call that is pending, if it is. */
+  turnOf(callId: string): number | undefined {
+    return this.#tools.get(callId)?.turn;
   }
 
   /** Another tool of this turn has no result yet. */
@@ -99,7 +118,7 @@ export class PendingResponse {
   ): Pick<ResponseRecord, 'requestedAt' | 'userSpeechEndedAt' | 'toolWaitMs'> {
     const requestedAt = this.#since ?? now;
     this.#since = undefined;
-    this.#certain = false;
+    this.#certainSince = undefined;
     return {
       requestedAt,
       userSpeechEndedAt: this.#speechEndedAt,
@@ -117,6 +136,6 @@ export class PendingResponse {
   tick(now: number): void {
     if (this.#since === undefined || now - this.#since <= this.#patienceMs) return;
     this.#since = undefined;
-    this.#certain = false;
+    this.#certainSince = undefined;
   }
 }

@@ -91,12 +91,15 @@ export class ReplyRequestQueue {
   get unsent(): ReadonlyArray<{ readonly id: string; readonly text: string }> {
     return this.#unsent.map(({ id, text, repeats }) => ({
       id,
-      text: repeats === undefined ? text : `${repeats.question}\n${text}`,
+      text: [repeats?.question, text].filter(Boolean).join('\n'),
     }));
   }
 
   add(id: string, text: string): void {
-    this.#unsent.push({ id, text, abandoned: false, since: 0 });
+    const [first] = this.#unsent;
+    // Of two texts at once one may stay without an answer.
+    const repeats = first?.text === '' ? this.#unsent.shift()?.repeats : undefined;
+    this.#unsent.push({ id, text, repeats, abandoned: false, since: 0 });
   }
 
   /** The text of a request was sent. */
@@ -123,7 +126,7 @@ export class ReplyRequestQueue {
 
   /** The request is abandoned; with `drop` its reply must not be played either. */
   cancel(id: string, drop: boolean): void {
-    this.#unsent = this.#unsent.filter((r) => r.id !== id);
+    this.#cancelUnsent(id);
     const request = this.#due.find((r): r is ReplyRequest => 'id' in r && r.id === id);
     if (!request) return;
     // The answer to the other question that was asked with it is not lost with it.
@@ -132,6 +135,31 @@ export class ReplyRequestQueue {
       this.#due[this.#due.indexOf(request)] = { to: 'text', since, ...all([repeats]) };
     else if (drop) request.abandoned = true;
     else this.#due = this.#due.filter((r) => r !== request);
+  }
+
+  /** Its asker has gone away, and the model answers it all the same: the reply is played. Returns false when it has no text yet. */
+  release(id: string): boolean {
+    const place = this.#due.findIndex((r) => 'id' in r && r.id === id);
+    const request = this.#due[place];
+    if (!request || !('id' in request)) return false;
+    const { since, repeats = {} } = request;
+    this.#due[place] = { to: 'text', since, ...all([repeats, { said: [id] }]) };
+    return true;
+  }
+
+  /** When the text of a request was sent that has no answer yet. */
+  sentAt(id: string): number | undefined {
+    return this.#due.find((r) => 'id' in r && r.id === id)?.since;
+  }
+
+  /** The other question that was to be asked with it is asked with the next request, or by itself. */
+  #cancelUnsent(id: string): void {
+    const request = this.#unsent.find((r) => r.id === id);
+    this.#unsent = this.#unsent.filter((r) => r !== request);
+    if (request?.repeats === undefined) return;
+    const [next] = this.#unsent;
+    if (next) next.repeats = request.repeats;
+    else this.#unsent.push({ ...request, id: `${id}-repeats`, text: '' });
   }
 
   /** A reply begins: the id of the request that it answers, if any. */

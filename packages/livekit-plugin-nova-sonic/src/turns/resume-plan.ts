@@ -41,13 +41,22 @@ export function planResume(
   return { history: without(history, question), prompt: ask.join('\n') };
 }
 
-/** What the caller said without an answer is the last that a model knows which is to hear more. */
+/** What has no answer is the last that a model knows which is to hear more: what the caller said, what tools returned. */
 export function endWithQuestion(
   history: readonly HistoryEntry[],
   due: readonly DueAnswer[],
+  told: ReadonlySet<string>,
 ): HistoryEntry[] {
+  const returned = new Set(
+    unanswered(history, due)
+      .map(({ callId }) => callId)
+      .filter((callId) => !told.has(callId)),
+  );
   const said = saidBy(history, due);
-  return [...without(history, said), ...said];
+  const open = history.filter((entry) =>
+    'callId' in entry ? returned.has(entry.callId) : said.includes(entry as Words),
+  );
+  return [...without(history, open), ...open];
 }
 
 type Words = HistoryEntry & { text: string };

@@ -21,6 +21,7 @@ export function leaveStream(
   state.textUnanswered = false;
   state.speechCounted = false;
   state.speechOverAt = undefined;
+  state.speechSentAt = undefined;
   state.lastToolCallAt = undefined;
   const { audioFrom, untranscribed } = user.replayFrom(now, cause, pending.pending(now), from);
   if (untranscribed) pending.speechReplayed(now, !user.speaking);
@@ -39,11 +40,11 @@ function plan(
   due: readonly DueAnswer[],
   withdrawn: ReadonlySet<string>,
   told: ReadonlySet<string>,
-): Pick<ResumePlan, 'history' | 'prompt'> {
+): Omit<ResumePlan, 'audioFrom'> {
   const { user, pending, requests, history } = state;
   // A caller who still speaks is answered afterwards; the result of a pending tool and requests are sent anyway.
   if (user.speaking || (pending.pendingTools.size > 0 && due.length === 0))
-    return { history: endWithQuestion(state.snapshot(), due) };
+    return { history: endWithQuestion(state.snapshot(), due, told) };
   // Nothing was played of a reply without audio: it is generated again.
   if (cut?.audioMs === 0) history.remove(cut.messageId);
   // A question that was withdrawn is not asked again.
@@ -53,6 +54,7 @@ function plan(
   // Of two texts at once one may stay without an answer: an open question is asked together with the new one.
   if (due.length === 0) return { history: known };
   const { history: others, prompt } = planResume(known, undefined, true, due, told);
-  if (prompt !== undefined) requests.repeat(prompt);
-  return { history: others };
+  if (prompt === undefined) return { history: others };
+  requests.repeat(prompt);
+  return { history: others, repeated: true };
 }

@@ -47,6 +47,7 @@ export class UserTurnTracker {
   /** The service reports the beginning of speech at all. */
   #serviceReportsSpeech = false;
   #understoodUntil = 0;
+  #heardUntil = 0;
 
   constructor(
     history: ConversationHistory,
@@ -67,6 +68,11 @@ export class UserTurnTracker {
   /** The service has reported the beginning of speech in this call. */
   get reportsSpeech(): boolean {
     return this.#serviceReportsSpeech;
+  }
+
+  /** The caller's audio up to here was heard, with all that the service reported of it (ms since the epoch). */
+  get heardUntil(): number {
+    return Math.max(this.#heardUntil, this.#understoodUntil);
   }
 
   /** Speech without a text, or without its end, unless its audio was replayed already. */
@@ -106,6 +112,7 @@ export class UserTurnTracker {
   /** The service reported the beginning of speech. */
   speechStarted(at: number, now: number): void {
     this.#serviceReportsSpeech = true;
+    this.#heardUntil = Math.max(this.#heardUntil, at);
     this.start(at, now);
     this.#reportedByService = true;
     this.#begin(at, now);
@@ -114,12 +121,13 @@ export class UserTurnTracker {
   /** The service reported that speech ended at a time, and detected it at a later one. */
   speechEnded(at: number, detectedAt: number, now: number): void {
     const turn = this.#turn;
+    this.#heardUntil = Math.max(this.#heardUntil, detectedAt);
     if (turn && !turn.answered) {
       turn.endedAt = at;
       turn.detectedAt = detectedAt;
       turn.endReportedAt = now;
-      if (turn.texts.length > 0)
-        this.#understoodUntil = Math.max(this.#understoodUntil, detectedAt);
+      // What was said since is not understood, although the text may have come first.
+      if (turn.texts.length > 0) this.#understoodUntil = detectedAt;
     }
     this.stop();
   }

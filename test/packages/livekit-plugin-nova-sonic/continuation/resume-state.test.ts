@@ -70,6 +70,13 @@ describe('ResumeState', () => {
     expect(resume.limits.maxBytes).toBe(40_000);
   });
 
+  test('a question that is asked with a request is not asked by itself as well', () => {
+    resume.save({ history: [], prompt: 'What?', audioFrom: 5 });
+    resume.save({ history: [user('Hi.')], repeated: true, audioFrom: 9 });
+    expect(resume.plan).toEqual({ history: [user('Hi.')], repeated: true, audioFrom: 5 });
+    expect(resume.pendingPrompt).toBeUndefined();
+  });
+
   test('tool results are sent once on each stream, until one is up', () => {
     const [first, second] = [{ orphanedToolResultsSent: 0 }, { orphanedToolResultsSent: 0 }];
     resume.addOrphanedToolResult('use-1', 'one');
@@ -83,5 +90,15 @@ describe('ResumeState', () => {
     expect([...resume.orphanedCalls]).toEqual([]);
     resume.addOrphanedToolResult('use-4', 'four');
     expect(resume.takeOrphanedToolResults(second)).toBe('four');
+  });
+
+  test('results for one question are sent together, and known before that', () => {
+    const stream = { orphanedToolResultsSent: 0 };
+    resume.addOrphanedToolResult('use-1', 'one', 1, false);
+    resume.addOrphanedToolResult('use-2', 'two', 2, false);
+    expect(resume.takeOrphanedToolResults(stream)).toBeUndefined();
+    expect([...resume.orphanedCalls]).toEqual(['use-1', 'use-2']);
+    resume.addOrphanedToolResult('use-3', 'three', 1, true);
+    expect(resume.takeOrphanedToolResults(stream)).toBe('one\nthree');
   });
 });

@@ -70,10 +70,7 @@ describe('failure', () => {
     rig.continuation.toolResult('use-1', '{"a":1}', 'note one');
     rig.clock.advance(600);
     rig.continuation.toolResult('use-2', '{"a":2}', 'note two');
-    expect(rig.stream(1).texts.filter((t) => t.startsWith('note'))).toEqual([
-      'note one',
-      'note two',
-    ]);
+    expect(rig.stream(1).texts.filter((t) => t.startsWith('note'))).toEqual(['note one\nnote two']);
     // The connect fails after all: both are sent again, there.
     rig.stream(1).break('throttled');
     rig.clock.advance(1_100);

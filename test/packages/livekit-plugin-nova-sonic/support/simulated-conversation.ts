@@ -56,7 +56,27 @@ async function seeded(
   }
 }
 
-const broken = () => Object.assign(new Error('broken'), { name: 'ModelStreamErrorException' });
+const broken = (name = 'ModelStreamErrorException') => Object.assign(new Error('broken'), { name });
+
+/** How a stream fails: the connection is lost, an exception, no answer to anything, no ear for what is said. */
+const FAILURES = [
+  ...['lost', 'ModelStreamErrorException', 'ThrottlingException', 'InternalServerException'],
+  ...['left', 'hung', 'deaf'],
+];
+/** From the beginning of speech to the first sound of its answer, besides the speech itself. */
+const UNTIL_ANSWER_MS = 2_200;
+/** These go unnoticed where nothing else waits for an answer: shorter speech than this may have been a noise. */
+const MISSING = ['hung', 'deaf'];
+const MISSED_MS = 1_500;
+
+/** The call's stream fails, or is left at once. */
+function failStream(call: VirtualCall, how: string): void {
+  const { session, sonic } = call;
+  if (how === 'left') void session.renew({ immediately: true });
+  else if (how === 'hung') sonic.current?.hang();
+  else if (how === 'deaf') sonic.current?.deafen();
+  else sonic.current?.fail(how === 'lost' ? undefined : broken(how));
+}
 
 async function playUntilClosed(seed: number, random: () => number): Promise<string[]> {
   const delayMs = DELAYS_MS[Math.floor(random() * DELAYS_MS.length)] as number;
@@ -134,10 +154,40 @@ async function play(
   const known = new Set<number>();
   const answered = ({ n }: Question) => {
     const told = () => call.heard.some((h) => new RegExp(`q${n}\\b`).test(h.text));
-    if (!known.has(n) && (call.abandoned.has(n) || told())) known.add(n);
+    // A request that no stream could be opened for in time has failed, and its asker knows.
+    const failed = () => call.abandoned.has(n) || call.refused.has(n);
+    if (!known.has(n) && (failed() || told())) known.add(n);
     return known.has(n);
   };
   const settled = () => call.until(() => questions.every(answered) && !call.speaking);
+
+  /**
+   * A stream fails at any moment from the first word of a question to the first sound of its answer. Returns whether it stays
+   * open and misses what is said.
+   */
+  const failInSpeech = (ms: number) => {
+    failures += 1;
+    cuts += 1;
+    const how = pick(FAILURES.filter((name) => ms >= MISSED_MS || !MISSING.includes(name)));
+    const fail = () => {
+      if (chance(0.3)) call.sonic.refuse = chance(0.5) ? 1 : 2;
+      failStream(call, how);
+    };
+    const at = random() * (ms + UNTIL_ANSWER_MS + 2 * delayMs);
+    call.clock.after(at, fail);
+    const waits = MISSING.includes(how);
+    if (!chance(0.3)) return waits;
+    // The next stream fails, too, perhaps before it has heard anything.
+    cuts += 1;
+    call.clock.after(at + random() * 2_000, () => failStream(call, pick(FAILURES.slice(0, 5))));
+    return waits;
+  };
+  /** A stream that misses what is said is noticed by this question, or else is lost before the next one. */
+  const noticed = async () => {
+    await settled();
+    await call.run(3_000);
+    if (call.sonic.current?.useless) call.sonic.current.fail();
+  };
 
   const turns = 4 + Math.floor(random() * 5);
   for (let n = 1; goesOn(n); n += 1) {
@@ -148,9 +198,13 @@ async function play(
     if (question.typed) await call.type(n, tools);
     else {
       spoken += 1;
-      await call.speak(n, { tools });
+      const ms = pick([600, 600, 600, 1_500, 3_000]);
+      const inSpeech = fails && chance(minutes ? 0.1 : 0.4);
+      const missing = inSpeech && failInSpeech(ms);
+      await call.speak(n, { tools, ms });
       // A pause, or it would be one speech with the next.
       await call.run(1_000 + 2 * delayMs);
+      if (missing) await noticed();
     }
     const next = pick(NEXT);
     if (fails && chance(minutes ? 0.05 : 0.3)) {
@@ -196,7 +250,9 @@ async function play(
     const { n, typed } = question;
     check(answered(question), `question ${n} has no answer`);
     const audible = call.heard.filter((h) => h.audio.includes(n));
-    check(audible.length <= 1 + cuts, `question ${n} is answered ${audible.length} times`);
+    // What was cut is finished on the next stream.
+    const cut = audible.filter((h) => h.cut).length;
+    check(audible.length <= 1 + cut, `question ${n} is answered ${audible.length} times`);
     if (typed && !call.abandoned.has(n) && cuts === 0) {
       const own = call.heard.filter((h) => h.asked === n);
       check(own.length === 1, `typed question ${n} has ${own.length} replies of its own`);
@@ -208,7 +264,10 @@ async function play(
   }
   for (const n of call.abandoned) {
     // What the service makes of a text before speech that follows it at once is its own affair.
-    const spokenNext = questions.some((next) => next.n === n + 1 && !next.typed);
+    // So is a text after speech that a new stream hears again: LiveKit withdraws the question when that is reported.
+    const spokenNext = questions.some(
+      (other) => !other.typed && (other.n === n + 1 || (cuts > 0 && other.n === n - 1)),
+    );
     // One reply may answer it together with a question that stands: that answer is not lost with it.
     const alone = ({ text }: { text: string }) =>
       [...text.matchAll(/q(\d+)/g)].every((m) => call.abandoned.has(Number(m[1])));

@@ -36,6 +36,14 @@ const SENTENCE_MS = 1_200;
 const PIECE_MS = 240;
 const PIECE_EVERY_MS = 48;
 const END_OF_SPEECH_MS = 700;
+/** How much of speech there is when the service reports its beginning: 370 ms in the capture. */
+const REPORTED_AFTER_MS = 300;
+/** Offsets are those of the sound: its beginning is not noticed at its first sample. */
+const ONSET_MS = 50;
+/** Sound is looked at in steps of this. */
+const STEP_MS = 100;
+/** The transcript of speech comes before the report of its end in so many cases (both orders were seen by others). */
+const TEXT_FIRST = 0.15;
 /** A stream ends after 8 minutes, and after 55 s without audio or interactive text. */
 const LIFETIME_MS = 480_000;
 const STARVED_MS = 55_000;
@@ -50,8 +58,19 @@ const questionsIn = (text: string): number[] => [
   ...new Set([...text.matchAll(/q(\d+)/g)].map((m) => Number(m[1]))),
 ];
 export const SPEECH_BASE = 2_000;
+/** What the service answers when it understood nothing is about no question. */
+const NOT_UNDERSTOOD = 0;
 /** The value of the samples: 2000 more for each tool. */
 export const speechOf = (n: number, tools: Tools): number => SPEECH_BASE * (1 + tools) + n;
+
+interface Speech {
+  readonly from: number;
+  /** How much was heard of each question (ms), by the value of its samples. */
+  readonly heard: Map<number, number>;
+  voicedMs: number;
+  silentMs: number;
+  reported: boolean;
+}
 
 /** One stream, as the service sees it. */
 export class SimulatedStream {
@@ -61,11 +80,15 @@ export class SimulatedStream {
   #queue: Reply[] = [];
   #active?: Reply;
   #playingUntil = 0;
-  #block?: { interactive: boolean; text: string };
+  #block?: { role: string; interactive: boolean; text: string };
   #toolUse?: string;
   readonly #waiting = new Map<string, { reply: Reply; results: number }>();
   #heard: number[] = [];
-  #speech?: { value: number; silentMs: number };
+  /** Questions at the end of the history, after the model's last words: the next speech goes on from there. */
+  #open: number[] = [];
+  #speech?: Speech;
+  #deaf = false;
+  #hung = false;
   #audioMs = 0;
   #uses = 0;
   #fedAt: number;
@@ -87,11 +110,27 @@ export class SimulatedStream {
     return !this.#over;
   }
 
-  /** The connection breaks. */
-  fail(error: Error): void {
+  /** It hears or does nothing any more. */
+  get useless(): boolean {
+    return this.#deaf || this.#hung;
+  }
+
+  /** The connection breaks; without an error it just ends, as the SDK shows a connection that was lost. */
+  fail(error?: Error): void {
     if (this.#over) return;
     this.#end();
     this.#toClient.send(error);
+  }
+
+  /** Hears nothing from now on, and stays open. */
+  deafen(): void {
+    this.#deaf = true;
+  }
+
+  /** Does nothing any more, and stays open. */
+  hang(): void {
+    this.#hung = true;
+    this.#active?.cancel?.();
   }
 
   #watchLimits(diesAt: number): void {
@@ -114,9 +153,10 @@ export class SimulatedStream {
   received(name: string, body: Json): void {
     if (this.#over) return;
     if (name === 'audioInput' || name === 'textInput') this.#fedAt = this.service.clock.now();
+    if (this.#hung && name !== 'sessionEnd') return;
     if (name === 'promptStart') this.#say({ usageEvent: { details: {} } });
     else if (name === 'contentStart' && body.type === 'TEXT')
-      this.#block = { interactive: body.interactive === true, text: '' };
+      this.#block = { role: String(body.role), interactive: body.interactive === true, text: '' };
     else if (name === 'contentStart' && body.type === 'TOOL')
       this.#toolUse = (body.toolResultInputConfiguration as { toolUseId: string }).toolUseId;
     else if (name === 'textInput' && this.#block) this.#block.text += String(body.content);
@@ -130,10 +170,14 @@ export class SimulatedStream {
   }
 
   #textEnd(): void {
-    const block = this.#block as { interactive: boolean; text: string };
+    const block = this.#block as { role: string; interactive: boolean; text: string };
     this.#block = undefined;
     this.texts.push(block.text);
-    if (!block.interactive) return;
+    if (!block.interactive) {
+      const known = block.text.replace(/\[The tool [^\n]* its result has not come yet\.\]/g, '');
+      this.#open = block.role === 'USER' ? questionsIn(known) : [];
+      return;
+    }
     this.#interrupt('text');
     // A client that asks for the last question means the one in the history.
     const asked = /last question/.test(block.text) ? this.#lastQuestion() : questionsIn(block.text);
@@ -146,35 +190,69 @@ export class SimulatedStream {
 
   /** Speech is detected after a while and ends after a pause. */
   #audio(pcm: Buffer): void {
-    const value = pcm.length >= 2 ? pcm.readInt16LE(0) : 0;
-    const ms = pcm.length / 32;
-    const offsetMs = this.#audioMs;
-    this.#audioMs += ms;
-    if (value >= SPEECH_BASE) {
-      if (!this.#speech) {
-        this.#speech = { value, silentMs: 0 };
-        this.#say(serverEvents.speechStart(offsetMs + ms / 2));
-        // Speech before an answer has begun is one question with what was said and typed before.
-        if (this.#active && !this.#active.speaking) {
-          this.#active.cancel?.();
-          this.#queue.unshift(this.#active);
-          this.#active = undefined;
-        }
-        this.#heard.push(...this.#queue.splice(0).flatMap(({ answers }) => answers));
-        this.#interrupt('speech');
-      }
-      this.#speech.silentMs = 0;
-    } else if (this.#speech) {
-      this.#speech.silentMs += ms;
-      if (this.#speech.silentMs < END_OF_SPEECH_MS) return;
-      const { value: heard, silentMs } = this.#speech;
-      this.#speech = undefined;
-      const tools = (Math.floor(heard / SPEECH_BASE) - 1) as Tools;
-      const n = heard % SPEECH_BASE;
-      const ended = serverEvents.speechEnd(this.#audioMs - silentMs, this.#audioMs);
-      this.#say(ended, ...serverEvents.userText(questionText(n, tools)));
-      this.#answer([...this.#heard.splice(0), n], tools);
+    const step = STEP_MS * 32;
+    for (let at = 0; at < pcm.length; at += step) {
+      const ms = Math.min(step, pcm.length - at) / 32;
+      this.#audioMs += ms;
+      const value = pcm.length >= at + 2 ? pcm.readInt16LE(at) : 0;
+      if (this.#deaf) continue;
+      if (value >= SPEECH_BASE) this.#voice(value, ms);
+      else if (this.#speech) this.#silence(this.#speech, ms);
     }
+  }
+
+  #voice(value: number, ms: number): void {
+    const from = this.#audioMs - ms;
+    if (!this.#speech) {
+      this.#speech = { from, heard: new Map(), voicedMs: 0, silentMs: 0, reported: false };
+      // Speech before an answer has begun is one question with what was said and typed before.
+      if (this.#active && !this.#active.speaking) {
+        this.#active.cancel?.();
+        this.#queue.unshift(this.#active);
+        this.#active = undefined;
+      }
+      this.#heard.push(...this.#queue.splice(0).flatMap(({ answers }) => answers));
+    }
+    const speech = this.#speech;
+    speech.heard.set(value, (speech.heard.get(value) ?? 0) + ms);
+    speech.voicedMs += ms;
+    speech.silentMs = 0;
+    if (speech.reported || speech.voicedMs < REPORTED_AFTER_MS) return;
+    speech.reported = true;
+    this.#say(serverEvents.speechStart(speech.from + ONSET_MS));
+    this.#interrupt('speech');
+  }
+
+  #silence(speech: Speech, ms: number): void {
+    speech.silentMs += ms;
+    if (speech.silentMs < END_OF_SPEECH_MS) return;
+    this.#speech = undefined;
+    if (!speech.reported) {
+      this.#answer(this.#heard.splice(0), 0);
+      return;
+    }
+    const { random } = this.service;
+    const end = serverEvents.speechEnd(this.#audioMs - speech.silentMs, this.#audioMs);
+    const words = [...speech.heard].map(([value, heardMs]) => this.#understand(value, heardMs));
+    const text = serverEvents.userText(words.map((word) => word.text).join(' '));
+    this.#say(...(random() < TEXT_FIRST ? [...text, end] : [end, ...text]));
+    const answers = [...this.#open.splice(0), ...this.#heard.splice(0)];
+    answers.push(...words.flatMap((word) => word.question ?? []));
+    const tools = Math.max(...words.map((word) => word.tools)) as Tools;
+    this.#answer(answers.length > 0 ? [...new Set(answers)] : [NOT_UNDERSTOOD], tools);
+  }
+
+  /** Words are understood where all of them were heard; heard twice they are there twice. */
+  #understand(value: number, heardMs: number): { text: string; question?: number; tools: Tools } {
+    const tools = (Math.floor(value / SPEECH_BASE) - 1) as Tools;
+    const question = value % SPEECH_BASE;
+    const times = heardMs / (this.service.spokenMs.get(question) ?? heardMs);
+    if (times < 1) return { text: 'Hm', tools: 0 };
+    return {
+      text: Array(Math.ceil(times)).fill(questionText(question, tools)).join(' '),
+      question,
+      tools,
+    };
   }
 
   #toolResult(content: string): void {
@@ -198,7 +276,7 @@ export class SimulatedStream {
   }
 
   #next(): void {
-    if (this.#active || this.#speech || this.#over) return;
+    if (this.#active || this.#speech || this.#over || this.#hung) return;
     const reply = this.#queue.shift();
     if (!reply) return;
     this.#active = reply;
@@ -207,6 +285,7 @@ export class SimulatedStream {
   }
 
   #begin(reply: Reply): void {
+    this.#open = [];
     if (reply.tools > 0) {
       const waiting = { reply: { ...reply, tools: 0 as const }, results: reply.tools };
       const questions = reply.answers.map((n) => `q${n}`);
@@ -277,12 +356,13 @@ export class SimulatedStream {
   #after(ms: number, run: () => void): void {
     const reply = this.#active;
     const cancel = this.service.clock.after(ms, () => {
-      if (!this.#over) run();
+      if (!this.#over && !this.#hung) run();
     });
     if (reply) reply.cancel = cancel;
   }
 
   #say(...events: Json[]): void {
+    if (this.#hung) return;
     for (const event of events) this.#toClient.send(event);
   }
 
@@ -299,6 +379,8 @@ export class SimulatedSonic {
   readonly streams: SimulatedStream[] = [];
   /** The next connections that are refused. */
   refuse = 0;
+  /** How long each question takes to say (ms): a part of that is not understood. */
+  readonly spokenMs = new Map<number, number>();
   /** Streams that the service ended, because they were too old or got no audio. */
   limitsReached = 0;
 

@@ -32,6 +32,8 @@ export interface Heard {
   interrupted: boolean;
   done: boolean;
   playingUntil: number;
+  /** It ended with its stream, when something of it had been heard already. */
+  cut: boolean;
 }
 
 /** Longest wait for anything in a conversation, in virtual ms. */
@@ -66,6 +68,8 @@ export class VirtualCall {
   #callerSpeaks = false;
   #pushing = false;
   #closeMicrophone = () => {};
+  /** When the call last left a stream. */
+  #leftAt?: number;
   #otherTools = 0;
   #updates = 0;
   readonly #random: () => number;
@@ -106,6 +110,9 @@ export class VirtualCall {
     });
     session.on('barge_in', () => {
       this.bargeIns += 1;
+    });
+    session.on('stream_lifecycle', ({ type }) => {
+      if (type !== 'opened' && type !== 'closed') this.#leftAt = this.clock.now();
     });
     session.on('error', ({ error }: llm.RealtimeModelError) => this.errors.push(error.message));
     await session._updateSession('Be brief.', chatCtx, this.#tools());
@@ -230,6 +237,7 @@ export class VirtualCall {
     { tools = 0, ms = 600 }: { tools?: Tools; ms?: number } = {},
   ): Promise<void> {
     const value = speechOf(question, tools);
+    this.sonic.spokenMs.set(question, ms);
     this.#pushing = true;
     for (let left = ms; left > 0; left -= 100) {
       this.session.pushAudio(new AudioFrame(new Int16Array(1_600).fill(value), 16_000, 1, 1_600));
@@ -272,6 +280,7 @@ export class VirtualCall {
       interrupted: false,
       done: false,
       playingUntil: 0,
+      cut: false,
     };
     this.heard.push(heard);
     const calls: llm.FunctionCall[] = [];
@@ -281,6 +290,9 @@ export class VirtualCall {
         for await (const call of event.functionStream) calls.push(call);
       })(),
     ]);
+    void read.then(() => {
+      heard.cut = heard.audio.length > 0 && this.#leftAt === this.clock.now();
+    });
     const before = this.#playing;
     this.#playing = (async () => {
       await before;

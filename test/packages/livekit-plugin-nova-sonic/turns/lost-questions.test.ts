@@ -101,6 +101,26 @@ test('a caller who still speaks finds the question without an answer at the end 
   expect(history.at(-1)).toMatchObject({ kind: 'user', text: 'Two?' });
 });
 
+test('and the result of a tool that has no answer', () => {
+  const call = talk();
+  call.says(0, 'One?');
+  call.calls(1_500, 'first', 'use-1');
+  call.says(1_600, 'Two?');
+  call.calls(3_100, 'second', 'use-2');
+  call.returned(3_200, 'use-2');
+  call.returned(3_300, 'use-1');
+  call.replies(3_800, 'To the second.');
+  call.starts(4_000);
+  const { prompt, history } = call.fails(4_500);
+  expect(prompt).toBeUndefined();
+  const kinds = history
+    .filter((e) => !('text' in e) || e.text)
+    .slice(-3)
+    .map(({ kind }) => kind);
+  expect(kinds).toEqual(['assistant', 'tool_call', 'tool_result']);
+  expect(history.at(-1)).toMatchObject({ callId: 'use-1' });
+});
+
 test('a result before speech is asked for together with it, not with a result that came later', () => {
   const call = talk();
   call.says(0, 'One?');

@@ -94,11 +94,29 @@ describe('OpenQuestion', () => {
     expect(question.responseStarted(8_000).requestedAt).toBe(6_000);
   });
 
+  test('the model owes an answer since the first question, however many come after it', () => {
+    question.requested(100);
+    question.requestedByText(5_000);
+    expect([question.pendingSince, question.askedAt]).toEqual([100, 5_000]);
+    expect(question.responseStarted(6_000).requestedAt).toBe(5_000);
+    expect([question.pendingSince, question.askedAt]).toEqual([undefined, undefined]);
+  });
+
+  test('of calls that were made in an earlier session, those share a question that came together', () => {
+    const turnOf = (callId: string, since: number) => {
+      question.toolAdopted(callId, 'look_up', since, 200);
+      return question.turnOf(callId);
+    };
+    expect([turnOf('a', 100), turnOf('b', 150), turnOf('c', 5_000)]).toEqual([-1, -1, -2]);
+  });
+
   test('the wait for tools adds up, and each is answered once', () => {
     question.toolCalled('a', 'look_up', 100);
     question.toolCalled('b', 'look_up', 200);
     expect(question.toolAnswered('a', 400)).toBe(0);
     expect(question.sameTurnPending(0)).toBe(true);
+    // The model waits for the other result.
+    expect(question.pendingSince).toBeUndefined();
     expect(question.toolAnswered('a', 450)).toBeUndefined();
     expect([...question.pendingTools.keys()]).toEqual(['b']);
     expect(question.toolAnswered('b', 500)).toBe(0);

@@ -111,6 +111,22 @@ describe('ReplyRequestQueue: one question is answered after the other', () => {
     expect(queue.anyDue).toBe(false);
   });
 
+  test('also when it is withdrawn before it is sent: the next request asks it, or it is asked alone', () => {
+    queue.owesAnswer('speech', 10, { said: ['one'] });
+    queue.add('a', 'a?');
+    queue.restart();
+    queue.repeat('said?');
+    queue.cancel('a', false);
+    expect(queue.unsent).toEqual([{ id: 'a-repeats', text: 'said?' }]);
+    queue.add('b', 'b?');
+    expect(queue.unsent).toEqual([{ id: 'b', text: 'said?\nb?' }]);
+    queue.add('c', 'c?');
+    queue.cancel('b', false);
+    expect(queue.unsent).toEqual([{ id: 'c', text: 'said?\nc?' }]);
+    queue.sent('c', 20);
+    expect(queue.dueTo(30)).toEqual([{ to: 'text', callIds: [], said: ['one'] }]);
+  });
+
   test('a question that was asked again with a request is answered although the request is withdrawn', () => {
     queue.owesAnswer('speech', 10, { said: ['one'] });
     request('a', 20);

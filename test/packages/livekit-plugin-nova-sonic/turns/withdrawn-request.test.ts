@@ -64,3 +64,36 @@ describe.each(Object.entries(REPLIES))(
     );
   },
 );
+
+test('one whose text came after the beginning of the speech for which it is withdrawn is answered all the same', () => {
+  let ids = 0;
+  const conversation = new Conversation({
+    newId: (prefix) => `${prefix}${++ids}`,
+    outputSampleRate: 24_000,
+  });
+  const opened: Array<string | undefined> = [];
+  const receive = (now: number, ...events: Record<string, unknown>[]) => {
+    // Offsets are times here.
+    const timing = { now, sampleAt: (ms: number) => ms, sentAt: (ms: number) => ms };
+    for (const event of events)
+      for (const effect of conversation.apply(parseServerEvent({ event }), timing))
+        if (effect.type === 'generation_opened') opened.push(effect.requestId);
+  };
+  const ask = (id: string, now: number) => {
+    conversation.request(id, `Question ${id}?`, {
+      kind: 'user',
+      id,
+      at: now,
+      text: `Question ${id}?`,
+    });
+    conversation.requestSent(id, now);
+  };
+  ask('1', 1_000);
+  receive(1_300, serverEvents.speechStart(900));
+  conversation.cancelRequest('1', true);
+  receive(2_300, serverEvents.speechEnd(1_500, 2_200), ...serverEvents.userText('Spoken?'));
+  ask('2', 2_400);
+  for (const at of [3_000, 4_000, 5_000])
+    receive(at, ...serverEvents.reply(`Answer at ${at}.`, 80));
+  expect(opened).toEqual([undefined, undefined, '2']);
+});
