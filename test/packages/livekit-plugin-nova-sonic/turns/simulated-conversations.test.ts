@@ -8,7 +8,7 @@ import { converse, hangUp } from '../support/simulated-conversation.js';
 initializeLogger({ pretty: false, level: 'silent' });
 
 /** How many of them; `npm run test:conversations` plays 1,000. */
-const CONVERSATIONS = Number(process.env.CONVERSATIONS ?? 40);
+const CONVERSATIONS = Number(process.env.CONVERSATIONS ?? 32);
 /** The first seed: others than the usual ones, or one alone. */
 const FIRST = Number(process.env.FIRST_CONVERSATION ?? 1);
 const TIMEOUT_MS = Math.max(300_000, CONVERSATIONS * 3_000);
