@@ -82,10 +82,12 @@ export class StreamWriter {
 
   #sendOrphanedToolResults(stream: StreamSession): void {
     const { conversation, resume } = this.#context;
+    const sent = stream.orphanedToolResultsSent;
     const results = resume.takeOrphanedToolResults(stream);
     if (results === undefined) return;
     this.#sendText(stream, results);
-    conversation.requested(this.#now);
+    const callIds = [...resume.orphanedCalls].slice(sent, stream.orphanedToolResultsSent);
+    conversation.requested(this.#now, callIds);
     if (stream.openedAt !== undefined) resume.confirmOrphanedToolResults(stream);
   }
 

@@ -116,10 +116,10 @@ export class Conversation {
 
   // -- commands of the session -------------------------------------------------------------------------------------
 
-  /** A question was sent again on a new stream. */
-  requested(now: number): void {
+  /** A question was sent again on a new stream, or the results of calls as text. */
+  requested(now: number, callIds: readonly string[] = []): void {
     this.#state.pending.requested(now);
-    this.#state.requests.owesAnswer('text', now);
+    this.#state.requests.owesAnswer('text', now, { callIds });
     this.#state.textUnanswered = true;
   }
 

@@ -126,3 +126,27 @@ test('two results for one question are told together, when both are there', () =
   rig.continuation.toolResult('use-2', '{}', 'note two');
   expect(rig.stream(2).texts.at(-1)).toBe('note one\nnote two');
 });
+
+test('a result that was told as text, and has no answer, is asked for although the next stream called another tool', () => {
+  const rig = talk();
+  rig.stream(0).say(...serverEvents.toolUse('x', {}, 'use-1'));
+  rig.stream(0).break();
+  rig.clock.advance(10);
+  rig.stream(1).open();
+  rig.conversation.request('r', 'Two?');
+  rig.continuation.sendRequests();
+  rig.conversation.history.add({
+    kind: 'tool_result',
+    id: 'result',
+    at: rig.clock.now(),
+    callId: 'use-1',
+    name: 'x',
+    output: '1',
+    isError: false,
+  });
+  rig.continuation.toolResult('use-1', '{}', 'note one');
+  rig.stream(1).say(...serverEvents.toolUse('y', {}, 'use-2'));
+  rig.stream(1).break();
+  rig.clock.advance(2_000);
+  expect(rig.stream(2).texts.at(-1)).toMatch(/tool x has returned/);
+});
