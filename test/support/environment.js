@@ -50,6 +50,7 @@ recogniseInstances(globalThis, () => inside);
  */
 export default class SharingEnvironment extends TestEnvironment {
   #console = globalThis.console;
+  #env = process.env;
   #variables = { ...process.env };
 
   constructor(config, context) {
@@ -59,7 +60,13 @@ export default class SharingEnvironment extends TestEnvironment {
     for (const name of COMMON_CLASSES) global[name] = globalThis[name];
     recogniseInstances(global, () => globalThis);
     global[Symbol.for('outside')] = { import: (url) => import(url), require };
-    global.process.env = process.env;
+    Object.defineProperty(global.process, 'env', {
+      configurable: true,
+      get: () => process.env,
+      set: (variables) => {
+        process.env = variables;
+      },
+    });
     this.#shareGlobals();
   }
 
@@ -73,9 +80,10 @@ export default class SharingEnvironment extends TestEnvironment {
     await super.teardown();
     inside = undefined;
     globalThis.console = this.#console;
-    for (const name of Object.keys(process.env))
-      if (!(name in this.#variables)) delete process.env[name];
-    Object.assign(process.env, this.#variables);
+    process.env = this.#env;
+    for (const name of Object.keys(this.#env))
+      if (!(name in this.#variables)) delete this.#env[name];
+    Object.assign(this.#env, this.#variables);
     for (const key of COMMON_GLOBALS) delete globalThis[key];
   }
 

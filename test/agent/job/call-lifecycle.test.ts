@@ -22,7 +22,7 @@ afterEach(() => {
 
 describe('a process that waits for a call', () => {
   const env = (more: Record<string, string> = {}) =>
-    jest.replaceProperty(process, 'env', {
+    jest.spyOn(process, 'env', 'get').mockReturnValue({
       LIVEKIT_URL: 'ws://127.0.0.1:7880',
       LIVEKIT_API_KEY: 'key',
       LIVEKIT_API_SECRET: 'secret',
