@@ -7,6 +7,7 @@ import {
   DEFAULT_TOKEN_PRICES,
   NOVA_SONIC_REGIONS,
 } from 'livekit-plugin-nova-sonic/models';
+import { DEFAULT_VOICE_KBPS } from '../../agent/src/call/voice-kbps.js';
 import { GAUGES } from '../../agent/src/telemetry/metric-definitions.js';
 import { validateCallsPerTask } from '../../lib/service/task-size.js';
 import { readSettings } from '../../lib/settings/read-settings.js';
@@ -163,7 +164,8 @@ describe('docs/cost.md', () => {
       ...[SETTINGS.callsPerTask, SETTINGS.targetSlotUtilization],
     ]);
     const fargate = idleHour / 60 / share;
-    const data = (((48 / 8) * 60) / 1e6) * internetGb;
+    // LiveKit sends each packet twice.
+    const data = ((((2 * DEFAULT_VOICE_KBPS) / 8) * 60) / 1e6) * internetGb;
     holds(/^Fargate .*= ([\d.]+)$/m, fargate);
     holds(/^data out .*= ([\d.]+)$/m, data);
     const minute = bedrock + fargate + data;
