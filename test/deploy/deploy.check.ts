@@ -17,7 +17,7 @@ import {
 } from '@aws-sdk/client-cloudformation';
 import { DescribeServicesCommand, ECSClient, ListClustersCommand } from '@aws-sdk/client-ecs';
 import { execa, type ResultPromise } from 'execa';
-import getPort from 'get-port';
+import { freePort } from '../support/free-port.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const out = mkdtempSync(join(tmpdir(), 'deploy-'));
@@ -33,7 +33,7 @@ let cloudFormation: CloudFormationClient;
 let ecs: ECSClient;
 
 before(async () => {
-  const port = await getPort();
+  const port = await freePort();
   endpoint = `http://127.0.0.1:${port}`;
   emulator = execa(join(ROOT, '.cache/ministack/bin/python'), ['test/deploy/emulator.py'], {
     cwd: ROOT,

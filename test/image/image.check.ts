@@ -6,7 +6,6 @@ import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { dispose } from '@livekit/rtc-node';
-import getPort from 'get-port';
 import { SpeechSynthesizer } from 'nova-sonic-emulator/speech';
 import { CALLER_RATE } from '../../agent/src/caller/caller.js';
 import { HEALTH_SCRIPT } from '../../lib/service/health-check.js';
@@ -16,6 +15,7 @@ import { type EmulatorProcess, startEmulatorProcess } from '../../local/dev/emul
 import { imageCommand } from '../../local/dev/image-command.js';
 import { type LiveKitServer, startLiveKitServer } from '../../local/livekit/server.js';
 import { ManagedProcess } from '../../local/process/managed-process.js';
+import { freePort } from '../support/free-port.js';
 
 const image = process.argv[2] ?? 'nova-sonic-agent';
 const inImage = fileURLToPath(new URL('../../.ci/in-image', import.meta.url));
@@ -79,7 +79,7 @@ for (const { name, CALLS_PER_PROCESS } of [HOSTED, ALONE])
     let emulator: EmulatorProcess;
     let worker: ManagedProcess;
     const lines: string[] = [];
-    const healthPort = String(await getPort({ host: '127.0.0.1' }));
+    const healthPort = String(await freePort());
 
     /** Runs the health check of the task definition. */
     const health = (mark: string) => {

@@ -3,8 +3,8 @@
 import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import getPort from 'get-port';
 import { ManagedProcess } from '../../local/process/managed-process.js';
+import { freePort } from './free-port.js';
 
 const START_TIMEOUT_MS = 30_000;
 
@@ -28,7 +28,7 @@ export function findRedis(): string | undefined {
 export async function startRedis(
   path: string,
 ): Promise<{ address: string; stop(): Promise<void> }> {
-  const port = await getPort({ host: '127.0.0.1' });
+  const port = await freePort();
   const directory = mkdtempSync(join(tmpdir(), 'redis-'));
   const redis = new ManagedProcess('Redis', path, [
     ...['--bind', '127.0.0.1', '--port', String(port)],

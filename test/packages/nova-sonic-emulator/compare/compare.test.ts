@@ -7,7 +7,6 @@ import type {
   InvokeModelWithBidirectionalStreamCommand,
 } from '@aws-sdk/client-bedrock-runtime';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import getPort from 'get-port';
 import { RealClock, scaledClock } from '../../../../packages/nova-sonic-emulator/src/clock.js';
 import {
   compareEndpoints,
@@ -30,6 +29,7 @@ import {
   startRecordingProxy,
 } from '../../../../packages/nova-sonic-emulator/src/record/recording-proxy.js';
 import { validateRecording } from '../../../../packages/nova-sonic-emulator/src/validate.js';
+import { freePort } from '../../../support/free-port.js';
 import { DialogueHarness } from '../dialogue/dialogue-harness.js';
 import { sdkClient, TestClient } from '../support/client.js';
 import { RawClient } from '../support/raw-client.js';
@@ -279,7 +279,7 @@ describe('record', () => {
     const certFile = join(folder, 'proxy.pem');
     const first = await proxyTo(await emulator(), { certFile });
     const certificate = readFileSync(certFile, 'utf8');
-    const port = await getPort();
+    const port = await freePort();
     const tlsPort = Number(new URL(first.tlsUrl).port);
     await expect(proxyTo(await emulator(), { certFile, port, tlsPort })).rejects.toThrow(
       /EADDRINUSE/,
