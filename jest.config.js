@@ -11,6 +11,9 @@ const swc = (tsx) => ({
 
 const common = {
   testEnvironment: 'node',
+  // By default what a test file has put into globals is "deleted" softly: a later assignment to it never returns
+  // (jest-util 30.5.2, deleteProperty), and shared packages would be taken apart.
+  testEnvironmentOptions: { globalsCleanup: 'off' },
   extensionsToTreatAsEsm: ['.ts', '.tsx'],
   transform: {
     '^.+\\.ts$': ['<rootDir>/test/support/transform.js', swc(false)],
