@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The sessions of emulator-benchmark.ts: each speaks, waits for the reply, and speaks again, in real time. */
-import { setPriority } from 'node:os';
 import {
   sdkClient,
   speechSamples,
@@ -60,7 +59,6 @@ process.on('message', async (message: ToClient) => {
     stopped = true;
     return;
   }
-  setPriority(message.priority);
   const samples = await speechSamples('Could you tell me something about yourself?');
   const speech: Int16Array[] = [];
   for (let at = 0; at < samples.length; at += SAMPLES) {

@@ -8,7 +8,7 @@ import '../local/command/silence-warnings.js';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { getPriority, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -151,7 +151,7 @@ const { url } = emulator;
 const client = fork(fileURLToPath(new URL('./emulator-client.ts', import.meta.url)), {
   execArgv: ['--import', 'tsx'],
 });
-client.send({ url, sessions: 1, priority: getPriority() } satisfies ToClient);
+client.send({ url, sessions: 1 } satisfies ToClient);
 await once(client, 'message');
 client.send('stop' satisfies ToClient);
 await once(client, 'exit');

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http2';
 import { HttpError, TEXT } from '../protocol/errors.js';
 import { codec, FrameError, type Message } from './frames.js';
@@ -25,7 +25,7 @@ export interface Authorization {
 /** A signature older or newer than this is refused: AWS allows five minutes. */
 const MAX_SKEW_MS = 5 * 60_000;
 
-const sha256 = (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex');
+const sha256 = (data: string | Uint8Array) => hash('sha256', data);
 const hmac = (key: string | Buffer, data: string) =>
   createHmac('sha256', key).update(data).digest();
 

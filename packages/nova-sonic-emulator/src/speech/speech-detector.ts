@@ -81,9 +81,13 @@ export class SpeechDetector {
   push(pcm: Buffer): void {
     // Linear interpolation to 16 kHz: plenty for finding a voice.
     const step = this.sampleRate / VAD_RATE;
-    const count = pcm.length >> 1;
-    for (let i = 0; i < count; i++) {
-      const sample = pcm.readInt16LE(i * 2);
+    const view = new DataView(pcm.buffer, pcm.byteOffset, pcm.length);
+    for (let at = 0; at + 2 <= pcm.length; at += 2) {
+      const sample = view.getInt16(at, true);
+      if (step === 1) {
+        this.add(sample);
+        continue;
+      }
       while (this.position <= 1) {
         this.add(this.previous + (sample - this.previous) * this.position);
         this.position += step;
@@ -91,7 +95,10 @@ export class SpeechDetector {
       this.position -= 1;
       this.previous = sample;
     }
-    if (!this.busy && this.queue.length) this.detect().catch(this.onError);
+    if (this.busy || this.queue.length === 0) return;
+    this.busy = true;
+    // The threads that Silero runs on interrupt this one, so they start when all that has arrived has been read.
+    setImmediate(() => void this.detect().catch(this.onError));
   }
 
   private add(sample: number): void {
@@ -103,7 +110,6 @@ export class SpeechDetector {
   }
 
   private async detect(): Promise<void> {
-    this.busy = true;
     try {
       for (let window = this.queue.shift(); window; window = this.queue.shift()) {
         const probability = await this.vad.predict(window);
