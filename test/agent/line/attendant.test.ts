@@ -6,6 +6,7 @@ import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { TrackPublishOptions } from '@livekit/rtc-node';
 import type { AttendantTask } from '../../../agent/src/line/attendant-messages.js';
+import { FakeAudioSource } from '../../support/fake-audio-source.js';
 
 const rtc = await import('@livekit/rtc-node');
 const { DisconnectReason, ParticipantKind, RoomEvent, TrackKind, TrackSource } = rtc;
@@ -61,40 +62,10 @@ class FakeRoom extends EventEmitter {
   };
 }
 
-/** Takes what is played in real time, with room for two frames. */
-class FakeSource {
-  static played: number[] = [];
-  static closed = 0;
-  static broken = false;
-  #until = 0;
-
-  constructor(
-    readonly rate: number,
-    readonly channels: number,
-    readonly queueMs: number,
-  ) {}
-  async captureFrame({ data }: { data: Int16Array }) {
-    if (FakeSource.broken) throw new Error('the connection has gone');
-    for (const sample of data) FakeSource.played.push(sample);
-    this.#until = Math.max(this.#until, Date.now()) + (data.length * 1_000) / this.rate;
-    const wait = this.#until - Date.now() - this.queueMs;
-    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-  }
-  clearQueue() {
-    this.#until = Date.now();
-  }
-  async waitForPlayout() {
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, this.#until - Date.now())));
-  }
-  async close() {
-    FakeSource.closed += 1;
-  }
-}
-
 jest.unstable_mockModule('@livekit/rtc-node', () => ({
   ...rtc,
   Room: FakeRoom,
-  AudioSource: FakeSource,
+  AudioSource: FakeAudioSource,
   LocalAudioTrack: { createAudioTrack: (name: string) => name },
 }));
 const { Attendant } = await import('../../../agent/src/line/attendant.js');
@@ -149,13 +120,13 @@ async function attend(more: Partial<AttendantTask> = {}) {
   await pass(0);
   return { attendant, outcome: () => outcome };
 }
-const heardWords = () => FakeSource.played.filter((sample) => sample >= WORD).length;
+const heardWords = () => FakeAudioSource.played.filter((sample) => sample >= WORD).length;
 
 beforeEach(() => {
   jest.useFakeTimers();
   connecting = Promise.resolve();
   subscribed = Promise.resolve();
-  Object.assign(FakeSource, { played: [], closed: 0, broken: false });
+  FakeAudioSource.reset();
   published.length = 0;
   waiting.splice(0, waiting.length, member('ann'));
 });
@@ -179,7 +150,7 @@ describe('an attendant', () => {
     await pass(10_000);
     expect(heardWords()).toBe(RATE);
     // Music goes on after them, at its level.
-    expect(FakeSource.played.at(-1)).toBe(MUSIC);
+    expect(FakeAudioSource.played.at(-1)).toBe(MUSIC);
     expect(outcome()).toBeUndefined();
     await pass(60_000);
     expect(heardWords()).toBe(2 * RATE);
@@ -206,11 +177,11 @@ describe('an attendant', () => {
     const { outcome } = await attend();
     await pass(10_000);
     join(agent('speaking'));
-    const before = FakeSource.played.length;
+    const before = FakeAudioSource.played.length;
     await pass(1_000);
     expect(outcome()).toBe('answered');
-    expect([room.left, FakeSource.closed]).toEqual([1, 1]);
-    const fade = FakeSource.played.slice(before).slice(-0.15 * RATE);
+    expect([room.left, FakeAudioSource.open]).toEqual([1, 0]);
+    const fade = FakeAudioSource.played.slice(before).slice(-0.15 * RATE);
     expect(fade[0]).toBeGreaterThan(0.9 * MUSIC);
     expect(fade.at(-1)).toBeLessThan(0.01 * MUSIC);
     expect(jest.getTimerCount()).toBe(0);
@@ -310,9 +281,9 @@ describe('an attendant', () => {
     attendant.leave();
     await pass(400);
     expect([outcome(), room.left]).toEqual(['left', 1]);
-    const played = FakeSource.played.length;
+    const played = FakeAudioSource.played.length;
     await pass(5_000);
-    expect(FakeSource.played.length).toBe(played);
+    expect(FakeAudioSource.played.length).toBe(played);
   });
 
   it('that is called back while it joins says nothing, and does not stay', async () => {
@@ -349,12 +320,12 @@ describe('an attendant', () => {
   it('leaves also when what it plays goes nowhere any more', async () => {
     const { attendant, outcome } = await attend();
     await pass(1_000);
-    FakeSource.broken = true;
+    FakeAudioSource.broken = true;
     await pass(1_000);
     attendant.leave();
     await pass(400);
     expect(outcome()).toBe('left');
-    expect(FakeSource.closed).toBe(1);
+    expect(FakeAudioSource.open).toBe(0);
   });
 
   it.each([
@@ -383,7 +354,7 @@ describe('an attendant that turns callers away', () => {
     await pass(1 + 350);
     expect(outcome()).toBe('turned_away');
     expect(heardWords()).toBe(RATE);
-    expect(FakeSource.played.filter((sample) => sample !== 0 && sample !== WORD)).toEqual([]);
+    expect(FakeAudioSource.played.filter((sample) => sample !== 0 && sample !== WORD)).toEqual([]);
   });
 
   it('is not asked to say anything twice when an agent comes after all', async () => {

@@ -6,43 +6,16 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { initializeLogger, voice } from '@livekit/agents';
 import type { Room } from '@livekit/rtc-node';
 import type { StreamWait } from '../../../agent/src/line/stream-wait.js';
+import { FakeAudioSource } from '../../support/fake-audio-source.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
 const rtc = await import('@livekit/rtc-node');
 const { RoomEvent } = rtc;
 
-/** Takes what is played in real time. */
-class FakeSource {
-  static open = 0;
-  static peaks: number[] = [];
-  #until = 0;
-  constructor(
-    readonly rate: number,
-    readonly channels: number,
-    readonly queueMs: number,
-  ) {
-    FakeSource.open += 1;
-  }
-  async captureFrame({ data }: { data: Int16Array }) {
-    FakeSource.peaks.push(data.reduce((peak, sample) => Math.max(peak, Math.abs(sample)), 0));
-    this.#until = Math.max(this.#until, Date.now()) + (data.length * 1_000) / this.rate;
-    const wait = this.#until - Date.now() - this.queueMs;
-    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-  }
-  clearQueue() {
-    this.#until = Date.now();
-  }
-  async waitForPlayout() {
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, this.#until - Date.now())));
-  }
-  async close() {
-    FakeSource.open -= 1;
-  }
-}
 jest.unstable_mockModule('@livekit/rtc-node', () => ({
   ...rtc,
-  AudioSource: FakeSource,
+  AudioSource: FakeAudioSource,
   LocalAudioTrack: { createAudioTrack: (name: string) => name },
 }));
 const { keepCompany } = await import('../../../agent/src/line/keep-company.js');
@@ -83,14 +56,14 @@ const full = () => {
   wait.streamChanged({ type: 'opening', reason: 'start' });
   wait.streamChanged({ type: 'throttled', reason: 'start' });
 };
-const loudest = () => Math.max(0, ...FakeSource.peaks);
+const loudest = () =>
+  FakeAudioSource.played.reduce((peak, sample) => Math.max(peak, Math.abs(sample)), 0);
 /** Louder than any music. */
 const SPEECH = 4_000;
 
 beforeEach(() => {
   jest.useFakeTimers();
-  FakeSource.open = 0;
-  FakeSource.peaks = [];
+  FakeAudioSource.reset();
   begin();
 });
 afterEach(() => {
@@ -105,7 +78,7 @@ describe('a caller whose call has no stream', () => {
     expect(tracks).toEqual(['waiting-line']);
     expect(loudest()).toBeGreaterThan(SPEECH);
     await pass(20_000);
-    FakeSource.peaks = [];
+    FakeAudioSource.played = [];
     await pass(10_000);
     expect(loudest()).toBeGreaterThan(0);
     expect(loudest()).toBeLessThan(SPEECH);
@@ -113,7 +86,7 @@ describe('a caller whose call has no stream', () => {
     session.emit(AgentStateChanged, { newState: 'speaking' });
     await pass(400);
     expect(tracks).toEqual(['waiting-line', 'without TR_1']);
-    expect(FakeSource.open).toBe(0);
+    expect(FakeAudioSource.open).toBe(0);
   });
 
   it('hears only music after the waiting line, as soon as that is gone', async () => {
@@ -145,7 +118,7 @@ describe('a caller whose call has no stream', () => {
     await pass(1_000);
     expect(tracks).toEqual(['waiting-line', 'without TR_late']);
     expect(loudest()).toBeLessThan(SPEECH);
-    expect(FakeSource.open).toBe(0);
+    expect(FakeAudioSource.open).toBe(0);
   });
 
   it('does not lose the call when nothing can be played', async () => {
@@ -154,7 +127,7 @@ describe('a caller whose call has no stream', () => {
     };
     full();
     await pass(2_000);
-    expect(FakeSource.open).toBe(0);
+    expect(FakeAudioSource.open).toBe(0);
     begin({ ...RECORDINGS, busy: 'no-such-file.wav' });
     full();
     await pass(2_000);
