@@ -28,6 +28,7 @@ import { listenToKeypad } from './phone/listen-to-keypad.js';
 import { PhoneCall } from './phone/phone-call.js';
 import { RingingAgent } from './phone/ringing-agent.js';
 import { RoomPhoneLine } from './phone/room-phone-line.js';
+import { LiveKitRooms } from './watcher/livekit-rooms.js';
 import { hasAgent, whenReplaced } from './watcher/second-agent.js';
 
 /** One call: runs in a job process, from the dispatch to the end of the session. */
@@ -174,7 +175,8 @@ async function answer(
     prices: config.prices,
   });
   if (!resumed && !ringing) {
-    lifecycle.metrics.observeAnswer(session, ctx.room, caller.identity, config);
+    const rooms = new LiveKitRooms(config);
+    lifecycle.metrics.observeAnswer(session, ctx.room, caller.identity, rooms);
   }
   if (ringing) {
     idle.set('ringing', true);

@@ -9,9 +9,8 @@ import type {
   StreamLifecycle,
   TurnTiming,
 } from 'livekit-plugin-nova-sonic';
-import type { WorkerConfig } from '../config.js';
 import type { CallReporter, SupervisorClient } from '../supervision/supervisor-client.js';
-import { LiveKitRooms } from '../watcher/livekit-rooms.js';
+import type { RoomsApi } from '../watcher/rooms-api.js';
 import { timeToAnswer } from '../watcher/time-to-answer.js';
 
 /** Errors at connect that are the lane's fault, so that other calls should skip it for a while. */
@@ -71,7 +70,7 @@ export class CallMetrics {
     session: voice.AgentSession,
     room: Room,
     caller: string,
-    config: WorkerConfig,
+    rooms: Pick<RoomsApi, 'listMembers' | 'listDispatches'>,
   ): void {
     const { AgentStateChanged } = voice.AgentSessionEventTypes;
     const spoke = ({ newState }: { newState: string }) => {
@@ -79,7 +78,7 @@ export class CallMetrics {
       session.off(AgentStateChanged, spoke);
       const agent = room.localParticipant?.identity ?? '';
       const call = { room: room.name ?? '', caller, agent };
-      timeToAnswer(new LiveKitRooms(config), call, Date.now())
+      timeToAnswer(rooms, call, Date.now())
         .then((ms) => ms !== undefined && this.#add('TimeToAnswer', ms))
         .catch((error) => log().debug({ error }, 'the time to answer is not known'));
     };

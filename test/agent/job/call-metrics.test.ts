@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { EventEmitter } from 'node:events';
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { initializeLogger, type voice } from '@livekit/agents';
+import type { Room } from '@livekit/rtc-node';
 import type { RealtimeSession } from 'livekit-plugin-nova-sonic';
 import { CallMetrics } from '../../../agent/src/job/call-metrics.js';
 
@@ -39,8 +40,12 @@ function setUp() {
       at,
       kind,
     });
-  return { reports, session, sonic, stream };
+  return { metrics, reports, session, sonic, stream };
 }
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
 
 describe('CallMetrics', () => {
   it('reports how long a stream took to open, and uses it', () => {
@@ -69,7 +74,8 @@ describe('CallMetrics', () => {
   it.each([
     ['gave_up', 'throttled', 1],
     ['gave_up', 'service', 0],
-    ['throttled', undefined, 0],
+    ['throttled', 'throttled', 0],
+    ['gave_up', undefined, 0],
   ])(
     'counts a call that ends with %s because of %s as one that found no lane: %i',
     (kind, cause, count) => {
@@ -91,23 +97,70 @@ describe('CallMetrics', () => {
   });
 
   it.each([
-    ['before the agent is silent', 'speaking'],
-    ['after the agent has fallen silent', 'listening'],
-  ])('measures an interruption that is reported %s, once', (_, agentState) => {
+    ['before the agent is silent', 'speaking', 250],
+    ['after the agent has fallen silent', 'listening', 1],
+  ])('measures an interruption that is reported %s, once', (_, agentState, ms) => {
     const { reports, session, sonic } = setUp();
+    const now = jest.spyOn(Date, 'now').mockReturnValue(1_000);
     session.agentState = agentState;
-    sonic.emit('barge_in', { at: Date.now() });
-    for (const newState of ['listening', 'thinking']) {
+    sonic.emit('barge_in', { at: 1_000 });
+    for (const newState of ['speaking', 'listening', 'thinking']) {
+      now.mockReturnValue(newState === 'speaking' ? 1_100 : 1_250);
       session.emit('agent_state_changed', { newState });
     }
-    expect(reports).toEqual([['metric', 'InterruptionLatency', expect.any(Number)]]);
+    expect(reports).toEqual([['metric', 'InterruptionLatency', ms]]);
   });
 
-  it('counts a turn without the end of the caller’s speech, but not its latency', () => {
+  it.each([
+    ['the first sound of the agent', 'caller', 3_000],
+    ['the sound for a caller who has left', 'somebody', undefined],
+  ])('measures the time to answer at %s, once', async (_, caller, ms) => {
+    const { metrics, reports, session } = setUp();
+    jest.spyOn(Date, 'now').mockReturnValue(4_000);
+    const asked: string[] = [];
+    const ask =
+      <T>(answer: T[]) =>
+      async (room: string) => {
+        asked.push(room);
+        return answer;
+      };
+    const job = { id: 'AJ_1', identity: 'agent', startedAt: 1_500 };
+    const dispatch = { id: 'AD_1', agentName: '', metadata: '', jobs: [job] };
+    const member = { identity: 'caller', joinedAt: 1_000 };
+    metrics.observeAnswer(
+      session as unknown as voice.AgentSession,
+      { name: 'hall', localParticipant: { identity: 'agent' } } as Room,
+      caller,
+      { listMembers: ask([member]), listDispatches: ask([dispatch]) } as never,
+    );
+    for (const newState of ['listening', 'speaking', 'listening', 'speaking']) {
+      session.emit('agent_state_changed', { newState });
+      // LiveKit has answered.
+      await new Promise(setImmediate);
+      expect(asked).toEqual(newState === 'listening' && asked.length === 0 ? [] : ['hall', 'hall']);
+    }
+    expect(reports).toEqual(ms ? [['metric', 'TimeToAnswer', ms]] : []);
+  });
+
+  it('does without the time to answer when LiveKit does not tell', async () => {
+    const { metrics, reports, session } = setUp();
+    const refuse = () => Promise.reject(new Error('unavailable'));
+    metrics.observeAnswer(session as unknown as voice.AgentSession, {} as Room, 'caller', {
+      listMembers: refuse,
+      listDispatches: refuse,
+    });
+    session.emit('agent_state_changed', { newState: 'speaking' });
+    await new Promise(setImmediate);
+    expect(reports).toEqual([]);
+  });
+
+  it('counts a turn without the end of the caller’s speech or without audio, but not its latency', () => {
     const { reports, sonic } = setUp();
     sonic.emit('turn_timing', { firstAudioAt: 2_000 });
+    sonic.emit('turn_timing', { userSpeechEndedAt: 1_000 });
     sonic.emit('turn_timing', { userSpeechEndedAt: 1_000, firstAudioAt: 2_000 });
     expect(reports).toEqual([
+      ['metric', 'Turns'],
       ['metric', 'Turns'],
       ['metric', 'Turns'],
       ['metric', 'TimeToFirstAudio', 1_000],

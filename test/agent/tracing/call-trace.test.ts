@@ -108,7 +108,7 @@ describe('CallTrace', () => {
   });
 
   it('shows the answer, the time to the first audio, and an interruption until the agent is silent', async () => {
-    const { sonic, state } = beginCall();
+    const { end, sonic, state } = beginCall();
     state('speaking', 3_500);
     sonic.emit('turn_timing', {
       ...{ responseId: 'r1', userSpeechEndedAt: ZERO + 5_000, firstAudioAt: ZERO + 5_900 },
@@ -116,10 +116,23 @@ describe('CallTrace', () => {
     });
     sonic.emit('barge_in', { at: ZERO + 7_000, sign: 'interrupted', responseId: 'r1' });
     state('listening', 7_120);
-    expect((await spans()).map(({ name, times }) => [name, ...times])).toEqual([
-      ['answer', 1_000, 3_500],
-      ['first_audio', 5_000, 5_900],
-      ['barge_in', 7_000, 7_120],
+    state('speaking', 8_000);
+    end(9_000);
+    const response = { 'gen_ai.response.id': 'r1' };
+    expect(
+      (await spans()).map(({ name, times, attributes }) => [name, ...times, attributes]),
+    ).toEqual([
+      ['answer', 1_000, 3_500, {}],
+      [
+        ...['first_audio', 5_000, 5_900],
+        {
+          ...response,
+          'nova_sonic.interrupted': false,
+          'nova_sonic.tool_wait_ms': 300,
+          'nova_sonic.audio_ms': 2_000,
+        },
+      ],
+      ['barge_in', 7_000, 7_120, { ...response, 'nova_sonic.sign': 'interrupted' }],
     ]);
   });
 
@@ -130,12 +143,53 @@ describe('CallTrace', () => {
     sonic.emit('barge_in', { at: ZERO + 7_400, sign: 'interrupted' });
     state('listening', 7_500);
     sonic.emit('barge_in', { at: ZERO + 7_500, sign: 'interrupted' });
-    expect((await spans()).slice(1).map(({ times }) => times)).toEqual([
+    const found = (await spans()).slice(1);
+    expect(found.map(({ times }) => times)).toEqual([
       [7_000, 7_400],
       [7_400, 7_500],
       [7_500, 7_500],
     ]);
+    // None of them was of a response.
+    expect(found[0]?.attributes).toEqual({ 'nova_sonic.sign': 'interrupted' });
   });
+
+  it.each([
+    ['a lane and a reason', { lane: 'eu', reason: 'age' }, { lane: 'eu', reason: 'age' }],
+    ['neither', { lane: undefined }, {}],
+  ])('has of a stream with %s no attribute that is empty', async (_, more, shown) => {
+    const { stream } = beginCall();
+    stream('opening', 1_000, more);
+    stream('opened', 1_100);
+    // It ends for the reason for which it was opened, which is not told twice.
+    stream('closed', 2_000, more);
+    expect((await spans())[0]?.attributes).toEqual({
+      'nova_sonic.stream_id': 's1',
+      'nova_sonic.region': 'us-east-1',
+      ...Object.fromEntries(
+        Object.entries(shown).map(([key, value]) => [`nova_sonic.${key}`, value]),
+      ),
+    });
+  });
+
+  it('shows a renewal and a failover from now on when their beginning is unknown, and no end of an unknown stream', async () => {
+    const { stream } = beginCall();
+    for (const type of ['opened', 'renewed', 'failed_over', 'closed', 'failed'])
+      stream(type, 2_000, { reason: 'age', openMs: 1 });
+    expect((await spans()).map(({ name, times }) => [name, ...times])).toEqual([
+      ['renewal', 2_000, 2_000],
+      ['failover', 2_000, 2_000],
+    ]);
+  });
+
+  it.each(['userSpeechEndedAt', 'firstAudioAt'])(
+    'has no time to the first audio without %s',
+    async (missing) => {
+      const { sonic } = beginCall();
+      const times = { userSpeechEndedAt: ZERO + 5_000, firstAudioAt: ZERO + 5_900 };
+      sonic.emit('turn_timing', { responseId: 'r1', ...times, [missing]: undefined });
+      expect(await spans()).toEqual([]);
+    },
+  );
 
   it('marks the answer of a call that ended before the agent spoke', async () => {
     beginCall().end(9_000);
