@@ -158,17 +158,21 @@ export function diffChatContext(
     }
     return own;
   });
-  // Entries that the context lacks: instructions are never in a context, and the newest may not have reached it yet.
+  // Entries that the context lacks: instructions are never in a context, and the newest may not have reached it yet. They
+  // stay behind what they followed, also when that was edited or removed.
+  const emptied = kept.length === 0;
+  let next = 0;
   history.forEach((entry, i) => {
-    if (contextIds.has(entry.id)) return;
-    const emptied = kept.length === 0 && history.length > 0;
+    if (contextIds.has(entry.id)) {
+      next = entries.findIndex(({ id }) => id === entry.id) + 1;
+      return;
+    }
     const hidden =
       entry.kind === 'instruction' ||
       ((entry.kind === 'user' || entry.kind === 'assistant') && !entry.text.trim());
-    if ((!emptied && i > lastShared) || (hidden && !emptied)) {
-      const before = history[i - 1];
-      const at = before ? entries.indexOf(before) : -1;
-      entries.splice(at >= 0 || i === 0 ? at + 1 : entries.length, 0, entry);
+    if (!emptied && (i > lastShared || hidden)) {
+      entries.splice(next, 0, entry);
+      next += 1;
     } else if (!hidden) changed = true;
   });
   return { entries, changed, typed, results };
@@ -181,5 +185,5 @@ function isEdited(own: UserEntry | AssistantEntry, theirs: string): boolean {
   if (a === b) return false;
   if (own.kind === 'user') return true;
   const planned = flat((own.drafts ?? []).join(' '));
-  return !(planned.startsWith(b) || a.startsWith(b) || b === planned);
+  return !(planned.startsWith(b) || a.startsWith(b));
 }

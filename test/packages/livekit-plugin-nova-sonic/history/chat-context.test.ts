@@ -1,14 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals';
 import { initializeLogger, llm } from '@livekit/agents';
+import { AudioFrame } from '@livekit/rtc-node';
 import {
   diffChatContext,
+  fromChatContext,
   toChatContext,
+  unsupportedContent,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/history/chat-context.js';
 import type { HistoryEntry } from '../../../../packages/livekit-plugin-nova-sonic/src/history/entries.js';
-import { assistantEntry, userEntry } from '../support/history-entries.js';
+import { assistantEntry, resultEntry, userEntry } from '../support/history-entries.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
+
+const recording = (transcript?: string): llm.AudioContent => ({
+  type: 'audio_content',
+  frame: [AudioFrame.create(16_000, 1, 160)],
+  ...(transcript !== undefined && { transcript }),
+});
+const image = llm.createImageContent({ image: 'data:image/png;base64,AAAA' });
+
+describe('content that Sonic cannot take', () => {
+  test.each<[string, llm.ChatContent[], string, string[]]>([
+    ['a recording with its transcript', ['Hear:', recording('Hello. ')], 'Hear:\nHello.', []],
+    [
+      'recordings without',
+      [recording(), 'A', recording(' ')],
+      'A',
+      ['recordings without a transcript'],
+    ],
+    ['images', [image, 'Look.', image], 'Look.', ['images']],
+    ['only an image', [image], '', ['images']],
+  ])('%s', (_, content, text, unsupported) => {
+    const context = new llm.ChatContext([llm.ChatMessage.create({ role: 'user', content })]);
+    expect(fromChatContext(context).map((e) => 'text' in e && e.text)).toEqual(text ? [text] : []);
+    expect(unsupportedContent(context)).toEqual(unsupported);
+  });
+
+  test('handoffs and configuration are no part of a history', () => {
+    const context = new llm.ChatContext([
+      llm.AgentHandoffItem.create({ newAgentId: 'b' }),
+      llm.AgentConfigUpdate.create({ instructions: 'x' }),
+    ]);
+    expect(fromChatContext(context)).toEqual([]);
+    expect(unsupportedContent(context)).toEqual([]);
+  });
+});
 
 describe('diffChatContext', () => {
   const none = () => false;
@@ -45,6 +82,92 @@ describe('diffChatContext', () => {
     expect(diffChatContext(ours, removed, none)).toMatchObject({ changed: true });
     const cleared = diffChatContext(ours, llm.ChatContext.empty(), none);
     expect(cleared).toMatchObject({ changed: true, entries: [] });
+  });
+
+  const note = (text: string): HistoryEntry => ({
+    ...{ kind: 'system', role: 'system', id: 's', at: 9 },
+    text,
+  });
+  const instruction = ours[2] as HistoryEntry;
+  const textsOf = (entries: readonly HistoryEntry[]) => entries.map((e) => 'text' in e && e.text);
+
+  test.each<[string, HistoryEntry[], string[]]>([
+    ['removed', ours.slice(3), ['do', 'C']],
+    [
+      'edited',
+      [ours[0], { ...ours[1], text: 'Z' }, ours[3]] as HistoryEntry[],
+      ['A', 'Z', 'do', 'C'],
+    ],
+    [
+      'removed, and another inserted',
+      [ours[1], userEntry('D'), ours[3]] as HistoryEntry[],
+      ['B', 'do', 'D', 'C'],
+    ],
+  ])('an instruction stays where it was when what it followed was %s', (_, context, texts) => {
+    const { changed, entries } = diffChatContext(ours, toChatContext(context), none);
+    expect(changed).toBe(true);
+    expect(textsOf(entries)).toEqual(texts);
+    expect(entries).toContain(instruction);
+  });
+
+  test.each<[string, HistoryEntry, HistoryEntry, boolean]>([
+    [
+      'white space of a message',
+      { ...userEntry('A  b'), id: 'x' },
+      { ...userEntry(' A b'), id: 'x' },
+      false,
+    ],
+    ['a note to the instructions', note('Gold.'), note('Silver.'), true],
+    ['no note', note('Gold.'), note('Gold.'), false],
+    [
+      'words of the assistant',
+      { ...assistantEntry('One two'), id: 'x' },
+      { ...assistantEntry('Three'), id: 'x' },
+      true,
+    ],
+    [
+      'the end of a message of the user',
+      { ...userEntry('One two'), id: 'x' },
+      { ...userEntry('One'), id: 'x' },
+      true,
+    ],
+  ])('another text: %s', (_, own, theirs, changed) => {
+    const diff = diffChatContext([own, ...ours], toChatContext([theirs, ...ours]), none);
+    expect(diff.changed).toBe(changed);
+    expect(diff.entries).toEqual([
+      changed ? expect.objectContaining({ text: (theirs as { text: string }).text }) : own,
+      ...ours,
+    ]);
+  });
+
+  test('a result of a call that was answered adds nothing; one that nobody awaits is history', () => {
+    const answered = [...ours, resultEntry('c', '1')];
+    const again = { ...resultEntry('c', '2'), id: 'again' };
+    const known = diffChatContext(answered, toChatContext([...answered, again]), () => true);
+    expect(known).toEqual({ entries: answered, changed: false, typed: [], results: [] });
+    const other = diffChatContext(ours, toChatContext([...ours, again]), none);
+    expect(other).toMatchObject({ changed: true, results: [] });
+    expect(other.entries.at(-1)).toMatchObject({ callId: 'c', output: '2' });
+  });
+
+  test('notes at the end are typed with what the user typed; after the assistant they are history', () => {
+    const typed = [note('Gold.'), { ...userEntry('New'), id: 't' }];
+    const diff = diffChatContext(ours, toChatContext([...ours, ...typed]), none);
+    expect(diff).toMatchObject({ changed: false, entries: ours });
+    expect(textsOf(diff.typed)).toEqual(['Gold.', 'New']);
+    const told = [...ours, typed[1], { ...assistantEntry('E'), id: 'e' }] as HistoryEntry[];
+    expect(diffChatContext(ours, toChatContext(told), none)).toMatchObject({
+      changed: true,
+      typed: [],
+    });
+  });
+
+  test('what has no text yet stays in an edited history', () => {
+    const speaking = { ...userEntry(' '), id: 'speaking' };
+    const history = [ours[0], speaking, ours[1], ours[3]] as HistoryEntry[];
+    const { entries, changed } = diffChatContext(history, toChatContext(history), none);
+    expect(entries).toEqual(history);
+    expect(changed).toBe(false);
   });
 
   test('a part of what was planned is no edit: the framework keeps what was played', () => {

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from '@jest/globals';
 import { initializeLogger, isAPIError } from '@livekit/agents';
-import { classifyError } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/errors.js';
+import {
+  asError,
+  classifyError,
+  classifyInLane,
+  endedEarly,
+  isNovaSonicError,
+  NovaSonicError,
+  noResponse,
+} from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/errors.js';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
@@ -93,6 +101,30 @@ describe('classifyError', () => {
     ],
     ['dns', Object.assign(new Error('x'), { code: 'ENOTFOUND' }), 'connection', true, true],
     ['by status', named('Error', 'x', 503), 'service', true, true],
+    ['status of none', named('Error', 'x', 418), 'unknown', true, false],
+    ['words on credentials', new Error('The credential is stale'), 'credentials', false, false],
+    [
+      'role',
+      named('AccessDenied', 'User x is not authorized to perform: sts:AssumeRole'),
+      'credentials',
+      false,
+      true,
+    ],
+    [
+      'words before the name',
+      named('AccessDeniedException', 'Invalid event bytes'),
+      'service',
+      true,
+      true,
+    ],
+    ['name before the status', named('ThrottlingException', 'x', 500), 'throttled', true, true],
+    [
+      'connection before the status',
+      named('Error', 'socket hang up', 403),
+      'connection',
+      true,
+      true,
+    ],
     ['new', named('SomethingNewException'), 'unknown', true, false],
     ['no error', 'a string', 'unknown', true, false],
   ])('%s', (_, thrown, kind, retryable, otherRegion) => {
@@ -110,4 +142,71 @@ test('a failure is one of the framework’s APIErrors, with its cause', () => {
   const error = classifyError(cause);
   expect(isAPIError(error)).toBe(true);
   expect(error).toMatchObject({ name: 'NovaSonicError', retryable: true, cause });
+});
+
+test('the message says where, what the service said, and what to do', () => {
+  const thrown = Object.assign(new Error('slow down'), { name: 'ThrottlingException' });
+  expect(classifyError(thrown, 'us-east-1').message).toMatch(
+    /^Nova Sonic failed in us-east-1: ThrottlingException: slow down \(the Region takes no more/,
+  );
+  expect(classifyError(new Error('odd')).message).toBe('Nova Sonic failed: odd');
+});
+
+test('an error of the plugin is taken as it is, with its Region', () => {
+  const error = new NovaSonicError('idle', 'x', { retryable: true });
+  expect(error.otherRegion).toBe(false);
+  expect(classifyError(error, 'eu-north-1')).toBe(error);
+  expect(classifyError(error, 'us-east-1').region).toBe('eu-north-1');
+  expect('cause' in error).toBe(false);
+});
+
+test.each<[string, unknown, boolean]>([
+  [
+    'one of another copy',
+    Object.assign(new Error('x'), { name: 'NovaSonicError', kind: 'idle' }),
+    true,
+  ],
+  ['one without a kind', Object.assign(new Error('x'), { name: 'NovaSonicError' }), false],
+  ['another name', Object.assign(new Error('x'), { kind: 'idle' }), false],
+  ['no error', { name: 'NovaSonicError', kind: 'idle' }, false],
+])('is an error of the plugin: %s', (_, value, expected) => {
+  expect(isNovaSonicError(value)).toBe(expected);
+});
+
+test('whatever was thrown is an error', () => {
+  const error = new Error('x');
+  expect(asError(error)).toBe(error);
+  expect(asError('text')).toEqual(new Error('text'));
+});
+
+const own = { name: 'b', region: 'us-east-1', credentials: {} };
+test.each([
+  ['credentials of its own', 'ExpiredTokenException', own, true],
+  [
+    'the credentials of all lanes',
+    'ExpiredTokenException',
+    { ...own, credentials: undefined },
+    false,
+  ],
+  ['another failure', 'ValidationException', own, false],
+])('another lane may help: %s', (_, name, lane, otherRegion) => {
+  const thrown = Object.assign(new Error('x'), { name });
+  const error = classifyInLane(thrown, lane as Parameters<typeof classifyInLane>[1]);
+  expect(error).toMatchObject({
+    retryable: false,
+    otherRegion,
+    cause: thrown,
+    region: 'us-east-1',
+  });
+  expect(error.message).toBe(classifyError(thrown, 'us-east-1').message);
+});
+
+test('a stream that ends or says nothing is tried again elsewhere', () => {
+  const again = { retryable: true, otherRegion: true, region: 'us-east-1' };
+  expect(endedEarly('us-east-1')).toMatchObject({ ...again, kind: 'connection' });
+  const silent = noResponse('nothing came', 1_250, 'us-east-1');
+  expect(silent).toMatchObject({ ...again, kind: 'no_response' });
+  expect(silent.message).toContain('failed in us-east-1: nothing came within 1.3 s');
+  expect(noResponse('nothing came', 900).message).toContain('failed: nothing came within 0.9 s');
+  expect(endedEarly().message).toContain('failed: the stream ended');
 });

@@ -6,10 +6,14 @@ import {
   DEFAULT_TOKEN_PRICES,
   DEFAULT_VOICE,
   findModelDetails,
+  isFirstGeneration,
   NOVA_SONIC_1,
+  NOVA_SONIC_1_VOICES,
+  NOVA_SONIC_2_VOICES,
   NOVA_SONIC_MODEL_DETAILS,
   parseModelId,
   tokenCostUsd,
+  voicesOf,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/protocol/models.js';
 
 test('the defaults fit each other', () => {
@@ -24,6 +28,8 @@ test.each([
   ['us.amazon.nova-2-sonic-v1:0', 'us', 'amazon.nova-2-sonic-v1:0'],
   ['global.amazon.nova-2-5-sonic', 'global', 'amazon.nova-2-5-sonic'],
   ['us', undefined, 'us'],
+  ['us.', undefined, 'us.'],
+  ['.us', undefined, '.us'],
   ['toString.amazon.nova-2-5-sonic', undefined, 'toString.amazon.nova-2-5-sonic'],
 ])('%s is split into profile and model', (id, profile, foundationModel) => {
   expect(parseModelId(id)).toEqual({ foundationModel, ...(profile && { profile }) });
@@ -36,6 +42,15 @@ test.each([
   ['toString', undefined],
 ])('the details of %s', (id, details) => {
   expect(findModelDetails(id)).toBe(details);
+});
+
+test.each([
+  [`eu.${NOVA_SONIC_1}`, true, NOVA_SONIC_1_VOICES],
+  [DEFAULT_MODEL, false, NOVA_SONIC_2_VOICES],
+  ['arn:aws:bedrock:us-east-1:1:inference-profile/x', false, NOVA_SONIC_2_VOICES],
+])('%s is of the first generation: %s, and has its voices', (id, first, voices) => {
+  expect(isFirstGeneration(id)).toBe(first);
+  expect(voicesOf(id)).toEqual(Object.keys(voices));
 });
 
 test('tokens cost what their prices say', () => {

@@ -65,6 +65,45 @@ describe('parseServerEvent', () => {
       { contentId: 'a', type: 'AUDIO', stopReason: 'END_TURN' },
       { kind: 'AUDIO', stopReason: 'END_TURN' },
     ],
+    ['completionStart', {}, { type: 'completionStart' }],
+    ['completionEnd', {}, { type: 'completionEnd' }],
+    [
+      'userSpeechEnd',
+      { inputAudioOffsetMs: Number.NaN },
+      { type: 'userSpeechEnd', offsetMs: undefined },
+    ],
+    ['contentStart', { type: 'TOOL', role: 'TOOL' }, { kind: 'TOOL', role: 'TOOL' }],
+    ['contentStart', { type: 'AUDIO', role: 'SYSTEM' }, { kind: 'AUDIO', role: 'SYSTEM' }],
+    [
+      'contentStart',
+      { role: 'USER', additionalModelFields: '{"generationStage":"DRAFT"}' },
+      { role: 'USER', stage: undefined },
+    ],
+    [
+      'textOutput',
+      { contentId: 'a', role: 'USER', content: 'Hi' },
+      { contentId: 'a', role: 'USER', content: 'Hi' },
+    ],
+    ['audioOutput', { contentId: 'a', content: 'AA==' }, { contentId: 'a', content: 'AA==' }],
+    [
+      'toolUse',
+      { contentId: 'a', toolUseId: 't', toolName: 'x' },
+      { contentId: 'a', toolUseId: 't', name: 'x', args: '{}' },
+    ],
+    ['toolUse', { toolUseId: 't', content: ' ' }, { args: '{}' }],
+    ['toolUse', { toolUseId: 't', content: '"[]"' }, { args: '"[]"' }],
+    [
+      'usageEvent',
+      {
+        details: {
+          delta: {
+            input: { speechTokens: 1, textTokens: 2 },
+            output: { speechTokens: 3, textTokens: 4 },
+          },
+        },
+      },
+      { delta: { inputAudio: 1, inputText: 2, outputAudio: 3, outputText: 4 } },
+    ],
     ['brandNew', { a: 1 }, { type: 'unknown', name: 'brandNew' }],
   ])('%s %j', (name, body, expected) => {
     expect(parse(name, body)).toMatchObject(expected);
@@ -85,12 +124,25 @@ describe('parseServerEvent', () => {
     expect(parseServerEvent(source).type).toBe('unknown');
   });
 
+  test('the bytes and the text of a document are read like the document', () => {
+    const document = '{"event":{"audioOutput":{"contentId":"ü","content":""}}}';
+    const event = { type: 'audio', contentId: 'ü', content: '' };
+    expect(parseServerEvent(document)).toEqual(event);
+    expect(parseServerEvent(new Uint8Array(Buffer.from(document)))).toEqual(event);
+  });
+
   test('a log has the length of audio instead of the audio', () => {
     expect(
       withoutAudio({ event: { audioOutput: { contentId: 'a', content: 'AAAAAAAA' } } }),
     ).toEqual({
       event: { audioOutput: { contentId: 'a', content: 6 } },
     });
+    expect(withoutAudio({ event: { audioInput: { content: 'AAAA' } } })).toEqual({
+      event: { audioInput: { content: 3 } },
+    });
+    const odd = { event: { audioInput: { content: 5 }, sessionEnd: [] } };
+    expect(withoutAudio(odd)).toEqual(odd);
+    expect(withoutAudio('text')).toEqual({ event: {} });
     expect(withoutAudio({ event: { textOutput: { content: 'AAAAAAAA' } } })).toEqual({
       event: { textOutput: { content: 'AAAAAAAA' } },
     });
