@@ -40,6 +40,7 @@ class CollectedTestsRunner {
     process.env.NODE_ENV = 'test';
     // Enough for each fault that any of 600 shows.
     process.env.RANDOM_CONVERSATIONS ??= '40';
+    process.env.SHRINK ??= 'no';
     const patterns =
       MUTATION_TESTS?.split(',') ?? MUTATION_AREAS.split(',').flatMap((area) => AREAS[area].tests);
     const files = globSync(patterns).sort();

@@ -6,10 +6,12 @@ import fc from 'fast-check';
 const SEED = Number(process.env.FUZZ_SEED ?? 21);
 /** Inputs of each fuzz test. 100,000 in `npm run fuzz`, which FUZZ_RUNS changes; few beside the other tests. */
 const RUNS = Number(process.env.FUZZ_RUNS ?? 300);
+/** Mutation tests want no smallest counterexample, for which hundreds of inputs are tried. */
+const endOnFailure = process.env.SHRINK === 'no';
 
 /** Fails with the smallest counterexample when the property does not hold. Same seed, same inputs: no run differs. */
 export function holds<T>(property: fc.IProperty<T>, options: fc.Parameters<T> = {}): void {
-  fc.assert(property, { seed: SEED, ...options });
+  fc.assert(property, { seed: SEED, endOnFailure, ...options });
 }
 
 /** The same for a property whose check awaits something. */
@@ -17,7 +19,7 @@ export function holdsAsync<T>(
   property: fc.IAsyncProperty<T>,
   options: fc.Parameters<T> = {},
 ): Promise<void> {
-  return fc.assert(property, { seed: SEED, ...options });
+  return fc.assert(property, { seed: SEED, endOnFailure, ...options });
 }
 
 /** Gives each of many inputs to `take`, which fails by throwing. */
