@@ -2,8 +2,10 @@
 import { describe, expect, test } from '@jest/globals';
 import type { HistoryEntry } from '../../../../packages/livekit-plugin-nova-sonic/src/history/entries.js';
 import {
+  headOf,
   splitText,
   systemText,
+  toolNote,
   toWireMessages,
 } from '../../../../packages/livekit-plugin-nova-sonic/src/history/wire-messages.js';
 import { assistantEntry, callEntry, resultEntry, userEntry } from '../support/history-entries.js';
@@ -125,6 +127,88 @@ describe('toWireMessages', () => {
     expect(wire([call, result])).toEqual([
       ['USER', '[The tool look_up was called with {"a":1} and failed with No..]'],
     ]);
+  });
+
+  test('a result of a call that is not in the history any more names its tool', () => {
+    expect(wire([resultEntry('c', 'Yes.')])).toEqual([
+      ['USER', '[The tool x was called with {} and returned Yes..]'],
+    ]);
+  });
+
+  test.each([
+    ['', { output: '', isError: false }, '{} and returned nothing.]'],
+    [
+      '{"a":1}',
+      { output: 'x'.repeat(200), isError: false },
+      `{"a":1} and returned ${'x'.repeat(200)}.]`,
+    ],
+    [
+      '{}',
+      { output: 'x'.repeat(201), isError: true },
+      `{} and failed with ${'x'.repeat(194)} […] (cut here; 201 bytes in all).]`,
+    ],
+    ['y'.repeat(101), undefined, `${'y'.repeat(94)} […]; its result has not come yet.]`],
+  ])('the note of a tool: %#', (args, result, text) => {
+    expect(toolNote('t', args, result, { args: 100, result: 200 })).toBe(
+      `[The tool t was called with ${text}`,
+    );
+  });
+
+  /** Bytes that are kept for the note at the beginning. */
+  const NOTE = Buffer.byteLength('[The beginning of the call is left out.]') + 1;
+  test.each([
+    ['between words', 'one two three four five', 20, '[…] four five'],
+    ['inside a word that is longer than half', 'one two threefourfive', 20, '[…] threefourfive'],
+    ['not at all when it fits', 'one two three four', 19, 'one two three four'],
+    ['to one word', 'one two three four five', 11, '[…] five'],
+    ['to nothing when there is no room', 'one two three four five', 10, undefined],
+  ])('the oldest message is cut %s', (_, text, room, kept) => {
+    const limits = { maxBytes: NOTE + room, maxTextBytes: 1_000 };
+    expect(wire([userEntry(text)], limits)).toEqual(kept ? [['USER', kept]] : []);
+  });
+
+  test('a reply whose question is left out follows a note that says so', () => {
+    const entries = [userEntry('Why? '.repeat(20)), assistantEntry('Because.'), userEntry('Oh.')];
+    expect(wire(entries, { maxBytes: NOTE + 15, maxTextBytes: 1_000 })).toEqual([
+      ['USER', '[The beginning of the call is left out.]'],
+      ['ASSISTANT', 'Because.'],
+      ['USER', 'Oh.'],
+    ]);
+  });
+
+  test('a long result is told in full where there is room, also when a longer one is not', () => {
+    const long = (id: string, size: number) => [
+      callEntry(id, id),
+      resultEntry(id, `${'p '.repeat(size / 2)}.`),
+    ];
+    const messages = wire([...long('small', 600), ...long('big', 3_900)], {
+      maxBytes: 3_000,
+      maxTextBytes: 50_000,
+    });
+    const [text = ''] = messages.map(([, one]) => one);
+    expect(text).toMatch(/small was called with {} and returned (p ){300}\..]/);
+    expect(text).toMatch(/big was called with {} and returned (p )+p \[…\] \(cut here; 3901/);
+    expect(Buffer.byteLength(text)).toBeLessThan(1_200);
+  });
+
+  test('notes are no part of the instructions when they are empty, nor are these', () => {
+    const note: HistoryEntry = { kind: 'system', role: 'system', id: 's', at: 1, text: ' ' };
+    expect(systemText(' ', [note, { ...note, text: ' Gold. ' }])).toBe('Gold.');
+  });
+
+  test.each([
+    ['at a line', 'one\ntwo', 6, ['one\n', 'two']],
+    ['not at a space in the first half', 'ab cdefg', 6, ['ab cde', 'fg']],
+    ['at no space of the limit itself', 'abc defg', 4, ['abc ', 'defg']],
+    ['after a character that is longer than the limit', '👍a', 2, ['👍', 'a']],
+  ])('a part is cut %s', (_, text, max, parts) => {
+    expect(splitText(text, max)).toEqual(parts);
+  });
+
+  test('the beginning of a text ends with a word', () => {
+    expect(headOf('one two three', 13)).toBe('one two three');
+    expect(headOf('one two three', 12)).toBe('one […]');
+    expect(headOf('ab', 1)).toBe('a […]');
   });
 
   test('parts are cut between words, never inside a character', () => {
