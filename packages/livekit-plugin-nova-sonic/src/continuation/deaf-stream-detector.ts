@@ -133,6 +133,13 @@ export class DeafStreamDetector {
     return since - LEAD_MS;
   }
 
+  /** The same, or since when there was a voice that will be suspected to be unheard after a longer pause. */
+  unheardSpeech(reported: boolean, now: number): number | undefined {
+    const goesOn = this.unreportedSpeech(reported, now);
+    const turn = now < this.#notBefore ? undefined : this.#turn(now);
+    return turn ? Math.min(turn.from - LEAD_MS, goesOn ?? now) : goesOn;
+  }
+
   /** Since when, after a time, there was a voice that is not known to be background (ms since the epoch). */
   voiceSince(time: number, now: number): number | undefined {
     const voice = this.#voice.since(time, this.#threshold(now));
@@ -183,8 +190,6 @@ export class DeafStreamDetector {
     const threshold = this.#threshold(now);
     const goesOn = threshold > 0 && this.#voice.since(now - SUSTAINED_MEMORY_MS);
     if (goesOn && goesOn.ms >= SUSTAINED_MS) this.#backgroundUntil = now + BACKGROUND_MEMORY_MS;
-    const voice = (memoryMs: number) =>
-      this.#voice.since(Math.max(this.#heardAt, now - memoryMs), threshold);
     const suspect = ({ from, to, ms }: VoiceSum, sustained: boolean): Suspicion => ({
       reason: 'speech was not heard',
       from: from - LEAD_MS,
@@ -194,12 +199,23 @@ export class DeafStreamDetector {
       voiceMs: ms,
       sustained,
     });
-    const turn = voice(TURN_MEMORY_MS);
+    const turn = this.#turn(now);
     const pauseMs = reported ? REPORTED_PAUSE_MS : UNREPORTED_PAUSE_MS;
-    if (turn && turn.ms >= TURN_MS && now - turn.to >= pauseMs) return suspect(turn, false);
+    if (turn && now - turn.to >= pauseMs) return suspect(turn, false);
     // A service that reports nothing before the end of speech may be listening to a long one.
-    const sustained = reported ? voice(SUSTAINED_MEMORY_MS) : undefined;
+    const sustained = reported ? this.#unreported(SUSTAINED_MEMORY_MS, now) : undefined;
     return sustained && sustained.ms >= SUSTAINED_MS ? suspect(sustained, true) : undefined;
+  }
+
+  /** Voice that is as long as a turn, and of which the service has reported nothing. */
+  #turn(now: number): VoiceSum | undefined {
+    const turn = this.#unreported(TURN_MEMORY_MS, now);
+    return turn && turn.ms >= TURN_MS ? turn : undefined;
+  }
+
+  #unreported(memoryMs: number, now: number): VoiceSum | undefined {
+    const from = Math.max(this.#heardAt, now - memoryMs);
+    return this.#voice.since(from, this.#threshold(now));
   }
 
   /** Speech that the service noticed, and of which it has reported nothing since. */

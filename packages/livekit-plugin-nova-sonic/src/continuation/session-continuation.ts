@@ -351,7 +351,7 @@ export class SessionContinuation {
   /** Closes what is open in the conversation and saves what the next stream must know. */
   #saveResumePlan(now: number, cause: 'failure' | 'silence'): void {
     const { orphanedCalls } = this.#resume;
-    const from = this.#streamWatch.unheardSpeech(now);
+    const from = this.#streamWatch.lostSpeech(now);
     const { effects, plan } = this.#conversation.resume(now, cause, from, orphanedCalls);
     this.#resume.save(plan);
     this.dispatch(effects);
@@ -384,7 +384,7 @@ export class SessionContinuation {
       this.#retire(standby);
       return;
     }
-    const { cause = 'planned', from = this.#streamWatch.unreportedSpeech(now) } = suspicion ?? {};
+    const { cause = 'planned', from = this.#streamWatch.unheardSpeech(now) } = suspicion ?? {};
     const { effects, plan } = this.#conversation.resume(now, cause, from);
     this.#state = { type: 'live', stream: standby };
     this.#renewal.moved(standby.reason, old, standby, now);

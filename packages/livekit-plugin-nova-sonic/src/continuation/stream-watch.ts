@@ -73,20 +73,20 @@ export class StreamWatch {
     return this.#deafness.refuted(suspicion);
   }
 
-  /** Since when there is a voice that the service may not have reported yet (ms since the epoch). */
-  unreportedSpeech(now: number): number | undefined {
-    return this.#deafness.unreportedSpeech(this.#conversation.serviceReportsSpeech, now);
+  /** Since when there is a voice that the service has not reported, and may not hear (ms since the epoch). */
+  unheardSpeech(now: number): number | undefined {
+    return this.#deafness.unheardSpeech(this.#conversation.serviceReportsSpeech, now);
   }
 
   /**
    * The stream is lost: since when there is a voice that it may not have heard, however long ago, unless it has shown since
    * that it works (ms since the epoch).
    */
-  unheardSpeech(now: number): number | undefined {
+  lostSpeech(now: number): number | undefined {
     const from = this.#deafness.voiceSince(this.#conversation.heardUntil, now);
     if (from === undefined) return undefined;
     const aliveMs = now - this.#watchdog.sinceEvent(now) - Math.max(from, this.#startedAt);
-    return aliveMs > ALIVE_MS ? this.unreportedSpeech(now) : from;
+    return aliveMs > ALIVE_MS ? this.unheardSpeech(now) : from;
   }
 
   /** Why the stream is dead, if it is; also one that the service has not answered yet. */
@@ -103,7 +103,8 @@ export class StreamWatch {
     if (suspicion) return { type: 'suspected', suspicion };
     const reason = this.#renewal.due(session, now);
     if (!reason) return undefined;
-    const speech = this.unreportedSpeech(now) !== undefined;
+    const reported = conversation.serviceReportsSpeech;
+    const speech = this.#deafness.unreportedSpeech(reported, now) !== undefined;
     const how = this.#renewal.how(session, now, conversation.quiet(now), speech);
     return how && { type: 'due', reason, how };
   }

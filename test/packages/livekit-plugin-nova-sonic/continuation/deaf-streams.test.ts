@@ -86,6 +86,53 @@ describe('a stream that has gone deaf', () => {
   });
 });
 
+describe('speech that is not suspected yet to be unheard', () => {
+  /** The caller says something, of which the stream reports nothing. */
+  const speak = (rig: Rig) => {
+    conversation(rig, 0);
+    const first = rig.lastSample + 1;
+    rig.hear(1_500, true);
+    return first;
+  };
+
+  test('is heard by the stream that a planned renewal opens meanwhile', () => {
+    const rig = beginContinuation();
+    const first = speak(rig);
+    rig.hear(1_600);
+    void rig.continuation.renew('requested');
+    rig.hear(200);
+    expect(rig.lifecycle.at(-1)).toMatchObject({ type: 'opening', reason: 'requested' });
+    rig.stream(1).open();
+    expect(rig.stream(1).audio).toContain(first);
+    expectNoFailure(rig);
+  });
+
+  test('also when the next stream was opened before it, and took its time', () => {
+    const rig = beginContinuation();
+    conversation(rig, 0);
+    rig.hear(2_000);
+    void rig.continuation.renew('requested');
+    rig.hear(100);
+    expect(rig.streams).toHaveLength(2);
+    const first = rig.lastSample + 1;
+    rig.hear(1_500, true);
+    rig.hear(6_000);
+    rig.stream(1).open();
+    expect(rig.types().at(-1)).toBe('renewed');
+    expect(rig.stream(1).audio).toContain(first);
+  });
+
+  test('is heard by the next stream when this one fails, however busy it seemed', () => {
+    const rig = beginContinuation();
+    const first = speak(rig);
+    rig.hear(2_000);
+    rig.stream(0).say(...serverEvents.spokenReply('Ho.'));
+    rig.stream(0).break();
+    rig.clock.advance(10);
+    expect(rig.stream(1).audio).toContain(first);
+  });
+});
+
 describe('a wrong suspicion', () => {
   test('is dropped when the service reports the speech after all', () => {
     const rig = beginContinuation();

@@ -53,6 +53,8 @@ export class VirtualCall {
   readonly errors: string[] = [];
   /** Typed questions whose request was given up before its reply began. */
   readonly abandoned = new Set<number>();
+  /** Those that LiveKit gave up because of speech that was over before they were typed: they stand. */
+  readonly standing = new Set<number>();
   /** Typed questions that ended in an exception other than an abort. */
   readonly refused = new Map<number, string>();
   /** How often the tool ran for each call of the model, by the call's id. */
@@ -62,7 +64,8 @@ export class VirtualCall {
   bargeIns = 0;
   speechStarts = 0;
   #playing: Promise<void> = Promise.resolve();
-  #pending = new Map<number, AbortController>();
+  #pending = new Map<number, { readonly abort: AbortController; readonly typedAt: number }>();
+  #spokeAt = Number.NEGATIVE_INFINITY;
   /** One loudspeaker plays all generations, one after the other. */
   #playedUntil = 0;
   #callerSpeaks = false;
@@ -103,7 +106,7 @@ export class VirtualCall {
     session.on('input_speech_started', () => {
       this.speechStarts += 1;
       this.#callerSpeaks = true;
-      void this.interrupt();
+      void this.interrupt(true);
     });
     session.on('input_speech_stopped', () => {
       this.#callerSpeaks = false;
@@ -203,8 +206,11 @@ export class VirtualCall {
     return this.heard.find((h) => !h.done && h.audio.length > 0);
   }
 
-  /** LiveKit's `AgentSession.interrupt()`. */
-  async interrupt(): Promise<void> {
+  /** LiveKit's `AgentSession.interrupt()`; it does the same when it is told that the caller speaks. */
+  async interrupt(bySpeech = false): Promise<void> {
+    if (bySpeech)
+      for (const [question, { typedAt }] of this.#pending)
+        if (typedAt > this.#spokeAt) this.standing.add(question);
     this.#silence();
     await this.session.interrupt();
   }
@@ -219,7 +225,7 @@ export class VirtualCall {
     chatCtx.addMessage({ role: 'user', content: questionText(question, tools) });
     await session.updateChatCtx(chatCtx);
     const abort = new AbortController();
-    this.#pending.set(question, abort);
+    this.#pending.set(question, { abort, typedAt: this.clock.now() });
     void session
       .generateReply(undefined, { signal: abort.signal })
       .then((event) => this.#play(event, session, question))
@@ -241,6 +247,7 @@ export class VirtualCall {
     this.#pushing = true;
     for (let left = ms; left > 0; left -= 100) {
       this.session.pushAudio(new AudioFrame(new Int16Array(1_600).fill(value), 16_000, 1, 1_600));
+      this.#spokeAt = this.clock.now() + 100;
       await this.run(100);
     }
     this.#pushing = false;
@@ -268,7 +275,7 @@ export class VirtualCall {
 
   #silence(): void {
     for (const heard of this.heard) if (!heard.done) heard.interrupted = true;
-    for (const abort of this.#pending.values()) abort.abort();
+    for (const { abort } of this.#pending.values()) abort.abort();
     this.#playedUntil = 0;
   }
 
