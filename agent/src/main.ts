@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { initializeLogger, log } from '@livekit/agents';
+import { collectGarbageSoon } from './collect-garbage.js';
 import { ConfigError, readWorkerConfig, type WorkerConfig } from './config.js';
 import { RecordingError, readLineRecordings } from './line/line-recordings.js';
 import { deprecationWarnings } from './parse-environment.js';
@@ -35,6 +36,7 @@ await startTracing(config);
 const worker = new AgentWorker(config, fileURLToPath(new URL('agent.js', import.meta.url)));
 process.on('uncaughtException', (error) => worker.failFatally(error));
 process.on('unhandledRejection', (error) => log().error({ error }, 'unhandled rejection'));
+collectGarbageSoon(() => true);
 try {
   process.exitCode = await worker.run();
 } catch (error) {

@@ -15,6 +15,7 @@ import { AGENT_NAME, startWorker, type WorkerKind } from './workers.js';
 
 /** What one worker did with some calls at once. */
 export interface Measurement {
+  /** After a minute without a call. */
   idlePssMiB: number;
   callPssMiB: number;
   /** Percent of one core, for each call. */
@@ -54,6 +55,8 @@ export const ENDPOINT_MS = 1_600 + 164 + 311 + 300 + 127;
 /** Idle: less than this share of a core over two seconds. */
 const IDLE_CPU = 0.1;
 const IDLE_PATIENCE_MS = 60_000;
+/** A worker waits for its first call at least that long, as a rule; V8 gives memory back meanwhile. */
+const WAITING_MS = 60_000;
 const JOIN_PATIENCE_MS = 60_000;
 /** Until a caller has heard the greeting: a question that comes before the session has begun is lost. */
 const GREETING_PATIENCE_MS = 60_000;
@@ -73,6 +76,7 @@ export async function measure(kind: WorkerKind, options: MeasureOptions): Promis
   const worker = await startWorker(kind, { livekit, ...emulator, calls: options.calls });
   try {
     await untilIdle(worker.pid);
+    await delay(WAITING_MS);
     const idlePssMiB = pssMiB(processTree(worker.pid));
 
     const callers = Array.from({ length: options.calls }, (_, i) => hosts.caller(`call-${i + 1}`));

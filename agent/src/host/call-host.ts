@@ -5,6 +5,7 @@
 import { pathToFileURL } from 'node:url';
 import { type AgentDefinition, initializeLogger, isAgent, JobProcess, log } from '@livekit/agents';
 import { dispose } from '@livekit/rtc-node';
+import { collectGarbageSoon } from '../collect-garbage.js';
 import { SupervisorClient } from '../supervision/supervisor-client.js';
 import { currentCall, installCallLogging } from './call-context.js';
 import type { HostCommand, HostReport } from './host-messages.js';
@@ -94,6 +95,7 @@ async function main(): Promise<void> {
   });
   process.on('message', (command: HostCommand) => start(agent, jobProcess, command));
   report({ type: 'ready' });
+  collectGarbageSoon(() => calls.size === 0);
 }
 
 main().catch((error) => {
