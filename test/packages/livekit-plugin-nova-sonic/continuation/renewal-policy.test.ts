@@ -75,6 +75,35 @@ describe('Renewal', () => {
     expect(renewal.overdue(stream(), hard)).toBe(true);
   });
 
+  // Due at 360 s, overdue at 450 s; unused for 285 s is overdue as well. 8 s later there is no time for one beside it.
+  test.each<[string, number, number, boolean, boolean, 'beside' | 'at_once' | undefined]>([
+    ['waits for a quiet moment', 449_999, 449_999, false, false, undefined],
+    ['is left at once when it is overdue', 450_000, 450_000, false, false, 'at_once'],
+    ['is left at once when nobody used it for too long', 285_000, 0, false, false, 'at_once'],
+    ['is replaced beside it in silence', 360_000, 360_000, true, false, 'beside'],
+    ['waits for a voice that is not reported yet', 449_999, 449_999, true, true, undefined],
+    ['is not kept by a voice when it is overdue', 450_000, 450_000, true, true, 'beside'],
+    ['is left at once in the last moment', 458_000, 458_000, true, true, 'at_once'],
+    [
+      'is left at once in the last moment of one that nobody uses',
+      293_000,
+      0,
+      true,
+      false,
+      'at_once',
+    ],
+    ['has no last moment before that', 292_999, 0, true, false, 'beside'],
+  ])('a stream %s', (_, now, lastActivityAt, quiet, speech, how) => {
+    const renewal = new RenewalPolicy(360_000);
+    expect(renewal.how(stream(lastActivityAt), now, quiet, speech)).toBe(how);
+  });
+
+  test('a move leaves no wait behind', () => {
+    const renewal = new RenewalPolicy(10_000);
+    renewal.moved('age', stream(0, 50_000), stream(0, 50_000), 20_000);
+    expect(renewal.due(stream(), 20_000)).toBe('age');
+  });
+
   test('one that failed is not tried again so soon', () => {
     const renewal = new RenewalPolicy(10_000);
     renewal.failed(2_000, 10_000);

@@ -230,4 +230,35 @@ describe('RetryPolicy', () => {
       why: '8 attempts in a row failed',
     });
   });
+
+  test('a renewal that fails waits as long as its lane, and not at all where there is another', () => {
+    const alone = policy(['a']);
+    expect([1, 2].map(() => alone.renewalFailed('a', error('throttled'), 0))).toEqual([500, 1_000]);
+    const p = policy(['a', 'b']);
+    expect(p.renewalFailed('a', error('throttled'), 0)).toBe(0);
+    expect(p.pick(499)).toBe('b');
+    expect(p.pick(500)).toBe('a');
+    expect(p.renewalFailed('c', error('throttled'), 0)).toBe(OPTIONS.maxDelayMs);
+  });
+
+  test.each([
+    ['that denies it is not asked again', 'access_denied', ['a', 'b'], 'b'],
+    ['that denies it is asked again when there is no other', 'access_denied', ['a'], 'a'],
+    ['that fails is asked again', 'connection', ['a', 'b'], 'a'],
+    ['whose credentials are invalid is asked again', 'credentials', ['a', 'b'], 'a'],
+  ] as const)('for a renewal, a lane %s', (_, kind, lanes, next) => {
+    const p = policy([...lanes]);
+    p.renewalFailed('a', error(kind), 0);
+    expect(p.pick(60_000)).toBe(next);
+  });
+
+  test('a stream that lived long makes up for the failures of its lane', () => {
+    const p = policy(['a']);
+    const delay = (livedMs: number, now: number) => {
+      if (livedMs > 0) p.opened();
+      const decision = p.failed('a', error('throttled'), livedMs, now);
+      return decision.type === 'connect' ? decision.delayMs : undefined;
+    };
+    expect([delay(0, 0), delay(0, 1_000), delay(60_000, 70_000)]).toEqual([500, 1_000, 500]);
+  });
 });

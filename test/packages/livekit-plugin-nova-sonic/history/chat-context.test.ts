@@ -23,12 +23,8 @@ const image = llm.createImageContent({ image: 'data:image/png;base64,AAAA' });
 describe('content that Sonic cannot take', () => {
   test.each<[string, llm.ChatContent[], string, string[]]>([
     ['a recording with its transcript', ['Hear:', recording('Hello. ')], 'Hear:\nHello.', []],
-    [
-      'recordings without',
-      [recording(), 'A', recording(' ')],
-      'A',
-      ['recordings without a transcript'],
-    ],
+    ['a recording without', [recording(), 'A'], 'A', ['recordings without a transcript']],
+    ['one without words', [recording(' ')], '', ['recordings without a transcript']],
     ['images', [image, 'Look.', image], 'Look.', ['images']],
     ['only an image', [image], '', ['images']],
   ])('%s', (_, content, text, unsupported) => {
@@ -170,21 +166,33 @@ describe('diffChatContext', () => {
     expect(changed).toBe(false);
   });
 
-  test('a part of what was planned is no edit: the framework keeps what was played', () => {
-    const long: HistoryEntry[] = [
-      {
-        kind: 'assistant',
-        id: 'l',
-        at: 1,
-        text: 'One two',
-        interrupted: true,
-        drafts: ['One two three.'],
-      },
-    ];
-    const cut = new llm.ChatContext([
-      llm.ChatMessage.create({ id: 'l', role: 'assistant', content: 'One two three.' }),
+  test.each([
+    ['all that was planned', 'One two', ['One two three.'], 'One two three.', false],
+    ['the beginning of it', 'One two', ['One', 'two three.'], 'One two th', false],
+    ['the beginning of what was spoken', 'One two three', [], 'One two', false],
+    ['the end of what was planned', 'One two', ['One two three.'], 'three.', true],
+    ['the end of what was spoken', 'One two three', [], 'two three', true],
+  ])('%s in the place of a reply: an edit or not', (_, text, drafts, theirs, changed) => {
+    const base = { kind: 'assistant', id: 'l', at: 1, interrupted: true } as const;
+    const edited = toChatContext([{ ...base, text: theirs }]);
+    expect(diffChatContext([{ ...base, text, drafts }], edited, none).changed).toBe(changed);
+  });
+
+  test('the context shows no empty message, and each with its role', () => {
+    const context = toChatContext([
+      { ...note('Gold.'), role: 'developer' } as HistoryEntry,
+      userEntry(' '),
+      { ...assistantEntry('A'), interrupted: true } as HistoryEntry,
+      userEntry('B'),
     ]);
-    expect(diffChatContext(long, cut, none).changed).toBe(false);
+    const shown = context.items.map((item) =>
+      item.type === 'message' ? [item.role, item.textContent, item.interrupted] : [],
+    );
+    expect(shown).toEqual([
+      ['developer', 'Gold.', false],
+      ['assistant', 'A', true],
+      ['user', 'B', false],
+    ]);
   });
 
   test('new words of the user at the end wait for a reply, an awaited result is one', () => {

@@ -63,6 +63,25 @@ describe('ConversationHistory', () => {
       ['Yes,', 'Yes, please.'],
     ],
     [
+      'of a reply that was cut belongs to it also when its first sentence is never confirmed',
+      (h) => {
+        for (const one of ['One.', 'Two three.']) h.addSpeculative('r1', 1, one);
+        h.markInterrupted('r1', false);
+        h.addSpeculative('r2', 2, 'Two more.');
+        h.addFinal('Two', 3, id);
+      },
+      ['Two', 'Two more.'],
+    ],
+    [
+      'of a reply that was stopped changes nothing of what was planned',
+      (h) => {
+        for (const one of ['One.', 'Two.']) h.addSpeculative('r1', 1, one);
+        h.markInterrupted('r1', true);
+        for (const one of ['One.', 'Two', 'Three.']) h.addFinal(one, 2, id);
+      },
+      ['One. Two.'],
+    ],
+    [
       'in pieces of a sentence is that sentence',
       (h) => {
         h.addSpeculative('r1', 1, 'One two.');
@@ -96,10 +115,10 @@ describe('ConversationHistory', () => {
         h.addSpeculative('r1', 1, 'One.');
         h.addSpeculative('r2', 1, 'Two.');
         h.remove('r2');
+        h.addFinal('One.', 2, id);
         h.addFinal('Two.', 2, id);
-        h.addFinal('Three.', 2, id);
       },
-      ['Two.', 'Three.'],
+      ['One.', 'Two.'],
     ],
     [
       'of a reply that an edit took away is a reply of its own',

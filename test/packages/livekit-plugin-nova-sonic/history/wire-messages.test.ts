@@ -73,6 +73,9 @@ describe('toWireMessages', () => {
       expect(all).toContain(`Answer ${i}.`);
     }
     expect(all).toContain(' […] (cut here; 80000 bytes in all).]');
+    // Beyond their share they are left out, and never cut at the beginning.
+    expect(all).not.toContain('search_0');
+    expect(all).not.toMatch(/^\[…\]/m);
     // Where there is room, more of a result is told.
     const whole = wire(entries.slice(0, 6), { maxBytes: 200_000, maxTextBytes: 50_000 });
     expect(sizeOf(whole)).toBeGreaterThan(3_900);
@@ -159,12 +162,29 @@ describe('toWireMessages', () => {
   test.each([
     ['between words', 'one two three four five', 20, '[…] four five'],
     ['inside a word that is longer than half', 'one two threefourfive', 20, '[…] threefourfive'],
+    ['not at a space in its second half', 'one two abcdefghij kl', 20, '[…] abcdefghij kl'],
+    ['at the space where it is cut', 'one two three fourab', 20, '[…] three fourab'],
     ['not at all when it fits', 'one two three four', 19, 'one two three four'],
     ['to one word', 'one two three four five', 11, '[…] five'],
     ['to nothing when there is no room', 'one two three four five', 10, undefined],
   ])('the oldest message is cut %s', (_, text, room, kept) => {
     const limits = { maxBytes: NOTE + room, maxTextBytes: 1_000 };
     expect(wire([userEntry(text)], limits)).toEqual(kept ? [['USER', kept]] : []);
+  });
+
+  test('people and tools together keep to the limit, and only replies to a part of it', () => {
+    const entries = [
+      callEntry('c', 't'),
+      resultEntry('c', 'p '.repeat(200)),
+      userEntry('x'.repeat(3_000)),
+    ];
+    const messages = wire(entries, { maxBytes: 3_000, maxTextBytes: 50_000 });
+    expect(sizeOf(messages)).toBeLessThanOrEqual(3_000);
+    expect(sizeOf(messages)).toBeGreaterThan(2_900);
+    expect(wire([userEntry('x'.repeat(20_000))])).toEqual([['USER', 'x'.repeat(20_000)]]);
+    const [, [, reply = ''] = []] = wire([userEntry('Hi.'), assistantEntry('x'.repeat(20_000))]);
+    expect(reply.length).toBeGreaterThan(9_900);
+    expect(reply.length).toBeLessThan(10_000);
   });
 
   test('a reply whose question is left out follows a note that says so', () => {
@@ -199,6 +219,7 @@ describe('toWireMessages', () => {
   test.each([
     ['at a line', 'one\ntwo', 6, ['one\n', 'two']],
     ['not at a space in the first half', 'ab cdefg', 6, ['ab cde', 'fg']],
+    ['not when it fits', 'abc def', 7, ['abc def']],
     ['at no space of the limit itself', 'abc defg', 4, ['abc ', 'defg']],
     ['after a character that is longer than the limit', '👍a', 2, ['👍', 'a']],
   ])('a part is cut %s', (_, text, max, parts) => {

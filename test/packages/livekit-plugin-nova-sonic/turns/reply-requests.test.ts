@@ -140,4 +140,37 @@ describe('ReplyRequestQueue: one question is answered after the other', () => {
     expect(queue.takeAbandoned()).toBe(false);
     expect([60, 70].map((now) => queue.begin(now))).toEqual([undefined, 'b']);
   });
+
+  test('a text whose asker went away while the caller spoke is answered like any other question', () => {
+    request('a', 20);
+    expect([queue.sentAt('a'), queue.sentAt('b')]).toEqual([20, undefined]);
+    expect([queue.release('a'), queue.release('b')]).toEqual([true, false]);
+    expect(queue.dueTo(30)).toEqual([{ to: 'text', callIds: [], said: ['a'] }]);
+    expect([queue.waiting, queue.sentWaiting, queue.anyDue]).toEqual([false, false, true]);
+    expect(queue.begin(40)).toBeUndefined();
+  });
+
+  test('a request waits from the moment of asking, sent or not, until its reply begins or nobody wants it', () => {
+    const states = () => [queue.waiting, queue.sentWaiting, queue.anyDue];
+    expect(states()).toEqual([false, false, false]);
+    queue.add('a', 'a?');
+    expect(states()).toEqual([true, false, false]);
+    queue.sent('a', 10);
+    queue.sent('a', 11);
+    expect(states()).toEqual([true, true, true]);
+    queue.cancel('a', true);
+    expect([...states(), queue.withdrawn]).toEqual([false, true, true, ['a']]);
+    queue.callerSpoke(20);
+    expect([...states(), queue.withdrawn]).toEqual([false, false, false, []]);
+    queue.cancel('a', true);
+    queue.repeat('said?');
+    expect(queue.unsent).toEqual([]);
+  });
+
+  test('a request without drop is forgotten: the next reply is for the next one', () => {
+    request('a', 10);
+    request('b', 20);
+    queue.cancel('a', false);
+    expect(queue.begin(30)).toBe('b');
+  });
 });
