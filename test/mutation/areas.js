@@ -8,7 +8,7 @@ const EMULATOR = 'packages/nova-sonic-emulator';
 const LONG = 'noisy-calls|simulated-conversations|typing-over';
 /** These have a service of their own behind a socket. */
 const SOCKETS =
-  'closing|sonic-stream|agent-tasks|chat-context-updates|generate-reply|members|mid-call-updates|typing-over-network';
+  'closing|sonic-stream|agent-tasks|chat-context-updates|generate-reply|members|mid-call-updates|audio-during-tool|realtime-session|*-over-network';
 
 /** Folders of the plugin and which of their modules are mutated. */
 const FOLDERS = {
