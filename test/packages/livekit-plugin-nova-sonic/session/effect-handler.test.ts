@@ -203,6 +203,34 @@ describe('EffectHandler', () => {
     expect(log).toEqual(['interrupted']);
   });
 
+  test('what is left of a reply that is gone is dropped, but its tool is called and its tokens count', () => {
+    const { run, events, log } = handle();
+    run(
+      { type: 'text', id: 'r', text: 'late' },
+      { type: 'audio', id: 'r', content: '' },
+      toolCall,
+      { type: 'generation_closed', reason: 'lost', response: response({ firstAudioAt: 1_400 }) },
+    );
+    expect(log).toEqual([['called', toolCall, false]]);
+    expect(events).toMatchObject([
+      ['metrics_collected', { totalTokens: 62 }],
+      ['turn_timing', { responseId: 'r', firstAudioAt: undefined }],
+    ]);
+  });
+
+  test('text reaches the reply that it is of', async () => {
+    const { run, generation } = handle();
+    run(
+      { type: 'generation_opened', response: response() },
+      { type: 'text', id: 'r', text: 'Hello.' },
+      { type: 'generation_closed', reason: 'end_turn', response: response() },
+    );
+    const texts: string[] = [];
+    for await (const message of generation().messageStream)
+      for await (const text of message.textStream) texts.push(text as string);
+    expect(texts).toEqual(['Hello.']);
+  });
+
   test('an effect that throws does not keep the others from being handled', () => {
     const { run, events, log, context } = handle();
     context.tools.calls.interrupted = () => {

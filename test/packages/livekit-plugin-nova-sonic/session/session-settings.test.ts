@@ -55,6 +55,26 @@ describe('SessionSettings', () => {
     expect(mine.toolChoice).toBeUndefined();
   });
 
+  test.each<[string, Array<llm.ToolChoice | undefined>, boolean]>([
+    ['with the choice that the agent had before it', ['auto', 'none', 'auto'], true],
+    ['not with another one', ['auto', 'none', 'required'], false],
+    ['with none, whatever came before', ['none', 'required', undefined], true],
+  ])('a choice for one reply ends %s', (_, choices, ended) => {
+    const mine = settings();
+    for (const toolChoice of choices) mine.update({ toolChoice });
+    expect(mine.toolChoiceEnded).toBe(ended);
+  });
+
+  test('a choice is checked; the prompt for speech is for each stream', () => {
+    const mine = settings({ speechPrompt: 'Hindi in Latin script.' });
+    expect(() => mine.update({ toolChoice: 'some' as llm.ToolChoice })).toThrow(/toolChoice/);
+    expect(mine.toolChoice).toBeUndefined();
+    expect(mine.stream.config.speechPrompt).toBe('Hindi in Latin script.');
+    expect(settings().stream.config).not.toHaveProperty('speechPrompt');
+    // Nothing was put off.
+    mine.close();
+  });
+
   test('other options are for the streams to come, and are checked as those of the model', () => {
     const mine = settings({ topP: 0.5 });
     expect(mine.update({ temperature: 0.1, maxTokens: 50, turnDetection: 'LOW' })).toBe(true);
