@@ -73,18 +73,21 @@ export class RenewalPolicy {
    *
    * @param quiet by all that the service has reported, nobody speaks and nothing is pending
    * @param speech there is a voice that the service may not have reported yet
+   * @param replying a reply has begun and not ended
    */
   how(
     session: RenewableStream,
     now: number,
     quiet: boolean,
     speech: boolean,
+    replying: boolean,
   ): 'beside' | 'at_once' | undefined {
     const overdueAt = (time: number) =>
       this.overdue(session, time) || time - session.lastActivityAt >= UNUSED_HARD_LIMIT_MS;
-    const overdue = overdueAt(now);
-    if (!quiet) return overdue ? 'at_once' : undefined;
     if (overdueAt(now - LAST_MOMENT_MS)) return 'at_once';
+    const overdue = overdueAt(now);
+    // The model sends a reply faster than it is spoken: most end in time.
+    if (!quiet) return overdue && !replying ? 'at_once' : undefined;
     return speech && !overdue ? undefined : 'beside';
   }
 

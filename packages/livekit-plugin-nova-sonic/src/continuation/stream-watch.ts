@@ -105,7 +105,8 @@ export class StreamWatch {
     if (!reason) return undefined;
     const reported = conversation.serviceReportsSpeech;
     const speech = this.#deafness.unreportedSpeech(reported, now) !== undefined;
-    const how = this.#renewal.how(session, now, conversation.quiet(now), speech);
+    const { replying } = conversation;
+    const how = this.#renewal.how(session, now, conversation.quiet(now), speech, replying);
     return how && { type: 'due', reason, how };
   }
 }

@@ -95,7 +95,16 @@ describe('Renewal', () => {
     ['has no last moment before that', 292_999, 0, true, false, 'beside'],
   ])('a stream %s', (_, now, lastActivityAt, quiet, speech, how) => {
     const renewal = new RenewalPolicy(360_000);
-    expect(renewal.how(stream(lastActivityAt), now, quiet, speech)).toBe(how);
+    expect(renewal.how(stream(lastActivityAt), now, quiet, speech, false)).toBe(how);
+  });
+
+  test.each([
+    [450_000, undefined],
+    [457_999, undefined],
+    [458_000, 'at_once'],
+  ])('a stream that is overdue finishes a reply that it has begun: after %i ms', (now, how) => {
+    const renewal = new RenewalPolicy(360_000);
+    expect(renewal.how(stream(now), now, false, false, true)).toBe(how);
   });
 
   test('a move leaves no wait behind', () => {

@@ -46,6 +46,23 @@ describe.each<InterruptSigns>(['both', 'text', 'stop-reason', 'runs-on'])(
   },
 );
 
+test('a stream that must be replaced while somebody types without a pause finishes the reply that it has begun', async () => {
+  const random = seedrandom('overdue');
+  const network = { delayMs: 20, jitterMs: 5 };
+  // Due after one second, it waits for a quiet moment until it is overdue 90 s later.
+  const call = new VirtualCall({ network, random, model: { renewAfterMs: 1_000 } });
+  await call.open();
+  const started = call.clock.now();
+  for (let question = 1; call.clock.now() < started + 300_000; question += 1) {
+    await call.type(question);
+    expect(await call.until(() => call.speaking?.asked === question, 25)).toBe(true);
+    await call.run(800);
+  }
+  expect(call.sonic.streams.length).toBeGreaterThanOrEqual(3);
+  expect(call.heard.filter(({ cut, asked }) => cut || asked === undefined)).toEqual([]);
+  await call.close();
+});
+
 test('speech right after an interrupt is answered, and no rest of the old reply is heard', async () => {
   const random = seedrandom('speech');
   const call = new VirtualCall({ network: { delayMs: 60, jitterMs: 20 }, random });
