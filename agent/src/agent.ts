@@ -84,6 +84,7 @@ async function answer(
     line: config.line,
     speaksFirst: Boolean(firstWords),
   });
+  lifecycle.laneWait.onWait = () => wait.lanesFull();
   const tools = toolsOf(behaviour, phone, () => lifecycle.end('answering_machine'));
   const agent = new RingingAgent({
     id: 'default_agent',
@@ -243,11 +244,12 @@ class ObservedRealtimeModel extends RealtimeModel {
   ) {
     const voice = behaviour.voice ?? config.voice;
     super({
-      lanes: lanesOfCall(config.lanes),
+      lanes: lanesOfCall(config.lanes, lifecycle.cooldownUntil),
       inputChunkMs: FRAME_MS,
       retry: {
         cooldownUntil: lifecycle.cooldownUntil,
-        firstStreamMs: config.waitForStreamMs,
+        waitWhenFullMs: config.waitForStreamMs,
+        turn: lifecycle.laneWait.turn,
       },
       ...(config.model && { model: config.model }),
       ...(voice && { voice }),
@@ -264,6 +266,7 @@ class ObservedRealtimeModel extends RealtimeModel {
     publishRealtimeSession(session, this.#publisher);
     if (this.#publishBedrockEvents) publishBedrockEvents(session, this.#publisher);
     this.#lifecycle.metrics.observeRealtimeSession(session);
+    this.#lifecycle.laneWait.observeRealtimeSession(session);
     this.#lifecycle.trace.observeRealtimeSession(session);
     this.#lifecycle.conversation.observeRealtimeSession(session);
     session.on('stream_lifecycle', this.#onStream);

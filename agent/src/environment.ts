@@ -293,7 +293,7 @@ export const environmentSchema = z.object({
   }),
   WAIT_FOR_STREAM_S: integer(0, 600).default(60).register(docs, {
     description:
-      'Longest time, in seconds, that a new call waits for a Bedrock stream while every Region or lane is full. The caller hears WAITING_LINE_BUSY and music meanwhile; whoever has no stream by then hears WAITING_LINE_FULL and is disconnected. With 0 each Region is asked once. The wait takes a slot of the task.',
+      'Longest time, in seconds, that a call without a Bedrock stream waits for one while every Region or lane is full. A new caller hears WAITING_LINE_BUSY and music meanwhile, one in mid conversation music; whoever has no stream by then hears WAITING_LINE_FULL and is disconnected. With 0 each Region is asked once. The wait takes a slot of the task.',
     allowed: 'whole seconds from 0 to 600',
     setBy: 'operator',
   }),

@@ -131,15 +131,20 @@ function unanswered(metrics: AgentMetrics): IWidget[] {
 
 function waitingLine(metrics: AgentMetrics): IWidget[] {
   return [
-    graph('Waiting line', 12, [
+    graph('Waiting line', 8, [
       metrics.callersWaiting({ label: 'callers who wait' }),
       metrics.callersGaveUp({ label: 'hung up while waiting' }),
       metrics.callersTurnedAway({ label: 'turned away: the line was full' }),
     ]),
     graph(
       'Time in the waiting line until an agent (ms)',
-      12,
+      8,
       ['p50', 'p95'].map((p) => metrics.timeWaited(p, { label: p })),
+    ),
+    graph(
+      'Time without a Bedrock stream, every lane full (ms)',
+      8,
+      ['p50', 'p95'].map((p) => metrics.timeWaitedForStream(p, { label: p })),
     ),
   ];
 }

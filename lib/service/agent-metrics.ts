@@ -103,6 +103,11 @@ export class AgentMetrics {
     return this.metric('TimeWaited', { statistic, ...options });
   }
 
+  /** How long calls had no Bedrock stream because every lane was full, in milliseconds. */
+  public timeWaitedForStream(statistic: string, options: MetricOptions = {}): Metric {
+    return this.metric('TimeWaitedForStream', { statistic, ...options });
+  }
+
   /** From a caller's joining to the first sound of the agent, in milliseconds. */
   public timeToAnswer(statistic: string, options: MetricOptions = {}): Metric {
     return this.metric('TimeToAnswer', { statistic, ...options });

@@ -60,8 +60,7 @@ describe('3 accounts x 2 Regions x 5 streams', () => {
         // Fewer processes to start.
         CALL_HOSTS: '2',
         CALLS_PER_PROCESS: '16',
-        // The lanes are asked again 12 s after the first time.
-        WAIT_FOR_STREAM_S: '15',
+        WAIT_FOR_STREAM_S: '6',
         AWS_ACCESS_KEY_ID: own.accessKeyId,
         AWS_SECRET_ACCESS_KEY: own.secretAccessKey,
         AWS_ENDPOINT_URL_STS: sts.url,

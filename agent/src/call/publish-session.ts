@@ -41,7 +41,12 @@ export function publishSession(
   // Without a listener the framework's re-emit would throw inside the plugin.
   session.on(Events.Error, ({ error }) => {
     const failure = failureOf(error);
-    logger.error({ error: failure.message, recoverable: failure.recoverable }, 'error in the call');
+    // Of one that the call survives the plugin has a warning.
+    const level = failure.recoverable ? 'debug' : 'error';
+    logger[level](
+      { error: failure.message, recoverable: failure.recoverable },
+      'error in the call',
+    );
     publisher.publish({ type: 'error', ...failure });
   });
 

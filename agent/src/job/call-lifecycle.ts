@@ -5,9 +5,11 @@ import { ConnectionState, type RemoteParticipant, RoomEvent } from '@livekit/rtc
 import { prewarm } from 'livekit-plugin-nova-sonic';
 import type { CallEventPublisher } from '../call/call-event-publisher.js';
 import type { RoomCallers } from '../call/room-callers.js';
+import { systemMonotonicClock } from '../clock.js';
 import { readWorkerConfig, type WorkerConfig } from '../config.js';
 import { stopNativeLogs } from '../host/native-logs.js';
 import { assumeRoles } from '../lanes/lane-credentials.js';
+import { LaneWait } from '../lanes/lane-wait.js';
 import { readLineRecordings } from '../line/line-recordings.js';
 import { type CallReporter, SupervisorClient } from '../supervision/supervisor-client.js';
 import type { JobCommand } from '../supervision/supervisor-messages.js';
@@ -48,6 +50,7 @@ export type CallersInRoom = Pick<RoomCallers, 'caller' | 'onChange'>;
 /** Runs one call for the supervisor: reports its start and end, and ends it on command or without a caller. */
 export class CallLifecycle {
   readonly metrics: CallMetrics;
+  readonly laneWait: LaneWait;
   readonly trace = new CallTrace();
   readonly conversation: ConversationKeeper;
   /** What another process left of the call when it died; undefined for a new call. */
@@ -87,7 +90,13 @@ export class CallLifecycle {
         onWithdrawn: () => void this.#end.leave('withdrawn'),
       },
     );
-    this.metrics = new CallMetrics(job.id, this.#reporter, this.#supervisor);
+    this.laneWait = new LaneWait(job.id, this.#reporter, this.#supervisor, systemMonotonicClock);
+    this.metrics = new CallMetrics(
+      job.id,
+      this.#reporter,
+      this.#supervisor,
+      () => this.laneWait.waits,
+    );
     this.conversation = new ConversationKeeper(this.#reporter);
     ctx.addShutdownCallback(async () => this.#reporter.ended('closed'));
     ctx.addShutdownCallback(() => this.#end.done);
@@ -148,6 +157,7 @@ export class CallLifecycle {
     this.trace.observeSession(session);
     this.conversation.observeSession(session);
     session.on(voice.AgentSessionEventTypes.Close, ({ reason }) => {
+      this.laneWait.close();
       // Of a failed one the caller still hears some words.
       if (reason !== voice.CloseReason.ERROR) this.#reporter.ended(String(reason));
     });

@@ -35,19 +35,23 @@ export class CallMetrics {
   readonly #callId: string;
   readonly #reporter: CallReporter;
   readonly #supervisor: Pick<SupervisorClient, 'reportConnect'>;
+  readonly #waits: () => boolean;
   #session: voice.AgentSession | undefined;
   #bargeInAt: number | undefined;
   /** When each stream that is being opened was requested, by stream id. */
   readonly #requestedAt = new Map<string, number>();
 
+  /** @param waits whether the call waits for a lane, while each refusal is one of many */
   constructor(
     callId: string,
     reporter: CallReporter,
     supervisor: Pick<SupervisorClient, 'reportConnect'>,
+    waits = () => false,
   ) {
     this.#callId = callId;
     this.#reporter = reporter;
     this.#supervisor = supervisor;
+    this.#waits = waits;
   }
 
   observeSession(session: voice.AgentSession): void {
@@ -128,7 +132,7 @@ export class CallMetrics {
     if (type === 'throttled') this.#add('Throttles', 1, lane);
     if (type === 'failed') this.#add('StreamErrors', 1, kind ?? 'unknown');
     const failed = type === 'throttled' || type === 'failed';
-    log()[failed ? 'warn' : 'debug'](fields, `stream ${type}`);
+    log()[failed && !this.#waits() ? 'warn' : 'debug'](fields, `stream ${type}`);
   }
 
   /** Only the outcome of connecting counts: a failure later in a stream's life says little about the lane. */
@@ -142,7 +146,9 @@ export class CallMetrics {
     this.#requestedAt.delete(streamId);
     const ok = type === 'opened';
     if (ok || LANE_ERRORS.has(kind)) {
-      this.#supervisor.reportConnect({ lane, ok, ms: Math.max(0, at - requestedAt) });
+      const full = kind === 'throttled';
+      const ms = Math.max(0, at - requestedAt);
+      this.#supervisor.reportConnect({ lane, ok, ...(full && { full }), ms });
     }
   }
 

@@ -34,7 +34,7 @@ export function keepCompany(
   const wait = new StreamWait(systemMonotonicClock, {
     speaksFirst,
     play: (words) => {
-      log().info({ words }, 'caller waits for a stream');
+      log().debug({ words }, 'caller hears that there is a wait');
       try {
         const started = createPlayer(line);
         player = started;

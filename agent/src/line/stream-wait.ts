@@ -70,6 +70,12 @@ export class StreamWait {
     this.#plan();
   }
 
+  /** The call waits for its turn to ask for a stream, maybe without having asked yet. */
+  lanesFull(): void {
+    this.streamChanged({ type: 'opening', reason: 'start' });
+    this.streamChanged({ type: 'throttled', reason: 'start' });
+  }
+
   set(what: Obstacle, there: boolean): void {
     if (this.#closed || there === this.#obstacles.has(what)) return;
     if (there) {

@@ -5,6 +5,7 @@ import type { WorkerMetrics } from '../telemetry/metrics.js';
 import { applyReport, type CallRecord, costUsd, newCallRecord } from './call-record.js';
 import { ConversationRecord } from './conversation-record.js';
 import { type ConnectOutcome, LaneCooldowns } from './lane-cooldowns.js';
+import { LaneQueue } from './lane-queue.js';
 import { LostCalls, type SurvivingCall } from './lost-calls.js';
 import type { CallReport, JobCommand, JobReport } from './supervisor-messages.js';
 import type {
@@ -49,6 +50,7 @@ export class CallSupervisor {
   readonly #events: SupervisorEvents;
   readonly #processes = new Set<TrackedProcess>();
   readonly #cooldowns: LaneCooldowns;
+  readonly #laneQueue = new LaneQueue();
   readonly #lost: LostCalls;
   #closing = false;
   #checkedAt: number;
@@ -273,19 +275,36 @@ export class CallSupervisor {
     const call = process.calls.get(report.job);
     if (!call) return;
     if (report.type === 'said') call.conversation.add(report.item);
+    if (report.type === 'waits') this.#waits(call.record, report.waits);
     this.#recordReport(call.record, report);
     if (report.type === 'ended') call.endedAt ??= this.#clock.now();
     if (report.type === 'closed') this.#callGone(process, call);
   }
 
   #recordConnect(outcome: ConnectOutcome): void {
-    if (!this.#cooldowns.record(outcome)) return;
-    this.#events.onCooldownsChanged?.(this.#cooldowns.active);
+    if (this.#cooldowns.record(outcome)) this.#cooldownsChanged();
+  }
+
+  #cooldownsChanged(): void {
+    this.#events.onCooldownsChanged?.(this.#cooldowns.failed);
+    this.#sendToAll();
+  }
+
+  #waits({ job, startedAt }: CallRecord, waits: boolean): void {
+    if (this.#laneQueue.set(job, startedAt, waits)) this.#sendToAll();
+  }
+
+  #sendToAll(): void {
     for (const process of this.#processes) this.#sendCooldowns(process);
   }
 
   #sendCooldowns(process: TrackedProcess): void {
-    process.connection.send({ type: 'cooldowns', lanes: this.#cooldowns.active });
+    const { turn } = this.#laneQueue;
+    process.connection.send({
+      type: 'cooldowns',
+      lanes: this.#cooldowns.failed,
+      ...(turn !== undefined && { turn }),
+    });
   }
 
   #recordReport(record: CallRecord, report: CallReport): void {
@@ -310,6 +329,8 @@ export class CallSupervisor {
   #callGone(process: TrackedProcess, call: TrackedCall): void {
     const { record } = call;
     process.calls.delete(record.job);
+    this.#waits(record, false);
+    if (this.#cooldowns.streamEnded(record.lanes.at(-1))) this.#cooldownsChanged();
     // A command to end is a reason, yet a process that then dies without reporting the end has crashed all the same.
     if (!record.ended || record.failed) this.#metrics.add('JobCrashes');
     if (record.ended || !this.#survives(call)) this.#ended(record);

@@ -7,18 +7,21 @@ export interface ConnectOutcome {
   /** Name of the lane: see config.ts. */
   lane: string;
   ok: boolean;
+  /** The lane refused it because of its stream quota. */
+  full?: boolean;
   /** Milliseconds from the request to the answer. */
   ms: number;
 }
 
 /** The first cooldown of a lane; doubled with each failure that follows it. */
-const FIRST_COOLDOWN_MS = 5_000;
+export const FIRST_COOLDOWN_MS = 5_000;
 const MAX_COOLDOWN_MS = 60_000;
 
 interface LaneState {
   failures: number;
   failedAt: number;
   cooldownUntil: number;
+  full: boolean;
 }
 
 /**
@@ -34,7 +37,7 @@ export class LaneCooldowns {
   }
 
   /** @returns whether the outcome changed the cooldowns */
-  record({ lane, ok, ms }: ConnectOutcome): boolean {
+  record({ lane, ok, full = false, ms }: ConnectOutcome): boolean {
     const now = this.#clock.now();
     const state = this.#lanes.get(lane);
     // Requested before the last failure was known: part of the same burst, so nothing new.
@@ -42,17 +45,26 @@ export class LaneCooldowns {
     if (ok) return this.#lanes.delete(lane);
     const failures = (state?.failures ?? 0) + 1;
     const cooldown = Math.min(MAX_COOLDOWN_MS, FIRST_COOLDOWN_MS * 2 ** (failures - 1));
-    this.#lanes.set(lane, { failures, failedAt: now, cooldownUntil: now + cooldown });
+    this.#lanes.set(lane, { failures, failedAt: now, cooldownUntil: now + cooldown, full });
     return true;
   }
 
-  /** For each lane in cooldown the milliseconds left. */
-  get active(): Record<string, number> {
+  /** A stream of this task has ended: a lane that was full has room. @returns whether that ended its cooldown */
+  streamEnded(lane = ''): boolean {
+    const state = this.#lanes.get(lane);
+    if (!state?.full || state.cooldownUntil <= this.#clock.now()) return false;
+    state.cooldownUntil = this.#clock.now();
+    return true;
+  }
+
+  /** For each lane that failed when it was last asked the milliseconds left of its cooldown; 0: it is over. */
+  get failed(): Record<string, number> {
     const now = this.#clock.now();
     return Object.fromEntries(
-      [...this.#lanes].flatMap(([lane, { cooldownUntil }]) =>
-        cooldownUntil > now ? [[lane, Math.ceil(cooldownUntil - now)]] : [],
-      ),
+      [...this.#lanes].map(([lane, { cooldownUntil }]) => [
+        lane,
+        Math.max(0, Math.ceil(cooldownUntil - now)),
+      ]),
     );
   }
 }

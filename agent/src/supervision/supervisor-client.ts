@@ -3,7 +3,7 @@
 import { connect, type Socket } from 'node:net';
 import type { ConversationItem } from './conversation-record.js';
 import { readJsonLines } from './json-lines.js';
-import type { ConnectOutcome } from './lane-cooldowns.js';
+import { type ConnectOutcome, FIRST_COOLDOWN_MS } from './lane-cooldowns.js';
 import type {
   CallCounter,
   JobCommand,
@@ -53,6 +53,10 @@ export class SupervisorClient {
   readonly #calls = new Map<string, CallCommands>();
   #heartbeat: NodeJS.Timeout | undefined;
   #cooldownUntil: Record<string, number> = {};
+  /** Of the calls of the task that wait for a lane, the one whose turn it is. */
+  #laneTurn: string | undefined;
+  /** What tells a call that it is its turn. */
+  readonly #awaitTurn = new Map<string, () => void>();
   #closed = false;
   /** In a process with several calls: the one that it grew most by. */
   largestCall: (() => { callId: string; grownMB: number } | undefined) | undefined;
@@ -119,9 +123,30 @@ export class SupervisorClient {
 
   reportConnect(outcome: ConnectOutcome): void {
     this.#send({ type: 'connect', ...outcome });
+    if (!this.#socket || outcome.ok) return;
+    // The other calls of this process know at once, before the worker process has said for how long.
+    const until = Math.max(this.#cooldownUntil[outcome.lane] ?? 0, Date.now() + FIRST_COOLDOWN_MS);
+    this.#cooldownUntil[outcome.lane] = until;
   }
 
-  /** End of a lane's cooldown, in milliseconds since the epoch; undefined without one. */
+  /**
+   * A call asks for a stream, of whatever lane: resolves when it is its turn, undefined: at once.
+   * @param refused by every lane; a call that has not asked yet waits behind those that are
+   */
+  laneTurn(job: string, refused: boolean): Promise<void> | undefined {
+    if (!this.#socket || this.#laneTurn === job) return undefined;
+    if (!refused && this.#laneTurn === undefined) return undefined;
+    this.#send({ type: 'waits', job, waits: true });
+    return new Promise((resolve) => this.#awaitTurn.set(job, resolve));
+  }
+
+  /** A call has a stream, or wants none any more. */
+  leaveLaneQueue(job: string): void {
+    this.#awaitTurn.delete(job);
+    this.#send({ type: 'waits', job, waits: false });
+  }
+
+  /** End of the cooldown of a lane that failed, in milliseconds since the epoch; undefined when it did not fail. */
   cooldownUntil(lane: string): number | undefined {
     return this.#cooldownUntil[lane];
   }
@@ -149,6 +174,10 @@ export class SupervisorClient {
     this.#cooldownUntil = Object.fromEntries(
       Object.entries(message.lanes).map(([lane, ms]) => [lane, now + ms]),
     );
+    this.#laneTurn = message.turn;
+    if (message.turn === undefined) return;
+    this.#awaitTurn.get(message.turn)?.();
+    this.#awaitTurn.delete(message.turn);
   }
 
   #send(report: JobReport): void {

@@ -25,6 +25,8 @@ export type CallReport =
   | { type: 'add'; job: string; metric: CallCounter; value: number; split?: string }
   /** The Bedrock stream that the call uses now. */
   | { type: 'stream'; job: string; id: string; lane: string }
+  /** Whether the call waits for a Bedrock stream because every lane is full. */
+  | { type: 'waits'; job: string; waits: boolean }
   /** The identity of the caller. */
   | { type: 'caller'; job: string; identity: string }
   /** A part of the conversation, in case that the process dies; see ConversationRecord. */
@@ -55,10 +57,13 @@ export interface ResumeMessage {
 /** All that the worker process sends to a job process. */
 export type SupervisorMessage = JobCommand | ResumeMessage | CooldownsMessage;
 
-/** What the worker process sends to every job process: for each lane in cooldown the milliseconds left. */
+/** What the worker process sends to every job process about the lanes. */
 export interface CooldownsMessage {
   type: 'cooldowns';
+  /** For each lane that failed when it was last asked the milliseconds left of its cooldown; 0: it is over. */
   lanes: Record<string, number>;
+  /** Of the calls that wait for a lane, the one whose turn it is. */
+  turn?: string;
 }
 
 /** The metrics that a call adds to. */

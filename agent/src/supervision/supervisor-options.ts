@@ -43,7 +43,7 @@ export interface SupervisorEvents {
   onCallResumed?: (record: CallRecord, lostMs: number) => void;
   /** The call is cleaned up, or its process is gone and no other took it up; the record is complete. */
   onCallEnded?: (record: CallRecord, now: number) => void;
-  /** For each lane in cooldown the milliseconds left. */
+  /** For each lane that failed when it was last asked the milliseconds left of its cooldown. */
   onCooldownsChanged?: (lanes: Record<string, number>) => void;
   /** A shared process uses more than its limit, or does not end a call: it should get no more calls. */
   onRetire?: (retired: RetiredProcess) => void;

@@ -45,6 +45,12 @@ export const COUNTERS = {
     description:
       "Of callers of the waiting line whom an agent took over: from the caller's joining until then.",
   },
+  TimeWaitedForStream: {
+    unit: 'Milliseconds',
+    statistic: 'p95',
+    description:
+      'Of calls without a Bedrock stream because every lane was full: how long, until one opened or the call ended.',
+  },
   CallersGaveUp: {
     unit: 'Count',
     statistic: 'Sum',

@@ -79,7 +79,10 @@ const current = {
     .strictObject({
       maxAttempts: integer(1, 1_000).optional(),
       maxOutageMs: between(0, 3_600_000).optional(),
-      firstStreamMs: between(0, 3_600_000).optional(),
+      waitWhenFullMs: between(0, 3_600_000).optional(),
+      turn: z
+        .custom<() => Promise<void>>((v) => typeof v === 'function', 'must be a function')
+        .optional(),
       budget: integer(1, 10_000).optional(),
       baseDelayMs: between(1, 60_000).optional(),
       maxDelayMs: between(1, 600_000).optional(),

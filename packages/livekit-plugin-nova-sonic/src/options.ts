@@ -43,18 +43,25 @@ export interface RetryOptions {
   /** Failures in the whole session after which the call is given up. @default 40, and with more than eight lanes five for each */
   readonly budget: number;
   /**
-   * How long a session goes on asking for its first stream while Regions are full, in ms, however many attempts that takes:
+   * How long a session without a stream goes on asking for one while Regions are full, in ms, however many attempts that takes:
    * for an application that keeps its caller company meanwhile. Each Region is asked once in any case. @default the limits above
    */
-  readonly firstStreamMs?: number;
+  readonly waitWhenFullMs?: number;
+  /**
+   * For sessions that wait in a line: called when all Regions have refused a session (`refused`), before each further
+   * attempt, and before a session's first stream. Its promise resolves when it is this session's turn; undefined: now. Who has
+   * waited for `waitWhenFullMs` asks once more and gives up. @default each asks for itself
+   */
+  readonly turn?: (refused: boolean) => Promise<void> | undefined;
   /** First wait, in ms; doubled with each failure. @default 500 */
   readonly baseDelayMs: number;
   /** Longest wait, in ms. @default 8000 */
   readonly maxDelayMs: number;
   /**
    * Returns until when a Region, or the lane of this name, should be skipped (ms since the epoch) because of failures in
-   * other calls; undefined or a time in the past does not skip it. Called whenever one is chosen. When all are cooling
-   * down, the one that is ready first is tried without waiting. @default none is skipped
+   * other calls; undefined or a time in the past does not skip it. A time in the past says that it has failed and not been
+   * tried since: who was refused by another one tries those without a failure first. Called whenever one is chosen. When all
+   * are cooling down, the one that is ready first is tried without waiting. @default none is skipped
    */
   readonly cooldownUntil?: (lane: string) => number | undefined;
 }
@@ -331,7 +338,8 @@ export function resolveOptions(
       budget: retry?.budget ?? Math.max(40, 5 * lanes.length),
       baseDelayMs: retry?.baseDelayMs ?? 500,
       maxDelayMs: retry?.maxDelayMs ?? 8_000,
-      ...(retry?.firstStreamMs !== undefined && { firstStreamMs: retry.firstStreamMs }),
+      ...(retry?.waitWhenFullMs !== undefined && { waitWhenFullMs: retry.waitWhenFullMs }),
+      ...(retry?.turn && { turn: retry.turn }),
       ...(retry?.cooldownUntil && { cooldownUntil: retry.cooldownUntil }),
     },
     renewAfterMs: options.renewAfterMs ?? 360_000,

@@ -2,7 +2,7 @@
 
 import { EventEmitter } from 'node:events';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { initializeLogger, type voice } from '@livekit/agents';
+import { initializeLogger, log, type voice } from '@livekit/agents';
 import type { Room } from '@livekit/rtc-node';
 import type { RealtimeSession } from 'livekit-plugin-nova-sonic';
 import { CallMetrics } from '../../../agent/src/job/call-metrics.js';
@@ -16,6 +16,7 @@ function setUp() {
     (type: string) =>
     (...args: unknown[]) =>
       reports.push([type, ...args]);
+  const waits = { now: false };
   const metrics = new CallMetrics(
     'AJ_1',
     {
@@ -26,6 +27,7 @@ function setUp() {
       ended: report('ended'),
     },
     { reportConnect: report('connect') },
+    () => waits.now,
   );
   const session = Object.assign(new EventEmitter(), { agentState: 'speaking' });
   const sonic = new EventEmitter();
@@ -40,7 +42,7 @@ function setUp() {
       at,
       kind,
     });
-  return { metrics, reports, session, sonic, stream };
+  return { metrics, reports, session, sonic, stream, waits };
 }
 
 afterEach(() => {
@@ -66,8 +68,11 @@ describe('CallMetrics', () => {
     const { reports, stream } = setUp();
     stream('opening', 1_000);
     stream(type, 1_080, kind);
+    const full = kind === 'throttled';
     expect(reports.filter(([what]) => what === 'connect')).toEqual(
-      blamed ? [['connect', { lane: 'us-east-1', ok: false, ms: 80 }]] : [],
+      blamed
+        ? [['connect', { lane: 'us-east-1', ok: false, ...(full && { full }), ms: 80 }]]
+        : [],
     );
   });
 
@@ -87,6 +92,17 @@ describe('CallMetrics', () => {
       expect(reports.filter(([, name]) => name === 'CallsWithoutRegion')).toHaveLength(count);
     },
   );
+
+  it('logs a refusal as a warning, and those of a call that waits for a lane only in detail', () => {
+    const logged: string[] = [];
+    for (const level of ['debug', 'warn'] as const)
+      jest.spyOn(log(), level).mockImplementation((_, msg) => void logged.push(`${level} ${msg}`));
+    const { stream, waits } = setUp();
+    stream('throttled', 1_000, 'throttled');
+    waits.now = true;
+    stream('throttled', 2_000, 'throttled');
+    expect(logged).toEqual(['warn stream throttled', 'debug stream throttled']);
+  });
 
   it('does not blame the lane for a failure after the stream had opened', () => {
     const { reports, stream } = setUp();

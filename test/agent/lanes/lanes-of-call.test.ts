@@ -45,7 +45,8 @@ describe('lanesOfCall', () => {
       ]),
     ),
   ) as NonNullable<ReturnType<typeof parseLanes>>;
-  const names = (random: number) => lanesOfCall(lanes, () => random).map(({ name }) => name);
+  const names = (random: number) =>
+    lanesOfCall(lanes, undefined, () => random).map(({ name }) => name);
 
   it('begins with another account, and keeps the order of the Regions', () => {
     const order = (region: string, ...accounts: string[]) =>
@@ -55,9 +56,18 @@ describe('lanesOfCall', () => {
     expect(names(0.99)).toEqual([...order('us-east-1', B, '', A), ...order('us-west-2', B, '', A)]);
   });
 
+  it('ends with those of a Region that failed when they were last asked, before the next Region', () => {
+    const failed = (name: string) => (name === 'us-east-1' ? 0 : undefined);
+    const order = lanesOfCall(lanes, failed, () => 0).map(({ name }) => name);
+    expect(order).toEqual([
+      ...[`${A}/us-east-1`, `${B}/us-east-1`, 'us-east-1'],
+      ...['us-west-2', `${A}/us-west-2`, `${B}/us-west-2`],
+    ]);
+  });
+
   it('gives credentials to lanes with a role only, the same for all lanes of a role', () => {
-    const [own, first] = lanesOfCall(lanes, () => 0);
-    const west = lanesOfCall(lanes, () => 0)[4];
+    const [own, first] = lanesOfCall(lanes, undefined, () => 0);
+    const west = lanesOfCall(lanes, undefined, () => 0)[4];
     expect(own?.credentials).toBeUndefined();
     expect(typeof first?.credentials).toBe('function');
     expect(west?.credentials).toBe(first?.credentials);
@@ -65,6 +75,6 @@ describe('lanesOfCall', () => {
 
   it('leaves Regions of one account as they are', () => {
     const regions = lanesOfRegions(['us-west-2', 'us-east-1']);
-    expect(lanesOfCall(regions, () => 0.99)).toEqual(regions);
+    expect(lanesOfCall(regions, undefined, () => 0.99)).toEqual(regions);
   });
 });

@@ -45,6 +45,15 @@ describe('a new caller', () => {
     expect(waits).toEqual([true]);
   });
 
+  it('who waits for the turn of others, without having asked a lane, hears the same', async () => {
+    wait.lanesFull();
+    await clock.pass(20_000);
+    expect(heard).toEqual(['1300 words']);
+    opening();
+    opened();
+    expect(waits).toEqual([true, false]);
+  });
+
   it('hears nothing of the kind when the next lane has a stream', async () => {
     opening();
     await clock.pass(300);

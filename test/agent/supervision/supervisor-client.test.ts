@@ -144,6 +144,62 @@ describe('SupervisorClient', () => {
     await until('it is over', () => client.cooldownUntil('us-east-1') === undefined);
   });
 
+  it('knows at once which lane has failed, without being told', async () => {
+    const before = Date.now();
+    client.reportConnect({ lane: 'us-west-2', ok: true, ms: 5 });
+    client.reportConnect({ lane: 'us-east-1', ok: false, full: true, ms: 5 });
+    expect(client.cooldownUntil('us-east-1')).toBeGreaterThanOrEqual(before + 5_000);
+    expect(client.cooldownUntil('us-west-2')).toBeUndefined();
+    await reported(3);
+    expect(reports[2]).toEqual({
+      ...{ type: 'connect', lane: 'us-east-1', ok: false, full: true, ms: 5 },
+    });
+  });
+
+  describe('the turn of those that wait for a lane', () => {
+    const turnIs = async (turn?: string) => {
+      send({ type: 'cooldowns', lanes: { seen: reports.length }, ...(turn && { turn }) });
+      // One message later, so that the one before was read.
+      const marker = `m${Math.random()}`;
+      send({ type: 'cooldowns', lanes: { [marker]: 1 }, ...(turn && { turn }) });
+      await until('it is told', () => client.cooldownUntil(marker) !== undefined);
+    };
+
+    it('is awaited by who was refused everywhere, and by who asks while others wait', async () => {
+      expect(client.laneTurn('a', false)).toBeUndefined();
+      const order: string[] = [];
+      void client.laneTurn('a', true)?.then(() => order.push('a'));
+      await turnIs('x');
+      void client.laneTurn('b', false)?.then(() => order.push('b'));
+      await reported(3);
+      expect(reports.slice(1)).toEqual([
+        { type: 'waits', job: 'a', waits: true },
+        { type: 'waits', job: 'b', waits: true },
+      ]);
+      expect(order).toEqual([]);
+      await turnIs('a');
+      expect(order).toEqual(['a']);
+      // As long as it is its turn, it need not ask.
+      expect(client.laneTurn('a', true)).toBeUndefined();
+      client.leaveLaneQueue('a');
+      await turnIs('b');
+      expect(order).toEqual(['a', 'b']);
+      await turnIs(undefined);
+      expect(client.laneTurn('c', false)).toBeUndefined();
+    });
+
+    it('is not told to who has left', async () => {
+      let told = false;
+      void client.laneTurn('a', true)?.then(() => {
+        told = true;
+      });
+      client.leaveLaneQueue('a');
+      await turnIs('a');
+      expect(told).toBe(false);
+      expect(reports.at(-1)).toEqual({ type: 'waits', job: 'a', waits: false });
+    });
+  });
+
   describe('when the worker is gone', () => {
     it('ends the process if it has no call', async () => {
       start('a');
@@ -173,7 +229,10 @@ describe('SupervisorClient', () => {
   it('drops reports where there is no worker', () => {
     const alone = new SupervisorClient('');
     alone.callStarted(call('a'), commands('a')).ended('closed');
+    alone.reportConnect({ lane: 'us-east-1', ok: false, ms: 5 });
     expect(alone.cooldownUntil('us-east-1')).toBeUndefined();
+    // Nobody would tell it that it is its turn.
+    expect(alone.laneTurn('a', true)).toBeUndefined();
     alone.close();
   });
 });

@@ -57,12 +57,15 @@ export function superviseCalls(options: Partial<SupervisorOptions> = {}) {
   const connect = () => {
     const commands: JobCommand[] = [];
     const received: CooldownsMessage['lanes'][] = [];
+    const turns: (string | undefined)[] = [];
     const killed: number[] = [];
     const handedOver: ResumeMessage[] = [];
     const process = supervisor.connected({
       send: (message) => {
-        if (message.type === 'cooldowns') received.push(message.lanes);
-        else if (message.type === 'resume') handedOver.push(message);
+        if (message.type === 'cooldowns') {
+          received.push(message.lanes);
+          turns.push(message.turn);
+        } else if (message.type === 'resume') handedOver.push(message);
         else commands.push(message);
       },
       kill: (pid) => {
@@ -71,7 +74,7 @@ export function superviseCalls(options: Partial<SupervisorOptions> = {}) {
       },
     });
     process.report({ type: 'hello', pid: pids++ });
-    return { ...process, commands, received, killed, handedOver };
+    return { ...process, commands, received, turns, killed, handedOver };
   };
   const call = (job = 'AJ_1') => {
     const process = connect();

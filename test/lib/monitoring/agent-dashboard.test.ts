@@ -51,8 +51,9 @@ describe('the dashboard', () => {
       ['Calls accepted and rejected', 'metric', 9, 6],
       ['Callers without an agent', 'metric', 12, 6],
       ['Time to answer (ms)', 'metric', 12, 6],
-      ['Waiting line', 'metric', 12, 6],
-      ['Time in the waiting line until an agent (ms)', 'metric', 12, 6],
+      ['Waiting line', 'metric', 8, 6],
+      ['Time in the waiting line until an agent (ms)', 'metric', 8, 6],
+      ['Time without a Bedrock stream, every lane full (ms)', 'metric', 8, 6],
       '## How fast?',
       ['Time to first audio of a reply (ms)', 'metric', 12, 6],
       ['Interruption latency (ms)', 'metric', 6, 6],
@@ -123,6 +124,10 @@ describe('the dashboard', () => {
     [
       'Time in the waiting line until an agent (ms)',
       [`TimeWaited${OURS} p50/60 p50`, `TimeWaited${OURS} p95/60 p95`],
+    ],
+    [
+      'Time without a Bedrock stream, every lane full (ms)',
+      [`TimeWaitedForStream${OURS} p50/60 p50`, `TimeWaitedForStream${OURS} p95/60 p95`],
     ],
     ['Time to answer (ms)', [`TimeToAnswer${OURS} p50/60 p50`, `TimeToAnswer${OURS} p95/60 p95`]],
     ['Time to first audio of a reply (ms)', percentiles('TimeToFirstAudio')],

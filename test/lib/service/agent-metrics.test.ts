@@ -27,6 +27,7 @@ const TABLE: [Metric, name: string, statistic: string][] = [
   [metrics.callersGaveUp(), 'CallersGaveUp', 'Sum'],
   [metrics.callersTurnedAway(), 'CallersTurnedAway', 'Sum'],
   [metrics.timeWaited('p50'), 'TimeWaited', 'p50'],
+  [metrics.timeWaitedForStream('p50'), 'TimeWaitedForStream', 'p50'],
   [metrics.callDuration(), 'CallDuration', 'Sum'],
   [metrics.turns(), 'Turns', 'Sum'],
   [metrics.syntheticCallsAnswered(), 'SyntheticCallsAnswered', 'Average'],

@@ -4,19 +4,28 @@ import type { NovaSonicError } from '../protocol/errors.js';
 
 /** What to do after a failure. */
 export type RetryDecision =
-  | { readonly type: 'connect'; readonly lane: string; readonly delayMs: number }
+  | {
+      readonly type: 'connect';
+      readonly lane: string;
+      readonly delayMs: number;
+      /** All lanes have refused the call, and it waits until one has room. */
+      readonly waits?: 'begins' | 'goes on';
+    }
   | { readonly type: 'give_up'; readonly why: string };
 
 /** Never more connects than this within the window, except one to each lane. */
 const MAX_CONNECTS = 7;
 const CONNECT_WINDOW_MS = 12_000;
+/** Longest pause between two attempts of a call that waits for a lane to have room. */
+const WAIT_PAUSE_MS = 2_000;
 /** A stream that lived this long proves that the lane works. */
 const HEALTHY_MS = 20_000;
 
 interface LaneState {
   failures: number;
   cooldownUntil: number;
-  /** It was throttled when it was last tried. */
+  /** It refused the call since this had its last stream; `full` when it throttled the last time. */
+  refused: boolean;
   full: boolean;
   /** Set when the lane cannot serve: it is not tried again in this call. */
   rejected?: NovaSonicError;
@@ -35,18 +44,27 @@ export class RetryPolicy {
   #inARow = 0;
   #total = 0;
   #outageSince?: number;
-  #hadStream = false;
+  #waits = false;
 
   constructor(lanes: readonly string[], options: RetryOptions, random: () => number) {
     this.#options = options;
     this.#random = random;
     this.#maxConnects = Math.max(MAX_CONNECTS, lanes.length);
-    this.#lanes = new Map(lanes.map((r) => [r, { failures: 0, cooldownUntil: 0, full: false }]));
+    this.#lanes = new Map(
+      lanes.map((lane) => [lane, { failures: 0, cooldownUntil: 0, refused: false, full: false }]),
+    );
   }
 
-  /** The first lane of the list that is not cooling down. Used for the first stream and for renewals. */
-  pick(now: number): string {
-    return this.#next(now).lane;
+  /** The first lane of the list that is not cooling down. @param spread of those that are ready, the one that failed least */
+  pick(now: number, spread = false): string {
+    return this.#next(now, spread).lane;
+  }
+
+  /** How long a call without a stream may wait for one, from now on (ms). */
+  waitLeft(now: number): number {
+    const { waitWhenFullMs, maxOutageMs } = this.#options;
+    this.#outageSince ??= now;
+    return Math.max(0, this.#outageSince + (waitWhenFullMs ?? maxOutageMs) - now);
   }
 
   /** A connection is attempted. */
@@ -64,7 +82,8 @@ export class RetryPolicy {
   /** A stream is up. */
   opened(): void {
     this.#outageSince = undefined;
-    this.#hadStream = true;
+    this.#waits = false;
+    for (const state of this.#lanes.values()) Object.assign(state, { refused: false, full: false });
   }
 
   /** A renewal failed; the call still has its stream. Returns how long to wait before the next attempt (ms). */
@@ -82,42 +101,52 @@ export class RetryPolicy {
   failed(lane: string, error: NovaSonicError, livedMs: number, now: number): RetryDecision {
     if (livedMs >= HEALTHY_MS) this.healthy(lane);
     this.#outageSince ??= now;
-    this.#inARow += 1;
-    this.#total += 1;
     const state = this.#lanes.get(lane);
     if (state) {
       state.failures += 1;
+      state.refused ||= livedMs === 0;
       state.full = error.kind === 'throttled';
       if (!error.retryable && error.otherRegion) state.rejected = error;
     }
     const open = [...this.#lanes.values()].filter((s) => !s.rejected);
     if (open.length === 0) return { type: 'give_up', why: 'no Region can serve the model' };
+    const { waitWhenFullMs, maxAttempts, budget, maxOutageMs } = this.#options;
+    // To wait for a lane that is full is no failure of the call.
+    const waits = waitWhenFullMs !== undefined && open.some((s) => s.full);
+    if (!waits) {
+      this.#inARow += 1;
+      this.#total += 1;
+    }
     // What the service rejected once in the middle of a call may have been an accident; twice it is not.
     const secondChance = error.kind === 'invalid_request' && livedMs > 0 && this.#inARow === 1;
     if (!error.retryable && !error.otherRegion && !secondChance) {
       return { type: 'give_up', why: 'another attempt would fail in the same way' };
     }
-    const { firstStreamMs, maxAttempts, budget, maxOutageMs } = this.#options;
-    // A line of those who wait for a lane is no failure of the call.
-    const waits = firstStreamMs !== undefined && !this.#hadStream && open.some((s) => s.full);
     if (!waits && this.#inARow >= maxAttempts) {
       return { type: 'give_up', why: `${this.#inARow} attempts in a row failed` };
     }
     if (!waits && this.#total >= budget) {
       return { type: 'give_up', why: `${this.#total} attempts failed in this call` };
     }
+    const allRefused = open.every(({ refused }) => refused);
     // A stream that served until now is replaced at once, in its own lane.
     const sudden = livedMs > 0 && this.#inARow === 1 && error.kind !== 'throttled';
-    if (state && !sudden) state.cooldownUntil = now + this.#delay(state.failures);
+    const pause = sudden ? 0 : this.#delay(state?.failures ?? 1);
+    const all = waits && allRefused;
+    if (state && !sudden) state.cooldownUntil = now + (all ? 0 : pause);
     // On a slow network the first lane is ready again before the last one was tried.
-    const next = this.#next(now, !sudden);
-    const delayMs = Math.max(next.at, this.#windowOpensAt(now)) - now;
+    const wait = all ? Math.min(pause, WAIT_PAUSE_MS) : 0;
+    const next = this.#next(now + wait, !sudden);
+    const delayMs = all ? wait : Math.max(next.at, this.#windowOpensAt(now)) - now;
     const outage = now - (this.#outageSince ?? now);
-    const allAsked = open.every(({ failures }) => failures > 0);
-    if (outage + delayMs > (waits && allAsked ? firstStreamMs : maxOutageMs)) {
+    const limit = all ? waitWhenFullMs : Math.max(maxOutageMs, waits ? waitWhenFullMs : 0);
+    if (outage + delayMs > limit) {
       return { type: 'give_up', why: `there was no stream for ${Math.round(outage / 1_000)} s` };
     }
-    return { type: 'connect', lane: next.lane, delayMs };
+    if (!all) return { type: 'connect', lane: next.lane, delayMs };
+    const begun = this.#waits;
+    this.#waits = true;
+    return { type: 'connect', lane: next.lane, delayMs, waits: begun ? 'goes on' : 'begins' };
   }
 
   /** When this call may connect once more (ms since the epoch). */
@@ -129,18 +158,23 @@ export class RetryPolicy {
 
   /** @param spread of lanes that are ready, the one that failed least, not the first of the list */
   #next(now: number, spread = false): { lane: string; at: number } {
-    let best: { lane: string; at: number; rank: number; failures: number } | undefined;
+    let best:
+      | { lane: string; at: number; rank: number; doubts: number; failures: number }
+      | undefined;
     for (const [lane, state] of this.#lanes) {
       if (state.rejected) continue;
       const at = Math.max(now, state.cooldownUntil);
       // Failures in other calls decide which Region is tried, never how long to wait.
-      const rank = Math.max(at, this.#options.cooldownUntil?.(lane) ?? 0);
+      const failedElsewhere = this.#options.cooldownUntil?.(lane);
+      const rank = Math.max(at, failedElsewhere ?? 0);
+      // One that was full when it was last asked may still be: a call pays for one such lane, not for all of them.
+      const doubts = spread && failedElsewhere !== undefined ? 1 : 0;
       const failures = spread ? state.failures : 0;
       // Two that are never ready differ by NaN.
       const order = best
-        ? rank - best.rank || at - best.at || failures - best.failures
+        ? rank - best.rank || at - best.at || doubts - best.doubts || failures - best.failures
         : Number.NEGATIVE_INFINITY;
-      if (order < 0) best = { lane, at, rank, failures };
+      if (order < 0) best = { lane, at, rank, doubts, failures };
     }
     return best ?? { lane: [...this.#lanes.keys()][0] as string, at: now };
   }

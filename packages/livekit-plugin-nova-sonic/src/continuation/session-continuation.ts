@@ -115,7 +115,7 @@ export class SessionContinuation {
     if (this.started) return;
     this.#state = { type: 'waiting' };
     this.#resume.save({ history: this.#conversation.snapshot(), audioFrom: 0 });
-    this.#connect(this.#retry.pick(this.#now), 'start');
+    this.#connectInTurn(false, 'start');
     this.#tick();
   }
 
@@ -235,6 +235,30 @@ export class SessionContinuation {
     }
   }
 
+  /** Opens the call's stream when it is its turn among those that wait for one, at the latest when it has waited long enough. */
+  #connectInTurn(refused: boolean, reason: string): void {
+    const { clock, retry } = this.#options;
+    const connect = () => this.#connect(this.#retry.pick(this.#now, refused), reason);
+    const turn = retry.turn?.(refused);
+    if (!turn) {
+      connect();
+      return;
+    }
+    let waits = true;
+    const cancel = () => {
+      waits = false;
+      cancelLast();
+    };
+    const begin = () => {
+      if (!waits) return;
+      cancel();
+      connect();
+    };
+    const cancelLast = clock.after(this.#retry.waitLeft(this.#now), begin);
+    this.#state = { type: 'waiting', cancel };
+    void turn.then(begin);
+  }
+
   /** Opens the call's stream. When even that throws the call ends, instead of staying silent. */
   #connect(lane: string, reason: string): void {
     try {
@@ -331,10 +355,13 @@ export class SessionContinuation {
       this.#giveUp(`${decision.why}. Last: ${error.message}`, error, region);
       return;
     }
-    this.#host.failed(error, true);
+    // While a call waits for a lane, each refusal is one of many that change nothing.
+    if (decision.waits !== 'goes on') this.#host.failed(error, true);
     if (this.#ended) return;
     const cancel = this.#options.clock.after(decision.delayMs, () =>
-      this.#connect(decision.lane, 'failure'),
+      decision.waits
+        ? this.#connectInTurn(true, 'failure')
+        : this.#connect(decision.lane, 'failure'),
     );
     this.#state = { type: 'waiting', cancel };
   }

@@ -176,59 +176,114 @@ describe('RetryPolicy', () => {
     expect(p.failed('a', error('connection'), 0, 31_000)).toMatchObject({ type: 'give_up' });
   });
 
-  /** Tries of a first stream, in ms, until it is given up. @param kinds what each lane fails with */
-  function tries(kinds: Record<string, 'throttled' | 'connection'>, firstStreamMs: number) {
-    const p = new RetryPolicy(Object.keys(kinds), { ...OPTIONS, firstStreamMs }, () => 0.5);
-    const tried: { lane: string; at: number }[] = [];
+  test('a call that one full lane has refused pays for no other that may be full, while one is known to have room', () => {
+    // All have rested; only d has opened a stream since it was last asked.
+    const cooldownUntil = (lane: string) => (lane === 'd' ? undefined : 1_000);
+    const p = new RetryPolicy(['a', 'b', 'c', 'd'], { ...OPTIONS, cooldownUntil }, () => 0.5);
+    expect(p.pick(2_000)).toBe('a');
+    expect(p.failed('a', error('throttled'), 0, 2_000)).toMatchObject({ lane: 'd', delayMs: 0 });
+    expect(p.failed('d', error('throttled'), 0, 2_000)).toMatchObject({ lane: 'b', delayMs: 0 });
+  });
+
+  /** Tries without a stream, in ms, until the call is given up. @param kinds what each lane fails with */
+  function tries(
+    kinds: Record<string, 'throttled' | 'connection'>,
+    waitWhenFullMs: number,
+    p = new RetryPolicy(Object.keys(kinds), { ...OPTIONS, waitWhenFullMs }, () => 0.5),
+  ) {
+    const tried: { lane: string; at: number; waits?: string | undefined }[] = [];
     let now = 0;
     let lane = p.pick(0);
     for (;;) {
       p.connecting(now);
-      tried.push({ lane, at: now });
+      const one: (typeof tried)[number] = { lane, at: now };
+      tried.push(one);
       now += 50;
       const decision = p.failed(lane, error(kinds[lane] ?? 'throttled'), 0, now);
       if (decision.type === 'give_up') return { tried, now, why: decision.why };
+      one.waits = decision.waits;
       now += decision.delayMs;
       lane = decision.lane;
     }
   }
   const FULL = { a: 'throttled', b: 'throttled', c: 'throttled' } as const;
 
-  test('a first stream is asked for as long as lanes are full and somebody waits, no more often than before', () => {
+  test('a stream is asked for as long as lanes are full and somebody waits, every 2 s', () => {
     const { tried, now, why } = tries(FULL, 120_000);
     expect(now).toBeGreaterThan(100_000);
     expect(now).toBeLessThanOrEqual(120_050);
     expect(why).toMatch(/^there was no stream for 1\d\d s$/);
-    for (const { at } of tried)
-      expect(tried.filter((c) => c.at >= at && c.at < at + 12_000).length).toBeLessThanOrEqual(7);
-    // Each lane is asked again at least every 12 s.
+    expect(tried.slice(0, 4).map(({ lane, at }) => [lane, at])).toEqual([
+      ['a', 0],
+      ['b', 50],
+      ['c', 100],
+      ['a', 650],
+    ]);
+    expect(tried.slice(0, 5).map(({ waits }) => waits)).toEqual([
+      ...[undefined, undefined, 'begins', 'goes on', 'goes on'],
+    ]);
+    const later = tried.filter(({ at }) => at > 12_000);
+    for (const { at } of later)
+      expect(later.filter((c) => c.at >= at && c.at < at + 12_000).length).toBeLessThanOrEqual(7);
     for (const lane of Object.keys(FULL)) {
       const times = tried.filter((one) => one.lane === lane).map(({ at }) => at);
-      expect(Math.max(...times.slice(1).map((at, i) => at - (times[i] ?? 0)))).toBeLessThan(12_000);
+      expect(Math.max(...times.slice(1).map((at, i) => at - (times[i] ?? 0)))).toBeLessThan(7_000);
     }
   });
 
-  test('when nobody waits, each lane is asked once for the first stream', () => {
+  test('when nobody waits, each lane is asked once', () => {
     const { tried, now } = tries(FULL, 0);
     expect(tried.map(({ lane }) => lane)).toEqual(['a', 'b', 'c']);
     expect(now).toBe(150);
   });
 
-  test('a first stream is not waited for when no lane is full', () => {
+  test('a stream is not waited for when no lane is full', () => {
     const { tried, why } = tries({ a: 'connection', b: 'connection' }, 120_000);
     expect(why).toBe('8 attempts in a row failed');
     expect(tried).toHaveLength(8);
     expect(tries({ a: 'connection', b: 'throttled' }, 120_000).now).toBeGreaterThan(100_000);
   });
 
-  test('the next streams of a call are not waited for', () => {
-    const p = new RetryPolicy(['a'], { ...OPTIONS, firstStreamMs: 600_000 }, () => 0.5);
+  test('a call that loses its stream waits for the next one as a new call does, and that uses up no attempts', () => {
+    const p = new RetryPolicy(
+      Object.keys(FULL),
+      { ...OPTIONS, waitWhenFullMs: 60_000, budget: 4 },
+      () => 0.5,
+    );
+    // What was full at the beginning is not known to be full later.
+    p.failed('a', error('throttled'), 0, 0);
     p.opened();
-    for (let i = 0; i < 7; i += 1)
-      expect(p.failed('a', error('throttled'), 0, 0).type).toBe('connect');
-    expect(p.failed('a', error('throttled'), 0, 0)).toMatchObject({
-      why: '8 attempts in a row failed',
+    p.healthy('b');
+    expect(p.failed('b', error('connection'), 60_000, 0)).toEqual({
+      type: 'connect',
+      lane: 'b',
+      delayMs: 0,
     });
+    const { now, tried } = tries(FULL, 60_000, p);
+    expect(now).toBeGreaterThan(55_000);
+    expect(
+      tried
+        .slice(0, 3)
+        .map(({ lane }) => lane)
+        .sort(),
+    ).toEqual(['a', 'b', 'c']);
+    p.opened();
+    expect(p.failed('a', error('connection'), 60_000, now)).toMatchObject({ delayMs: 0 });
+  });
+
+  test('who has waited for the turn of others first asks each lane', () => {
+    const p = new RetryPolicy(['a', 'b'], { ...OPTIONS, waitWhenFullMs: 60_000 }, () => 0.5);
+    expect(p.waitLeft(0)).toBe(60_000);
+    expect(p.waitLeft(45_000)).toBe(15_000);
+    p.connecting(45_000);
+    expect(p.failed('a', error('throttled'), 0, 45_000)).toEqual({
+      type: 'connect',
+      lane: 'b',
+      delayMs: 0,
+    });
+    expect(p.waitLeft(61_000)).toBe(0);
+    p.opened();
+    expect(p.waitLeft(70_000)).toBe(60_000);
   });
 
   test('a renewal that fails waits as long as its lane, and not at all where there is another', () => {

@@ -6,6 +6,7 @@ import type { VoiceActivityDetector } from '../../../../packages/livekit-plugin-
 import type { ContinuationHost } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/continuation-host.js';
 import { SessionContinuation } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/session-continuation.js';
 import { lanesOf } from '../../../../packages/livekit-plugin-nova-sonic/src/lanes.js';
+import type { RetryOptions } from '../../../../packages/livekit-plugin-nova-sonic/src/options.js';
 import {
   type ClientEvent,
   clientEventName,
@@ -116,6 +117,7 @@ export function rigContinuation(
     renewAfterMs?: number;
     audioBufferMs?: number;
     progressMs?: number;
+    retry?: Partial<RetryOptions>;
     expiresAt?: (index: number) => number;
     /** @default what is loud is a voice */
     detector?: VoiceActivityDetector;
@@ -161,6 +163,7 @@ export function rigContinuation(
         budget: 40,
         baseDelayMs: 500,
         maxDelayMs: 8_000,
+        ...options.retry,
       },
       history: { maxBytes: 40_000, maxTextBytes: 1_000 },
       renewAfterMs: options.renewAfterMs ?? 360_000,
