@@ -4,7 +4,7 @@ import type { MonotonicClock } from '../clock.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 import { applyReport, type CallRecord, costUsd, newCallRecord } from './call-record.js';
 import { ConversationRecord } from './conversation-record.js';
-import { type ConnectOutcome, LaneCooldowns } from './lane-cooldowns.js';
+import { LaneCooldowns } from './lane-cooldowns.js';
 import { LaneQueue } from './lane-queue.js';
 import { LostCalls, type SurvivingCall } from './lost-calls.js';
 import type { CallReport, JobCommand, JobReport } from './supervisor-messages.js';
@@ -230,10 +230,10 @@ export class CallSupervisor {
     switch (report.type) {
       case 'hello':
         process.pid = report.pid;
-        this.#sendCooldowns(process);
+        this.#sendLanes([process]);
         return;
       case 'connect':
-        this.#recordConnect(report);
+        if (this.#cooldowns.record(report)) this.#cooldownsChanged();
         return;
       case 'alive':
         process.memoryMB = report.rssMB;
@@ -281,30 +281,19 @@ export class CallSupervisor {
     if (report.type === 'closed') this.#callGone(process, call);
   }
 
-  #recordConnect(outcome: ConnectOutcome): void {
-    if (this.#cooldowns.record(outcome)) this.#cooldownsChanged();
-  }
-
   #cooldownsChanged(): void {
     this.#events.onCooldownsChanged?.(this.#cooldowns.failed);
-    this.#sendToAll();
+    this.#sendLanes();
   }
 
   #waits({ job, startedAt }: CallRecord, waits: boolean): void {
-    if (this.#laneQueue.set(job, startedAt, waits)) this.#sendToAll();
+    if (this.#laneQueue.set(job, startedAt, waits)) this.#sendLanes();
   }
 
-  #sendToAll(): void {
-    for (const process of this.#processes) this.#sendCooldowns(process);
-  }
-
-  #sendCooldowns(process: TrackedProcess): void {
+  #sendLanes(to: Iterable<TrackedProcess> = this.#processes): void {
     const { turn } = this.#laneQueue;
-    process.connection.send({
-      type: 'cooldowns',
-      lanes: this.#cooldowns.failed,
-      ...(turn !== undefined && { turn }),
-    });
+    for (const { connection } of to)
+      connection.send({ type: 'cooldowns', lanes: this.#cooldowns.failed, turn });
   }
 
   #recordReport(record: CallRecord, report: CallReport): void {

@@ -63,7 +63,7 @@ export interface CooldownsMessage {
   /** For each lane that failed when it was last asked the milliseconds left of its cooldown; 0: it is over. */
   lanes: Record<string, number>;
   /** Of the calls that wait for a lane, the one whose turn it is. */
-  turn?: string;
+  turn?: string | undefined;
 }
 
 /** The metrics that a call adds to. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Long because each option is described here, once: the tables of the README are made from it.
 import type { BedrockRuntimeClient } from '@aws-sdk/client-bedrock-runtime';
 import type { llm } from '@livekit/agents';
 import type { VoiceActivityDetector } from './audio/voice-activity.js';

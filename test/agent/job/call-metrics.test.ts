@@ -70,9 +70,7 @@ describe('CallMetrics', () => {
     stream(type, 1_080, kind);
     const full = kind === 'throttled';
     expect(reports.filter(([what]) => what === 'connect')).toEqual(
-      blamed
-        ? [['connect', { lane: 'us-east-1', ok: false, ...(full && { full }), ms: 80 }]]
-        : [],
+      blamed ? [['connect', { lane: 'us-east-1', ok: false, ...(full && { full }), ms: 80 }]] : [],
     );
   });
 

@@ -210,12 +210,18 @@ describe('3 accounts x 2 Regions x 5 streams', () => {
     expect(sts.asked).toHaveLength(asked);
 
     await clock.pass(5_000);
-    const fourth = call(0.99);
-    expect(await fourth.outcome).toBe('us-east-1');
-    expect(tried(fourth)).toEqual([`${refused}/us-east-1`, 'us-east-1']);
+    // As long as its neighbours are not known to be full nobody asks it.
+    for (let i = 0; i < 7; i++) await call(0.99).outcome;
+    const last = call(0.99);
+    expect(await last.outcome).toBe('us-west-2');
+    expect(tried(last)).toEqual([`${OTHERS[0]}/us-east-1`, 'us-west-2']);
+    expect(calls.flatMap(tried)).not.toContain(`${refused}/us-east-1`);
+    const next = call(0.99);
+    expect(await next.outcome).toBe('us-west-2');
+    expect(tried(next)).toEqual([`${refused}/us-east-1`, 'us-west-2']);
     sts.roles.set(roleOf(refused), key);
     await clock.pass(9_000);
-    expect(await call(0.99).outcome).toBe('us-east-1');
+    expect(await call(0.99).outcome).toBe('us-west-2');
     await clock.pass(1_000);
     expect(await call(0.99).outcome).toBe(`${refused}/us-east-1`);
   });

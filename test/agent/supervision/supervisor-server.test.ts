@@ -8,9 +8,14 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { systemMonotonicClock } from '../../../agent/src/clock.js';
 import type { CallRecord } from '../../../agent/src/supervision/call-record.js';
 import { CallSupervisor } from '../../../agent/src/supervision/call-supervisor.js';
+import {
+  type CallReporter,
+  SupervisorClient,
+} from '../../../agent/src/supervision/supervisor-client.js';
 import { SupervisorServer } from '../../../agent/src/supervision/supervisor-server.js';
 import { WorkerMetrics } from '../../../agent/src/telemetry/metrics.js';
 import { emfLines, emfSums } from '../../../local/fleet/emf.js';
+import { until } from '../../support/wait.js';
 
 let server: SupervisorServer | undefined;
 afterEach(() => server?.close());
@@ -94,7 +99,7 @@ describe('SupervisorServer', () => {
   it('delivers cooldowns, in the time of the machine’s clock', async () => {
     const { started, ended, exited, supervisor } = await setUp(`
       const before = Date.now();
-      client.reportConnect({ lane: 'us-east-1', ok: false, ms: 10 });
+      new SupervisorClient().reportConnect({ lane: 'us-east-1', ok: false, ms: 10 });
       const check = () => {
         const until = client.cooldownUntil('us-east-1');
         if (until === undefined) return setImmediate(check);
@@ -109,6 +114,40 @@ describe('SupervisorServer', () => {
     supervisor.command('end_gracefully', 'test');
     expect((await ended)[0].ended).toBe(true);
     expect(await exited).toBe(0);
+  });
+
+  it('serves calls of several processes that wait for a lane in the order in which they called', async () => {
+    const metrics = new WorkerMetrics({ namespace: 'n', service: 's', write: () => {} });
+    const prices = { audioIn: 0, audioOut: 0, textIn: 0, textOut: 0 };
+    const supervisor = new CallSupervisor(systemMonotonicClock, metrics, { prices });
+    const opened = await SupervisorServer.open(supervisor);
+    server = opened;
+    const calls: { job: string; client: SupervisorClient; reporter: CallReporter }[] = [];
+    for (const job of ['first', 'a', 'b', 'c']) {
+      const client = new SupervisorClient(opened.path);
+      const commands = { onCommand: () => {}, onWorkerLost: () => {} };
+      const reporter = client.callStarted({ job, room: job, roomSid: '' }, commands);
+      calls.push({ job, client, reporter });
+      await until('it is known', () => supervisor.calls.some((one) => one.job === job));
+    }
+    const served: string[] = [];
+    // The first one waits before the others do, who come in any order.
+    for (const job of ['first', 'c', 'a', 'b']) {
+      const call = calls.find((one) => one.job === job);
+      void call?.client.laneTurn(job, true)?.then(() => {
+        served.push(job);
+        if (job !== 'first') call.client.leaveLaneQueue(job);
+      });
+      // Read after the line above.
+      call?.reporter.reportCaller(job);
+      await until('it waits', () => supervisor.calls.some(({ caller }) => caller === job));
+    }
+    await until('the first one is served', () => served.length > 0);
+    expect(served.splice(0)).toEqual(['first']);
+    calls[0]?.client.leaveLaneQueue('first');
+    await until('all are served', () => served.length === 3);
+    expect(served).toEqual(['a', 'b', 'c']);
+    for (const { client } of calls) client.close();
   });
 
   it('ends the call when the worker is gone', async () => {
