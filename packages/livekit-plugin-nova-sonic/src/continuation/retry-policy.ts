@@ -111,8 +111,8 @@ export class RetryPolicy {
     const open = [...this.#lanes.values()].filter((s) => !s.rejected);
     if (open.length === 0) return { type: 'give_up', why: 'no Region can serve the model' };
     const { waitWhenFullMs, maxAttempts, budget, maxOutageMs } = this.#options;
-    // To wait for a lane that is full is no failure of the call.
-    const waits = waitWhenFullMs !== undefined && open.some((s) => s.full);
+    // To wait for a lane that is full is no failure of the call; one that ends what it has opened is not waited for.
+    const waits = waitWhenFullMs !== undefined && livedMs === 0 && open.some((s) => s.full);
     if (!waits) {
       this.#inARow += 1;
       this.#total += 1;

@@ -271,6 +271,18 @@ describe('RetryPolicy', () => {
     expect(p.failed('a', error('connection'), 60_000, now)).toMatchObject({ delayMs: 0 });
   });
 
+  test('a lane that opens streams only to throttle them is not waited for', () => {
+    const p = new RetryPolicy(['a'], { ...OPTIONS, waitWhenFullMs: 60_000 }, () => 0.5);
+    for (let i = 0; i < 7; i += 1) {
+      p.opened();
+      expect(p.failed('a', error('throttled'), 1_000, i * 9_000).type).toBe('connect');
+    }
+    p.opened();
+    expect(p.failed('a', error('throttled'), 1_000, 63_000)).toMatchObject({
+      why: '8 attempts in a row failed',
+    });
+  });
+
   test('who has waited for the turn of others first asks each lane', () => {
     const p = new RetryPolicy(['a', 'b'], { ...OPTIONS, waitWhenFullMs: 60_000 }, () => 0.5);
     expect(p.waitLeft(0)).toBe(60_000);
