@@ -201,4 +201,40 @@ describe('a session', () => {
     expect(() => take(parts(3), limits)).not.toThrow();
     expect(() => take(parts(4), limits)).toThrow(/over max limit/);
   });
+
+  it('takes of a content what is of its kind', () => {
+    const sound = audioInputs('AAAA', 't');
+    const inputs = [...live, textStart('t', 'USER', typed), sound, textInput('t', 'Hi'), end('t')];
+    expect(take(inputs).action).toEqual({ do: 'typed', text: 'Hi' });
+    expect(take([...live, textInput('a', 'Hi')]).action).toEqual({ do: 'nothing' });
+  });
+
+  const refusal = (inputs: Input[]) => {
+    try {
+      return take(inputs, { strict: true }).action;
+    } catch (error) {
+      return (error as { rule: string }).rule;
+    }
+  };
+  it.each<[string, Input[], unknown]>([
+    ['characters that are none of base64', [...live, audioInputs('A*==')], 'base64'],
+    ['base64 that was cut', [...live, audioInputs('AAA')], 'base64'],
+    [
+      'text for a content that is not open',
+      [...open, ...block('u', 'USER').slice(0, 2), textInput('x', 'Hi')],
+      'content-open',
+    ],
+    [
+      'a second prompt after the first',
+      [...live, end('a'), promptEndInput, open[1] as Input],
+      'prompt-start-once',
+    ],
+    [
+      'a result for another call',
+      [...live, resultStart('call-1'), resultStart('call-2', 'u')],
+      'result-pending',
+    ],
+  ])('refuses %s, and says so', (_, inputs, rule) => {
+    expect(refusal(inputs)).toBe(rule);
+  });
 });
