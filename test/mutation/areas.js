@@ -83,7 +83,7 @@ export const AREAS = {
       `test/${EMULATOR}/network/!(network).test.ts`,
       `test/${EMULATOR}/session/{session-limits,stream-transport,user-input}.test.ts`,
       `test/${EMULATOR}/speech/{foreground-voice,speech-detector}.test.ts`,
-      `test/${EMULATOR}/{event-log,faults}.test.ts`,
+      `test/${EMULATOR}/{event-log,faults,random}.test.ts`,
     ],
   },
   lib: {

@@ -19,6 +19,9 @@ describe('faults as flags', () => {
       { kind: 'exception', type: 'modelTimeoutException', after: 'audioOutput#3' },
     ],
     ['reset:after=12,code=8', { kind: 'reset', after: 12, code: 8 }],
+    ['stall:durationMs=1.25', { kind: 'stall', durationMs: 1.25 }],
+    ['exception:message=5 of 6', { kind: 'exception', message: '5 of 6' }],
+    ['exception:message=x=y', { kind: 'exception', message: 'x=y' }],
     ['exception:message=a: b', { kind: 'exception', message: 'a: b' }],
   ])('%s', (flag, fault) => {
     expect(parseFault(flag)).toEqual(fault);
@@ -59,8 +62,11 @@ describe('the faults that are set', () => {
       { id: once, fault: { kind: 'reset' }, left: 1 },
     ]);
     const [throttle, reset] = [...set.list()];
-    for (const entry of [throttle, reset, throttle]) if (entry) set.strike(entry);
-    expect(set.list()).toEqual([]);
+    const left = [throttle, reset, throttle].map((entry) => {
+      if (entry) set.strike(entry);
+      return set.list().map(({ id }) => id);
+    });
+    expect(left).toEqual([[twice, once], [twice], []]);
   });
 
   it('are checked when they are set', () => {

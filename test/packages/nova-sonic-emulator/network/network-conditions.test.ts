@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from '@jest/globals';
+import { EmulatedNetwork } from '../../../../packages/nova-sonic-emulator/src/network/network.js';
 import {
   NO_NETWORK,
   networkConditions,
@@ -27,5 +28,30 @@ describe('the conditions of a network', () => {
 
   it.each([null, 5, 'slow', []])('%j is none', (value) => {
     expect(() => networkConditions(value)).toThrow(Error);
+  });
+});
+
+describe('the network of an emulator', () => {
+  it('has conditions that change, and are none again', () => {
+    const network = new EmulatedNetwork({ latencyMs: 10 });
+    expect(network.set({ jitterMs: 5 })).toEqual({ ...NO_NETWORK, latencyMs: 10, jitterMs: 5 });
+    expect(network.conditions.jitterMs).toBe(5);
+    expect(() => network.set({ latencyMs: -1 })).toThrow('latencyMs');
+    expect(network.conditions.latencyMs).toBe(10);
+    network.reset();
+    expect(network.conditions).toEqual(NO_NETWORK);
+  });
+
+  it('holds back the connections that are open', () => {
+    const network = new EmulatedNetwork();
+    const stalls: string[] = [];
+    const join = (name: string) => network.join({ stall: (ms) => stalls.push(`${name} ${ms}`) });
+    const leave = join('a');
+    join('b');
+    network.stall(5);
+    leave();
+    network.stall(7);
+    expect(stalls).toEqual(['a 5', 'b 5', 'b 7']);
+    for (const ms of [0, -1, Number.NaN]) expect(() => network.stall(ms)).toThrow('above 0');
   });
 });

@@ -3,6 +3,7 @@
 import { EventEmitter } from 'node:events';
 import type { ServerHttp2Stream } from 'node:http2';
 import { describe, expect, it } from '@jest/globals';
+import { codec } from '../../../../packages/nova-sonic-emulator/src/http2/frames.js';
 import type { ChunkVerifier } from '../../../../packages/nova-sonic-emulator/src/http2/signature.js';
 import { EmulatedNetwork } from '../../../../packages/nova-sonic-emulator/src/network/network.js';
 import type { NetworkConditions } from '../../../../packages/nova-sonic-emulator/src/network/network-conditions.js';
@@ -48,7 +49,7 @@ const event = (name: string) => Buffer.from(chunk(JSON.stringify({ event: { [nam
 function open(
   options: {
     network?: Partial<NetworkConditions>;
-    verifier?: { verify(): void };
+    verifier?: { verify(): unknown };
     /** The handler answers an event as this says. */
     onChunk?: (name: string, transport: StreamTransport) => void;
   } = {},
@@ -184,6 +185,17 @@ describe('input', () => {
     const { send, told } = open({ verifier: { verify } });
     send(event('one'));
     expect(told()).toEqual(['signature: the chain is broken']);
+  });
+
+  it('is read from within its signature; an empty one is the end, which is no event', () => {
+    const verified: unknown[] = [];
+    const { send, told } = open({ verifier: { verify: () => verified.push(1) } });
+    const signed = (body: Uint8Array) =>
+      codec.encode({ headers: { ':date': { type: 'timestamp', value: new Date(0) } }, body });
+    send(Buffer.from(signed(event('one'))));
+    send(Buffer.from(signed(new Uint8Array())));
+    expect(told()).toEqual(['one']);
+    expect(verified).toHaveLength(2);
   });
 
   it('stays at the client when more than a network holds is on its way', async () => {

@@ -116,6 +116,77 @@ describe('audio of any rate and length', () => {
   });
 });
 
+describe('the windows that the detector gets', () => {
+  /** What it gets of samples at a rate, in pieces of some bytes. */
+  async function heard(rate: number, samples: Int16Array, bytes = samples.byteLength) {
+    const got: number[] = [];
+    const predict = async (window: Int16Array) => {
+      got.push(...window);
+      return 0;
+    };
+    const detector = new SpeechDetector(
+      rate,
+      () => TIMINGS,
+      () => {},
+      fail,
+      { predict },
+    );
+    const pcm = Buffer.from(samples.buffer);
+    for (let at = 0; at < pcm.length; at += bytes) detector.push(pcm.subarray(at, at + bytes));
+    for (let i = 0; i < 5; i++) await settle();
+    return got;
+  }
+  const ramp = (length: number, step: number) => Int16Array.from({ length }, (_, i) => i * step);
+
+  it('hold each sample of 16 kHz once, in whatever pieces they come', async () => {
+    const samples = ramp(1_024, 3);
+    expect(await heard(RATE, samples)).toEqual([...samples]);
+    expect(await heard(RATE, samples, 222)).toEqual([...samples]);
+  });
+
+  it.each([
+    [8_000, 20, 10],
+    [24_000, 20, 30],
+  ])('follow a voice at %i Hz', async (rate, step, expected) => {
+    for (const bytes of [6_000, 100]) {
+      const got = await heard(rate, ramp(1_500, step), bytes);
+      expect(got.length).toBeGreaterThanOrEqual(512);
+      const steps = got.slice(4).map((sample, i) => sample - (got[i + 3] as number));
+      // Linear interpolation of a line is a line.
+      expect(new Set(steps)).toEqual(new Set([expected]));
+    }
+  });
+
+  it('come one after the other, however slow the detector is', async () => {
+    let running = 0;
+    let most = 0;
+    let finish = () => {};
+    const predict = async () => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise<void>((done) => (finish = done));
+      running -= 1;
+      return 0;
+    };
+    const detector = new SpeechDetector(
+      RATE,
+      () => TIMINGS,
+      () => {},
+      fail,
+      { predict },
+    );
+    for (let i = 0; i < 4; i++) {
+      detector.push(window(1));
+      await settle();
+    }
+    for (let i = 0; i < 4; i++) {
+      finish();
+      await settle();
+    }
+    expect([most, detector.offsetMs]).toEqual([1, 4 * 32]);
+  });
+});
+
 it('reports the error of a detector that fails', async () => {
   const failures: unknown[] = [];
   const vad = { predict: () => Promise.reject(new Error('no model')) };
