@@ -469,6 +469,7 @@ export class SessionContinuation {
     const session = this.#current;
     if (!session) return;
     session.fillGap(this.#lastAudioAt, now);
+    this.#writer.askLost(session);
     const stall = this.#streamWatch.stall(session, now);
     if (stall) session.stream.fail(stall);
     else if (this.#state.type === 'live' && !this.#state.standby) {

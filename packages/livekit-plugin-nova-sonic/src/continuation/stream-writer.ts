@@ -57,6 +57,15 @@ export class StreamWriter {
     }
   }
 
+  /** Asks again what was to be answered together with words that the caller did not say after all. */
+  askLost(stream: StreamSession): void {
+    const { conversation } = this.#context;
+    const question = conversation.lostQuestion();
+    if (question === undefined) return;
+    this.#sendText(stream, question);
+    conversation.requested(this.#now);
+  }
+
   /** Asks for the rest of a reply that the service stopped because of a noise. */
   resumeReply(stream: StreamSession): void {
     this.#sendText(stream, RESUME_REPLY);

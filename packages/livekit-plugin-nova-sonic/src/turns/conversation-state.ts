@@ -38,6 +38,8 @@ export class ConversationState {
   lastToolCallAt?: number;
   /** The answer to the caller's last words is expected already, before the words have arrived. */
   speechCounted = false;
+  /** The words of the caller's speech are to come until then (ms since the epoch). */
+  wordsDueUntil?: number;
   /** When the beginning of the caller's speech was sent, while it goes on. */
   speechSentAt?: number;
   /** When the sample was sent at which the service noticed that the caller's last speech was over. */
@@ -64,9 +66,17 @@ export class ConversationState {
     return effects;
   }
 
+  /** The model goes on without words for the caller's speech, or they are overdue: there were none. */
+  noWords(): void {
+    this.wordsDueUntil = undefined;
+    this.requests.spokeNoWords(this.speechCounted);
+    this.speechCounted = false;
+  }
+
   /** The open generation; a new one begins when there is none. `requested`: it may be the reply to a request. */
   openGeneration(now: number, requested = true): Generation {
     if (this.agent.open) return this.agent.open;
+    this.noWords();
     this.user.responseStarted();
     this.falseInterruption.over();
     const request = requested ? this.requests.begin(now) : undefined;

@@ -22,8 +22,8 @@ import {
   discardsText,
   stopReply,
 } from './interruption.js';
-import { leaveStream } from './resume.js';
-import { type ResumeCause, sampleTime, sentTime } from './user-turn.js';
+import { askLost, leaveStream } from './resume.js';
+import { type ResumeCause, sampleTime, sentTime, TEXT_LAG_MS } from './user-turn.js';
 
 /** Calls for one question come one after the other; those for the next one after the model has thought about it (ms). */
 const CALLS_TOGETHER_MS = 200;
@@ -130,6 +130,11 @@ export class Conversation {
     this.#state.textUnanswered = true;
   }
 
+  /** A question that has no answer since its stream was lost, and that is to be asked now. */
+  lostQuestion(): string | undefined {
+    return askLost(this.#state);
+  }
+
   /** The application adds a message; a stream that is opened from now on has it in its history. */
   added(entry: HistoryEntry): void {
     this.#state.version += 1;
@@ -151,11 +156,9 @@ export class Conversation {
   /** The request is abandoned; with `drop` its reply must not be played either. */
   cancelRequest(id: string, drop: boolean): void {
     const { requests, speechSentAt = Number.POSITIVE_INFINITY } = this.#state;
-    // A text that the model got after the speech that is told now, as with speech that a new stream hears again, stands.
-    const after = this.userSpeaking && (requests.sentAt(id) ?? 0) >= speechSentAt;
-    if (drop && after && requests.release(id)) return;
-    // The model stops by itself when the caller speaks up; only otherwise would the reply still come.
-    requests.cancel(id, drop && !this.userSpeaking);
+    // Whoever speaks may have spoken before, as to a stream that hears it again, or have coughed: the text stands.
+    if (drop && this.userSpeaking && requests.release(id, speechSentAt)) return;
+    requests.cancel(id, drop);
   }
 
   /** Requests whose text the current stream does not have. */
@@ -196,6 +199,7 @@ export class Conversation {
     if (agent.stalled(now)) this.#state.closeGeneration('stalled', now);
     pending.tick(now);
     user.tick(now, lastVoiceAt);
+    if (now > (this.#state.wordsDueUntil ?? now)) this.#state.noWords();
     settleAnswered(this.#state, now);
     return this.#state.takeEffects();
   }
@@ -269,6 +273,7 @@ export class Conversation {
     this.#state.speechSentAt = sentTime(offsetMs, timing);
     this.#state.requests.callerSpoke(this.#state.speechSentAt);
     this.#state.speechCounted = false;
+    this.#state.wordsDueUntil = Number.POSITIVE_INFINITY;
     this.#state.speechOverAt = undefined;
   }
 
@@ -281,6 +286,8 @@ export class Conversation {
     pending.speechEnded(at, timing.now);
     this.#state.speechOverAt = sentTime(event.detectedMs, timing);
     this.#state.speechSentAt = undefined;
+    if (this.#state.wordsDueUntil !== undefined)
+      this.#state.wordsDueUntil = timing.now + TEXT_LAG_MS;
     this.#state.version += 1;
     user.speechEnded(at, Math.max(at, detectedAt), timing.now);
   }
@@ -366,6 +373,7 @@ export class Conversation {
     if (this.pendingTools.has(callId)) return;
     user.finish();
     user.stop();
+    this.#state.noWords();
     this.#state.version += 1;
     // Calls that come together are for one question, and have one answer.
     const { lastToolCallAt = Number.NEGATIVE_INFINITY } = this.#state;

@@ -6,7 +6,7 @@ import type { ConversationState } from './conversation-state.js';
 export function requestSent(state: ConversationState, id: string, now: number): void {
   const { requests, pending, user } = state;
   // The words of speech come after its end, so they may be answered first and arrive later.
-  if (user.textDue(now)) {
+  if (!state.speechCounted && user.textDue(now)) {
     requests.owesAnswer('speech', now, { said: user.itemIds });
     state.speechCounted = true;
   }
@@ -37,6 +37,7 @@ export function toolAnswered(
 export function understood(state: ConversationState, now: number): void {
   const { requests, user } = state;
   state.falseInterruption.understood();
+  state.wordsDueUntil = undefined;
   // Where the service reports speech, what came after its beginning is answered by itself.
   if (!user.reportsSpeech) requests.callerSpoke(now);
   // What was sent after the sample at which the service noticed that the speech was over came to it later.

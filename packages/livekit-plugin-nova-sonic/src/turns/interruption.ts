@@ -50,7 +50,9 @@ export function stopReply(state: ConversationState, now: number): void {
 /** True when the reply that begins now was requested and then abandoned; it is discarded. */
 export function discardAbandonedReply(state: ConversationState, now: number): boolean {
   const { agent, requests, discarded, pending } = state;
-  if (agent.open || !requests.takeAbandoned()) return false;
+  if (agent.open) return false;
+  state.noWords();
+  if (!requests.takeAbandoned()) return false;
   discarded.begin(now);
   // This was the answer: the model owes no other, unless it got another text meanwhile.
   if (!requests.anyDue) {

@@ -29,7 +29,14 @@ export interface DueAnswer extends Subject {
 
 interface OtherAnswer extends DueAnswer {
   readonly since: number;
+  /** What it answers besides, for which there were to be answers of their own. */
+  readonly merged?: readonly Answer[];
+  readonly lost?: readonly OtherAnswer[];
 }
+
+type Answer = ReplyRequest | OtherAnswer;
+
+const isOther = (answer: Answer): answer is OtherAnswer => 'to' in answer;
 
 const all = (subjects: ReadonlyArray<Partial<Subject>>): Subject => ({
   callIds: subjects.flatMap(({ callIds = [] }) => callIds),
@@ -46,9 +53,11 @@ const SETTLED_MS = 4_000;
 export class ReplyRequestQueue {
   readonly #patienceMs: number;
   #unsent: ReplyRequest[] = [];
-  #due: Array<ReplyRequest | OtherAnswer> = [];
-  /** Answers that will not come by themselves: the next one to speech or to a text of ours is for these, too. */
-  #merged: OtherAnswer[] = [];
+  #due: Answer[] = [];
+  /** What the model got before speech: the answer to its words is for these, too; without words they come by themselves. */
+  #merged: Answer[] = [];
+  /** Answers that were lost with their stream: the next one to words or to a text of ours is for these, too. */
+  #lost: OtherAnswer[] = [];
   #begunAt = 0;
 
   /** @param patienceMs an answer that does not begin within this is not expected any more */
@@ -68,18 +77,28 @@ export class ReplyRequestQueue {
 
   /** Requests that were abandoned after their text was sent. */
   get withdrawn(): string[] {
-    return this.#due.flatMap((r) => ('id' in r && r.abandoned ? [r.id] : []));
+    return [...this.#merged, ...this.#due].flatMap((r) => ('id' in r && r.abandoned ? [r.id] : []));
   }
 
   /** What else than requests the model owes an answer to, one for each answer. */
   dueTo(now: number): readonly DueAnswer[] {
-    const dueOf = (r: ReplyRequest | OtherAnswer): DueAnswer[] => {
+    const dueOf = (r: Answer): DueAnswer[] => {
       if ('id' in r)
         return r.repeats === undefined || r.abandoned ? [] : [{ to: 'text', ...all([r.repeats]) }];
-      const { since, ...due } = r;
-      return now - since < this.#patienceMs ? [due] : [];
+      const { since, to, callIds, said } = r;
+      return now - since < this.#patienceMs ? [{ to, callIds, said }] : [];
     };
-    return [...this.#merged, ...this.#due].flatMap(dueOf);
+    return [...this.#lost, ...this.#merged, ...this.#due].flatMap(dueOf);
+  }
+
+  /** Answers that were lost with their stream, to what no stream has been asked again. */
+  get lost(): readonly DueAnswer[] {
+    return this.#lost;
+  }
+
+  /** There is nothing to ask for. */
+  forgetLost(): void {
+    this.#lost = [];
   }
 
   /** The model owes an answer to anything. */
@@ -119,8 +138,15 @@ export class ReplyRequestQueue {
     // Speech that goes on before its answer is one question.
     const goesOn = to === 'speech' && before && 'to' in before && before.to === to;
     const merged = to === 'tool' ? [] : this.#merged.splice(0);
-    const subjects = [...merged, ...(goesOn ? [before] : []), subject];
-    const answer = { to, since, ...all(subjects) };
+    if (goesOn) merged.push(before);
+    const lost = to === 'tool' ? [] : this.#lost.splice(0);
+    const answer = {
+      to,
+      since,
+      ...all([...lost, ...merged.filter(isOther), subject]),
+      merged,
+      lost,
+    };
     this.#due.splice(goesOn ? place - 1 : place, goesOn ? 1 : 0, answer);
   }
 
@@ -137,19 +163,30 @@ export class ReplyRequestQueue {
     else this.#due = this.#due.filter((r) => r !== request);
   }
 
-  /** Its asker has gone away, and the model answers it all the same: the reply is played. Returns false when it has no text yet. */
-  release(id: string): boolean {
-    const place = this.#due.findIndex((r) => 'id' in r && r.id === id);
-    const request = this.#due[place];
-    if (!request || !('id' in request)) return false;
+  /**
+   * Its asker has gone away because the caller speaks: it is answered all the same, with the words of that speech or by
+   * itself. `sentAt`: when the beginning of the speech was sent. Returns false when the request has no text yet.
+   */
+  release(id: string, sentAt: number): boolean {
+    const request = this.#due.find((r): r is ReplyRequest => 'id' in r && r.id === id);
+    if (!request) return false;
     const { since, repeats = {} } = request;
-    this.#due[place] = { to: 'text', since, ...all([repeats, { said: [id] }]) };
+    const answer: OtherAnswer = { to: 'text', since, ...all([repeats, { said: [id] }]) };
+    this.#due = this.#due.flatMap((r) => (r !== request ? [r] : since < sentAt ? [] : [answer]));
+    if (since < sentAt) this.#merged.push(answer);
     return true;
   }
 
-  /** When the text of a request was sent that has no answer yet. */
-  sentAt(id: string): number | undefined {
-    return this.#due.find((r) => 'id' in r && r.id === id)?.since;
+  /** The caller's sound had no words: what the model got before is answered by itself. `counted`: an answer was expected. */
+  spokeNoWords(counted: boolean): void {
+    const speech = counted && this.#due.find((r) => isOther(r) && r.to === 'speech' && r.merged);
+    if (speech && isOther(speech)) {
+      this.#due = this.#due.filter((r) => r !== speech);
+      this.#merged.push(...(speech.merged ?? []));
+      this.#lost.push(...(speech.lost ?? []));
+    }
+    if (this.#merged.length === 0) return;
+    this.#due = [...this.#merged.splice(0), ...this.#due].sort((a, b) => a.since - b.since);
   }
 
   /** The other question that was to be asked with it is asked with the next request, or by itself. */
@@ -165,7 +202,7 @@ export class ReplyRequestQueue {
   /** A reply begins: the id of the request that it answers, if any. */
   begin(now: number): string | undefined {
     this.#begunAt = now;
-    this.#merged = [];
+    this.#lost = [];
     const next = this.#due.shift();
     return next && 'id' in next && !next.abandoned ? next.id : undefined;
   }
@@ -194,14 +231,15 @@ export class ReplyRequestQueue {
    * when the caller began: a chunk of audio is sent after its last sample, and a tool may have returned meanwhile.
    */
   callerSpoke(sentAt: number): void {
-    this.#merge((r) => r.since < sentAt);
-    this.#due = this.#due.filter((r) => !('id' in r && r.abandoned));
+    const before = (r: Answer) => (isOther(r) ? r.since < sentAt : r.abandoned);
+    this.#merged.push(...this.#due.filter(before));
+    this.#due = this.#due.filter((r) => !before(r));
   }
 
   /** The stream is gone, and with it what was sent on it. */
   restart(): void {
     const again = this.#due.filter((r): r is ReplyRequest => 'id' in r && !r.abandoned);
-    this.#merge(() => true);
+    this.#lost.push(...[...this.#merged.splice(0), ...this.#due].filter(isOther));
     this.#due = [];
     this.#unsent = [...again, ...this.#unsent];
   }
@@ -210,12 +248,6 @@ export class ReplyRequestQueue {
   repeat(question: string): void {
     const [first] = this.#unsent;
     if (!first) return;
-    first.repeats = { question, ...all([...this.#merged.splice(0), first.repeats ?? {}]) };
-  }
-
-  #merge(holds: (answer: OtherAnswer) => boolean): void {
-    const merged = this.#due.filter((r): r is OtherAnswer => 'to' in r && holds(r));
-    this.#due = this.#due.filter((r) => !merged.includes(r as OtherAnswer));
-    this.#merged.push(...merged);
+    first.repeats = { question, ...all([...this.#lost.splice(0), first.repeats ?? {}]) };
   }
 }

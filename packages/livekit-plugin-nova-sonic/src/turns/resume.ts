@@ -20,6 +20,7 @@ export function leaveStream(
   state.falseInterruption.over();
   state.textUnanswered = false;
   state.speechCounted = false;
+  state.wordsDueUntil = undefined;
   state.speechOverAt = undefined;
   state.speechSentAt = undefined;
   state.lastToolCallAt = undefined;
@@ -31,6 +32,16 @@ export function leaveStream(
   if (withdrawn.size > 0 && due.length === 0 && !requests.waiting) pending.responseStarted(now);
   requests.restart();
   return { ...plan(state, now, cut, due, withdrawn, told), audioFrom };
+}
+
+/** What was to be answered with the caller's words when a stream was lost, and there were none: the text to ask it with. */
+export function askLost(state: ConversationState): string | undefined {
+  const { user, requests } = state;
+  if (requests.lost.length === 0 || user.speaking || state.wordsDueUntil !== undefined)
+    return undefined;
+  const { prompt } = planResume(state.snapshot(), undefined, true, requests.lost);
+  if (prompt === undefined) requests.forgetLost();
+  return prompt;
 }
 
 function plan(

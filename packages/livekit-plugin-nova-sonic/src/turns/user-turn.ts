@@ -23,7 +23,7 @@ const SPEECH_LEAD_MS = 1_000;
 /** The same for a service that does not report when speech begins. */
 const UNREPORTED_LEAD_MS = 10_000;
 /** The text of speech comes right after its end (capture: 1 ms); later there was nothing to be understood. */
-const TEXT_LAG_MS = 1_000;
+export const TEXT_LAG_MS = 1_000;
 /** Ends speech whose userSpeechEnd was lost, unless there still is a voice … */
 const SPEECH_PATIENCE_MS = 120_000;
 /** … which is somebody else's after so long: no stream lives longer. */

@@ -150,3 +150,36 @@ test('a result that was told as text, and has no answer, is asked for although t
   rig.clock.advance(2_000);
   expect(rig.stream(2).texts.at(-1)).toMatch(/tool x has returned/);
 });
+
+/** A question is open when the stream fails, while a cough counts as speech; the next stream finds no words in that. */
+function coughed(): Rig {
+  const rig = talk();
+  rig.stream(0).say(serverEvents.speechStart(1_000));
+  rig.stream(0).break();
+  rig.clock.advance(10);
+  rig.stream(1).open();
+  rig.stream(1).say(serverEvents.speechStart(200));
+  rig.hear(400);
+  rig.stream(1).say(serverEvents.speechEnd(400, 800));
+  expect(rig.stream(1).texts).toEqual(['Be brief.', 'One?']);
+  return rig;
+}
+
+test('a question that was to be answered with words that do not come is asked by itself', () => {
+  const rig = coughed();
+  rig.hear(2_000);
+  expect(rig.stream(1).texts).toEqual(['Be brief.', 'One?', 'One?']);
+  rig.stream(1).break();
+  rig.clock.advance(2_000);
+  expect(rig.stream(2).texts).toEqual(['Be brief.', 'One?']);
+});
+
+test('but not when they come', () => {
+  const rig = coughed();
+  rig.stream(1).say(...serverEvents.userText('And two?'));
+  rig.hear(2_000);
+  expect(rig.stream(1).texts).toEqual(['Be brief.', 'One?']);
+  rig.stream(1).break();
+  rig.clock.advance(2_000);
+  expect(rig.stream(2).texts.at(-1)).toBe('One?\nAnd two?');
+});

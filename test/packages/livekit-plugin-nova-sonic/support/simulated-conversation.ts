@@ -63,6 +63,10 @@ const FAILURES = [
   ...['lost', 'ModelStreamErrorException', 'ThrottlingException', 'InternalServerException'],
   ...['left', 'hung', 'deaf'],
 ];
+/** Sounds without words that the service takes for speech, in so many calls and after so many of their questions. */
+const COUGHING = 0.3;
+const COUGHS = 0.4;
+const COUGH_MS = [300, 400, 600];
 /** From the beginning of speech to the first sound of its answer, besides the speech itself. */
 const UNTIL_ANSWER_MS = 2_200;
 /** These go unnoticed where nothing else waits for an answer: shorter speech than this may have been a noise. */
@@ -130,9 +134,12 @@ async function play(
   const chance = (p: number) => random() < p;
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
   const delayMs = pick(DELAYS_MS);
+  // From a seed of its own, so that the other conversations stay what they are.
+  const coughing = seedrandom(`coughs ${seed}`)() < COUGHING;
   const call = new VirtualCall({
     network: { delayMs, jitterMs: delayMs / 3 },
     random,
+    coughIsVoice: coughing && chance(0.5),
     signs: pick(SIGNS),
     model: {
       chatCtxUpdates: pick(['next-stream', 'renew'] as const),
@@ -207,6 +214,14 @@ async function play(
       await call.run(1_000 + 2 * delayMs);
       if (missing) await noticed();
     }
+    if (coughing && chance(COUGHS)) {
+      spoken += 1;
+      await call.run(random() * 2_500);
+      const ms = pick(COUGH_MS);
+      if (fails && chance(0.5)) failInSpeech(ms);
+      await call.cough(ms);
+      await call.run(1_000 + 2 * delayMs);
+    }
     const next = pick(NEXT);
     if (fails && chance(minutes ? 0.05 : 0.3)) {
       failures += 1;
@@ -243,6 +258,9 @@ async function play(
   await settled();
   await call.run(8_000);
 
+  // A cough is replayed to the next stream, as no words were found in it.
+  const replays = coughing ? call.renewals : 0;
+
   const wrong: string[] = [];
   const check = (holds: boolean, what: string) => {
     if (!holds) wrong.push(`seed ${seed}: ${what}`);
@@ -251,8 +269,8 @@ async function play(
     const { n, typed } = question;
     check(answered(question), `question ${n} has no answer`);
     const audible = call.heard.filter((h) => h.audio.includes(n));
-    // What was cut is finished on the next stream.
-    const cut = audible.filter((h) => h.cut).length;
+    // What was cut is finished on the next stream, and what a cough stopped is continued.
+    const cut = audible.filter((h) => h.cut || (coughing && h.interrupted)).length;
     check(audible.length <= 1 + cut, `question ${n} is answered ${audible.length} times`);
     if (typed && !call.abandoned.has(n) && cuts === 0) {
       const own = call.heard.filter((h) => h.asked === n);
@@ -283,8 +301,14 @@ async function play(
     );
   if (failures === 0) check(call.errors.length === 0, `errors: ${call.errors.join('; ')}`);
   if (cuts === 0)
-    check(call.speechStarts === spoken, `${call.speechStarts} speeches told of ${spoken}`);
-  check(call.bargeIns <= spoken + cuts, `${call.bargeIns} barge-ins told, ${spoken} speeches`);
+    check(
+      call.speechStarts >= spoken && call.speechStarts <= spoken + replays,
+      `${call.speechStarts} speeches told of ${spoken}`,
+    );
+  check(
+    call.bargeIns <= spoken + cuts + replays,
+    `${call.bargeIns} barge-ins told, ${spoken} speeches`,
+  );
   check(call.model.openSessions === 1, `${call.model.openSessions} sessions are open`);
   check(call.sonic.limitsReached === 0, `${call.sonic.limitsReached} streams reached a limit`);
   const asked = call.session.chatCtx.items.flatMap((item) =>

@@ -58,6 +58,8 @@ const questionsIn = (text: string): number[] => [
   ...new Set([...text.matchAll(/q(\d+)/g)].map((m) => Number(m[1]))),
 ];
 export const SPEECH_BASE = 2_000;
+/** The value of the samples of a cough: it counts as speech, and no words are found in it. */
+export const COUGH = 1_500;
 /** What the service answers when it understood nothing is about no question. */
 const NOT_UNDERSTOOD = 0;
 /** The value of the samples: 2000 more for each tool. */
@@ -83,7 +85,11 @@ export class SimulatedStream {
   #block?: { role: string; interactive: boolean; text: string };
   #toolUse?: string;
   readonly #waiting = new Map<string, { reply: Reply; results: number }>();
-  #heard: number[] = [];
+  /** Replies that speech came before. */
+  #postponed: Reply[] = [];
+  /** What its last reply was about, and the one that speech ended. */
+  #spoken: readonly number[] = [];
+  #stopped: readonly number[] = [];
   /** Questions at the end of the history, after the model's last words: the next speech goes on from there. */
   #open: number[] = [];
   #speech?: Speech;
@@ -179,8 +185,12 @@ export class SimulatedStream {
       return;
     }
     this.#interrupt('text');
-    // A client that asks for the last question means the one in the history.
-    const asked = /last question/.test(block.text) ? this.#lastQuestion() : questionsIn(block.text);
+    // A client that asks for the last question means the one in the history; or for the rest of a reply.
+    const asked = /last question/.test(block.text)
+      ? this.#lastQuestion()
+      : /stopped your answer/.test(block.text)
+        ? [...this.#stopped]
+        : questionsIn(block.text);
     this.#answer(asked, toolsIn(block.text));
   }
 
@@ -196,7 +206,7 @@ export class SimulatedStream {
       this.#audioMs += ms;
       const value = pcm.length >= at + 2 ? pcm.readInt16LE(at) : 0;
       if (this.#deaf) continue;
-      if (value >= SPEECH_BASE) this.#voice(value, ms);
+      if (value >= COUGH) this.#voice(value, ms);
       else if (this.#speech) this.#silence(this.#speech, ms);
     }
   }
@@ -211,7 +221,7 @@ export class SimulatedStream {
         this.#queue.unshift(this.#active);
         this.#active = undefined;
       }
-      this.#heard.push(...this.#queue.splice(0).flatMap(({ answers }) => answers));
+      this.#postponed.push(...this.#queue.splice(0));
     }
     const speech = this.#speech;
     speech.heard.set(value, (speech.heard.get(value) ?? 0) + ms);
@@ -227,16 +237,24 @@ export class SimulatedStream {
     speech.silentMs += ms;
     if (speech.silentMs < END_OF_SPEECH_MS) return;
     this.#speech = undefined;
-    if (!speech.reported) {
-      this.#answer(this.#heard.splice(0), 0);
-      return;
-    }
     const { random } = this.service;
     const end = serverEvents.speechEnd(this.#audioMs - speech.silentMs, this.#audioMs);
-    const words = [...speech.heard].map(([value, heardMs]) => this.#understand(value, heardMs));
+    const words = [...speech.heard]
+      .filter(([value]) => value !== COUGH)
+      .map(([value, heardMs]) => this.#understand(value, heardMs));
+    if (!speech.reported || words.length === 0) {
+      if (speech.reported) this.#say(end);
+      // What it had to answer before it answers now.
+      this.#queue.unshift(...this.#postponed.splice(0));
+      this.#next();
+      return;
+    }
     const text = serverEvents.userText(words.map((word) => word.text).join(' '));
     this.#say(...(random() < TEXT_FIRST ? [...text, end] : [end, ...text]));
-    const answers = [...this.#open.splice(0), ...this.#heard.splice(0)];
+    const answers = [
+      ...this.#open.splice(0),
+      ...this.#postponed.splice(0).flatMap((reply) => reply.answers),
+    ];
     answers.push(...words.flatMap((word) => word.question ?? []));
     const tools = Math.max(...words.map((word) => word.tools)) as Tools;
     this.#answer(answers.length > 0 ? [...new Set(answers)] : [NOT_UNDERSTOOD], tools);
@@ -299,6 +317,7 @@ export class SimulatedStream {
       return;
     }
     reply.speaking = true;
+    this.#spoken = reply.answers;
     this.#sentence(reply);
   }
 
@@ -340,6 +359,7 @@ export class SimulatedStream {
     const { clock, signs } = this.service;
     const reply = this.#active?.speaking ? this.#active : undefined;
     if (!reply && clock.now() >= this.#playingUntil) return;
+    if (cause === 'speech') this.#stopped = this.#spoken;
     const bare = signs === 'runs-on';
     if (bare && cause === 'text') return;
     if (reply) {

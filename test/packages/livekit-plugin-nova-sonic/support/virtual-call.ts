@@ -14,6 +14,7 @@ import { settle } from '../../../support/manual-clock.js';
 import { SteppedClock } from './clocks.js';
 import type { SimulatedNetwork } from './simulated-network.js';
 import {
+  COUGH,
   type InterruptSigns,
   questionText,
   SimulatedSonic,
@@ -40,9 +41,9 @@ export interface Heard {
 const QUIET_MS = 60_000;
 const MICROPHONE_MS = 200;
 /** The samples of speech have high values, see SPEECH_BASE. */
-const LOUD_IS_VOICE = {
-  predict: (samples: Int16Array) => ((samples[0] ?? 0) >= SPEECH_BASE ? 1 : 0),
-};
+const voiceFrom = (level: number) => ({
+  predict: (samples: Int16Array) => ((samples[0] ?? 0) >= level ? 1 : 0),
+});
 
 export class VirtualCall {
   readonly clock = new SteppedClock();
@@ -53,7 +54,7 @@ export class VirtualCall {
   readonly errors: string[] = [];
   /** Typed questions whose request was given up before its reply began. */
   readonly abandoned = new Set<number>();
-  /** Those that LiveKit gave up because of speech that was over before they were typed: they stand. */
+  /** Those that LiveKit gave up because of a sound that ended before they were typed, or that had no words: they stand. */
   readonly standing = new Set<number>();
   /** Typed questions that ended in an exception other than an abort. */
   readonly refused = new Map<number, string>();
@@ -62,6 +63,8 @@ export class VirtualCall {
   /** The questions that a tool ran for. */
   readonly lookedUp = new Set<string>();
   bargeIns = 0;
+  /** How often the call moved to a stream that was opened beside its own. */
+  renewals = 0;
   speechStarts = 0;
   #playing: Promise<void> = Promise.resolve();
   #pending = new Map<number, { readonly abort: AbortController; readonly typedAt: number }>();
@@ -82,6 +85,8 @@ export class VirtualCall {
     random: () => number;
     signs?: InterruptSigns;
     model?: RealtimeModelOptions;
+    /** The plugin's detector takes a cough for a voice, too. */
+    coughIsVoice?: boolean;
   }) {
     this.#random = options.random;
     this.sonic = new SimulatedSonic(this.clock, options.network, options.random, options.signs);
@@ -91,7 +96,7 @@ export class VirtualCall {
       client: this.sonic as never,
       inputChunkMs: 100,
       // The default one takes real time for each window, so that no seed would replay anything.
-      voiceActivityDetector: () => LOUD_IS_VOICE,
+      voiceActivityDetector: () => voiceFrom(options.coughIsVoice ? COUGH : SPEECH_BASE),
       ...options.model,
     });
   }
@@ -115,6 +120,7 @@ export class VirtualCall {
       this.bargeIns += 1;
     });
     session.on('stream_lifecycle', ({ type }) => {
+      if (type === 'renewed') this.renewals += 1;
       if (type !== 'opened' && type !== 'closed') this.#leftAt = this.clock.now();
     });
     session.on('error', ({ error }: llm.RealtimeModelError) => this.errors.push(error.message));
@@ -242,12 +248,20 @@ export class VirtualCall {
     question: number,
     { tools = 0, ms = 600 }: { tools?: Tools; ms?: number } = {},
   ): Promise<void> {
-    const value = speechOf(question, tools);
     this.sonic.spokenMs.set(question, ms);
+    await this.#sound(speechOf(question, tools), ms);
+  }
+
+  /** The caller makes a sound that the service takes for speech. */
+  async cough(ms: number): Promise<void> {
+    await this.#sound(COUGH, ms);
+  }
+
+  async #sound(value: number, ms: number): Promise<void> {
     this.#pushing = true;
     for (let left = ms; left > 0; left -= 100) {
       this.session.pushAudio(new AudioFrame(new Int16Array(1_600).fill(value), 16_000, 1, 1_600));
-      this.#spokeAt = this.clock.now() + 100;
+      if (value !== COUGH) this.#spokeAt = this.clock.now() + 100;
       await this.run(100);
     }
     this.#pushing = false;

@@ -76,8 +76,25 @@ describe('ReplyRequestQueue: one question is answered after the other', () => {
     queue.owesAnswer('text', 80);
     expect(queue.dueTo(90)).toEqual([{ to: 'text', callIds: ['b', 'a'], said: ['one', 'two'] }]);
     queue.callerSpoke(95);
+    queue.spokeNoWords(false);
     queue.begin(100);
     expect(queue.dueTo(110)).toEqual([]);
+  });
+
+  test('what came before a sound without words has answers of its own, in their order', () => {
+    request('a', 10);
+    queue.cancel('a', true);
+    queue.owesAnswer('tool', 20);
+    request('b', 30);
+    queue.callerSpoke(40);
+    queue.release('b', 40);
+    queue.owesAnswer('speech', 50);
+    request('c', 60);
+    expect(queue.dueTo(70).map(({ to }) => to)).toEqual(['speech']);
+    queue.spokeNoWords(true);
+    expect(queue.takeAbandoned()).toBe(true);
+    expect(queue.dueTo(70).map(({ to }) => to)).toEqual(['tool', 'text']);
+    expect([70, 80, 90].map((now) => queue.begin(now))).toEqual([undefined, undefined, 'c']);
   });
 
   test('what the model got first is answered first, whatever is known of it first', () => {
@@ -143,8 +160,7 @@ describe('ReplyRequestQueue: one question is answered after the other', () => {
 
   test('a text whose asker went away while the caller spoke is answered like any other question', () => {
     request('a', 20);
-    expect([queue.sentAt('a'), queue.sentAt('b')]).toEqual([20, undefined]);
-    expect([queue.release('a'), queue.release('b')]).toEqual([true, false]);
+    expect([queue.release('a', 10), queue.release('b', 10)]).toEqual([true, false]);
     expect(queue.dueTo(30)).toEqual([{ to: 'text', callIds: [], said: ['a'] }]);
     expect([queue.waiting, queue.sentWaiting, queue.anyDue]).toEqual([false, false, true]);
     expect(queue.begin(40)).toBeUndefined();
