@@ -60,7 +60,7 @@ export class StreamWriter {
   /** Asks again what was to be answered together with words that the caller did not say after all. */
   askLost(stream: StreamSession): void {
     const { conversation } = this.#context;
-    const question = conversation.lostQuestion();
+    const question = conversation.lostQuestion(this.#now);
     if (question === undefined) return;
     this.#sendText(stream, question);
     conversation.requested(this.#now);

@@ -131,8 +131,8 @@ export class Conversation {
   }
 
   /** A question that has no answer since its stream was lost, and that is to be asked now. */
-  lostQuestion(): string | undefined {
-    return askLost(this.#state);
+  lostQuestion(now: number): string | undefined {
+    return askLost(this.#state, now);
   }
 
   /** The application adds a message; a stream that is opened from now on has it in its history. */

@@ -202,7 +202,6 @@ export class ReplyRequestQueue {
   /** A reply begins: the id of the request that it answers, if any. */
   begin(now: number): string | undefined {
     this.#begunAt = now;
-    this.#lost = [];
     const next = this.#due.shift();
     return next && 'id' in next && !next.abandoned ? next.id : undefined;
   }

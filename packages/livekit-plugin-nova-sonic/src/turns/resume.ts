@@ -35,10 +35,12 @@ export function leaveStream(
 }
 
 /** What was to be answered with the caller's words when a stream was lost, and there were none: the text to ask it with. */
-export function askLost(state: ConversationState): string | undefined {
-  const { user, requests } = state;
+export function askLost(state: ConversationState, now: number): string | undefined {
+  const { user, agent, requests } = state;
   if (requests.lost.length === 0 || user.speaking || state.wordsDueUntil !== undefined)
     return undefined;
+  // A text would end a reply that is heard.
+  if (!agent.silent(now)) return undefined;
   const { prompt } = planResume(state.snapshot(), undefined, true, requests.lost);
   if (prompt === undefined) requests.forgetLost();
   return prompt;

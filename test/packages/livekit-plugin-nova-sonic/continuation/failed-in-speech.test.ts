@@ -174,6 +174,20 @@ test('a question that was to be answered with words that do not come is asked by
   expect(rig.stream(2).texts).toEqual(['Be brief.', 'One?']);
 });
 
+test('also when a text that was typed meanwhile is answered first, and not over that answer', () => {
+  const rig = coughed();
+  rig.conversation.request('r', 'Two?');
+  rig.continuation.sendRequests();
+  rig.hear(500);
+  const [first, ...rest] = serverEvents.reply('Two.', 800);
+  rig.stream(1).say(first as never, ...rest.slice(0, -1));
+  rig.hear(700);
+  expect(rig.stream(1).texts.at(-1)).toBe('Two?');
+  rig.stream(1).say(rest.at(-1) as never);
+  rig.hear(1_000);
+  expect(rig.stream(1).texts.slice(-2)).toEqual(['Two?', 'One?']);
+});
+
 test('but not when they come', () => {
   const rig = coughed();
   rig.stream(1).say(...serverEvents.userText('And two?'));

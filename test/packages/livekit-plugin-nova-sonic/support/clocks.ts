@@ -4,7 +4,8 @@ import type { Clock } from 'livekit-plugin-nova-sonic';
 /** A clock that stands until it is moved by hand; timers run in their order. */
 export class SteppedClock implements Clock {
   #now = 1_000_000;
-  #timers: Array<{ at: number; run: () => void }> = [];
+  /** The next one first; of those for the same moment, the one that was set first. */
+  readonly #timers: Array<{ at: number; run: () => void }> = [];
 
   now(): number {
     return this.#now;
@@ -12,18 +13,17 @@ export class SteppedClock implements Clock {
 
   after(ms: number, run: () => void): () => void {
     const timer = { at: this.#now + ms, run };
-    this.#timers.push(timer);
+    this.#timers.splice(this.#timers.findLastIndex(({ at }) => at <= timer.at) + 1, 0, timer);
     return () => {
-      this.#timers = this.#timers.filter((t) => t !== timer);
+      const place = this.#timers.indexOf(timer);
+      if (place >= 0) this.#timers.splice(place, 1);
     };
   }
 
   advance(ms: number): void {
     const end = this.#now + ms;
-    for (;;) {
-      const due = this.#timers.filter((t) => t.at <= end).sort((a, b) => a.at - b.at)[0];
-      if (!due) break;
-      this.#timers = this.#timers.filter((t) => t !== due);
+    for (let due = this.#timers[0]; due && due.at <= end; due = this.#timers[0]) {
+      this.#timers.shift();
       this.#now = Math.max(this.#now, due.at);
       due.run();
     }
@@ -32,10 +32,7 @@ export class SteppedClock implements Clock {
 
   /** When the next timer is due (ms). */
   get nextAt(): number | undefined {
-    return this.#timers.reduce<number | undefined>(
-      (first, { at }) => (first === undefined || at < first ? at : first),
-      undefined,
-    );
+    return this.#timers[0]?.at;
   }
 
   get pending(): number {

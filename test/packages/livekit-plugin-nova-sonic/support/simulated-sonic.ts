@@ -8,6 +8,9 @@ import { Pipe, type SimulatedNetwork } from './simulated-network.js';
 
 type Json = Record<string, unknown>;
 
+const DECODER = new TextDecoder();
+const ENCODER = new TextEncoder();
+
 /**
  * How the service shows that a reply was ended by what the caller said or typed; `runs-on`: typed text does not end it,
  * and speech ends it without a sign.
@@ -437,7 +440,7 @@ export class SimulatedSonic {
     );
     void (async () => {
       for await (const { chunk } of command.input.body ?? []) {
-        const { event } = JSON.parse(new TextDecoder().decode(chunk?.bytes)) as { event: Json };
+        const { event } = JSON.parse(DECODER.decode(chunk?.bytes)) as { event: Json };
         toService.send(Object.entries(event)[0] as [string, Json]);
       }
     })();
@@ -452,7 +455,7 @@ export class SimulatedSonic {
       return event;
     };
     const encode = (event: Json) => ({
-      chunk: { bytes: new TextEncoder().encode(JSON.stringify({ event })) },
+      chunk: { bytes: ENCODER.encode(JSON.stringify({ event })) },
     });
     const first = await next();
     return {

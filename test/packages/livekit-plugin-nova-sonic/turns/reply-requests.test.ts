@@ -177,7 +177,7 @@ describe('ReplyRequestQueue: one question is answered after the other', () => {
     queue.cancel('a', true);
     expect([...states(), queue.withdrawn]).toEqual([false, true, true, ['a']]);
     queue.callerSpoke(20);
-    expect([...states(), queue.withdrawn]).toEqual([false, false, false, []]);
+    expect([...states(), queue.withdrawn]).toEqual([false, false, false, ['a']]);
     queue.cancel('a', true);
     queue.repeat('said?');
     expect(queue.unsent).toEqual([]);
