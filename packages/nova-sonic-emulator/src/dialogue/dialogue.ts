@@ -45,6 +45,7 @@ export class Dialogue implements ReplyHost {
   private queue: Reply[] = [];
   private userEvents: Promise<void> = Promise.resolve();
   private readonly timers = new Set<() => void>();
+  private stopInterrupt = () => {};
   /** Tool calls that wait for results: the calls of the turn that each belongs to. */
   private readonly pendingCalls = new Map<string, ToolCalls>();
 
@@ -209,6 +210,7 @@ export class Dialogue implements ReplyHost {
     this.active = undefined;
     this.queue = [];
     this.playback.clear();
+    this.stopInterrupt();
     for (const stop of this.timers) stop();
     this.timers.clear();
     this.output.close();
@@ -224,7 +226,12 @@ export class Dialogue implements ReplyHost {
     this.pendingCalls.set(toolUseId, calls);
   }
 
-  interrupt(cause: 'speech' | 'text' | 'scenario'): boolean {
+  interruptAfter(ms: number): void {
+    this.stopInterrupt = this.options.clock.after(ms, () => this.interrupt('scenario'));
+  }
+
+  private interrupt(cause: 'speech' | 'text' | 'scenario'): boolean {
+    this.stopInterrupt();
     const reply = this.active?.speaking ? this.active : undefined;
     if (!reply && !this.playback.playing) return false;
     reply?.cancel();

@@ -98,8 +98,8 @@ export interface ReplyHost {
   commit(reply: Reply): void;
   /** Registers a call whose result belongs to `calls`. */
   expect(toolUseId: string, calls: ToolCalls): void;
-  /** Acts as though the user had interrupted; false when nothing was being said. */
-  interrupt(cause: 'scenario'): boolean;
+  /** Acts as though the user interrupted after a time, unless somebody does before. @param ms from now */
+  interruptAfter(ms: number): void;
 }
 
 /** What promptStart settled. */
@@ -258,7 +258,7 @@ export class ReplyPlayer {
     reply.closeAudio = () => end('INTERRUPTED');
     playback.add(text, (samples.length / sampleRate) * 1000);
     if (reply.interruptAfterMs !== undefined) {
-      clock.after(reply.interruptAfterMs, () => this.host.interrupt('scenario'));
+      this.host.interruptAfter(reply.interruptAfterMs);
       reply.interruptAfterMs = undefined;
     }
 

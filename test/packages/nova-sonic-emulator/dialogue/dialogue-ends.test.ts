@@ -102,6 +102,19 @@ describe('once', () => {
     expect(spoken(harness)).toEqual(['One, two.', 'Four, five.']);
   });
 
+  it('a scenario does not interrupt a reply that somebody has interrupted before', async () => {
+    const harness = new DialogueHarness([
+      { on: 'text', interrupt: 4_000, reply: 'One, two, three, four, five, six, seven, eight.' },
+      { on: 'text', reply: 'Four, five, six, seven, eight.' },
+    ]);
+    harness.dialogue.typedText('A?');
+    await harness.clock.pass(2_500);
+    harness.dialogue.typedText('B?');
+    await harness.clock.pass(9_000);
+    const barged = harness.notes.filter(({ name }) => name === 'bargeIn');
+    expect(barged.map(({ body }) => body)).toEqual([{ cause: 'text' }]);
+  });
+
   it('a block of audio is closed', async () => {
     const harness = new DialogueHarness([
       { user: 'Hi.', reply: 'One, two.' },
