@@ -186,7 +186,7 @@ describe('after a failure', () => {
 
   it('a caller for whom no Region has a stream at first waits with words and music, and is greeted when one has', async () => {
     await worker.waitUntil((health) => health.warm >= 4, FLEET_PATIENCE_MS);
-    await fleet.requestEmulator('POST', '/faults', { kind: 'throttle', times: 6 });
+    await fleet.requestEmulator('POST', '/faults', { kind: 'throttle', times: 4 });
     const [caller] = (await fleet.joinCallers(1)) as [RemoteCaller];
     await connectAll(fleet, [caller]);
     const greeted = await caller.waitForEvent(
