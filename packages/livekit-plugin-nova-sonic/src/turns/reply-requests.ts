@@ -58,6 +58,8 @@ export class ReplyRequestQueue {
   #merged: Answer[] = [];
   /** Answers that were lost with their stream: the next one to words or to a text of ours is for these, too. */
   #lost: OtherAnswer[] = [];
+  /** Requests that were abandoned before their text was sent. */
+  #unasked: string[] = [];
   #begunAt = 0;
 
   /** @param patienceMs an answer that does not begin within this is not expected any more */
@@ -78,6 +80,11 @@ export class ReplyRequestQueue {
   /** Requests that were abandoned after their text was sent. */
   get withdrawn(): string[] {
     return [...this.#merged, ...this.#due].flatMap((r) => ('id' in r && r.abandoned ? [r.id] : []));
+  }
+
+  /** Requests that were abandoned since the last reply began, before their text was sent. */
+  get unasked(): readonly string[] {
+    return this.#unasked;
   }
 
   /** What else than requests the model owes an answer to, one for each answer. */
@@ -192,6 +199,7 @@ export class ReplyRequestQueue {
   /** The other question that was to be asked with it is asked with the next request, or by itself. */
   #cancelUnsent(id: string): void {
     const request = this.#unsent.find((r) => r.id === id);
+    if (request) this.#unasked.push(id);
     this.#unsent = this.#unsent.filter((r) => r !== request);
     if (request?.repeats === undefined) return;
     const [next] = this.#unsent;
@@ -202,6 +210,7 @@ export class ReplyRequestQueue {
   /** A reply begins: the id of the request that it answers, if any. */
   begin(now: number): string | undefined {
     this.#begunAt = now;
+    this.#unasked = [];
     const next = this.#due.shift();
     return next && 'id' in next && !next.abandoned ? next.id : undefined;
   }

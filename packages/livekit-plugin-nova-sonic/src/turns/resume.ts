@@ -61,7 +61,8 @@ function plan(
   // Nothing was played of a reply without audio: it is generated again.
   if (cut?.audioMs === 0) history.remove(cut.messageId);
   // A question that was withdrawn is not asked again.
-  const known = state.snapshot().filter(({ id }) => !withdrawn.has(id));
+  const { unasked } = requests;
+  const known = state.snapshot().filter(({ id }) => !withdrawn.has(id) && !unasked.includes(id));
   const awaiting = pending.pending(now) || due.length > 0;
   if (!requests.waiting) return planResume(known, cut, awaiting, due, told);
   // Of two texts at once one may stay without an answer: an open question is asked together with the new one.

@@ -61,6 +61,11 @@ function talk(delayMs = 50) {
       until(at);
       receive(...serverEvents.plan(text), ...serverEvents.audioContent(80, 'PARTIAL_TURN'));
     },
+    /** Somebody types while there is no stream, and withdraws it. */
+    typesInVain: (at: number, text: string) => {
+      conversation.request('typed', text, { kind: 'user', id: 'typed', at, text });
+      conversation.cancelRequest('typed', true);
+    },
     fails: (at: number) => conversation.resume(at, 'failure').plan,
   };
 }
@@ -91,6 +96,14 @@ test('also when the next stream fails before the answer', () => {
   call.fails(5_500);
   call.says(5_600, 'Four?');
   expect(call.fails(7_500).prompt).toBe('Two?\nThree?\nFour?');
+});
+
+test('but not a text that was withdrawn before any stream got it', () => {
+  const call = talk();
+  call.says(0, 'One?');
+  call.fails(1_500);
+  call.typesInVain(1_600, 'Two?');
+  expect(call.fails(1_700).prompt).toBe('One?');
 });
 
 test('a caller who still speaks finds the question without an answer at the end of the history', () => {
