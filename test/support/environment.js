@@ -23,6 +23,9 @@ const OWN_CLASSES = [
 /** Globals of the framework that our code uses: its logger, and rtc-node's native client. */
 const COMMON_GLOBALS = [Symbol.for('@livekit/agents:logger'), '_ffiClientInstance'];
 
+/** What shared packages keep in globals for the process, and what none but the test file that set it may find there. */
+const GLOBALS_OF_A_FILE = [...COMMON_GLOBALS, Symbol.for('opentelemetry.js.api.1')];
+
 const isInstance = Function.prototype[Symbol.hasInstance];
 /** The globals of the test file that runs. */
 let inside;
@@ -84,7 +87,7 @@ export default class SharingEnvironment extends TestEnvironment {
     for (const name of Object.keys(this.#env))
       if (!(name in this.#variables)) delete this.#env[name];
     Object.assign(this.#env, this.#variables);
-    for (const key of COMMON_GLOBALS) delete globalThis[key];
+    for (const key of GLOBALS_OF_A_FILE) delete globalThis[key];
   }
 
   #shareGlobals() {

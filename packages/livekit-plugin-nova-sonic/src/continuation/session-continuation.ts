@@ -22,6 +22,7 @@ import type { Conversation } from '../turns/conversation.js';
 import type { Effect, EventTiming } from '../turns/effects.js';
 import type { ContinuationHost, ContinuationOptions, StreamPlace } from './continuation-host.js';
 import type { Suspicion } from './deaf-stream-detector.js';
+import { inTurn } from './in-turn.js';
 import { RenewalPolicy } from './renewal-policy.js';
 import { ResumeState } from './resume-state.js';
 import { RetryPolicy } from './retry-policy.js';
@@ -244,19 +245,8 @@ export class SessionContinuation {
       connect();
       return;
     }
-    let waits = true;
-    const cancel = () => {
-      waits = false;
-      cancelLast();
-    };
-    const begin = () => {
-      if (!waits) return;
-      cancel();
-      connect();
-    };
-    const cancelLast = clock.after(this.#retry.waitLeft(this.#now), begin);
+    const cancel = inTurn(clock, turn, this.#retry.waitLeft(this.#now), connect);
     this.#state = { type: 'waiting', cancel };
-    void turn.then(begin);
   }
 
   /** Opens the call's stream. When even that throws the call ends, instead of staying silent. */

@@ -13,23 +13,24 @@ const RATE = 16_000;
 const TIMINGS: EndpointingTimings = { startMs: 352, pauseMs: 1600 };
 const window = (count: number) => Buffer.alloc(count * 1024);
 
-const fail = (error: unknown) => {
+const fail = (error: unknown): void => {
   throw error;
 };
 
+/** A detector that asks `predict` of each window, and what it reports. */
+function detectorWith(
+  predict: VoiceActivity['predict'],
+  { rate = RATE, timings = TIMINGS, failed = fail } = {},
+) {
+  const events: SpeechEvent[] = [];
+  const report = (event: SpeechEvent) => events.push(event);
+  return { detector: new SpeechDetector(rate, () => timings, report, failed, { predict }), events };
+}
+
 /** A detector with given probabilities, one per window. */
 function scripted(probabilities: number[], timings = TIMINGS) {
-  const events: SpeechEvent[] = [];
   let i = 0;
-  const vad: VoiceActivity = { predict: async () => probabilities[i++] ?? 0 };
-  const detector = new SpeechDetector(
-    RATE,
-    () => timings,
-    (event) => events.push(event),
-    fail,
-    vad,
-  );
-  return { detector, events };
+  return detectorWith(async () => probabilities[i++] ?? 0, { timings });
 }
 
 async function detect(probabilities: number[], timings = TIMINGS): Promise<SpeechEvent[]> {
@@ -102,13 +103,7 @@ it('a fading voice is still speech', async () => {
 
 describe('audio of any rate and length', () => {
   it.each([8000, 16_000, 24_000])('%i Hz is counted in the same milliseconds', async (rate) => {
-    const detector = new SpeechDetector(
-      rate,
-      () => TIMINGS,
-      () => {},
-      fail,
-      { predict: async () => 0 },
-    );
+    const { detector } = detectorWith(async () => 0, { rate });
     for (let ms = 0; ms < 3200; ms += 20) detector.push(Buffer.alloc((rate / 50) * 2));
     for (let i = 0; i < 5; i++) await settle();
     expect(detector.offsetMs).toBeGreaterThanOrEqual(3200 - 32);
@@ -124,13 +119,7 @@ describe('the windows that the detector gets', () => {
       got.push(...window);
       return 0;
     };
-    const detector = new SpeechDetector(
-      rate,
-      () => TIMINGS,
-      () => {},
-      fail,
-      { predict },
-    );
+    const { detector } = detectorWith(predict, { rate });
     const pcm = Buffer.from(samples.buffer);
     for (let at = 0; at < pcm.length; at += bytes) detector.push(pcm.subarray(at, at + bytes));
     for (let i = 0; i < 5; i++) await settle();
@@ -168,13 +157,7 @@ describe('the windows that the detector gets', () => {
       running -= 1;
       return 0;
     };
-    const detector = new SpeechDetector(
-      RATE,
-      () => TIMINGS,
-      () => {},
-      fail,
-      { predict },
-    );
+    const { detector } = detectorWith(predict);
     for (let i = 0; i < 4; i++) {
       detector.push(window(1));
       await settle();
@@ -189,14 +172,8 @@ describe('the windows that the detector gets', () => {
 
 it('reports the error of a detector that fails', async () => {
   const failures: unknown[] = [];
-  const vad = { predict: () => Promise.reject(new Error('no model')) };
-  const detector = new SpeechDetector(
-    RATE,
-    () => TIMINGS,
-    () => {},
-    (error) => failures.push(error),
-    vad,
-  );
+  const failed = (error: unknown) => void failures.push(error);
+  const { detector } = detectorWith(() => Promise.reject(new Error('no model')), { failed });
   detector.push(window(1));
   await settle();
   expect(failures).toEqual([new Error('no model')]);
