@@ -100,14 +100,13 @@ export function createProgram(): Command {
     .addOption(
       new Option(
         '--deploy <kind>',
-        'deploy under calls that never stop instead: once, six times in a row, or a broken revision that ECS rolls back',
+        'deploy under calls that never stop instead: once, six times in a row, or a broken revision that ECS rolls back; or an evening, in which ECS wants one task only',
       ).choices(DEPLOY_KINDS),
     )
-    .option(
-      '--call-length <range>',
-      'length of the calls of --deploy, in seconds',
-      parseRange,
-      [20, 60],
+    .addOption(
+      new Option('--call-length <range>', 'length of the calls of --deploy, in seconds')
+        .argParser(parseRange)
+        .default([20, 60], '20-60'),
     )
     .option(
       '--renewal-refused',

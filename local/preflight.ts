@@ -12,7 +12,7 @@ import { AwsError, type CheckResult, type Outside } from './preflight/check.js';
 import { runChecks } from './preflight/run-checks.js';
 
 interface PreflightOptions {
-  stackSettings: string[];
+  stackSettings?: string[];
   region?: string;
   profile?: string;
 }
@@ -26,7 +26,6 @@ export function createProgram(): Command {
     .option(
       '--stack-settings <name=value...>',
       'settings that are not in cdk.json, as for -c of cdk deploy',
-      [],
     )
     .option(
       '--region <region>',
@@ -79,8 +78,9 @@ export function settingsFrom(additions: readonly string[]): ReturnType<typeof re
 if (isEntryPoint(import.meta.url)) {
   const options = createProgram().parse().opts<PreflightOptions>();
   await runCommand(async () => {
-    const given = new Set(options.stackSettings.map((setting) => setting.split('=')[0] ?? ''));
-    const settings = settingsFrom(options.stackSettings);
+    const { stackSettings = [] } = options;
+    const given = new Set(stackSettings.map((setting) => setting.split('=')[0] ?? ''));
+    const settings = settingsFrom(stackSettings);
     const findings = await runChecks(settings, outside(options), given);
     for (const { check, state, sentence } of findings)
       process.stdout.write(`${MARKS[state]} ${check}: ${sentence}\n`);

@@ -2,7 +2,7 @@
 
 import './command/silence-warnings.js';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import seedrandom from 'seedrandom';
 import { parseRange } from './command/parse-range.js';
 import { isEntryPoint, logStatus, runCommand } from './command/run-command.js';
@@ -26,6 +26,13 @@ import { synthesizeTemplate } from './simulate/synthesize.js';
 /** Tasks that ECS allows in a service. */
 const MOST_TASKS = 5_000;
 
+/** MinTasks and MaxTasks from a moment on, in seconds. */
+interface LimitsChange {
+  at: number;
+  minTasks: number;
+  maxTasks: number;
+}
+
 interface SimulateOptions {
   calls: number;
   steady?: true;
@@ -41,8 +48,8 @@ interface SimulateOptions {
   slots: number;
   start: [number, number];
   patience: number;
-  deploy: number[];
-  limits: { at: number; minTasks: number; maxTasks: number }[];
+  deploy?: number[];
+  limits?: LimitsChange[];
   runs: number;
   seed: number;
   refuse: number;
@@ -72,7 +79,11 @@ export function createProgram(): Command {
     .option('--max-tasks <count>', 'MaxTasks', parseWhole, MOST_TASKS)
     .option('--target <percent>', 'TargetSlotUtilization (default: of the template)', parseWhole)
     .option('--slots <count>', 'CallsPerTask', parseWhole, 10)
-    .option('--start <range>', 'seconds until a new task takes calls', parseRange, [40, 90])
+    .addOption(
+      new Option('--start <range>', 'seconds until a new task takes calls')
+        .argParser(parseRange)
+        .default([40, 90], '40-90'),
+    )
     .option(
       '--patience <time>',
       'how long a caller waits for a free slot; LiveKit itself offers a call once',
@@ -82,14 +93,12 @@ export function createProgram(): Command {
     .option(
       '--deploy <time>',
       'deploy at this time after the start of the event (repeatable)',
-      (value: string, all: number[]) => [...all, parseTime(value)],
-      [],
+      (value: string, all: number[] = []) => [...all, parseTime(value)],
     )
     .option(
       '--limits <change>',
       'change the limits as a schedule does, as in 30m=1-4 (repeatable)',
-      (value: string, all: SimulateOptions['limits']) => [...all, parseLimits(value)],
-      [],
+      (value: string, all: LimitsChange[] = []) => [...all, parseLimits(value)],
     )
     .option('--runs <count>', 'runs with other chances; the table has their mean', parseWhole, 5)
     .option('--seed <number>', 'seed of the first run', parseWhole, 1)
@@ -159,8 +168,8 @@ function modelOptions(
     callSeconds: options.callLength,
     taskStartSeconds: options.start,
     patienceSeconds: options.patience,
-    deploys: options.deploy,
-    limits: options.limits,
+    deploys: options.deploy ?? [],
+    limits: options.limits ?? [],
   };
 }
 
@@ -221,7 +230,7 @@ function parseTime(value: string): number {
   return Math.round(Number(number) * seconds);
 }
 
-function parseLimits(value: string): SimulateOptions['limits'][number] {
+function parseLimits(value: string): LimitsChange {
   const [, at = '', min, max] = /^(\w+)=(\d+)-(\d+)$/.exec(value) ?? [];
   if (!min) throw new InvalidArgumentError('Give a time and two numbers of tasks like 30m=1-4.');
   return { at: parseTime(at), minTasks: Number(min), maxTasks: Number(max) };

@@ -62,11 +62,16 @@ export class Arrivals {
     await Promise.race([Promise.all(answered), Promise.all(this.#lines)]);
   }
 
+  /** No more callers come. Resolves when the last of those who are there has hung up. */
+  async close(): Promise<void> {
+    this.#open = false;
+    await Promise.all(this.#lines);
+  }
+
   /** All callers hang up, and no more come. */
   async end(): Promise<void> {
-    this.#open = false;
     this.#hangUp();
-    await Promise.all(this.#lines);
+    await this.close();
   }
 
   async #line(onAnswered: () => void): Promise<void> {

@@ -8,8 +8,11 @@ import { type Deployment, EcsError } from './ecs-model.js';
 import type { EcsService, WorkerDefinition } from './ecs-service.js';
 import type { Fleet } from './worker-fleet.js';
 
-/** `once`: a forced deployment. `six`: six of them in a row. `broken`: a revision that never registers, rolled back by ECS. */
-export const DEPLOY_KINDS = ['once', 'six', 'broken'] as const;
+/**
+ * `once`: a forced deployment. `six`: six of them in a row. `broken`: a revision that never registers, rolled back by ECS.
+ * `evening`: no deployment; no more callers come, and ECS wants one task only.
+ */
+export const DEPLOY_KINDS = ['once', 'six', 'broken', 'evening'] as const;
 export type DeployKind = (typeof DEPLOY_KINDS)[number];
 
 export interface DeployRunOptions {
@@ -40,7 +43,7 @@ export interface DeployReport {
   /** Calls that old tasks accepted after that, and when the last of them came, in seconds. */
   callsToOld: number;
   lastToOldS: number;
-  /** From then until the old tasks were gone; undefined when they are there still. Seconds. */
+  /** From then, or from the evening, until the old tasks were gone; undefined when they are there still. Seconds. */
   goneS: number | undefined;
   /** Calls that tasks accepted without confirmed protection. */
   unprotected: number;
@@ -59,7 +62,7 @@ const SIX = 6;
 const BETWEEN_MS = 10_000;
 
 /**
- * Deploys under calls that never stop.
+ * Deploys under calls that never stop; in the evening, takes tasks away under calls that end.
  * @param nobody lines of LiveKit's log that match FOUND_NOBODY, as they come
  */
 export async function runDeploy(
@@ -89,24 +92,36 @@ export async function runDeploy(
   const before = nobody.length;
   const old = new Set(service.scheduler.deployments);
   const at = Date.now();
-  onStatus('deploying');
-  if (kind === 'broken') await deployBroken(service, options);
-  else await deployForced(service, kind === 'six' ? SIX : 1, old);
-  const healthyAt = kind === 'broken' ? undefined : Date.now();
+  let healthyAt: number | undefined;
   let goneAt: number | undefined;
-  if (healthyAt) {
-    onStatus('the new tasks are healthy');
-    const gone = () => !service.scheduler.deployments.some((one) => old.has(one));
-    const deadline = healthyAt + callMs[1] + PATIENCE_MS;
-    while (!gone() && Date.now() < deadline) await delay(50);
-    if (gone()) goneAt = Date.now();
+  const gone = async (begun: number, holds: () => boolean) => {
+    const deadline = begun + callMs[1] + PATIENCE_MS;
+    while (!holds() && Date.now() < deadline) await delay(50);
+    if (holds()) goneAt = Date.now();
     onStatus(goneAt ? 'the old tasks are gone' : 'old tasks are still there');
+  };
+  if (kind === 'evening') {
+    onStatus('one task is wanted, and no more callers come');
+    service.scheduler.update({ desired: 1 });
+    void arrivals.close();
+    await gone(at, () => service.scheduler.live().length === 1);
+  } else {
+    onStatus('deploying');
+    if (kind === 'broken') await deployBroken(service, options);
+    else {
+      await deployForced(service, kind === 'six' ? SIX : 1, old);
+      healthyAt = Date.now();
+      onStatus('the new tasks are healthy');
+      await gone(healthyAt, () => !service.scheduler.deployments.some((one) => old.has(one)));
+    }
   }
   // What happens to those who come afterwards belongs to it.
   await delay(callMs[0] / 2);
-  await arrivals.end();
-  const ofOld = service.scheduler.tasks
-    .filter(({ deployment }) => old.has(deployment))
+  await (kind === 'evening' ? arrivals.close() : arrivals.end());
+  const { scheduler } = service;
+  const live = new Set(kind === 'evening' ? scheduler.live() : []);
+  const ofOld = scheduler.tasks
+    .filter((task) => old.has(task.deployment) && !live.has(task))
     .flatMap((task) => service.worker(task) ?? []);
   const late = ofOld
     .flatMap((worker) => worker.lines('call accepted'))
@@ -129,7 +144,7 @@ export async function runDeploy(
         : undefined,
     callsToOld: late.length,
     lastToOldS: Math.max(0, ...late) / 1000,
-    goneS: goneAt && healthyAt && (goneAt - healthyAt) / 1000,
+    goneS: goneAt && (goneAt - (healthyAt ?? at)) / 1000,
     unprotected: accepted.filter(({ unprotected }) => unprotected).length,
     exits: goneAt ? await Promise.all(ofOld.map(async (worker) => (await worker.exited).code)) : [],
   };
@@ -208,7 +223,7 @@ export function brokenPromises(
       report.callsToOld > 0 &&
         `old tasks took calls for ${report.lastToOldS} s after the new ones were healthy`,
       report.goneS === undefined &&
-        `old tasks were there ${callMs[1] / 1000 + 60} s after the new ones were healthy`,
+        `tasks that nobody needs any more were there for ${callMs[1] / 1000 + 60} s`,
     );
   }
   return problems.filter((problem) => problem !== false);

@@ -109,7 +109,7 @@ export function deployTable(report: DeployReport): string {
       'calls that old tasks took after that, the last one after',
       `${report.callsToOld}, ${seconds(report.lastToOldS)}`,
     ],
-    ['healthy → the old tasks are gone', seconds(report.goneS)],
+    ['healthy, or the evening → the old tasks are gone', seconds(report.goneS)],
     ['exit codes of the old tasks', report.exits.join(', ')],
     ['calls accepted without confirmed protection', report.unprotected],
   );
