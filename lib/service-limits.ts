@@ -61,23 +61,36 @@ export function validateTaskCounts(minTasks: number, maxTasks: number): string |
   return undefined;
 }
 
+/** The highest maximum of tasks, at whatever time of the day, and what sets it. */
+export function mostTasks(limits: {
+  readonly maxTasks: number;
+  readonly schedules: readonly { readonly maxTasks: number }[];
+}): { tasks: number; setting: 'maxTasks' | 'schedules' } {
+  const scheduled = Math.max(0, ...limits.schedules.map(({ maxTasks }) => maxTasks));
+  return scheduled > limits.maxTasks
+    ? { tasks: scheduled, setting: 'schedules' }
+    : { tasks: limits.maxTasks, setting: 'maxTasks' };
+}
+
 /** Compares calls with Bedrock's stream quota. @returns one sentence when the calls can exceed it, else undefined */
 export function streamQuotaWarning(capacity: {
   maxTasks: number;
+  schedules?: readonly { readonly maxTasks: number }[];
   callsPerTask: number;
   regions: number;
   quotaPerRegion: number;
   /** Streams of each lane, when there are lanes instead of Regions. */
   lanes?: readonly number[] | undefined;
 }): string | undefined {
-  const { maxTasks, callsPerTask, regions, quotaPerRegion, lanes } = capacity;
-  const calls = maxTasks * callsPerTask;
+  const { schedules = [], callsPerTask, regions, quotaPerRegion, lanes } = capacity;
+  const { tasks, setting } = mostTasks({ maxTasks: capacity.maxTasks, schedules });
+  const calls = tasks * callsPerTask;
   if (lanes) {
     const streams = lanes.reduce((sum, count) => sum + count, 0);
     if (calls <= streams) return undefined;
-    return `${maxTasks} tasks x ${callsPerTask} calls = ${calls} concurrent calls, but ${lanes.length} lane${lanes.length === 1 ? '' : 's'} have ${streams} streams: calls above that fail, so add accounts or Regions to "lanes", lower "maxTasks" or "callsPerTask", or set "streams" of a lane to what AWS granted it.`;
+    return `${tasks} tasks x ${callsPerTask} calls = ${calls} concurrent calls, but ${lanes.length} lane${lanes.length === 1 ? '' : 's'} have ${streams} streams: calls above that fail, so add accounts or Regions to "lanes", lower "${setting}" or "callsPerTask", or set "streams" of a lane to what AWS granted it.`;
   }
   const allowed = regions * quotaPerRegion;
   if (calls <= allowed) return undefined;
-  return `${maxTasks} tasks x ${callsPerTask} calls = ${calls} concurrent calls, but ${regions} Bedrock Region${regions === 1 ? '' : 's'} x ${quotaPerRegion} streams = ${allowed}: calls above that fail, so add Regions to "bedrockRegions", lower "maxTasks" or "callsPerTask", or set "streamQuotaPerRegion" to what AWS granted you.`;
+  return `${tasks} tasks x ${callsPerTask} calls = ${calls} concurrent calls, but ${regions} Bedrock Region${regions === 1 ? '' : 's'} x ${quotaPerRegion} streams = ${allowed}: calls above that fail, so add Regions to "bedrockRegions", lower "${setting}" or "callsPerTask", or set "streamQuotaPerRegion" to what AWS granted you.`;
 }

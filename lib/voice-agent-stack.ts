@@ -236,6 +236,7 @@ export class VoiceAgentStack extends Stack {
   private warnAboutStreamQuota(settings: Settings): void {
     const warning = streamQuotaWarning({
       maxTasks: settings.maxTasks,
+      schedules: settings.schedules,
       callsPerTask: settings.callsPerTask,
       regions: settings.bedrockRegions.length,
       quotaPerRegion: settings.streamQuotaPerRegion,

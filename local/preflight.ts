@@ -8,7 +8,7 @@ import { RoomServiceClient } from 'livekit-server-sdk';
 import pc from 'picocolors';
 import { readSettings } from '../lib/settings/read-settings.js';
 import { isEntryPoint, logStatus, runCommand } from './command/run-command.js';
-import { AwsError, type CheckResult, type Outside } from './preflight/check.js';
+import { AwsError, CheckFailed, type CheckResult, type Outside } from './preflight/check.js';
 import { runChecks } from './preflight/run-checks.js';
 
 interface PreflightOptions {
@@ -45,6 +45,10 @@ function outside({ region, profile }: PreflightOptions): Outside {
       const own = args.includes('--region') ? common.slice(region ? 2 : 0) : common;
       const result = await execa('aws', [...args, ...own, '--output', 'json'], { reject: false });
       if (!result.failed) return JSON.parse(result.stdout || '{}');
+      if (result.code === 'ENOENT')
+        throw new CheckFailed(
+          'The AWS CLI is not on this machine: install it, and sign in to AWS.',
+        );
       const text = result.stderr?.trim() || result.shortMessage || '';
       throw new AwsError(/\((\w+)\)/.exec(text)?.[1] ?? '', text);
     },

@@ -13,8 +13,12 @@ import { Duration, Stack, Validations } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import { wildcardFindingId } from '../access/nag-suppressions.js';
 import { ExecutionRole, ecsTasksPrincipal } from '../service/execution-role.js';
+import { checkTaskDefinition } from '../service/task-definition-checks.js';
 import type { VoiceAgentService } from '../service/voice-agent-service.js';
 import { RANGES, validateRange } from '../service-limits.js';
+
+/** Of the task, in MiB. */
+const MEMORY_MIB = 1024;
 
 export interface SyntheticCallProps {
   /** The agent to call. */
@@ -98,7 +102,7 @@ export class SyntheticCall extends Construct {
   ): FargateTaskDefinition {
     const taskDefinition = new FargateTaskDefinition(this, 'Task', {
       cpu: 512,
-      memoryLimitMiB: 1024,
+      memoryLimitMiB: MEMORY_MIB,
       runtimePlatform: agent.runtimePlatform,
       taskRole: new Role(this, 'TaskRole', {
         description: 'Synthetic call: no permission',
@@ -130,6 +134,7 @@ export class SyntheticCall extends Construct {
       logging: LogDrivers.awsLogs({ logGroup: agent.logGroup, streamPrefix: 'synthetic-call' }),
     });
     container.addMountPoints({ sourceVolume: 'tmp', containerPath: '/tmp', readOnly: false });
+    checkTaskDefinition(taskDefinition, MEMORY_MIB);
     return taskDefinition;
   }
 }

@@ -11,11 +11,10 @@ import {
 import { Policy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import { Validations } from 'aws-cdk-lib/core';
+import { COLLECTOR_MIB } from './task-size.js';
 
 /** AWS Distro for OpenTelemetry; its release of 2025-10, which takes trace ids of OpenTelemetry's own format. */
 const COLLECTOR_IMAGE = 'public.ecr.aws/aws-observability/aws-otel-collector:v0.45.1';
-/** More than this it may not have: then ECS ends the collector, and no call. */
-const COLLECTOR_MIB = 256;
 /** Listens in its task only, since a task shares one network interface. */
 const COLLECTOR_ENDPOINT = 'http://127.0.0.1:4318';
 /** Attributes by which X-Ray finds a trace; a dot becomes an underscore there. */

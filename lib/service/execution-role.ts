@@ -93,14 +93,17 @@ function asUsedByEcs(statement: PolicyStatement, context: IResolveContext): Poli
   if (!actions.includes('secretsmanager:GetSecretValue')) {
     return known ? statement.copy({ actions: [...actions] }) : statement;
   }
+  const arns = statement.resources.map((arn) => context.resolve(arn));
+  const bare = arns
+    .map(withoutSuffix)
+    .filter((one) => one !== undefined && !arns.some((arn) => same(arn, one)));
   return statement.copy({
     actions: [...actions],
-    resources: statement.resources.flatMap((arn) => {
-      const bare = withoutSuffix(context.resolve(arn));
-      return bare === undefined ? [arn] : [Token.asString(bare), arn];
-    }),
+    resources: [...bare.map((one) => Token.asString(one)), ...statement.resources],
   });
 }
+
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /** An ARN without {@link SECRET_SUFFIX}; undefined when it does not end in it. */
 function withoutSuffix(arn: unknown): unknown {

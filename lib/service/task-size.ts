@@ -24,6 +24,8 @@ const BASE_MIB = 300;
 const PROCESS_MIB = 150;
 /** A call: 14 to 27 where several share a process. */
 const CALL_MIB = 40;
+/** The collector of traces for X-Ray. More than this it may not have: then ECS ends the collector, and no call. */
+export const COLLECTOR_MIB = 256;
 /** A task with shared processes has at least this many, and one with a process for each call this many more than calls. */
 const SPARE_PROCESSES = 2;
 
@@ -57,19 +59,26 @@ export function maxCalls(memory: number, callsPerProcess?: CallsPerProcess): num
   return calls;
 }
 
-/** Checks this many calls against this memory. @returns one sentence when they do not fit, else undefined */
+/**
+ * Checks this many calls against this memory.
+ * @param others MiB of it that other containers of the task take
+ * @returns one sentence when the calls do not fit, else undefined
+ */
 export function validateCallsPerTask(
   calls: number,
   memory: number,
   callsPerProcess?: CallsPerProcess,
+  others = 0,
 ): string | undefined {
   const problem = validateRange('callsPerTask', calls, RANGES.callsPerTask);
   if (problem) return problem;
-  if (calls === 1 || fits(calls, memory, callsPerProcess)) return undefined;
+  const left = memory - others;
+  if (calls === 1 || fits(calls, left, callsPerProcess)) return undefined;
   const count = processes(calls, callsPerProcess);
   const sum = `${BASE_MIB} + ${count} x ${PROCESS_MIB} + ${calls} x ${CALL_MIB} = ${neededMiB(calls, callsPerProcess)} MiB`;
   const half = callsPerProcess === 1 ? '' : ', and half of the memory is for a process that grows';
-  return `"callsPerTask" cannot be ${calls} with "memory" ${memory}: ${calls} calls take ${sum}${half}, so lower it to ${maxCalls(memory, callsPerProcess)} or raise "memory".`;
+  const taken = others > 0 ? `, of which other containers take ${others}` : '';
+  return `"callsPerTask" cannot be ${calls} with "memory" ${memory}${taken}: ${calls} calls take ${sum}${half}, so lower it to ${maxCalls(left, callsPerProcess)} or raise "memory".`;
 }
 
 /**

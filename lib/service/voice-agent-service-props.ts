@@ -272,11 +272,7 @@ export function validateProps(
       : validateRange('callsPerProcess', props.callsPerProcess, RANGES.callsPerProcess)) ??
     (Token.isUnresolved(callsPerTask)
       ? undefined
-      : validateCallsPerTask(
-          callsPerTask,
-          memory - (props.traces?.memory ?? 0),
-          props.callsPerProcess,
-        )) ??
+      : validateCallsPerTask(callsPerTask, memory, props.callsPerProcess, props.traces?.memory)) ??
     validateStopTimeout(stopTimeout.toSeconds(), 'stopTimeout') ??
     validateRange('maxCallLength', maxCallLength.toSeconds(), RANGES.maxCallSeconds, ' seconds') ??
     (renewAfter &&

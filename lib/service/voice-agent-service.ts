@@ -25,7 +25,7 @@ import {
 } from 'aws-cdk-lib/aws-ecs';
 import type { IGrantable, IPrincipal } from 'aws-cdk-lib/aws-iam';
 import { type ILogGroup, LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { Annotations, Names, RemovalPolicy, Size, Validations } from 'aws-cdk-lib/core';
+import { Annotations, Names, RemovalPolicy, Size, Token, Validations } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import { LiveKitCredentials } from '../access/livekit-credentials.js';
 import { NovaSonicAccess } from '../access/nova-sonic-access.js';
@@ -34,8 +34,9 @@ import { AgentNetwork } from '../network/agent-network.js';
 import { AgentMetrics } from './agent-metrics.js';
 import { containerEnvironment, secretsInEnvironment } from './container-environment.js';
 import { healthCheck } from './health-check.js';
-import { checkTaskDefinition } from './task-definition-checks.js';
+import { checkTaskDefinition, promisedMemory } from './task-definition-checks.js';
 import { TaskRoles } from './task-roles.js';
+import { validateCallsPerTask } from './task-size.js';
 import {
   type ResolvedProps,
   resolveProps,
@@ -114,7 +115,8 @@ export class VoiceAgentService extends Construct implements IGrantable, IConnect
     this.taskDefinition = this.createTaskDefinition(resolved, roles);
     this.container = this.addAgentContainer(props, resolved);
     props.traces?.addCollector(this.taskDefinition, this.container, this.logGroup);
-    checkTaskDefinition(this.taskDefinition);
+    checkTaskDefinition(this.taskDefinition, resolved.memory);
+    this.checkSidecars(props, resolved);
     this.service = this.createService(props);
     if (props.enableExecuteCommand) {
       Validations.of(roles.task).acknowledge({
@@ -138,6 +140,23 @@ export class VoiceAgentService extends Construct implements IGrantable, IConnect
       'DeploymentConfiguration.Alarms',
       { AlarmNames: this.deploymentAlarmNames, Enable: true, Rollback: true },
     );
+  }
+
+  /** The calls must fit beside the containers that were added to the task. */
+  private checkSidecars(
+    { callsPerProcess }: VoiceAgentServiceProps,
+    { callsPerTask, memory }: ResolvedProps,
+  ): void {
+    if (Token.isUnresolved(callsPerTask)) return;
+    const validate = () => {
+      const others = promisedMemory(this.taskDefinition, this.container.containerName);
+      const problem =
+        others < memory
+          ? validateCallsPerTask(callsPerTask, memory, callsPerProcess, others)
+          : undefined;
+      return problem ? [problem] : [];
+    };
+    this.node.addValidation({ validate });
   }
 
   private warnAboutPlainSecrets({ environment = {} }: VoiceAgentServiceProps): void {

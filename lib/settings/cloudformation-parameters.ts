@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { maxCalls } from '../service/task-size.js';
+import { COLLECTOR_MIB, maxCalls } from '../service/task-size.js';
 import { RANGES } from '../service-limits.js';
 import type { CHANGES, Settings } from './settings.js';
 
@@ -33,8 +33,14 @@ const parameter = (
   ...rest,
 });
 
-const mostCalls = ({ memory, callsPerProcess }: Settings): number =>
-  Math.min(RANGES.callsPerTask[1], maxCalls(memory, callsPerProcess));
+/** MiB that a container beside the agent takes. */
+export const memoryOfOthers = ({ traces }: Settings): number =>
+  traces === 'xray' ? COLLECTOR_MIB : 0;
+
+const memoryOfAgent = (settings: Settings): number => settings.memory - memoryOfOthers(settings);
+
+const mostCalls = (settings: Settings): number =>
+  Math.min(RANGES.callsPerTask[1], maxCalls(memoryOfAgent(settings), settings.callsPerProcess));
 
 /** The parameters, which operators can change without a checkout of the source. */
 export const PARAMETERS = {
@@ -50,7 +56,7 @@ export const PARAMETERS = {
   }),
   callsPerTask: parameter('callsPerTask', {
     description: (settings) =>
-      `Call slots per task. At most ${mostCalls(settings)} fit into ${settings.memory} MiB; people who talk all the time take about a seventh of a virtual CPU each.`,
+      `Call slots per task. At most ${mostCalls(settings)} fit into ${memoryOfAgent(settings)} MiB; people who talk all the time take about a seventh of a virtual CPU each.`,
     max: (settings) => mostCalls(settings),
     maxNote: 'what the memory holds',
     change: 'replacesTasks',

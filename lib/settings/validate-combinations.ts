@@ -6,6 +6,7 @@ import { DEFAULT_REGIONS, validateModel } from '../access/nova-sonic-models.js';
 import { validateEnvironment, validateVariables } from '../service/container-environment.js';
 import { validateCallsPerTask, validateTaskSize } from '../service/task-size.js';
 import { validateStopTimeout, validateTaskCounts } from '../service-limits.js';
+import { memoryOfOthers } from './cloudformation-parameters.js';
 import type { Settings } from './settings.js';
 
 /** Checks values that are each valid by themselves. @returns one sentence for each problem */
@@ -18,7 +19,13 @@ export function validateCombinations(settings: Settings): string[] {
     settings.lanes &&
       settings.bedrockRegions.join() !== DEFAULT_REGIONS.join() &&
       '"bedrockRegions" cannot be set with "lanes", which have their Regions: remove it.',
-    size ?? validateCallsPerTask(callsPerTask, memory, settings.callsPerProcess),
+    size ??
+      validateCallsPerTask(
+        callsPerTask,
+        memory,
+        settings.callsPerProcess,
+        memoryOfOthers(settings),
+      ),
     validateStopTimeout(settings.stopTimeoutSeconds),
     validateTaskCounts(minTasks, maxTasks),
     validateSecret(settings.liveKitSecret, 'liveKitSecret'),

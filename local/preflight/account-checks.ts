@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { AwsError, ask, type Check, CheckUnknown, failCheck } from './check.js';
+import { AwsError, ask, type Check, CheckUnknown, failCheck, taskLimit } from './check.js';
 
 /** Version of the bootstrap stack that templates of this CDK need. */
 const BOOTSTRAP_VERSION = 6;
@@ -29,7 +29,8 @@ export const bootstrap: Check = async (_settings, outside) => {
       );
 };
 
-export const fargateQuota: Check = async ({ maxTasks, cpu, spot }, outside) => {
+export const fargateQuota: Check = async (settings, outside) => {
+  const { cpu, spot } = settings;
   const { Quota } = await ask<{ Quota: { Value: number } }>(
     outside,
     [
@@ -38,12 +39,13 @@ export const fargateQuota: Check = async ({ maxTasks, cpu, spot }, outside) => {
     ],
     {},
   );
+  const { tasks, name } = taskLimit(settings);
   // Twice: old tasks stay until their calls have ended.
-  const needed = (2 * maxTasks * cpu) / 1024;
+  const needed = (2 * tasks * cpu) / 1024;
   return Quota.Value >= needed
-    ? `${Quota.Value} vCPUs, of which MaxTasks needs ${needed} during a deployment.`
+    ? `${Quota.Value} vCPUs, of which ${name} needs ${needed} during a deployment.`
     : failCheck(
-        `Fargate allows ${Quota.Value} vCPUs, and ${maxTasks} tasks need ${needed} during a deployment (twice ${needed / 2}): request more in Service Quotas, or lower MaxTasks.`,
+        `Fargate allows ${Quota.Value} vCPUs, and ${tasks} tasks need ${needed} during a deployment (twice ${needed / 2}): request more in Service Quotas, or lower ${name}.`,
       );
 };
 

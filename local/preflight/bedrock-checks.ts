@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Settings } from '../../lib/settings/settings.js';
-import { ask, type Check, CheckUnknown, failCheck } from './check.js';
+import { ask, type Check, CheckUnknown, failCheck, taskLimit } from './check.js';
 
 interface Availability {
   readonly authorizationStatus: string;
@@ -44,7 +44,8 @@ interface Quota {
 
 const streamQuota =
   (region: string): Check =>
-  async ({ maxTasks, callsPerTask, bedrockRegions }, outside) => {
+  async (settings, outside) => {
+    const { callsPerTask, bedrockRegions } = settings;
     const { Quotas } = await ask<{ Quotas: Quota[] }>(
       outside,
       ['service-quotas', 'list-service-quotas', '--service-code', 'bedrock', '--region', region],
@@ -57,22 +58,25 @@ const streamQuota =
       throw new CheckUnknown(
         `Service Quotas in ${region} lists no concurrent streams of Nova Sonic: ask AWS for the number, and set "streamQuotaPerRegion".`,
       );
-    const needed = Math.ceil((maxTasks * callsPerTask) / bedrockRegions.length);
+    const { tasks, name } = taskLimit(settings);
+    const needed = Math.ceil((tasks * callsPerTask) / bedrockRegions.length);
     return quota.Value >= needed
-      ? `${quota.Value} streams in ${region}, of which MaxTasks needs ${needed}.`
+      ? `${quota.Value} streams in ${region}, of which ${name} needs ${needed}.`
       : failCheck(
-          `${region} allows ${quota.Value} streams, and MaxTasks x CallsPerTask needs ${needed} of it: request more in Service Quotas, add Regions to "bedrockRegions", or lower MaxTasks.`,
+          `${region} allows ${quota.Value} streams, and ${name} x CallsPerTask needs ${needed} of it: request more in Service Quotas, add Regions to "bedrockRegions", or lower ${name}.`,
         );
   };
 
 /** Streams of all lanes, by what the settings say: AWS lists the quotas of the own account only. */
-const laneStreams: Check = async ({ maxTasks, callsPerTask, lanes = [], streamQuotaPerRegion }) => {
+const laneStreams: Check = async (settings) => {
+  const { callsPerTask, lanes = [], streamQuotaPerRegion } = settings;
+  const { tasks, name } = taskLimit(settings);
   const streams = lanes.reduce((sum, lane) => sum + (lane.streams ?? streamQuotaPerRegion), 0);
-  const needed = maxTasks * callsPerTask;
+  const needed = tasks * callsPerTask;
   return streams >= needed
-    ? `${streams} streams in ${lanes.length} lanes, of which MaxTasks needs ${needed}.`
+    ? `${streams} streams in ${lanes.length} lanes, of which ${name} needs ${needed}.`
     : failCheck(
-        `${lanes.length} lanes have ${streams} streams, and MaxTasks x CallsPerTask needs ${needed}: add accounts or Regions to "lanes", or lower MaxTasks.`,
+        `${lanes.length} lanes have ${streams} streams, and ${name} x CallsPerTask needs ${needed}: add accounts or Regions to "lanes", or lower ${name}.`,
       );
 };
 

@@ -2,6 +2,7 @@
 
 // What a check is: its result, what it may ask, and how it says what is wrong.
 
+import { mostTasks } from '../../lib/service-limits.js';
 import type { Settings } from '../../lib/settings/settings.js';
 
 /** What a check found. */
@@ -63,6 +64,12 @@ export async function ask<T>(
       );
     throw error;
   }
+}
+
+/** The most tasks that the service may have, and what to lower for fewer. */
+export function taskLimit(settings: Settings): { tasks: number; name: string } {
+  const { tasks, setting } = mostTasks(settings);
+  return { tasks, name: setting === 'maxTasks' ? 'MaxTasks' : '"schedules"' };
 }
 
 export function firstLine(error: unknown): string {

@@ -12,7 +12,7 @@ import {
   type Outside,
 } from './check.js';
 import { docker } from './docker-check.js';
-import { livekit, secret } from './livekit-checks.js';
+import { livekit, secret, toolSecretChecks } from './livekit-checks.js';
 import { withParameters } from './stack-parameters.js';
 
 /**
@@ -31,6 +31,7 @@ export async function runChecks(
     ['bootstrap', bootstrap],
     ['secret', secret],
     ['LiveKit', livekit],
+    ...toolSecretChecks(settings),
     ...(settings.lanes ? laneChecks(settings.lanes) : regionChecks(settings.bedrockRegions)),
     ['Fargate quota', fargateQuota],
     ['Docker', docker],

@@ -2,6 +2,8 @@
 
 import { describe, expect, test } from '@jest/globals';
 import { ContainerImage } from 'aws-cdk-lib/aws-ecs';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Duration } from 'aws-cdk-lib/core';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { SyntheticCall } from '../../../lib/monitoring/synthetic-call.js';
@@ -111,6 +113,27 @@ describe('the synthetic call', () => {
     new VoiceAgentStack(app, 'voice-agent', { settings, projectRoot: PROJECT });
     const { violations } = new AwsSolutionsChecks().validateScope(app);
     expect(violations.map(({ ruleName }) => ruleName)).toEqual([]);
+  });
+
+  test('may read the credentials of a private registry with their own key', () => {
+    const key = 'arn:aws:kms:us-east-1:111122223333:key/1';
+    const stack = stackOf((scope) => {
+      const credentials = Secret.fromSecretAttributes(scope, 'Credentials', {
+        secretCompleteArn: 'arn:aws:secretsmanager:us-east-1:111122223333:secret:registry-AbCdEf',
+        encryptionKey: Key.fromKeyArn(scope, 'Key', key),
+      });
+      const image = ContainerImage.fromRegistry('theirs', { credentials });
+      new SyntheticCall(scope, 'SyntheticCall', {
+        agent: new VoiceAgentService(scope, 'Agent', { image }),
+      });
+    });
+    const decrypt = statements(templateOf(stack)).filter(({ Action }) =>
+      Action.includes('kms:Decrypt'),
+    );
+    expect(decrypt.map(({ owner, Resource }) => [owner.slice(0, 14), Resource]).sort()).toEqual([
+      ['AgentRolesExec', [key]],
+      ['SyntheticCallE', [key]],
+    ]);
   });
 
   test('takes an image and a program of one’s own, and refuses an interval that is none', () => {

@@ -24,7 +24,7 @@ import {
 } from 'aws-cdk-lib/aws-ecs';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import { Bucket } from 'aws-cdk-lib/aws-s3';
+import { Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
 import { Secret as ManagedSecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { Size, type Stack } from 'aws-cdk-lib/core';
@@ -59,6 +59,15 @@ function build(add: Add, props = {}): Built {
   return { stack, agent: agent as lib.VoiceAgentService };
 }
 
+/** A condition with its expressions on one line each. */
+const flatCondition = (condition: unknown): unknown =>
+  Object.fromEntries(
+    Object.entries(condition as Record<string, Record<string, unknown>>).map(([test, values]) => [
+      test,
+      Object.fromEntries(Object.entries(values).map(([key, value]) => [key, flat(value)])),
+    ]),
+  );
+
 /** The permissions of a role. */
 const rightsOf = ({ stack }: Built, role: 'Execution' | 'Task'): Right[] =>
   statements(templateOf(stack))
@@ -66,7 +75,7 @@ const rightsOf = ({ stack }: Built, role: 'Execution' | 'Task'): Right[] =>
     .map(({ Action, Resource, Condition }) => ({
       Action,
       Resource: Resource.map(flat),
-      ...(Condition ? { Condition } : {}),
+      ...(Condition ? { Condition: flatCondition(Condition) } : {}),
     }));
 
 const plain = build(() => {});
@@ -88,6 +97,23 @@ function added(built: Built, role: 'Execution' | 'Task' = 'Execution'): Right[] 
 
 const image = ContainerImage.fromRegistry('public.ecr.aws/aws-observability/collector');
 const account = '<AWS::Region>:<AWS::AccountId>';
+
+const KEYS = {
+  files: 'arn:aws:kms:us-east-1:111122223333:key/3',
+  router: 'arn:aws:kms:us-east-1:111122223333:key/4',
+  registry: 'arn:aws:kms:us-east-1:111122223333:key/5',
+};
+const bucketWithKey = (scope: Construct, bucketName: string, key: string) =>
+  Bucket.fromBucketAttributes(scope, 'B', {
+    bucketName,
+    encryptionKey: Key.fromKeyArn(scope, 'K', key),
+  });
+/** The right to decrypt with a key on behalf of a service. */
+const decrypts = (key: string, service: string): Right => ({
+  Action: ['kms:Decrypt'],
+  Resource: [key],
+  Condition: { StringEquals: { 'kms:ViaService': `${service}.amazonaws.com` } },
+});
 
 /** Everything that can be added to a task and needs a right, and exactly this right. */
 const NEEDS: Record<string, [add: Add, rights: Right[]]> = {
@@ -158,23 +184,6 @@ const NEEDS: Record<string, [add: Add, rights: Right[]]> = {
       },
     ],
   ],
-  'a file of the log router in a bucket': [
-    (agent, _scope, id) =>
-      agent.taskDefinition.addFirelensLogRouter(id, {
-        image,
-        firelensConfig: {
-          type: FirelensLogRouterType.FLUENTBIT,
-          options: {
-            configFileType: FirelensConfigFileType.S3,
-            configFileValue: 'arn:aws:s3:::router/fluent.conf',
-          },
-        },
-      }),
-    [
-      { Action: ['s3:GetObject'], Resource: ['arn:aws:s3:::router/fluent.conf'] },
-      { Action: ['s3:GetBucketLocation'], Resource: ['arn:aws:s3:::router'] },
-    ],
-  ],
   'a parameter of the Parameter Store': [
     (agent, scope) =>
       agent.container.addSecret(
@@ -222,6 +231,61 @@ const NEEDS: Record<string, [add: Add, rights: Right[]]> = {
     [
       { Action: ['s3:GetObject'], Resource: ['arn:<AWS::Partition>:s3:::cfg/c.env'] },
       { Action: ['s3:GetBucketLocation'], Resource: ['arn:<AWS::Partition>:s3:::cfg'] },
+    ],
+  ],
+  'an environment file of a bucket with its own key': [
+    (agent, scope, id) =>
+      agent.taskDefinition.addContainer(id, {
+        image,
+        environmentFiles: [
+          EnvironmentFile.fromBucket(bucketWithKey(scope, 'secret-cfg', KEYS.files), 'c.env'),
+        ],
+      }),
+    [
+      { Action: ['s3:GetObject'], Resource: ['arn:<AWS::Partition>:s3:::secret-cfg/c.env'] },
+      { Action: ['s3:GetBucketLocation'], Resource: ['arn:<AWS::Partition>:s3:::secret-cfg'] },
+      decrypts(KEYS.files, 's3.<AWS::Region>'),
+    ],
+  ],
+  'a file of the log router in a bucket with its own key': [
+    (agent, scope, id) =>
+      agent.taskDefinition.addFirelensLogRouter(id, {
+        image,
+        firelensConfig: {
+          type: FirelensLogRouterType.FLUENTBIT,
+          options: {
+            configFileType: FirelensConfigFileType.S3,
+            configFileValue: bucketWithKey(scope, 'secret-router', KEYS.router).arnForObjects(
+              'fluent.conf',
+            ),
+          },
+        },
+      }),
+    [
+      {
+        Action: ['s3:GetObject'],
+        Resource: ['arn:<AWS::Partition>:s3:::secret-router/fluent.conf'],
+      },
+      { Action: ['s3:GetBucketLocation'], Resource: ['arn:<AWS::Partition>:s3:::secret-router'] },
+      decrypts(KEYS.router, 's3.<AWS::Region>'),
+    ],
+  ],
+  'credentials of a private registry, with their own key': [
+    (agent, scope, id) =>
+      agent.taskDefinition.addContainer(id, {
+        image: ContainerImage.fromRegistry('registry.test/other', {
+          credentials: ManagedSecret.fromSecretAttributes(scope, 'S', {
+            secretCompleteArn: 'arn:aws:secretsmanager:us-east-1:111122223333:secret:other-AbCdEf',
+            encryptionKey: Key.fromKeyArn(scope, 'K', KEYS.registry),
+          }),
+        }),
+      }),
+    [
+      {
+        Action: ['secretsmanager:GetSecretValue'],
+        Resource: ['arn:aws:secretsmanager:us-east-1:111122223333:secret:other-AbCdEf'],
+      },
+      decrypts(KEYS.registry, 'secretsmanager.us-east-1'),
     ],
   ],
   'a secret of the log driver': [
@@ -346,6 +410,28 @@ describe('what is added to a task', () => {
     );
   });
 
+  test('is in the policy once', () => {
+    for (const { Action, Resource } of rightsOf(plain, 'Execution'))
+      expect([Action, [...new Set(Resource)]]).toEqual([Action, Resource]);
+  });
+
+  test('may be decrypted with the key of a bucket of the same app', () => {
+    const built = build((agent, scope, id) =>
+      agent.taskDefinition.addContainer(id, {
+        image,
+        environmentFiles: [
+          EnvironmentFile.fromBucket(
+            new Bucket(scope, 'B', { encryption: BucketEncryption.KMS }),
+            'c.env',
+          ),
+        ],
+      }),
+    );
+    expect(added(built)).toContainEqual(
+      decrypts(expect.stringMatching(/^<BKey\w+\.Arn>$/) as never, 's3.<AWS::Region>'),
+    );
+  });
+
   test('has its right when the first task starts', () => {
     const { stack } = build(() => {});
     const [[, service] = []] = resources(templateOf(stack), 'AWS::ECS::Service');
@@ -424,7 +510,7 @@ const METHODS: Record<string, Record<string, string>> = {
     addExtension: 'calls the others',
     addInferenceAccelerator: 'not on Fargate',
     addPlacementConstraint: 'not on Fargate',
-    addVolume: 'of the task; for EFS, fileSystem.grantReadWrite(agent)',
+    addVolume: 'of the code, for EFS: task-definition-checks.test.ts',
     grantRun: 'a right of the grantee',
   },
   FargateService: {

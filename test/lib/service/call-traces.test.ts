@@ -81,7 +81,9 @@ describe('traces', () => {
     const create = (traces?: CallTraces) => () =>
       agentWith({ memory: 4096, callsPerTask: 30, ...(traces && { traces }) });
     expect(create()).not.toThrow();
-    expect(create(CallTraces.xray())).toThrow('"callsPerTask" cannot be 30 with "memory" 3840');
+    expect(create(CallTraces.xray())).toThrow(
+      '"callsPerTask" cannot be 30 with "memory" 4096, of which other containers take 256: ',
+    );
   });
 
   test.each([

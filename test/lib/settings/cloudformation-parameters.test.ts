@@ -164,6 +164,21 @@ describe('more calls than Bedrock has streams', () => {
     );
   });
 
+  test('are counted at the highest maximum of the day', () => {
+    const schedules = [
+      { cron: '0 8 ? * *', minTasks: 1, maxTasks: 6 },
+      { cron: '0 20 ? * *', minTasks: 1, maxTasks: 1 },
+    ];
+    annotationsOf(stackWith({ schedules })).hasWarning(
+      '*',
+      Match.stringLikeRegexp('6 tasks x 10 calls = 60 concurrent .*, lower "schedules" or'),
+    );
+    const calls = { callsPerTask: 10, regions: 1, quotaPerRegion: 20 };
+    expect(streamQuotaWarning({ ...calls, maxTasks: 7, schedules, lanes: [20] })).toMatch(
+      /^7 tasks x 10 calls = 70 .*, lower "maxTasks" or/,
+    );
+  });
+
   test('are none when AWS granted more', () => {
     const granted = stackWith({ ...context, streamQuotaPerRegion: 25 });
     annotationsOf(granted).hasNoWarning('*', Match.stringLikeRegexp('concurrent calls'));

@@ -148,7 +148,11 @@ const TABLE: [setting: string, change: Context, moves: string[], from?: Context]
   [
     'traces',
     { traces: 'xray' },
-    ['+AgentTaskTraces', 'AgentTask.DependsOn', 'AgentTask.Environment'],
+    [
+      ...['+AgentTaskTraces', 'AgentTask.DependsOn', 'AgentTask.Environment'],
+      // The collector's memory is not for calls.
+      ...['Parameters.CallsPerTask.Description', 'Parameters.CallsPerTask.MaxValue'],
+    ],
   ],
   [
     'tracePercent',

@@ -43,6 +43,10 @@ describe('settings that contradict each other', () => {
       '"callsPerTask" cannot be 31 with "memory" 4096: 31 calls take 300 + 4 x 150 + 31 x 40 = 2140 MiB, and half of the memory is for a process that grows, so lower it to 30 or raise "memory".',
     ],
     [
+      { callsPerTask: 30, traces: 'xray' },
+      '"callsPerTask" cannot be 30 with "memory" 4096, of which other containers take 256: 30 calls take 300 + 3 x 150 + 30 x 40 = 1950 MiB, and half of the memory is for a process that grows, so lower it to 29 or raise "memory".',
+    ],
+    [
       { callsPerTask: 19, callsPerProcess: 1 },
       '"callsPerTask" cannot be 19 with "memory" 4096: 19 calls take 300 + 21 x 150 + 19 x 40 = 4210 MiB, so lower it to 18 or raise "memory".',
     ],

@@ -95,3 +95,20 @@ test(
   },
   PATIENCE_MS,
 );
+
+test(
+  'npm run preflight says that there is no AWS CLI',
+  async () => {
+    const { exitCode, stdout } = await execa(
+      process.execPath,
+      ['--import', 'tsx', 'local/preflight.ts'],
+      { cwd: ROOT, env: { PATH: dirname(programs()), NO_COLOR: '1' }, reject: false },
+    );
+    const [first] = stdout.split('\n');
+    expect(first).toBe(
+      'FAILED credentials: The AWS CLI is not on this machine: install it, and sign in to AWS.',
+    );
+    expect(exitCode).toBe(1);
+  },
+  PATIENCE_MS,
+);

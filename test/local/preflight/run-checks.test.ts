@@ -22,6 +22,7 @@ const READY: Answers = {
   'sts get-caller-identity': { Account: '111122223333', Arn: 'arn:aws:iam::111122223333:user/op' },
   'ssm get-parameter': { Parameter: { Value: '28' } },
   'secretsmanager get-secret-value': { SecretString: JSON.stringify(KEYS) },
+  'secretsmanager describe-secret': { Name: 'a' },
   'bedrock get-foundation-model-availability': GRANTED,
   'service-quotas list-service-quotas': { Quotas: [{ QuotaName: 'Other', Value: 1 }, STREAMS] },
   'service-quotas get-service-quota': { Quota: { QuotaName: 'vCPU', Value: 8 } },
@@ -88,6 +89,18 @@ const WRONG: [string, RegExp, Answers, object?, Partial<Outside>?][] = [
     /has no LIVEKIT_API_KEY, LIVEKIT_API_SECRET: add/,
     { 'secretsmanager get-secret-value': { SecretString: '{"LIVEKIT_URL":"wss://a"}' } },
   ],
+  [
+    'secret',
+    /^There is no secret weather\/key for WEATHER_API_KEY in this Region: create it/,
+    { 'secretsmanager describe-secret': error('ResourceNotFoundException') },
+    { secrets: { WEATHER_API_KEY: 'weather/key' } },
+  ],
+  [
+    'secret',
+    /^The secret crm has no key token for CRM_TOKEN: add it\.$/,
+    {},
+    { secrets: { CRM_TOKEN: { secret: 'crm', key: 'token' } } },
+  ],
   ['secret', /is not JSON/, { 'secretsmanager get-secret-value': { SecretString: 'wss://a' } }],
   [
     'LiveKit',
@@ -118,9 +131,21 @@ const WRONG: [string, RegExp, Answers, object?, Partial<Outside>?][] = [
     { maxTasks: 3, cpu: 1024 },
   ],
   [
+    'stream quota',
+    /and "schedules" x CallsPerTask needs 30 of it: .* or lower "schedules"\.$/,
+    {},
+    { cpu: 1024, schedules: [{ cron: '0 8 ? * *', minTasks: 1, maxTasks: 3 }] },
+  ],
+  [
     'Fargate quota',
     /^Fargate allows 6 vCPUs, and 2 tasks need 8 during a deployment \(twice 4\): request/,
     { 'service-quotas get-service-quota': { Quota: { Value: 6 } } },
+  ],
+  [
+    'Fargate quota',
+    /^Fargate allows 8 vCPUs, and 3 tasks need 12 during .* or lower "schedules"\.$/,
+    {},
+    { callsPerTask: 5, schedules: [{ cron: '0 8 ? * *', minTasks: 1, maxTasks: 3 }] },
   ],
   ['Docker', /^Docker does not run on this machine: start it/, {}, {}, { dockerPlatforms: refuse }],
   [
@@ -156,6 +181,18 @@ describe('preflight', () => {
         ['alarm address', 'ops@example.com is confirmed.'],
       ].map(([check, sentence]) => ({ check, state: 'ok', sentence })),
     );
+  });
+
+  test('looks for the secrets of tools, and reads only those of which it needs a key', async () => {
+    const { outside, asked } = standIn();
+    const secrets = { A_TOKEN: 'a', URL: { secret: 'b', key: 'LIVEKIT_URL' } };
+    const findings = await runChecks(readSettings({ secrets }), outside);
+    expect(findings.filter(({ check }) => check === 'secret').slice(1)).toEqual([
+      { check: 'secret', state: 'ok', sentence: 'a is there for A_TOKEN.' },
+      { check: 'secret', state: 'ok', sentence: 'b is there for URL.' },
+    ]);
+    expect(asked).toContain('secretsmanager describe-secret --secret-id a');
+    expect(asked).not.toContain('secretsmanager get-secret-value --secret-id a');
   });
 
   test('asks each Region, and for the model behind a profile', async () => {
