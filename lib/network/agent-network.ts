@@ -32,7 +32,8 @@ const INTERFACE_ENDPOINTS: Readonly<Record<string, InterfaceVpcEndpointAwsServic
 
 export interface AgentNetworkProps {
   /**
-   * Existing VPC.
+   * Existing VPC. Set on a stack that has a new one, it ends live calls: the routes of the old VPC go as soon as the new tasks are
+   * healthy.
    * @default - a new VPC
    */
   readonly vpc?: IVpc;
@@ -53,13 +54,14 @@ export interface AgentNetworkProps {
 
   /**
    * NAT gateways of a new VPC, at most 2, one per zone. With any, tasks run in private subnets; each costs about 33 USD
-   * a month when idle.
+   * a month when idle. Going back to 0 ends live calls.
    * @default 0
    */
   readonly natGateways?: number;
 
   /**
-   * Availability Zones of a new VPC, two or more. Not every zone of every Region has Fargate.
+   * Availability Zones of a new VPC, two or more. Not every zone of every Region has Fargate. They cannot be changed once the VPC
+   * exists, because CloudFormation would give the new subnets the addresses of the old ones.
    * @default - the first two of the Region
    */
   readonly availabilityZones?: readonly string[];

@@ -40,6 +40,8 @@ export const CHANGES = {
   firstDeploy: 'First deployment only; later, use `--parameters`',
   synthOnly: 'Nothing; checked at synth only',
   newStack: 'Creates a second stack',
+  movesNetwork: "Replaces tasks; **ends live calls** if the old network is the stack's own",
+  newNetworkOnly: 'When the stack makes its VPC; later, use a second stack',
 } as const;
 
 /** What the documentation says about a setting. */
@@ -204,8 +206,9 @@ export const settingsSchema = z.strictObject({
   vpcId: text(/^vpc-[0-9a-f]{8,17}$/, 'the ID of a VPC')
     .optional()
     .register(details, {
-      meaning: 'Existing VPC to use. **Moves the service to new subnets.**',
-      change: 'replacesTasks',
+      meaning:
+        'Existing VPC to use. On a stack with a VPC of its own, the routes of that one go as soon as the new tasks are healthy, and with them the calls of the old tasks.',
+      change: 'movesNetwork',
       unset: 'a new VPC',
     }),
   subnetIds: list(/^subnet-[0-9a-f]{8,17}$/, 'IDs of subnets')
@@ -224,7 +227,7 @@ export const settingsSchema = z.strictObject({
   }),
   natGateways: whole(RANGES.natGateways).default(0).register(details, {
     meaning:
-      'NAT gateways of a new VPC, one per Availability Zone. With any, tasks run in private subnets. Each costs about 33 USD a month, and media may need a relay behind its symmetric NAT.',
+      'NAT gateways of a new VPC, one per Availability Zone. With any, tasks run in private subnets. Each costs about 33 USD a month, and media may need a relay behind its symmetric NAT. **Back to 0 ends live calls**: the gateways go as soon as the new tasks are healthy.',
     change: 'replacesTasks',
   }),
   availabilityZones: list(
@@ -235,8 +238,8 @@ export const settingsSchema = z.strictObject({
     .optional()
     .register(details, {
       meaning:
-        'Availability Zones of a new VPC, for Regions with a zone without Fargate. **Moves the service to new subnets.**',
-      change: 'replacesTasks',
+        'Availability Zones of a new VPC, for Regions with a zone without Fargate. CloudFormation cannot move subnets to other zones: the new ones would have the addresses of the old ones.',
+      change: 'newNetworkOnly',
       unset: 'the first two',
     }),
   vpcEndpoints: flag.default(false).register(details, {

@@ -253,14 +253,39 @@ test('every setting is in the table', () => {
   expect(TABLE.map(([setting]) => setting).sort()).toEqual([...SETTING_NAMES].sort());
 });
 
-// Another name is another stack; turning Spot on or off replaces the service itself; other zones are other subnets.
-test.each(TABLE.filter(([setting]) => !/^(name|spot|availabilityZones)$/.test(setting)))(
+const effectOf = (setting: string) => settingDetails(setting as keyof Settings).change;
+
+// Old tasks have calls when CloudFormation deletes what the new template does not have: they need its routes.
+test('a setting that takes the network of the stack away is documented as ending calls', () => {
+  const takes = TABLE.flatMap(([setting, , moves]) =>
+    moves.includes('-Network') ? [setting] : [],
+  );
+  expect(takes.map(effectOf)).toEqual(takes.map(() => 'movesNetwork'));
+  expect(takes).toHaveLength(1);
+  // There and back again.
+  expect(changes({ natGateways: 1 }, {})).toContain('-Network');
+  expect(settingDetails('natGateways').meaning).toContain('**Back to 0 ends live calls**');
+});
+
+// CloudFormation makes the new subnet before it deletes the old one, and two of a VPC cannot have the same addresses.
+test('a setting that replaces a subnet by one with the same addresses is documented as not for a stack that exists', () => {
+  const replaces = TABLE.flatMap(([setting, , moves]) =>
+    moves.some((name) => name.endsWith('Subnet.AvailabilityZone')) &&
+    !moves.some((name) => name.endsWith('Subnet.CidrBlock'))
+      ? [setting]
+      : [],
+  );
+  expect(replaces.map(effectOf)).toEqual(replaces.map(() => 'newNetworkOnly'));
+  expect(replaces).toHaveLength(1);
+});
+
+// Another name is another stack; turning Spot on or off replaces the service itself; the network is above.
+test.each(TABLE.filter(([setting]) => !/^(name|spot|vpcId|availabilityZones)$/.test(setting)))(
   '%s is documented as replacing tasks if it does',
   (setting, _change, moves) => {
     const replaces = moves.some((name) =>
       /^Agent(Task|Service)\.(?!DeploymentConfiguration)/.test(name),
     );
-    const { change } = settingDetails(setting as keyof Settings);
-    expect([setting, change === 'replacesTasks']).toEqual([setting, replaces]);
+    expect([setting, effectOf(setting) === 'replacesTasks']).toEqual([setting, replaces]);
   },
 );
