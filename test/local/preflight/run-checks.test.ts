@@ -2,173 +2,23 @@
 
 import { describe, expect, test } from '@jest/globals';
 import { readSettings } from '../../../lib/settings/read-settings.js';
-import { AwsError, type CheckResult, type Outside } from '../../../local/preflight/check.js';
 import { runChecks } from '../../../local/preflight/run-checks.js';
 import { settingsFrom } from '../../../local/preflight.js';
-
-const KEYS = { LIVEKIT_URL: 'wss://livekit.test', LIVEKIT_API_KEY: 'k', LIVEKIT_API_SECRET: 's' };
-const GRANTED = {
-  authorizationStatus: 'AUTHORIZED',
-  entitlementAvailability: 'AVAILABLE',
-  regionAvailability: 'AVAILABLE',
-};
-const STREAMS = { QuotaName: 'Concurrent bidirectional streams for Amazon Nova Sonic', Value: 20 };
-const TOPIC = 'arn:aws:sns:us-east-1:111122223333:alarms';
-
-type Answers = Record<string, unknown>;
-
-/** An account in which everything is ready. */
-const READY: Answers = {
-  'sts get-caller-identity': { Account: '111122223333', Arn: 'arn:aws:iam::111122223333:user/op' },
-  'ssm get-parameter': { Parameter: { Value: '28' } },
-  'secretsmanager get-secret-value': { SecretString: JSON.stringify(KEYS) },
-  'secretsmanager describe-secret': { Name: 'a' },
-  'bedrock get-foundation-model-availability': GRANTED,
-  'service-quotas list-service-quotas': { Quotas: [{ QuotaName: 'Other', Value: 1 }, STREAMS] },
-  'service-quotas get-service-quota': { Quota: { QuotaName: 'vCPU', Value: 8 } },
-  'cloudformation describe-stacks': { Stacks: [{}] },
-  'cloudformation describe-stack-resources': {
-    StackResources: [{ ResourceType: 'AWS::SNS::Topic', PhysicalResourceId: TOPIC }],
-  },
-  'iam get-role': { Role: {} },
-  'sns list-subscriptions-by-topic': {
-    Subscriptions: [{ Endpoint: 'ops@example.com', SubscriptionArn: `${TOPIC}:1` }],
-  },
-};
-
-const SETTINGS = { alarmEmail: 'ops@example.com' };
-
-function standIn(answers: Answers = {}, others: Partial<Outside> = {}) {
-  const asked: string[] = [];
-  const outside: Outside = {
-    async aws(args) {
-      asked.push(args.join(' '));
-      const answer: unknown = { ...READY, ...answers }[args.slice(0, 2).join(' ')];
-      if (answer instanceof Error) throw answer;
-      return answer;
-    },
-    dockerPlatforms: async () => ['linux/amd64', 'linux/arm64'],
-    livekit: async () => {},
-    ...others,
-  };
-  return { outside, asked };
-}
-
-const run = (answers?: Answers, settings = {}, others?: Partial<Outside>): Promise<CheckResult[]> =>
-  runChecks(readSettings({ ...SETTINGS, ...settings }), standIn(answers, others).outside);
-
-const refuse = async () => {
-  throw new Error('401 Unauthorized\nmore');
-};
-const error = (code: string) => new AwsError(code, `An error occurred (${code})`);
-
-const LANES = [
-  { region: 'us-east-1' },
-  { region: 'us-east-1', role: 'arn:aws:iam::111122223333:role/voice-lane', streams: 10 },
-];
-
-/** What goes wrong: the check, its sentence, what AWS answers, settings, and what else is different. */
-const WRONG: [string, RegExp, Answers, object?, Partial<Outside>?][] = [
-  [
-    'bootstrap',
-    /is not bootstrapped .*: run `npx cdk bootstrap`\.$/,
-    { 'ssm get-parameter': error('ParameterNotFound') },
-  ],
-  [
-    'bootstrap',
-    /has version 5 and 6 is needed/,
-    { 'ssm get-parameter': { Parameter: { Value: '5' } } },
-  ],
-  [
-    'secret',
-    /^There is no secret nova-sonic-agent\/livekit in this Region: create it/,
-    { 'secretsmanager get-secret-value': error('ResourceNotFoundException') },
-  ],
-  [
-    'secret',
-    /has no LIVEKIT_API_KEY, LIVEKIT_API_SECRET: add/,
-    { 'secretsmanager get-secret-value': { SecretString: '{"LIVEKIT_URL":"wss://a"}' } },
-  ],
-  [
-    'secret',
-    /^There is no secret weather\/key for WEATHER_API_KEY in this Region: create it/,
-    { 'secretsmanager describe-secret': error('ResourceNotFoundException') },
-    { secrets: { WEATHER_API_KEY: 'weather/key' } },
-  ],
-  [
-    'secret',
-    /^The secret crm has no key token for CRM_TOKEN: add it\.$/,
-    {},
-    { secrets: { CRM_TOKEN: { secret: 'crm', key: 'token' } } },
-  ],
-  ['secret', /is not JSON/, { 'secretsmanager get-secret-value': { SecretString: 'wss://a' } }],
-  [
-    'LiveKit',
-    /^LiveKit at wss:\/\/livekit.test does not answer to these keys \(401 Unauthorized\): check/,
-    {},
-    {},
-    { livekit: refuse },
-  ],
-  [
-    'model',
-    /^Your account has no access to amazon.nova-2-sonic-v1:0 in us-east-1: request/,
-    {
-      'bedrock get-foundation-model-availability': {
-        ...GRANTED,
-        entitlementAvailability: 'NOT_AVAILABLE',
-      },
-    },
-  ],
-  [
-    'model',
-    /^Bedrock in us-east-1 does not know/,
-    { 'bedrock get-foundation-model-availability': error('ValidationException') },
-  ],
-  [
-    'stream quota',
-    /^us-east-1 allows 20 streams, and MaxTasks x CallsPerTask needs 30 of it: request more/,
-    {},
-    { maxTasks: 3, cpu: 1024 },
-  ],
-  [
-    'stream quota',
-    /and "schedules" x CallsPerTask needs 30 of it: .* or lower "schedules"\.$/,
-    {},
-    { cpu: 1024, schedules: [{ cron: '0 8 ? * *', minTasks: 1, maxTasks: 3 }] },
-  ],
-  [
-    'Fargate quota',
-    /^Fargate allows 6 vCPUs, and 2 tasks need 8 during a deployment \(twice 4\): request/,
-    { 'service-quotas get-service-quota': { Quota: { Value: 6 } } },
-  ],
-  [
-    'Fargate quota',
-    /^Fargate allows 8 vCPUs, and 3 tasks need 12 during .* or lower "schedules"\.$/,
-    {},
-    { callsPerTask: 5, schedules: [{ cron: '0 8 ? * *', minTasks: 1, maxTasks: 3 }] },
-  ],
-  ['Docker', /^Docker does not run on this machine: start it/, {}, {}, { dockerPlatforms: refuse }],
-  [
-    'Docker',
-    /^Docker cannot build for linux\/arm64: run `docker run .* --install arm64`/,
-    {},
-    {},
-    { dockerPlatforms: async () => ['linux/amd64'] },
-  ],
-  [
-    'alarm address',
-    /^ops@example.com has not confirmed/,
-    {
-      'sns list-subscriptions-by-topic': {
-        Subscriptions: [{ Endpoint: 'ops@example.com', SubscriptionArn: 'PendingConfirmation' }],
-      },
-    },
-  ],
-];
+import {
+  type Answers,
+  error,
+  LANES,
+  PROBLEMS,
+  preflight,
+  READY_ACCOUNT,
+  refuse,
+  SETTINGS,
+  standIn,
+} from './account.js';
 
 describe('preflight', () => {
   test('finds nothing to do where everything is ready, in one line each', async () => {
-    expect(await run()).toEqual(
+    expect(await preflight()).toEqual(
       [
         ['credentials', 'Account 111122223333, as arn:aws:iam::111122223333:user/op.'],
         ['bootstrap', 'Version 28.'],
@@ -228,7 +78,7 @@ describe('preflight', () => {
 
   test('counts the streams of all lanes, and looks at their roles', async () => {
     const found = async (answers: Answers = {}, lanes: object[] = LANES) =>
-      (await run(answers, { lanes, callsPerTask: 15 }))
+      (await preflight(answers, { lanes, callsPerTask: 15 }))
         .filter(({ check }) => /^(model|lane role|stream quota)$/.test(check))
         .map(({ check, state, sentence }) => `${check} ${state}: ${sentence}`);
     const role = 'arn:aws:iam::111122223333:role/voice-lane';
@@ -255,10 +105,10 @@ describe('preflight', () => {
     for (const command of asked) expect(command).toMatch(/^[\w-]+ (get|list|describe)-/);
   });
 
-  test.each(WRONG.map((row) => ({ row, title: `${row[0]}: ${row[1].source}` })))(
+  test.each(PROBLEMS.map((row) => ({ row, title: `${row[0]}: ${row[1].source}` })))(
     'says what is wrong and what to do: $title',
     async ({ row: [check, sentence, answers, settings, others] }) => {
-      const findings = await run(answers, settings, others);
+      const findings = await preflight(answers, settings, others);
       const failed = findings.filter(({ state }) => state === 'failed');
       expect(failed.map((finding) => finding.check)).toEqual([check]);
       expect(failed[0]?.sentence).toMatch(sentence);
@@ -283,7 +133,7 @@ describe('preflight', () => {
       {},
     ],
   ])('lets a deployment go on: %s', async (_what, answers, settings) => {
-    const findings = await run(
+    const findings = await preflight(
       answers,
       settings,
       'image' in settings ? { dockerPlatforms: refuse } : {},
@@ -296,7 +146,7 @@ describe('preflight', () => {
       'service-quotas get-service-quota': error('AccessDeniedException'),
       'service-quotas list-service-quotas': { Quotas: [] },
     };
-    const findings = await run(answers, { alarmEmail: undefined });
+    const findings = await preflight(answers, { alarmEmail: undefined });
     expect(findings.filter(({ state }) => state !== 'ok')).toEqual([
       {
         check: 'stream quota',
@@ -321,13 +171,13 @@ describe('preflight', () => {
     ['a server that does not answer', (check: string) => check !== 'secret'],
   ])('tells everything at once when everything is wrong: %s', async (_what, takes) => {
     // The first thing that goes wrong of each kind, all together.
-    const wrong = [...new Map(WRONG.toReversed().map((row) => [row[0], row])).values()].filter(
+    const wrong = [...new Map(PROBLEMS.toReversed().map((row) => [row[0], row])).values()].filter(
       ([check]) => takes(check),
     );
     const [answers, settings, others] = [2, 3, 4].map((column) =>
       Object.assign({}, ...wrong.map((row) => row[column])),
     );
-    const findings = await run(answers, { ...settings, maxTasks: 4 }, others);
+    const findings = await preflight(answers, { ...settings, maxTasks: 4 }, others);
     const failed = findings.filter(({ state }) => state === 'failed');
     expect(failed.map(({ check }) => check).sort()).toEqual(wrong.map(([check]) => check).sort());
     for (const [check, sentence] of wrong.filter(([name]) => !/quota/.test(name)))
@@ -337,9 +187,12 @@ describe('preflight', () => {
 
   test('says of each check that it could not be made when nobody is signed in', async () => {
     const nothing = Object.fromEntries(
-      Object.keys(READY).map((command) => [command, new Error('Unable to locate credentials')]),
+      Object.keys(READY_ACCOUNT).map((command) => [
+        command,
+        new Error('Unable to locate credentials'),
+      ]),
     );
-    const findings = await run(nothing, {}, { dockerPlatforms: refuse, livekit: refuse });
+    const findings = await preflight(nothing, {}, { dockerPlatforms: refuse, livekit: refuse });
     expect(findings).toHaveLength(9);
     expect(findings.map(({ state }) => state)).not.toContain('ok');
     expect(findings[0]?.sentence).toBe(
