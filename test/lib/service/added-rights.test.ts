@@ -27,12 +27,12 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
 import { Secret as ManagedSecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
-import { Size, type Stack } from 'aws-cdk-lib/core';
+import { Size, Stack } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import fc from 'fast-check';
 import { secretReference } from '../../../lib/access/container-secret.js';
 import * as lib from '../../../lib/index.js';
-import { flat, resources, stackOf, statements, templateOf } from '../synth.js';
+import { flat, foreignApp, resources, stackOf, statements, templateOf } from '../synth.js';
 
 const LIB = fileURLToPath(new URL('../../../lib', import.meta.url));
 
@@ -410,8 +410,10 @@ describe('what is added to a task', () => {
     );
   });
 
-  test('is in the policy once', () => {
-    for (const { Action, Resource } of rightsOf(plain, 'Execution'))
+  test('is in the policy once, also in an app whose policies the CDK does not minimize', () => {
+    const stack = new Stack(foreignApp(), 'theirs');
+    const agent = new lib.VoiceAgentService(stack, 'Agent');
+    for (const { Action, Resource } of rightsOf({ stack, agent }, 'Execution'))
       expect([Action, [...new Set(Resource)]]).toEqual([Action, Resource]);
   });
 
