@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Settings } from '../../lib/settings/settings.js';
-import { ask, type Check, CheckUnknown, failCheck, taskLimit } from './check.js';
+import { ask, type Check, CheckUnknown, failCheck, type Outside, taskLimit } from './check.js';
 
 interface Availability {
   readonly authorizationStatus: string;
@@ -42,30 +42,37 @@ interface Quota {
   readonly Value: number;
 }
 
-const streamQuota =
-  (region: string): Check =>
-  async (settings, outside) => {
-    const { callsPerTask, bedrockRegions } = settings;
-    const { Quotas } = await ask<{ Quotas: Quota[] }>(
-      outside,
-      ['service-quotas', 'list-service-quotas', '--service-code', 'bedrock', '--region', region],
-      {},
+async function streamsIn(region: string, outside: Outside): Promise<number> {
+  const { Quotas } = await ask<{ Quotas: Quota[] }>(
+    outside,
+    ['service-quotas', 'list-service-quotas', '--service-code', 'bedrock', '--region', region],
+    {},
+  );
+  const quota = Quotas.find(
+    ({ QuotaName }) => /sonic/i.test(QuotaName) && /concurrent/i.test(QuotaName),
+  );
+  if (!quota)
+    throw new CheckUnknown(
+      `Service Quotas in ${region} lists no concurrent streams of Nova Sonic: ask AWS for the number, and set "streamQuotaPerRegion".`,
     );
-    const quota = Quotas.find(
-      ({ QuotaName }) => /sonic/i.test(QuotaName) && /concurrent/i.test(QuotaName),
-    );
-    if (!quota)
-      throw new CheckUnknown(
-        `Service Quotas in ${region} lists no concurrent streams of Nova Sonic: ask AWS for the number, and set "streamQuotaPerRegion".`,
+  return quota.Value;
+}
+
+/** Streams of all Regions together: a call goes on to the next one when one is full. */
+const streamQuota: Check = async (settings, outside) => {
+  const { callsPerTask, bedrockRegions } = settings;
+  const { tasks, name } = taskLimit(settings);
+  const streams = await Promise.all(bedrockRegions.map((region) => streamsIn(region, outside)));
+  const allowed = bedrockRegions
+    .map((region, at) => `${streams[at]} streams in ${region}`)
+    .join(' and ');
+  const needed = tasks * callsPerTask;
+  return streams.reduce((sum, count) => sum + count) >= needed
+    ? `${allowed}, of which ${name} needs ${needed}.`
+    : failCheck(
+        `Bedrock allows ${allowed}, and ${name} x CallsPerTask needs ${needed}: request more in Service Quotas, add Regions to "bedrockRegions", or lower ${name}.`,
       );
-    const { tasks, name } = taskLimit(settings);
-    const needed = Math.ceil((tasks * callsPerTask) / bedrockRegions.length);
-    return quota.Value >= needed
-      ? `${quota.Value} streams in ${region}, of which ${name} needs ${needed}.`
-      : failCheck(
-          `${region} allows ${quota.Value} streams, and ${name} x CallsPerTask needs ${needed} of it: request more in Service Quotas, add Regions to "bedrockRegions", or lower ${name}.`,
-        );
-  };
+};
 
 /** Streams of all lanes, by what the settings say: AWS lists the quotas of the own account only. */
 const laneStreams: Check = async (settings) => {
@@ -96,11 +103,10 @@ const laneRole =
     return `${role} is there.`;
   };
 
-export const regionChecks = (regions: readonly string[]): [string, Check][] =>
-  regions.flatMap((region): [string, Check][] => [
-    ['model', modelAccess(region)],
-    ['stream quota', streamQuota(region)],
-  ]);
+export const regionChecks = (regions: readonly string[]): [string, Check][] => [
+  ...regions.map((region): [string, Check] => ['model', modelAccess(region)]),
+  ['stream quota', streamQuota],
+];
 
 export function laneChecks(lanes: NonNullable<Settings['lanes']>): [string, Check][] {
   const own = lanes.flatMap(({ region, role }) => (role ? [] : [region]));

@@ -12,7 +12,10 @@ const GRANTED = {
   entitlementAvailability: 'AVAILABLE',
   regionAvailability: 'AVAILABLE',
 };
-const STREAMS = { QuotaName: 'Concurrent bidirectional streams for Amazon Nova Sonic', Value: 20 };
+export const STREAMS = {
+  QuotaName: 'Concurrent bidirectional streams for Amazon Nova Sonic',
+  Value: 20,
+};
 const TOPIC = 'arn:aws:sns:us-east-1:111122223333:alarms';
 
 export type Answers = Record<string, unknown>;
@@ -130,13 +133,13 @@ export const PROBLEMS: [string, RegExp, Answers, object?, Partial<Outside>?][] =
   ],
   [
     'stream quota',
-    /^us-east-1 allows 20 streams, and MaxTasks x CallsPerTask needs 30 of it: request more/,
+    /^Bedrock allows 20 streams in us-east-1, and MaxTasks x CallsPerTask needs 30: request more/,
     {},
     { maxTasks: 3, cpu: 1024 },
   ],
   [
     'stream quota',
-    /and "schedules" x CallsPerTask needs 30 of it: .* or lower "schedules"\.$/,
+    /and "schedules" x CallsPerTask needs 30: .* or lower "schedules"\.$/,
     {},
     { cpu: 1024, schedules: [{ cron: '0 8 ? * *', minTasks: 1, maxTasks: 3 }] },
   ],

@@ -13,6 +13,7 @@ import {
   READY_ACCOUNT,
   refuse,
   SETTINGS,
+  STREAMS,
   standIn,
 } from './account.js';
 
@@ -57,6 +58,30 @@ describe('preflight', () => {
       expect(asked).toContain(
         `bedrock get-foundation-model-availability --model-id amazon.nova-2-sonic-v1:0 --region ${region}`,
       );
+  });
+
+  test('counts the streams of all Regions together, however they are spread', async () => {
+    const quota = async (eastern: number) => {
+      const { outside } = standIn();
+      const aws: typeof outside.aws = async (args) =>
+        args.includes('list-service-quotas')
+          ? { Quotas: [{ ...STREAMS, Value: args.includes('us-east-1') ? eastern : 80 }] }
+          : outside.aws(args);
+      const settings = readSettings({
+        ...{ bedrockRegions: 'us-east-1,us-west-2', callsPerTask: 10, maxTasks: 10 },
+      });
+      const findings = await runChecks(settings, { ...outside, aws });
+      return findings.filter(({ check }) => check === 'stream quota');
+    };
+    expect(await quota(20)).toEqual([
+      {
+        check: 'stream quota',
+        state: 'ok',
+        sentence:
+          '20 streams in us-east-1 and 80 streams in us-west-2, of which MaxTasks needs 100.',
+      },
+    ]);
+    expect((await quota(19))[0]?.state).toBe('failed');
   });
 
   test('goes by the parameters of a stack that is deployed, unless a setting is given', async () => {
