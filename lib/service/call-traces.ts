@@ -122,9 +122,10 @@ export class CallTraces {
     // ECS stops containers in the reverse order: the collector is there for the agent's last spans.
     agent.addContainerDependencies({ container, condition: ContainerDependencyCondition.START });
     const policy = new Policy(taskDefinition, 'Traces', {
-      roles: [taskDefinition.taskRole],
       statements: [new PolicyStatement({ actions: ['xray:PutTraceSegments'], resources: ['*'] })],
     });
+    // By the role, which is not changed if it is imported so.
+    taskDefinition.taskRole.attachInlinePolicy(policy);
     Validations.of(policy).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
       reason: 'X-Ray has no resource for traces; AWS accepts * only.',

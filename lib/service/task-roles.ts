@@ -2,7 +2,7 @@
 
 import type { ICluster } from 'aws-cdk-lib/aws-ecs';
 import { type IRole, Policy, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
-import { Stack, Validations } from 'aws-cdk-lib/core';
+import { Annotations, Aspects, Stack, Validations } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import { wildcardFindingId } from '../access/nag-suppressions.js';
 import type { NovaSonicAccess } from '../access/nova-sonic-access.js';
@@ -43,6 +43,23 @@ export class TaskRoles extends Construct {
     props.novaSonic.grantInvoke(this.task);
     this.grantOwnService(props.cluster);
     this.execution = props.executionRole ?? this.createExecutionRole();
+    this.warnAboutUnchanged('taskRole', props.taskRole);
+    this.warnAboutUnchanged('executionRole', props.executionRole);
+  }
+
+  /** The CDK drops every grant to a role that it may not change, without a word. */
+  private warnAboutUnchanged(prop: 'taskRole' | 'executionRole', role?: IRole): void {
+    if (!role) return;
+    Aspects.of(this).add({
+      visit: (node) => {
+        // A role that may be changed has a policy by now.
+        if (node !== this || role.node.findAll().some((child) => child instanceof Policy)) return;
+        Annotations.of(this).addWarningV2(
+          `nova-sonic-livekit:${prop}-unchanged`,
+          `The CDK adds nothing to the role of "${prop}", which must not be changed or belongs to another account: synthesize once without it, and give it the permissions of the role that you then see.`,
+        );
+      },
+    });
   }
 
   /** Its permissions come from the CDK's grants for what is put into the task definition. */
@@ -72,9 +89,10 @@ export class TaskRoles extends Construct {
     this.task.addToPrincipalPolicy(allow(['ecs:DescribeServices'], services));
     // A policy of its own, so that a wildcard in any other statement is still found.
     const listTasks = new Policy(this, 'ListTasks', {
-      roles: [this.task],
       statements: [allow(['ecs:ListTasks'], '*')],
     });
+    // By the role, which is not changed if it is imported so.
+    this.task.attachInlinePolicy(listTasks);
     Validations.of(this.task).acknowledge(
       {
         id: wildcardFindingId(this, tasks),

