@@ -23,7 +23,7 @@ import {
   PropagatedTagSource,
   type RuntimePlatform,
 } from 'aws-cdk-lib/aws-ecs';
-import type { IGrantable, IPrincipal } from 'aws-cdk-lib/aws-iam';
+import { type IGrantable, type IPrincipal, Policy } from 'aws-cdk-lib/aws-iam';
 import { type ILogGroup, LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Annotations, Names, RemovalPolicy, Size, Token, Validations } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
@@ -125,8 +125,12 @@ export class VoiceAgentService extends Construct implements IGrantable, IConnect
           'The messages of a session with Systems Manager have no resource; AWS accepts * only.',
       });
     }
-    // The first task starts when the role has its permissions.
-    this.service.node.addDependency(roles.execution);
+    // The first task starts when its roles have their permissions, and the last one stops before they lose them.
+    const policies = [roles, this.taskDefinition].flatMap(({ node }) => node.findAll());
+    this.service.node.addDependency(
+      roles.execution,
+      ...policies.filter((child) => child instanceof Policy),
+    );
   }
 
   /**

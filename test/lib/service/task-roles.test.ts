@@ -186,6 +186,18 @@ test('no other account can have ECS use the roles', () => {
   }
 });
 
+test('the service is made after every policy of its roles, and deleted before', () => {
+  const template = templateWith({ ...everything, traces: 'xray', ecsExec: true });
+  const policies = resources(template, 'AWS::IAM::Policy')
+    .filter(([, { Properties }]) =>
+      /"AgentRoles(Task|Execution)/.test(JSON.stringify(Properties.Roles)),
+    )
+    .map(([id]) => id);
+  expect(policies).toHaveLength(4);
+  const [[, service] = []] = resources(template, 'AWS::ECS::Service');
+  expect(service?.DependsOn).toEqual(expect.arrayContaining(policies));
+});
+
 test('the task runs with these two roles, which have descriptions', () => {
   const { TaskRoleArn, ExecutionRoleArn } = only(templateWith(), 'AWS::ECS::TaskDefinition');
   const described = Object.fromEntries(
