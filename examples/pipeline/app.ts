@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { BuildSpec, LinuxArmBuildImage } from 'aws-cdk-lib/aws-codebuild';
 import { App, Stack, Stage, type StageProps } from 'aws-cdk-lib/core';
 import {
   CodePipeline,
@@ -28,6 +29,13 @@ const stack = new Stack(app, 'voice-agent-pipeline', { env: TOOLS });
 stack.templateOptions.metadata = { 'cfn-lint': { config: { ignore_checks: ['W3005'] } } };
 const pipeline = new CodePipeline(stack, 'Pipeline', {
   crossAccountKeys: true,
+  codeBuildDefaults: {
+    // The image is for ARM, which another processor could only build with an emulator that CodeBuild does not have.
+    buildEnvironment: { buildImage: LinuxArmBuildImage.AMAZON_LINUX_2023_STANDARD_3_0 },
+    partialBuildSpec: BuildSpec.fromObject({
+      phases: { install: { 'runtime-versions': { nodejs: '22' } } },
+    }),
+  },
   synth: new ShellStep('Synth', {
     input: CodePipelineSource.connection('our-team/voice-agent', 'main', {
       connectionArn:

@@ -25,6 +25,9 @@ const EXPECTED: Record<string, RegExp[]> = {
     /"AWS::CodePipeline::Pipeline"/,
     /"Name":"Staging".*"Name":"CallStaging".*"Name":"Production"/,
     /222233334444.*333344445555/,
+    // What builds the image, for ARM, and with a Node.js that runs this project.
+    /"Image":"aws\/codebuild\/amazonlinux-aarch64-standard:3.0",[^}]*"PrivilegedMode":true,"Type":"ARM_CONTAINER"/,
+    /\\"nodejs\\": \\"22\\"/,
   ],
   'three-accounts': [
     /arn:aws:iam::222233334444:role\/voice-agent-lane","arn:aws:iam::333344445555:role\/voice-agent-lane/,
