@@ -22,7 +22,6 @@ interface OrphanedToolResult {
 export class ResumeState {
   readonly #limits: HistoryLimits;
   #plan?: ResumePlan;
-  #pendingPrompt?: string;
   /** Results of tools that were called on a stream that is gone. */
   #orphanedToolResults: OrphanedToolResult[] = [];
   /** Those whose question waits for the results of other tools. */
@@ -39,24 +38,16 @@ export class ResumeState {
     return this.#plan;
   }
 
-  /** The question to repeat, until its answer begins. */
-  get pendingPrompt(): string | undefined {
-    return this.#pendingPrompt;
-  }
-
   /** Limits of the history for the next stream. */
   get limits(): HistoryLimits {
     const { maxBytes, maxTextBytes } = this.#limits;
     return { maxBytes: Math.floor(maxBytes * this.#historyShare), maxTextBytes };
   }
 
-  /** Saves the plan of a lost stream; of an earlier plan that never reached a stream, question and audio are kept. */
+  /** Saves the plan of a lost stream; the audio of an earlier plan that never reached a stream is kept. */
   save(plan: ResumePlan): void {
-    const earlier = this.#plan;
-    const prompt = plan.repeated ? undefined : (earlier?.prompt ?? plan.prompt);
-    const audioFrom = Math.min(plan.audioFrom, earlier?.audioFrom ?? plan.audioFrom);
-    this.#plan = { ...plan, prompt, audioFrom };
-    this.#pendingPrompt = plan.repeated ? undefined : (prompt ?? this.#pendingPrompt);
+    const { audioFrom } = this.#plan ?? plan;
+    this.#plan = { ...plan, audioFrom: Math.min(plan.audioFrom, audioFrom) };
   }
 
   /** Reduces the opening after a failure that it would repeat. Returns false when there is nothing left to change. */
@@ -69,7 +60,6 @@ export class ResumeState {
     // The prompt was taken out of the history already.
     const kept = ask === undefined ? history.slice(0, Math.max(0, last)) : history;
     this.#plan = { history: kept, audioFrom: now };
-    this.#pendingPrompt = undefined;
     return this.#filtered < MAX_FILTERED;
   }
 
@@ -77,11 +67,6 @@ export class ResumeState {
   streamOpened(stream: Pick<StreamSession, 'orphanedToolResultsSent'>): void {
     this.#plan = undefined;
     this.confirmOrphanedToolResults(stream);
-  }
-
-  /** A reply has begun. */
-  replyStarted(): void {
-    this.#pendingPrompt = undefined;
   }
 
   /** A reply was completed, so the content filter accepts the history. */

@@ -308,7 +308,6 @@ export class SessionContinuation {
     };
     const effects = this.#conversation.apply(event, timing);
     this.#streamWatch.observe(event, effects, timing);
-    if (effects.some((effect) => effect.type === 'generation_opened')) this.#resume.replyStarted();
     if (effects.some((e) => e.type === 'generation_closed' && e.reason === 'end_turn')) {
       this.#retry.healthy(session.stream.lane);
       this.#resume.replyCompleted();
@@ -338,6 +337,7 @@ export class SessionContinuation {
     const { lane, region } = session.stream;
     this.#leave();
     this.#saveResumePlan(now, error.kind === 'no_response' ? 'silence' : 'failure');
+    if (error.kind === 'content_filtered') this.#conversation.forgetLost();
     const decision = this.#resume.degradeAfter(error, now)
       ? this.#retry.failed(lane, error, livedMs, now)
       : ({ type: 'give_up', why: 'the content filter stopped it again' } as const);
@@ -379,7 +379,8 @@ export class SessionContinuation {
   /** Opens the next stream beside the current one, which serves the call meanwhile. */
   #openStandby(reason: string, suspicion?: Suspicion): void {
     const lane = this.#retry.pick(this.#now);
-    const stream = this.#open(lane, reason, this.#conversation.snapshot());
+    const history = this.#conversation.openEnded(this.#now, this.#resume.orphanedCalls);
+    const stream = this.#open(lane, reason, history);
     this.#setStandby({ stream, suspicion });
   }
 

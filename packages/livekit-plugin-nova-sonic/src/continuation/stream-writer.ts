@@ -3,6 +3,7 @@ import type { RollingAudioBuffer } from '../audio/rolling-buffer.js';
 import type { Clock } from '../clock.js';
 import type { StreamSession } from '../stream/stream-session.js';
 import type { Conversation } from '../turns/conversation.js';
+import type { Question } from '../turns/resume-plan.js';
 import type { ResumeState } from './resume-state.js';
 
 /** The model reads it as the user's words. */
@@ -28,12 +29,10 @@ export class StreamWriter {
 
   /** Everything that a stream opened for the call needs; nothing waits for the connection. */
   open(stream: StreamSession): void {
-    const { resume, conversation } = this.#context;
+    const { resume } = this.#context;
     this.replayAudio(stream, resume.plan?.audioFrom ?? this.#now);
-    if (resume.pendingPrompt) {
-      this.#sendText(stream, resume.pendingPrompt);
-      conversation.requested(this.#now);
-    }
+    const { prompt, asks } = resume.plan ?? {};
+    if (prompt !== undefined && asks) this.#ask(stream, { prompt, asks });
     this.catchUp(stream);
   }
 
@@ -59,11 +58,13 @@ export class StreamWriter {
 
   /** Asks again what was to be answered together with words that the caller did not say after all. */
   askLost(stream: StreamSession): void {
-    const { conversation } = this.#context;
-    const question = conversation.lostQuestion(this.#now);
-    if (question === undefined) return;
-    this.#sendText(stream, question);
-    conversation.requested(this.#now);
+    const question = this.#context.conversation.lostQuestion(this.#now);
+    if (question) this.#ask(stream, question);
+  }
+
+  #ask(stream: StreamSession, { prompt, asks }: Question): void {
+    this.#sendText(stream, prompt);
+    this.#context.conversation.askedAgain(this.#now, asks);
   }
 
   /** Asks for the rest of a reply that the service stopped because of a noise. */
@@ -96,7 +97,7 @@ export class StreamWriter {
     if (results === undefined) return;
     this.#sendText(stream, results);
     const callIds = [...resume.orphanedCalls].slice(sent, stream.orphanedToolResultsSent);
-    conversation.requested(this.#now, callIds);
+    conversation.resultsTold(this.#now, callIds);
     if (stream.openedAt !== undefined) resume.confirmOrphanedToolResults(stream);
   }
 

@@ -12,6 +12,7 @@
 import type { ConversationHistory } from '../history/conversation-history.js';
 import type { HistoryEntry } from '../history/entries.js';
 import type { ServerEvent, TokenUsage } from '../protocol/server-events.js';
+import type { Subject } from './answers.js';
 import { type ConversationOptions, ConversationState } from './conversation-state.js';
 import type { Effect, EventTiming, ResumePlan } from './effects.js';
 import { requestSent, settleAnswered, toolAnswered, understood } from './expected-replies.js';
@@ -23,6 +24,7 @@ import {
   stopReply,
 } from './interruption.js';
 import { askLost, leaveStream } from './resume.js';
+import { endWithQuestion, type Question } from './resume-plan.js';
 import { type ResumeCause, sampleTime, sentTime, TEXT_LAG_MS } from './user-turn.js';
 
 /** Calls for one question come one after the other; those for the next one after the model has thought about it (ms). */
@@ -114,10 +116,22 @@ export class Conversation {
     return this.#state.snapshot();
   }
 
+  /** The same for a stream that takes over without being asked anything: what has no answer is the last that it knows. */
+  openEnded(now: number, told: ReadonlySet<string>): HistoryEntry[] {
+    return endWithQuestion(this.snapshot(), this.#state.requests.dueTo(now), told);
+  }
+
   // -- commands of the session -------------------------------------------------------------------------------------
 
-  /** A question was sent again on a new stream, or the results of calls as text. */
-  requested(now: number, callIds: readonly string[] = []): void {
+  /** What had no answer when its stream was lost was asked again by a text. */
+  askedAgain(now: number, asks: Subject): void {
+    this.#state.pending.requested(now);
+    this.#state.requests.askedAgain(now, asks);
+    this.#state.textUnanswered = true;
+  }
+
+  /** The results of calls were sent as text. */
+  resultsTold(now: number, callIds: readonly string[]): void {
     this.#state.pending.requested(now);
     this.#state.requests.owesAnswer('text', now, { callIds });
     this.#state.textUnanswered = true;
@@ -130,9 +144,14 @@ export class Conversation {
     this.#state.textUnanswered = true;
   }
 
-  /** A question that has no answer since its stream was lost, and that is to be asked now. */
-  lostQuestion(now: number): string | undefined {
+  /** What has no answer since its stream was lost, and is to be asked now. */
+  lostQuestion(now: number): Question | undefined {
     return askLost(this.#state, now);
+  }
+
+  /** What was lost is not asked again: the service refuses it. */
+  forgetLost(): void {
+    this.#state.requests.forgetLost();
   }
 
   /** The application adds a message; a stream that is opened from now on has it in its history. */

@@ -4,6 +4,7 @@
 import type { HistoryEntry } from '../history/entries.js';
 import type { TokenUsage } from '../protocol/server-events.js';
 import type { BargeInSign } from '../session-events.js';
+import type { Subject } from './answers.js';
 
 /** Why a generation's channels were closed. */
 export type CloseReason =
@@ -91,8 +92,8 @@ export interface ResumePlan {
   readonly history: readonly HistoryEntry[];
   /** To be sent as the user's message, since its answer was lost. */
   readonly prompt?: string;
-  /** It is asked with a requested reply instead. */
-  readonly repeated?: boolean;
+  /** What that asks for. */
+  readonly asks?: Subject;
   /** The caller's audio from this time on was not transcribed yet (ms since the epoch). */
   readonly audioFrom: number;
 }

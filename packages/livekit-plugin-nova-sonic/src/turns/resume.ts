@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { DueAnswer } from './answers.js';
 import type { ConversationState } from './conversation-state.js';
 import type { ResumePlan } from './effects.js';
-import type { DueAnswer } from './reply-requests.js';
-import { type CutReply, endWithQuestion, planResume } from './resume-plan.js';
+import {
+  askDue,
+  type CutReply,
+  endWithQuestion,
+  planResume,
+  type Question,
+} from './resume-plan.js';
 import type { ResumeCause } from './user-turn.js';
 
 /** Closes what is open on the stream that is left, and plans what the next stream must know. */
@@ -35,15 +41,15 @@ export function leaveStream(
 }
 
 /** What was to be answered with the caller's words when a stream was lost, and there were none: the text to ask it with. */
-export function askLost(state: ConversationState, now: number): string | undefined {
+export function askLost(state: ConversationState, now: number): Question | undefined {
   const { user, agent, requests } = state;
   if (requests.lost.length === 0 || user.speaking || state.wordsDueUntil !== undefined)
     return undefined;
   // A text would end a reply that is heard.
   if (!agent.silent(now)) return undefined;
-  const { prompt } = planResume(state.snapshot(), undefined, true, requests.lost);
-  if (prompt === undefined) requests.forgetLost();
-  return prompt;
+  const question = askDue(state.snapshot(), requests.lost);
+  if (!question) requests.forgetLost();
+  return question;
 }
 
 function plan(
@@ -67,8 +73,10 @@ function plan(
   if (!requests.waiting) return planResume(known, cut, awaiting, due, told);
   // Of two texts at once one may stay without an answer: an open question is asked together with the new one.
   if (due.length === 0) return { history: known };
-  const { history: others, prompt } = planResume(known, undefined, true, due, told);
-  if (prompt === undefined) return { history: others };
-  requests.repeat(prompt);
-  return { history: others, repeated: true };
+  // Who asks something new does not wait for the rest of a reply.
+  const open = due.map((answer) => ({ ...answer, cut: undefined }));
+  const { history: others, prompt } = planResume(known, undefined, true, open, told);
+  if (prompt !== undefined) requests.repeat(prompt);
+  else requests.forgetLost();
+  return { history: others };
 }

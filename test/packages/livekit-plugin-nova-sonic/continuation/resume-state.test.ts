@@ -12,24 +12,19 @@ beforeEach(() => {
 });
 
 describe('ResumeState', () => {
-  test('a plan is kept until a stream is up, its question until the answer begins', () => {
+  test('a plan is kept until a stream is up', () => {
     resume.save({ history: [], prompt: 'What?', audioFrom: 5 });
     expect(resume.plan?.audioFrom).toBe(5);
     resume.streamOpened({ orphanedToolResultsSent: 0 });
     expect(resume.plan).toBeUndefined();
-    expect(resume.pendingPrompt).toBe('What?');
-    resume.replyStarted();
-    expect(resume.pendingPrompt).toBeUndefined();
   });
 
-  test('question and audio of a plan that reached no stream are kept', () => {
+  test('the audio of a plan that reached no stream is kept, its question is the later one', () => {
     resume.save({ history: [user('Hi.')], prompt: 'What?', audioFrom: 5 });
-    resume.save({ history: [], audioFrom: 9 });
-    expect(resume.plan).toEqual({ history: [], prompt: 'What?', audioFrom: 5 });
-    expect(resume.pendingPrompt).toBe('What?');
-    // The second plan no longer knows of a reply that the first one lost.
-    resume.save({ history: [], prompt: 'And?', audioFrom: 9 });
-    expect(resume.pendingPrompt).toBe('What?');
+    resume.save({ history: [], prompt: 'What?\nAnd?', audioFrom: 9 });
+    expect(resume.plan).toEqual({ history: [], prompt: 'What?\nAnd?', audioFrom: 5 });
+    resume.save({ history: [], audioFrom: 3 });
+    expect(resume.plan).toEqual({ history: [], audioFrom: 3 });
   });
 
   test('a history that is too long is halved each time', () => {
@@ -50,7 +45,6 @@ describe('ResumeState', () => {
     resume.save({ history: [user('Fine.')], prompt: 'Bad words.', audioFrom: 1 });
     resume.degradeAfter(filtered, 50);
     expect(resume.plan).toEqual({ history: [user('Fine.')], audioFrom: 50 });
-    expect(resume.pendingPrompt).toBeUndefined();
   });
 
   test('the third time in a row that the filter stops it is the last', () => {
@@ -68,13 +62,6 @@ describe('ResumeState', () => {
     expect(resume.degradeAfter({ kind: 'connection' }, 50)).toBe(true);
     expect(resume.plan).toEqual({ history: [user('Hi.')], prompt: 'What?', audioFrom: 1 });
     expect(resume.limits.maxBytes).toBe(40_000);
-  });
-
-  test('a question that is asked with a request is not asked by itself as well', () => {
-    resume.save({ history: [], prompt: 'What?', audioFrom: 5 });
-    resume.save({ history: [user('Hi.')], repeated: true, audioFrom: 9 });
-    expect(resume.plan).toEqual({ history: [user('Hi.')], repeated: true, audioFrom: 5 });
-    expect(resume.pendingPrompt).toBeUndefined();
   });
 
   test('tool results are sent once on each stream, until one is up', () => {

@@ -21,6 +21,23 @@ function lostQuestion() {
   return rig;
 }
 
+/** A reply that was cut while it was heard, and then another stream, which is up. */
+function cutReply() {
+  const rig = beginContinuation();
+  const reply = [...serverEvents.plan('Until nine.'), ...serverEvents.audioContent(400)];
+  rig.stream(0).say(...asked('Are you open?'), ...reply);
+  rig.stream(0).break();
+  rig.clock.advance(1_000);
+  rig.stream(1).open();
+  expect(rig.stream(1).texts.at(-1)).toMatch(/"Until nine\.".*Finish that answer/);
+  return rig;
+}
+
+function type(rig: ReturnType<typeof beginContinuation>, id: string, text: string) {
+  rig.conversation.request(id, text, { kind: 'user', id, at: rig.clock.now(), text });
+  rig.continuation.sendRequests();
+}
+
 /** A tool whose stream is gone, and another one that is up. */
 function lostTool() {
   const rig = beginContinuation();
@@ -39,6 +56,52 @@ describe('a question that is asked again', () => {
     rig.hear(2_000);
     expect(rig.failures.map(({ kind }) => kind)).toEqual(['connection', 'no_response']);
     expect(rig.streams.length).toBeGreaterThan(2);
+  });
+
+  test.each([
+    ['a question', () => lostQuestion(), 'Are you open?'],
+    ['the rest of a reply', () => cutReply(), expect.stringMatching(/Finish that answer/)],
+  ])(
+    'is asked again with what was typed since, when there was a noise while its stream failed: %s',
+    (_, lost, asksFor) => {
+      const rig = lost();
+      type(rig, 'typed', 'How long?');
+      rig.stream(1).say(serverEvents.speechStart());
+      rig.conversation.cancelRequest('typed', true);
+      rig.stream(1).break();
+      rig.clock.advance(3_000);
+      const stream = rig.stream(rig.streams.length - 1);
+      stream.open();
+      stream.say(serverEvents.speechStart());
+      // Whoever speaks is not talked over.
+      expect(stream.names.at(-1)).not.toBe('contentEnd');
+      stream.say(serverEvents.speechEnd());
+      rig.hear(3_000);
+      const [question, typed] = stream.texts.at(-1)?.split('\n') ?? [];
+      expect(question).toEqual(asksFor);
+      expect(typed).toBe('How long?');
+    },
+  );
+
+  test('is not asked again when the content filter stopped it', () => {
+    const rig = lostQuestion();
+    rig.stream(1).break('content_filtered');
+    rig.clock.advance(1_000);
+    rig.stream(2).open();
+    rig.hear(3_000);
+    expect(rig.stream(2).texts).toEqual(['Be brief.']);
+  });
+
+  test('is the last that a stream knows which is opened beside one that may be deaf', () => {
+    const rig = beginContinuation();
+    rig.stream(0).say(...asked('One?'), ...serverEvents.toolUse('book', {}, 'use-1'));
+    rig.conversation.toolAnswered('use-1', rig.clock.now());
+    rig.stream(0).say(...asked('Two?'), ...serverEvents.reply('Booked.', 80));
+    rig.hear(500, true);
+    rig.stream(0).say(serverEvents.speechStart());
+    rig.hear(15_000);
+    expect(rig.lifecycle.at(-1)).toMatchObject({ reason: 'the end of speech was not heard' });
+    expect(rig.stream(1).texts.slice(-2)).toEqual(['Booked.', 'Two?']);
   });
 
   test('is not asked a third time once its answer has begun', () => {

@@ -61,6 +61,20 @@ function talk(delayMs = 50) {
       until(at);
       receive(...serverEvents.plan(text), ...serverEvents.audioContent(80, 'PARTIAL_TURN'));
     },
+    coughEnds: (at: number) => {
+      until(at + 2 * delayMs);
+      receive(serverEvents.speechEnd(at - 700, at));
+    },
+    types: (at: number, text: string, kind: 'user' | 'instruction' = 'user') => {
+      conversation.request('typed', text, { kind, id: 'typed', at, text });
+      conversation.requestSent('typed', at);
+    },
+    withdraws: () => conversation.cancelRequest('typed', true),
+    /** What is asked again, once nobody speaks. */
+    lost: (at: number) => {
+      conversation.tick(at);
+      return conversation.lostQuestion(at)?.prompt;
+    },
     /** Somebody types while there is no stream, and withdraws it. */
     typesInVain: (at: number, text: string) => {
       conversation.request('typed', text, { kind: 'user', id: 'typed', at, text });
@@ -104,6 +118,28 @@ test('but not a text that was withdrawn before any stream got it', () => {
   call.fails(1_500);
   call.typesInVain(1_600, 'Two?');
   expect(call.fails(1_700).prompt).toBe('One?');
+});
+
+test('what was typed since and waits for its own answer is not asked again with it', () => {
+  const call = talk();
+  call.says(0, 'One?');
+  call.starts(1_400);
+  call.fails(1_500);
+  call.starts(1_600);
+  call.coughEnds(2_900);
+  call.types(3_000, 'Two?');
+  expect(call.lost(4_100)).toBe('One?');
+});
+
+test('an instruction whose asker went away because the caller spoke is asked again, too', () => {
+  const call = talk();
+  call.starts(0);
+  call.types(200, 'Greet.', 'instruction');
+  call.withdraws();
+  call.fails(400);
+  call.starts(500);
+  call.coughEnds(1_800);
+  expect(call.lost(3_000)).toBe('Greet.');
 });
 
 test('a caller who still speaks finds the question without an answer at the end of the history', () => {

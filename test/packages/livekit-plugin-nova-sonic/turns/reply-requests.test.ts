@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { joined } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/answers.js';
 import { ReplyRequestQueue } from '../../../../packages/livekit-plugin-nova-sonic/src/turns/reply-requests.js';
 
 let queue: ReplyRequestQueue;
@@ -73,12 +74,80 @@ describe('ReplyRequestQueue: one question is answered after the other', () => {
       { to: 'speech', callIds: ['a'], said: ['one', 'two'] },
     ]);
     queue.restart();
-    queue.owesAnswer('text', 80);
+    queue.askedAgain(80, joined(queue.lost));
     expect(queue.dueTo(90)).toEqual([{ to: 'text', callIds: ['b', 'a'], said: ['one', 'two'] }]);
     queue.callerSpoke(95);
     queue.spokeNoWords(false);
     queue.begin(100);
     expect(queue.dueTo(110)).toEqual([]);
+  });
+
+  test('what was lost is answered with the next words, unless the model has answered anything since its stream began', () => {
+    const lose = () => {
+      queue.owesAnswer('speech', 10, { said: ['one'] });
+      queue.restart();
+    };
+    lose();
+    queue.owesAnswer('speech', 20, { said: ['two'] });
+    expect([queue.dueTo(30), queue.lost]).toEqual([
+      [{ to: 'speech', callIds: [], said: ['one', 'two'] }],
+      [],
+    ]);
+    queue.begin(40);
+    lose();
+    request('a', 50);
+    queue.begin(60);
+    queue.owesAnswer('speech', 70, { said: ['two'] });
+    expect(queue.lost).toEqual([{ to: 'speech', callIds: [], said: ['one'] }]);
+    queue.forgetLost();
+    queue.begin(80);
+    lose();
+    request('b', 90);
+    queue.cancel('b', true);
+    queue.takeAbandoned();
+    queue.owesAnswer('speech', 100, { said: ['two'] });
+    expect(queue.lost).toHaveLength(1);
+  });
+
+  test('a text of ours asks for what was lost only where it says so', () => {
+    queue.owesAnswer('speech', 10, { said: ['one'] });
+    queue.owesAnswer('tool', 20, { callIds: ['a'] });
+    queue.owesAnswer('tool', 30, { callIds: ['b'] });
+    queue.restart();
+    queue.owesAnswer('text', 40);
+    expect(queue.lost).toHaveLength(3);
+    queue.owesAnswer('text', 50, { callIds: ['a'] });
+    expect(queue.lost.map(({ said, callIds }) => [...said, ...callIds])).toEqual([['one'], ['b']]);
+    queue.askedAgain(60, joined(queue.lost));
+    expect(queue.lost).toEqual([]);
+    expect(queue.dueTo(70).at(-1)).toEqual({ to: 'text', callIds: ['b'], said: ['one'] });
+  });
+
+  test('a text that is sent while the caller speaks is not answered with what came before the speech', () => {
+    queue.owesAnswer('tool', 10, { callIds: ['a'] });
+    queue.callerSpoke(20);
+    queue.owesAnswer('text', 30);
+    queue.owesAnswer('speech', 40, { said: ['one'] });
+    expect(queue.dueTo(50)).toEqual([
+      { to: 'text', callIds: [], said: [] },
+      { to: 'speech', callIds: ['a'], said: ['one'] },
+    ]);
+  });
+
+  test('the rest of a reply is asked for again until the caller says something new', () => {
+    queue.askedAgain(10, { callIds: [], said: ['one'], cut: 'reply' });
+    queue.restart();
+    expect(queue.lost).toEqual([{ to: 'text', callIds: [], said: ['one'], cut: 'reply' }]);
+    queue.owesAnswer('speech', 20, { said: ['two'] });
+    expect(queue.dueTo(30)).toEqual([{ to: 'speech', callIds: [], said: ['one', 'two'] }]);
+    queue.spokeNoWords(true);
+    expect(queue.lost).toMatchObject([{ cut: 'reply' }]);
+  });
+
+  test('what came before speech is due for as long as the caller speaks', () => {
+    queue.owesAnswer('tool', 10, { callIds: ['a'] });
+    queue.callerSpoke(20);
+    expect(queue.dueTo(60_000)).toHaveLength(1);
   });
 
   test('what came before a sound without words has answers of its own, in their order', () => {

@@ -36,6 +36,7 @@ describe('planResume', () => {
     expect(planResume(history, undefined, true)).toEqual({
       history: [user('Hi.'), agent('Ho.')],
       prompt: 'And\nBe kind.\nnow?',
+      asks: { callIds: [], said: ['And', 'Be kind.', 'now?'] },
     });
   });
 
@@ -47,7 +48,7 @@ describe('planResume', () => {
   test('with a tool result the history stays whole: only the answer is requested', () => {
     const history = [user('Look it up.'), ...called];
     const { prompt: ask, ...rest } = planResume(history, undefined, true);
-    expect(rest).toEqual({ history });
+    expect(rest).toEqual({ history, asks: { callIds: ['1'], said: [] } });
     expect(ask).toContain('answer the question that it was called for');
   });
 
@@ -56,6 +57,7 @@ describe('planResume', () => {
     expect(planResume(history, undefined, true, [result('1'), speech('And?')])).toEqual({
       history: [user('Look it up.'), ...called, agent('Later.')],
       prompt: expect.stringMatching(/^\[.* tool .* has returned .*\]\nAnd\?$/),
+      asks: { callIds: ['1'], said: ['And?'] },
     });
     const cut = { messageId: 'Later.', interrupted: false, audioMs: 400 };
     expect(planResume(history, cut, true, [speech('And?')]).prompt).toMatch(/"Later\.".*\nAnd\?$/);
@@ -82,6 +84,7 @@ describe('planResume', () => {
     expect(planResume(history, undefined, true, [speech('Two?', 'Three?')])).toEqual({
       history: [user('One?'), agent('To one.')],
       prompt: 'Two?\nThree?',
+      asks: { callIds: [], said: ['Two?', 'Three?'] },
     });
   });
 
@@ -94,8 +97,11 @@ describe('planResume', () => {
     const history = [user('Tell me.'), agent('A story.')];
     const cut = { messageId: 'A story.', interrupted: false, audioMs: 400 };
     const { prompt: ask, ...rest } = planResume(history, cut, false);
-    expect(rest).toEqual({ history });
+    const asks = { callIds: [], said: [], cut: 'A story.' };
+    expect(rest).toEqual({ history, asks });
     expect(ask).toContain('"A story."');
+    // Also when the stream that was asked for it is lost, too.
+    expect(planResume(history, undefined, true, [{ to: 'text', ...asks }]).prompt).toBe(ask);
   });
 
   test('a reply that the caller had interrupted is not finished', () => {
@@ -106,6 +112,10 @@ describe('planResume', () => {
 
   test('a reply without audio is generated again', () => {
     const cut = { messageId: 'gone', interrupted: false, audioMs: 0 };
-    expect(planResume([user('Tell me.')], cut, false)).toEqual({ history: [], prompt: 'Tell me.' });
+    expect(planResume([user('Tell me.')], cut, false)).toEqual({
+      history: [],
+      prompt: 'Tell me.',
+      asks: { callIds: [], said: ['Tell me.'] },
+    });
   });
 });
