@@ -3,7 +3,7 @@ import type { RollingAudioBuffer } from '../audio/rolling-buffer.js';
 import type { Clock } from '../clock.js';
 import type { StreamSession } from '../stream/stream-session.js';
 import type { Conversation } from '../turns/conversation.js';
-import type { Question } from '../turns/resume-plan.js';
+import type { LostQuestion } from '../turns/resume-plan.js';
 import type { ResumeState } from './resume-state.js';
 
 /** The model reads it as the user's words. */
@@ -62,7 +62,7 @@ export class StreamWriter {
     if (question) this.#ask(stream, question);
   }
 
-  #ask(stream: StreamSession, { prompt, asks }: Question): void {
+  #ask(stream: StreamSession, { prompt, asks }: LostQuestion): void {
     this.#sendText(stream, prompt);
     this.#context.conversation.askedAgain(this.#now, asks);
   }

@@ -38,11 +38,3 @@ export const joinedWithNew = (subjects: ReadonlyArray<Partial<Subject> | undefin
   ...joined(subjects),
   cut: undefined,
 });
-
-/** What is left of an answer when results of tools are asked for again; nothing, if it was for nothing else. */
-export function without(answer: DueAnswer, callIds: readonly string[]): DueAnswer[] {
-  const left = answer.callIds.filter((callId) => !callIds.includes(callId));
-  if (left.length === answer.callIds.length) return [answer];
-  const nothing = left.length + answer.said.length === 0 && answer.cut === undefined;
-  return nothing ? [] : [{ ...answer, callIds: left }];
-}

@@ -24,7 +24,7 @@ import {
   stopReply,
 } from './interruption.js';
 import { askLost, leaveStream } from './resume.js';
-import { endWithQuestion, type Question } from './resume-plan.js';
+import { endWithQuestion, type LostQuestion } from './resume-plan.js';
 import { type ResumeCause, sampleTime, sentTime, TEXT_LAG_MS } from './user-turn.js';
 
 /** Calls for one question come one after the other; those for the next one after the model has thought about it (ms). */
@@ -145,7 +145,7 @@ export class Conversation {
   }
 
   /** What has no answer since its stream was lost, and is to be asked now. */
-  lostQuestion(now: number): Question | undefined {
+  lostQuestion(now: number): LostQuestion | undefined {
     return askLost(this.#state, now);
   }
 

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type DueAnswer, joined, type OtherQuestion, type Subject, without } from './answers.js';
+import { type DueAnswer, joined, type OtherQuestion, type Subject } from './answers.js';
+import { LostAnswers } from './lost-answers.js';
 import { OwedAnswers } from './owed-answers.js';
 import { UnsentRequests } from './unsent-requests.js';
 
 /**
  * The replies that the model owes, across streams: it answers one question after the other, and no reply says which question
- * it is for. A request is unsent until a stream has its text, and again when that stream is gone. What else a stream owed when
- * it was lost is the last that the next one knows: the model answers it together with the caller's next words. When it answers
- * anything else first, or there are no words, it is asked again by a text of ours. Pure.
+ * it is for. A request is unsent until a stream has its text (`UnsentRequests`), then it is owed like anything else that the
+ * model got (`OwedAnswers`). When the stream is gone, requests are unsent again, and the rest is lost (`LostAnswers`). Pure.
  */
 export class ReplyRequestQueue {
   readonly #unsent = new UnsentRequests();
   readonly #owed: OwedAnswers;
-  #lost: readonly DueAnswer[] = [];
-  /** The model knows that as the last, as it has not answered anything since its stream was opened. */
-  #lostIsLast = false;
+  readonly #lost = new LostAnswers();
 
   /** @param patienceMs an answer that does not begin within this is not expected any more */
   constructor(patienceMs: number) {
@@ -43,7 +41,7 @@ export class ReplyRequestQueue {
 
   /** What else than requests the model owes an answer to, one for each answer. */
   dueTo(now: number): readonly DueAnswer[] {
-    return [...this.#lost, ...this.#owed.expected(now)];
+    return [...this.#lost.all, ...this.#owed.expected(now)];
   }
 
   /** The current stream owes an answer to anything. */
@@ -68,11 +66,10 @@ export class ReplyRequestQueue {
 
   /** The model got something else that it answers, at a time: speech, the result of a tool, or a text of ours. */
   owesAnswer(to: OtherQuestion, since: number, subject: Partial<Subject> = {}): void {
-    if (to === 'speech') this.#owed.spoke(since, subject, this.#lostIsLast ? this.#takeLost() : []);
+    if (to === 'speech') this.#owed.spoke(since, subject, this.#lost.takeWithWords());
     else {
       this.#owed.asked(to, since, joined([subject]));
-      // A result that is given as text is asked for by that.
-      this.#lost = this.#lost.flatMap((answer) => without(answer, subject.callIds ?? []));
+      this.#lost.resultsTold(subject.callIds ?? []);
     }
   }
 
@@ -94,12 +91,12 @@ export class ReplyRequestQueue {
 
   /** The caller's sound had no words. `counted`: an answer was expected. */
   spokeNoWords(counted: boolean): void {
-    this.#lost = [...this.#lost, ...this.#owed.spokeNoWords(counted)];
+    this.#lost.putBack(this.#owed.spokeNoWords(counted));
   }
 
   /** A reply begins: the id of the request that it answers, if any. */
   begin(now: number): string | undefined {
-    this.#lostIsLast = false;
+    this.#lost.replyBegan();
     this.#unsent.replyBegan();
     return this.#owed.begin(now);
   }
@@ -107,7 +104,7 @@ export class ReplyRequestQueue {
   /** A reply begins. Returns true when its request was abandoned. */
   takeAbandoned(): boolean {
     const withdrawn = this.#owed.takeWithdrawn();
-    if (withdrawn) this.#lostIsLast = false;
+    if (withdrawn) this.#lost.replyBegan();
     return withdrawn;
   }
 
@@ -120,15 +117,14 @@ export class ReplyRequestQueue {
 
   /** Answers that were lost with their stream, to what no stream has been asked again. */
   get lost(): readonly DueAnswer[] {
-    return this.#lost;
+    return this.#lost.all;
   }
 
   /** The stream is gone, and with it what was sent on it. */
   restart(): void {
     const { requests, lost } = this.#owed.clear();
     this.#unsent.putBack(requests);
-    this.#lost = [...this.#lost, ...lost];
-    this.#lostIsLast = true;
+    this.#lost.streamLost(lost);
   }
 
   /** All that was lost was asked again by one text. */
@@ -139,17 +135,11 @@ export class ReplyRequestQueue {
 
   /** It is asked again with the first request. */
   repeat(question: string): void {
-    if (this.#unsent.repeat(question, this.#lost)) this.forgetLost();
+    if (this.#unsent.repeat(question, this.#lost.all)) this.forgetLost();
   }
 
   /** There is nothing to ask for. */
   forgetLost(): void {
-    this.#lost = [];
-  }
-
-  #takeLost(): readonly DueAnswer[] {
-    const lost = this.#lost;
-    this.#lost = [];
-    return lost;
+    this.#lost.take();
   }
 }

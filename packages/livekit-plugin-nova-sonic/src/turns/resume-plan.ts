@@ -8,7 +8,7 @@ import type { ResponseRecord, ResumePlan } from './effects.js';
 export type CutReply = Pick<ResponseRecord, 'messageId' | 'interrupted' | 'audioMs'>;
 
 /** A text that asks again, and what for. */
-export interface Question {
+export interface LostQuestion {
   readonly prompt: string;
   readonly asks: Subject;
 }
@@ -44,7 +44,7 @@ export function planResume(
 export function askDue(
   history: readonly HistoryEntry[],
   due: readonly DueAnswer[],
-): Question | undefined {
+): LostQuestion | undefined {
   const unfinished = unfinishedReply(undefined, due);
   const { prompt, asks } = ask(history, unanswered(history, due), saidBy(history, due), unfinished);
   return prompt !== undefined && asks ? { prompt, asks } : undefined;

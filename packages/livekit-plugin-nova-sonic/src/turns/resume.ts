@@ -6,8 +6,8 @@ import {
   askDue,
   type CutReply,
   endWithQuestion,
+  type LostQuestion,
   planResume,
-  type Question,
 } from './resume-plan.js';
 import type { ResumeCause } from './user-turn.js';
 
@@ -41,7 +41,7 @@ export function leaveStream(
 }
 
 /** What was to be answered with the caller's words when a stream was lost, and there were none: the text to ask it with. */
-export function askLost(state: ConversationState, now: number): Question | undefined {
+export function askLost(state: ConversationState, now: number): LostQuestion | undefined {
   const { user, agent, requests } = state;
   if (requests.lost.length === 0 || user.speaking || state.wordsDueUntil !== undefined)
     return undefined;

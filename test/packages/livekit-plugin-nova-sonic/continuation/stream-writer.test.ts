@@ -83,6 +83,18 @@ describe('a question that is asked again', () => {
     },
   );
 
+  test('is not asked again when it is the rest of a reply, and something was typed since', () => {
+    const rig = cutReply();
+    type(rig, 'typed', 'How long?');
+    rig.stream(1).break();
+    rig.clock.advance(3_000);
+    rig.stream(2).open();
+    expect(rig.stream(2).texts.at(-1)).toBe('How long?');
+    rig.stream(2).say(...serverEvents.reply('An hour.', 80));
+    rig.hear(3_000);
+    expect(rig.stream(2).texts.at(-1)).toBe('How long?');
+  });
+
   test('is not asked again when the content filter stopped it', () => {
     const rig = lostQuestion();
     rig.stream(1).break('content_filtered');
