@@ -35,6 +35,12 @@ const subjectOf = ({ to, callIds, said, cut }: Unrequested): DueAnswer => ({
   cut,
 });
 
+/** The answer to a text that stands although its asker does not wait for it. */
+const released = ({ request: { id, repeats } }: Requested): DueAnswer => ({
+  to: 'text',
+  ...joined([repeats, { said: [id] }]),
+});
+
 /** The service begins an answer to a text within 1.4 s (others' measurements); a busy one may take longer (ms). */
 const SETTLED_MS = 4_000;
 
@@ -43,7 +49,7 @@ const SETTLED_MS = 4_000;
  * - begun: a reply begins, and it is the first one's;
  * - merged: the caller speaks before it has begun. What the model got before is held until there are words: then one answer
  *   is for all of it. Without words each has its own again;
- * - lost: the stream is gone. Pure.
+ * - lost: the stream is gone before it has begun, or before anything of it was heard. Pure.
  */
 export class OwedAnswers {
   readonly #patienceMs: number;
@@ -51,6 +57,8 @@ export class OwedAnswers {
   /** What the model got before the caller's speech of which there are no words yet. */
   #held: Owed[] = [];
   #begunAt = 0;
+  /** The answer that the last reply is. */
+  #begun?: Owed;
 
   /** @param patienceMs an answer that does not begin within this is not expected any more */
   constructor(patienceMs: number) {
@@ -158,9 +166,8 @@ export class OwedAnswers {
   release(id: string, sentAt: number): boolean {
     const owed = this.#request(id);
     if (!owed) return false;
-    const { since, request } = owed;
-    const subject = joined([request.repeats, { said: [id] }]);
-    const answer: Owed = { type: 'other', to: 'text', since, ...subject };
+    const { since } = owed;
+    const answer: Owed = { type: 'other', since, ...released(owed) };
     if (since < sentAt) {
       this.#replace(owed);
       this.#held.push(answer);
@@ -172,7 +179,17 @@ export class OwedAnswers {
   begin(now: number): string | undefined {
     this.#begunAt = now;
     const next = this.#due.shift();
+    this.#begun = next;
     return next?.type === 'requested' ? next.request.id : undefined;
+  }
+
+  /** Nothing was heard of the last reply: its answer is owed as before. The asker has got a reply, and waits no more. */
+  unheard(now: number): void {
+    const owed = this.#begun;
+    this.#begun = undefined;
+    if (!owed || owed.type === 'withdrawn') return;
+    const answer = unrequested(owed) ? subjectOf(owed) : released(owed);
+    this.#due.unshift({ type: 'other', since: now, ...answer });
   }
 
   /** A reply begins. Returns true when its request was withdrawn. */

@@ -101,6 +101,11 @@ export class ReplyRequestQueue {
     return this.#owed.begin(now);
   }
 
+  /** Nothing was heard of the reply that began last: its answer is owed again. */
+  unheard(now: number): void {
+    this.#owed.unheard(now);
+  }
+
   /** A reply begins. Returns true when its request was abandoned. */
   takeAbandoned(): boolean {
     const withdrawn = this.#owed.takeWithdrawn();

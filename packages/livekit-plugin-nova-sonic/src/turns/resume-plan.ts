@@ -73,7 +73,7 @@ function ask(
 
 /** The reply whose rest is owed: it was cut now, or before and has not been continued. */
 function unfinishedReply(cut: CutReply | undefined, due: readonly DueAnswer[]): string | undefined {
-  if (cut) return !cut.interrupted && cut.audioMs > 0 ? cut.messageId : undefined;
+  if (cut && cut.audioMs > 0) return cut.interrupted ? undefined : cut.messageId;
   return due.findLast((answer) => answer.cut !== undefined)?.cut;
 }
 

@@ -33,6 +33,7 @@ export function leaveStream(
   const { audioFrom, untranscribed } = user.replayFrom(now, cause, pending.pending(now), from);
   if (untranscribed) pending.speechReplayed(now, !user.speaking);
   user.finish();
+  if (cut?.audioMs === 0) requests.unheard(now);
   const due = requests.dueTo(now);
   const withdrawn = new Set(requests.withdrawn);
   if (withdrawn.size > 0 && due.length === 0 && !requests.waiting) pending.responseStarted(now);

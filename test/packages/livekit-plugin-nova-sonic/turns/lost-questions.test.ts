@@ -69,6 +69,11 @@ function talk(delayMs = 50) {
       conversation.request('typed', text, { kind, id: 'typed', at, text });
       conversation.requestSent('typed', at);
     },
+    unsent: () => conversation.unsentRequests.map(({ text }) => text),
+    replyIsPlanned: (at: number, text: string) => {
+      until(at);
+      receive(...serverEvents.plan(text));
+    },
     withdraws: () => conversation.cancelRequest('typed', true),
     /** What is asked again, once nobody speaks. */
     lost: (at: number) => {
@@ -129,6 +134,26 @@ test('what was typed since and waits for its own answer is not asked again with 
   call.coughEnds(2_900);
   call.types(3_000, 'Two?');
   expect(call.lost(4_100)).toBe('One?');
+});
+
+test('a reply of which nothing was heard is asked for again, also with what was typed since', () => {
+  const call = talk();
+  call.says(0, 'One?');
+  call.types(1_500, 'Two?');
+  call.replyIsPlanned(2_000, 'To the first.');
+  const { history } = call.fails(2_100);
+  expect(history).toEqual([]);
+  expect(call.unsent()).toEqual(['One?\nTwo?']);
+});
+
+test('and when it was the reply to what was typed, or to what a tool returned', () => {
+  const call = talk();
+  call.says(0, 'One?');
+  call.calls(1_500, 'first', 'use-1');
+  call.types(1_600, 'Two?');
+  call.replyIsPlanned(2_000, 'To the second.');
+  call.returned(2_050, 'use-1');
+  expect(call.fails(2_100).prompt).toMatch(/^\[.* tool first has returned .*\]\nTwo\?$/);
 });
 
 test('an instruction whose asker went away because the caller spoke is asked again, too', () => {
