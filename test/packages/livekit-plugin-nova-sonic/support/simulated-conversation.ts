@@ -157,11 +157,15 @@ async function play(
   /** Streams that were left while something was said or answered. */
   let cuts = 0;
   let spoken = 0;
-  /** A generation shows the question, also where its sound was cut before it was heard. */
+  /** A generation shows the question, also where the caller interrupted it before it was heard. */
   const known = new Set<number>();
   const withdrawn = (n: number) => call.abandoned.has(n) && !call.standing.has(n);
   const answered = ({ n }: Question) => {
-    const told = () => call.heard.some((h) => new RegExp(`q${n}\\b`).test(h.text));
+    const told = () =>
+      call.heard.some(
+        ({ text, audio, interrupted }) =>
+          (audio.length > 0 || interrupted) && new RegExp(`q${n}\\b`).test(text),
+      );
     // A request that no stream could be opened for in time has failed, and its asker knows.
     const failed = () => withdrawn(n) || call.refused.has(n);
     if (!known.has(n) && (failed() || told())) known.add(n);
