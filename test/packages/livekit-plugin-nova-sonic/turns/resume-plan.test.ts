@@ -101,7 +101,10 @@ describe('planResume', () => {
     expect(rest).toEqual({ history, asks });
     expect(ask).toContain('"A story."');
     // Also when the stream that was asked for it is lost, too.
-    expect(planResume(history, undefined, true, [{ to: 'text', ...asks }]).prompt).toBe(ask);
+    const due = [{ to: 'text', ...asks }] as const;
+    expect(planResume(history, undefined, true, due).prompt).toBe(ask);
+    const unheard = { messageId: 'gone', interrupted: false, audioMs: 0 };
+    expect(planResume(history, unheard, true, due).prompt).toBe(ask);
   });
 
   test('a reply that the caller had interrupted is not finished', () => {
