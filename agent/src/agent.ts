@@ -63,8 +63,18 @@ async function answer(
     lifecycle.leave('transferred'),
   );
   const phone = line && new PhoneCall(line);
+  // From the first moment: it may leave while the call is prepared.
+  const ringing = line && phone && !phone.answered ? line.answered() : undefined;
+  // A caller's phone rings, too: LiveKit's SIP service answers it when it has the agent's track, which must not wait for that.
+  const dialed = phone?.direction === 'outbound' ? ringing : undefined;
   const publisher = new CallEventPublisher(ctx.room, resumed?.crashes);
   lifecycle.answers(caller, publisher);
+  void ringing?.then((outcome) => {
+    if (outcome === 'answered') return;
+    // Of a call that was dialed the reason matters; a caller has hung up.
+    if (dialed) return lifecycle.end(outcome);
+    return lifecycle.leave(voice.CloseReason.PARTICIPANT_DISCONNECTED);
+  });
   const behaviour = await assistant(describe(ctx, caller, phone));
   const model = new ObservedRealtimeModel(config, behaviour, publisher, lifecycle, (stream) =>
     wait.streamChanged(stream),
@@ -93,13 +103,9 @@ async function answer(
     ...(tools && { tools: nameTools(tools) }),
   });
 
-  const ringing = line && phone && !phone.answered ? line.answered() : undefined;
-  let unanswered = ringing !== undefined;
-  wait.set('ringing', unanswered);
-  if (ringing && behaviour.prepareWhileRinging === false) {
-    const outcome = await ringing;
-    if (outcome !== 'answered') return lifecycle.end(outcome);
-  }
+  let unanswered = dialed !== undefined;
+  wait.set('ringing', ringing !== undefined);
+  if (dialed && behaviour.prepareWhileRinging === false && (await dialed) !== 'answered') return;
   const noiseCancellation = await prepareNoiseCancellation(
     behaviour.noiseCancellation ?? config.noiseCancellation,
   );
@@ -175,19 +181,17 @@ async function answer(
     wire: config.publishBedrockEvents,
     prices: config.prices,
   });
-  if (!resumed && !ringing) {
+  if (!resumed && !dialed) {
     const rooms = new LiveKitRooms(config);
     lifecycle.metrics.observeAnswer(session, ctx.room, caller.identity, rooms);
   }
   if (ringing) {
     idle.set('ringing', true);
-    const greeting = !resumed && !behaviour.answeringMachine?.detect ? greet() : undefined;
+    const detects = dialed && behaviour.answeringMachine?.detect;
+    const greeting = !resumed && !detects ? greet() : undefined;
     if (greeting) agent.holdBack(greeting, ringing);
     void ringing.then((outcome) => {
-      if (outcome !== 'answered') {
-        greeting?.interrupt();
-        return lifecycle.end(outcome);
-      }
+      if (outcome !== 'answered') return void greeting?.interrupt();
       unanswered = false;
       idle.set('ringing', false);
       wait.set('ringing', false);

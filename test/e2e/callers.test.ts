@@ -171,6 +171,11 @@ describe('is the caller', () => {
   });
 });
 
+const CALLS_IN: PersonOptions = {
+  kind: 'sip',
+  attributes: { 'sip.callStatus': 'ringing', 'sip.ruleID': 'SDR_1' },
+};
+
 describe('a telephone', () => {
   inRooms({
     'that rings hears nothing, is greeted when it is answered, and its keys are told': async (
@@ -201,6 +206,26 @@ describe('a telephone', () => {
         await phone.room.localParticipant?.publishDtmf(code + 1, key);
       await phone.room.localParticipant?.publishDtmf(11, '#');
       await phone.until('the keys are told', () => phone.said('The caller pressed 1 2'));
+    },
+    // LiveKit's SIP service answers a caller's phone when it has the agent's track.
+    'that calls in rings until the agent is there, and is greeted when it is answered': async (
+      room,
+    ) => {
+      const phone = await call(room, 'phone', CALLS_IN);
+      await phone.until('the agent listens', () => phone.agentListens);
+      await phone.until('its track', () => phone.hasAgentTrack);
+      expect(phone.agentSounds).toEqual([]);
+      await phone.setAttributes({ 'sip.callStatus': 'active' });
+      await phone.until('the greeting', () => phone.agentSounds.length > 0);
+    },
+    'that calls in and hangs up while it rings ends the call': async (room) => {
+      const watcher = await enter(room, 'watcher', { grants: { canPublish: false } });
+      const phone = await call(room, 'phone', CALLS_IN);
+      await phone.until('the agent listens', () => phone.agentListens);
+      await phone.leave();
+      await watcher.until('the agent leaves', () => watcher.agentLeftAt > 0);
+      expect(watcher.endReason).toBe('participant_disconnected');
+      expect(watcher.agentSounds).toEqual([]);
     },
     'that nobody answers ends the call': async (room) => {
       const watcher = await enter(room, 'watcher', { grants: { canPublish: false } });

@@ -54,6 +54,8 @@ export class RoomPerson {
   /** When the agent became audible, in ms since the epoch. */
   readonly agentSounds: number[] = [];
   agentLeftAt = 0;
+  /** The agent has a track, which may be silent. */
+  hasAgentTrack = false;
   readonly #livekit: LiveKitConnection;
   readonly #admin: RoomServiceClient;
   #tracks: PlayedTrack[] = [];
@@ -96,8 +98,10 @@ export class RoomPerson {
     });
     this.room
       .on(RoomEvent.TrackSubscribed, (track, _publication, participant) => {
-        if (track.kind === TrackKind.KIND_AUDIO && isOurAgent(participant))
-          void this.#listen(new AudioStream(track, { sampleRate: RATE, numChannels: 1 }));
+        if (track.kind !== TrackKind.KIND_AUDIO || !isOurAgent(participant)) return;
+        this.hasAgentTrack = true;
+        this.room.emit(RoomEvent.RoomUpdated);
+        void this.#listen(new AudioStream(track, { sampleRate: RATE, numChannels: 1 }));
       })
       .on(RoomEvent.ParticipantAttributesChanged, () => this.room.emit(RoomEvent.RoomUpdated))
       .on(RoomEvent.ParticipantDisconnected, (participant) => {

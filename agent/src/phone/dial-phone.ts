@@ -3,6 +3,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  type ParticipantInfo,
+  ParticipantInfo_Kind,
+  ParticipantInfo_State,
+} from '@livekit/protocol';
+import {
   AgentDispatchClient,
   DataPacket_Kind,
   RoomServiceClient,
@@ -14,6 +19,9 @@ import { type SipFailure, sipFailure } from './sip-failure.js';
 
 /** How long a phone may ring, in seconds; LiveKit's own default. */
 const RINGING_S = 30;
+/** How long the agent may take to join the room before the phone rings without it. */
+const AGENT_JOINS_MS = 5_000;
+const AGENT_LOOK_MS = 100;
 /** The agent ends its call itself, when it is told why. */
 const AGENT_LEAVES_MS = 1_000;
 
@@ -45,8 +53,8 @@ export type DialedCall = { room: string } & (
 );
 
 /**
- * Calls a telephone and lets the agent talk to whoever answers: sends the agent to a room, dials, and resolves when the
- * phone was answered, or not. The agent is told why not, and the room is deleted.
+ * Calls a telephone and lets the agent talk to whoever answers: sends the agent to a room, dials when it is there, and
+ * resolves when the phone was answered, or not. The agent is told why not, and the room is deleted.
  * @param pause for tests
  * @throws Error when the room cannot be made or the agent cannot be sent, before anything rings
  */
@@ -59,12 +67,12 @@ export async function dialPhone(
   const room = options.room ?? `call-${randomUUID()}`;
   const host = url.replace(/^ws/, 'http');
   const rooms = new RoomServiceClient(host, apiKey, apiSecret);
-  // The agent is there before anybody can answer.
   await rooms.createRoom({ name: room });
   if (agentName)
     await new AgentDispatchClient(host, apiKey, apiSecret).createDispatch(room, agentName, {
       ...(metadata !== undefined && { metadata }),
     });
+  await untilAgentJoined(rooms, room, pause);
   try {
     const { sipCallId } = await new SipClient(host, apiKey, apiSecret).createSipParticipant(
       trunkId,
@@ -93,3 +101,19 @@ export async function dialPhone(
     return { room, answered: false, failure };
   }
 }
+
+/** An agent that joins later than a phone that is busy at once would learn neither that it rang nor why it does not. */
+async function untilAgentJoined(
+  rooms: Pick<RoomServiceClient, 'listParticipants'>,
+  room: string,
+  pause: (ms: number) => Promise<unknown>,
+): Promise<void> {
+  for (let left = AGENT_JOINS_MS; left > 0; left -= AGENT_LOOK_MS) {
+    const all = await rooms.listParticipants(room).catch(() => []);
+    if (all.some(isConnectedAgent)) return;
+    await pause(AGENT_LOOK_MS);
+  }
+}
+
+const isConnectedAgent = ({ kind, state }: ParticipantInfo): boolean =>
+  kind === ParticipantInfo_Kind.AGENT && state === ParticipantInfo_State.ACTIVE;

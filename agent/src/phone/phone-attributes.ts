@@ -14,7 +14,8 @@ export interface PhoneAttributes {
 }
 
 /**
- * `dialing`, `ringing`: nobody has answered. `automation`: answered, and digits of an extension are being sent.
+ * `dialing`, `ringing`: nobody has answered; a caller's phone rings until LiveKit's SIP service has the agent's track
+ * (livekit/sip v1.11.0, `pkg/sip/inbound.go`). `automation`: answered, and digits of an extension are being sent.
  * `active`: people can talk. `hangup`: over. '' when LiveKit does not say.
  */
 export type PhoneStatus = 'dialing' | 'ringing' | 'automation' | 'active' | 'hangup' | '';

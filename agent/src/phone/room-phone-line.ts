@@ -107,7 +107,6 @@ export class RoomPhoneLine implements PhoneLine {
   /** Resolves when somebody answers the phone, or with why nobody will. */
   answered(): Promise<'answered' | UnansweredReason> {
     return new Promise((resolve) => {
-      let told: UnansweredReason | undefined;
       /** Why it left, when somebody may know better. */
       let leftWith: UnansweredReason | undefined;
       const settle = (outcome: 'answered' | UnansweredReason) => {
@@ -128,8 +127,7 @@ export class RoomPhoneLine implements PhoneLine {
       const left = ({ identity, disconnectReason }: RemoteParticipant) => {
         if (identity !== this.#identity) return;
         const reason = unansweredReason(DisconnectReason[disconnectReason ?? 0]);
-        if (told) settle(told);
-        else if (reason !== 'busy_or_refused') settle(reason);
+        if (reason !== 'busy_or_refused') settle(reason);
         else {
           leftWith = reason;
           settleWithin(TOLD_MS, reason);
@@ -142,10 +140,11 @@ export class RoomPhoneLine implements PhoneLine {
         topic?: string,
       ) => {
         if (topic !== DIAL_FAILURE_TOPIC || participant) return;
-        told = readDialFailure(data);
-        if (told && leftWith) settle(told);
+        // A phone that is busy at once may have left without an event (LiveKit server 1.13.5, rtc-node 0.13.35).
+        const told = readDialFailure(data);
+        if (told) settle(told);
       };
-      const closed = () => settle(told ?? leftWith ?? 'dial_cancelled');
+      const closed = () => settle(leftWith ?? 'dial_cancelled');
       let timer: NodeJS.Timeout | undefined;
       settleWithin(MAX_RINGING_MS, 'no_answer');
       this.#room.on(RoomEvent.ParticipantAttributesChanged, changed);

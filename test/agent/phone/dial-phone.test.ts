@@ -7,6 +7,7 @@ import { type SipAnswer, SipServiceStandIn } from '../../support/sip-service.js'
 
 let service: SipServiceStandIn;
 const call = { number: '+15551234567', trunkId: 'ST_1', agentName: 'clerk' };
+const AGENT = { identity: 'agent-1', kind: 'AGENT', state: 'ACTIVE' };
 const address = () => ({
   url: service.url,
   apiKey: 'key',
@@ -15,6 +16,7 @@ const address = () => ({
 
 beforeEach(async () => {
   service = await SipServiceStandIn.start();
+  service.answers.set('ListParticipants', { body: { participants: [AGENT] } });
 });
 afterEach(() => service.stop());
 
@@ -34,6 +36,7 @@ it('sends the agent to a new room, and dials', async () => {
   expect(service.requests.map(({ method }) => method)).toEqual([
     'CreateRoom',
     'CreateDispatch',
+    'ListParticipants',
     'CreateSIPParticipant',
   ]);
   expect(service.request('CreateDispatch')).toMatchObject({
@@ -59,6 +62,7 @@ it('leaves the dispatch to LiveKit when the agent has no name', async () => {
   await dialPhone(address(), { ...call, agentName: '', room: 'mine' });
   expect(service.requests.map(({ method }) => method)).toEqual([
     'CreateRoom',
+    'ListParticipants',
     'CreateSIPParticipant',
   ]);
   expect(service.request('CreateSIPParticipant')).toMatchObject({
@@ -100,10 +104,42 @@ it.each<[string, SipAnswer, object]>([
       data: Buffer.from(reason).toString('base64'),
     });
     // The agent has a moment to end its call by itself.
-    expect(before).toEqual([['CreateRoom', 'CreateDispatch', 'CreateSIPParticipant', 'SendData']]);
+    expect(before).toEqual([
+      ['CreateRoom', 'CreateDispatch', 'ListParticipants', 'CreateSIPParticipant', 'SendData'],
+    ]);
     expect(service.request('DeleteRoom')).toEqual({ room });
   },
 );
+
+it('dials when the agent is connected, and not before: a phone may be busy at once', async () => {
+  const others = [
+    { identity: 'supervisor', kind: 'STANDARD', state: 'ACTIVE' },
+    { ...AGENT, state: 'JOINED' },
+  ];
+  service.answers.set('ListParticipants', { body: { participants: others } });
+  const dialed = () => service.requests.some(({ method }) => method === 'CreateSIPParticipant');
+  let looks = 0;
+  await dialPhone(address(), call, async () => {
+    expect(dialed()).toBe(false);
+    looks++;
+    if (looks === 3) service.answers.set('ListParticipants', { body: { participants: [AGENT] } });
+  });
+  expect(looks).toBe(3);
+  expect(dialed()).toBe(true);
+});
+
+it.each<[string, SipAnswer]>([
+  ['does not come', { body: {} }],
+  ['cannot be looked for', { code: 'internal', httpStatus: 500 }],
+])('dials after five seconds when the agent %s', async (_title, answer) => {
+  service.answers.set('ListParticipants', answer);
+  let waited = 0;
+  const placed = await dialPhone(address(), call, async (ms) => {
+    waited += ms;
+  });
+  expect(placed.answered).toBe(true);
+  expect(waited).toBe(5_000);
+});
 
 it('gives up on a SIP service that does not answer, some time after the phone may ring', async () => {
   service.answers.set('CreateSIPParticipant', 'silence');

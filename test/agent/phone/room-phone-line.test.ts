@@ -63,6 +63,13 @@ describe('a phone that rings', () => {
     expect(await outcome).toBe(expected);
   });
 
+  it('and is busy, as whoever dialed tells, though nobody saw it leave', async () => {
+    const outcome = ring();
+    tell('busy');
+    expect(await outcome).toBe('busy');
+    expect(room.eventNames()).toEqual([]);
+  });
+
   it.each([
     ['busy', 'busy'],
     ['refused', 'refused'],
