@@ -99,7 +99,7 @@ export class CallRunner {
     const { sip } = this.#device;
     const room = sip ? phoneRoomName(sip) : `conversation-${randomBytes(4).toString('hex')}`;
     await this.#caller.join(connection, room);
-    this.#log(pc.dim('call'), `joined room ${room}${sip ? ` as ${sip.name}` : ''}`);
+    this.#log(pc.dim('call'), `joined room ${room}${sip ? ` as ${sip.name || sip.identity}` : ''}`);
     const joined = await this.#waitUntil(() => this.#hasEvent('ready'), AGENT_TIMEOUT_MS);
     if (!joined)
       throw new Error(

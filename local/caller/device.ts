@@ -3,7 +3,7 @@
 import type { CallerDevice } from '../../agent/src/caller/caller.js';
 import { PHONE_RATE, throughG711 } from '../audio/g711.js';
 import { type Noise, NoiseMixer } from '../audio/noise.js';
-import { createSipParticipant } from './phone.js';
+import { answerWhenHeard, createSipParticipant } from './phone.js';
 
 /** How somebody calls. */
 export interface CallerConditions {
@@ -30,6 +30,7 @@ export function createDevice(
   return {
     sampleRate: rate,
     ...(phone && { sip: createSipParticipant({ dialed }) }),
+    ...(phone && !dialed && { beforeJoin: answerWhenHeard }),
     send: (samples) => line(mixer?.addTo(samples) ?? samples),
     receive: line,
   };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Room } from '@livekit/rtc-node';
+import { type Room, RoomEvent } from '@livekit/rtc-node';
 import type { SipParticipant } from '../../agent/src/caller/join-room.js';
 
 /** The number that a simulated telephone calls. Numbers with 555 as the area code belong to nobody. */
@@ -15,30 +15,41 @@ const WAIT_MS = 500;
 const KEYS = '0123456789*#ABCD';
 
 /**
- * A telephone with a number of its own: one that calls in, and is answered already, or one that is dialed. As LiveKit's SIP
- * service joins it: livekit/protocol's sip/sip.go, livekit/sip's pkg/sip/inbound.go and outbound.go.
+ * A telephone with a number of its own: one that calls in, and rings until there is an agent (`answerWhenHeard`), or one that
+ * dialPhone calls. As LiveKit's SIP service joins it: test/sip compares it with livekit/sip v1.11.0, pkg/sip/inbound.go and
+ * outbound.go.
  */
 export function createSipParticipant({ dialed = false } = {}): SipParticipant {
   const number = `+1555010${randomInt(1_000, 10_000)}`;
   const id = () => randomBytes(6).toString('hex');
   return {
-    identity: `sip_${number}`,
-    name: `Phone ${number}`,
+    identity: dialed ? `phone-${randomUUID()}` : `sip_${number}`,
+    name: dialed ? '' : `Phone ${number}`,
     attributes: {
       'sip.callID': `SCL_${id()}`,
-      'sip.callStatus': dialed ? 'dialing' : 'active',
+      'sip.callStatus': dialed ? 'dialing' : 'ringing',
       'sip.phoneNumber': number,
       'sip.trunkPhoneNumber': CALLED_NUMBER,
       'sip.trunkID': `ST_${id()}`,
-      ...(!dialed && { 'sip.ruleID': `SDR_${id()}` }),
+      ...(!dialed && {
+        ...{ 'sip.ruleID': `SDR_${id()}`, 'sip.callIDFull': id(), 'sip.callTag': id() },
+      }),
       'sip.hostname': '127.0.0.1',
     },
   };
 }
 
-/** What becomes of a call that was dialed, as the SIP service tells the room. */
+/** What becomes of a call, as the SIP service tells the room. */
 export async function setCallStatus(room: Room, status: 'ringing' | 'active'): Promise<void> {
   await room.localParticipant?.setAttributes({ 'sip.callStatus': status });
+}
+
+/**
+ * The SIP service answers a caller when it has somebody's track: of the agent, or of the waiting line. Call it before the
+ * phone joins.
+ */
+export function answerWhenHeard(room: Room): void {
+  room.once(RoomEvent.TrackSubscribed, () => void setCallStatus(room, 'active'));
 }
 
 /** Name of the room that a dispatch rule with LiveKit's usual prefix makes for a call. */

@@ -103,6 +103,7 @@ export class LightCaller extends EventEmitter<LightCallerEvents> {
         this.emit('disconnected', Date.now());
       })
       .on(RoomEvent.Reconnected, () => this.emit('reconnected'));
+    this.#device.beforeJoin?.(this.room);
     await joinRoom(this.room, connection, {
       name: this.name,
       identity: 'caller',

@@ -4,6 +4,7 @@
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import {
+  AudioSource,
   AudioStream,
   dispose,
   ParticipantKind,
@@ -16,6 +17,7 @@ import {
 } from '@livekit/rtc-node';
 import { AccessToken } from 'livekit-server-sdk';
 import { CALLER_RATE, Caller } from '../../agent/src/caller/caller.js';
+import { publishMicrophone } from '../../agent/src/caller/join-room.js';
 import { rmsLevel } from '../../local/audio/wav.js';
 import { createDevice } from '../../local/caller/device.js';
 import { pressKeys } from '../../local/caller/phone.js';
@@ -77,7 +79,17 @@ describe('a telephone', () => {
     const token = new AccessToken(livekit.apiKey, livekit.apiSecret, { identity: 'agent' });
     token.addGrant({ room: name, roomJoin: true });
     await room.connect(livekit.url, await token.toJwt(), { autoSubscribe: true, dynacast: false });
-    return { joined, heard, pressed };
+    /** The SIP service answers when somebody can be heard. */
+    const answered = async () => {
+      const active = new Promise<void>((resolve) =>
+        room.on(RoomEvent.ParticipantAttributesChanged, (changed) => {
+          if (changed['sip.callStatus'] === 'active') resolve();
+        }),
+      );
+      await publishMicrophone(room, new AudioSource(RATE, 1));
+      await active;
+    };
+    return { joined, heard, pressed, answered };
   }
 
   /** A second of a track, after what comes first. */
@@ -92,7 +104,7 @@ describe('a telephone', () => {
   }
 
   it('is a SIP participant with its attributes, presses keys, and sounds like G.711', async () => {
-    const { joined, heard, pressed } = await listen('phone');
+    const { joined, heard, pressed, answered } = await listen('phone');
     const device = createDevice({ phone: true, noise: { dbfs: NOISE_DBFS } }, CALLER_RATE);
     const caller = new Caller({ record: false, device });
     await caller.join(livekit, 'phone');
@@ -105,6 +117,7 @@ describe('a telephone', () => {
     });
     expect(attributes).toEqual(device.sip?.attributes);
 
+    await answered();
     await pressKeys(caller.room, '1*#');
     expect(await pressed(3)).toEqual([
       [1, '1', identity],
@@ -113,6 +126,7 @@ describe('a telephone', () => {
     ]);
 
     const [track, publication] = await heard;
+    expect(publication.name).toBe(identity);
     expect(publication.source).toBe(TrackSource.SOURCE_MICROPHONE);
     const samples = await second(track);
     const level = 20 * Math.log10(rmsLevel(samples) / 32_768);
@@ -128,7 +142,7 @@ describe('a telephone', () => {
     await caller.join(livekit);
     expect(await joined).toMatchObject({
       kind: ParticipantKind.SIP,
-      attributes: expect.objectContaining({ 'sip.callStatus': 'active' }),
+      attributes: expect.objectContaining({ 'sip.callStatus': 'ringing' }),
     });
     await caller.press('4#');
     const { identity } = await joined;

@@ -40,6 +40,8 @@ export interface CallerDevice {
   sampleRate: number;
   /** The participant that a telephone is. Default: one of no special kind. */
   sip?: SipParticipant;
+  /** Called before it joins. */
+  beforeJoin?(room: Room): void;
   /** What becomes of the samples that leave the caller, and of those that reach it. Default: nothing. */
   send?(samples: Int16Array): Int16Array;
   receive?(samples: Int16Array): Int16Array;
@@ -109,6 +111,7 @@ export class Caller extends EventEmitter<CallerEvents> {
         if (participant.identity === this.#agentIdentity) this.emit('left');
       })
       .on(RoomEvent.Disconnected, () => this.emit('left'));
+    this.#device.beforeJoin?.(this.room);
     await joinRoom(this.room, livekit, {
       name,
       identity,

@@ -5,6 +5,7 @@ import {
   type AudioSource,
   LocalAudioTrack,
   type LocalTrackPublication,
+  ParticipantKind,
   type Room,
   RoomEvent,
 } from '@livekit/rtc-node';
@@ -104,6 +105,10 @@ export async function publishMicrophone(
   room: Room,
   source: AudioSource,
 ): Promise<LocalTrackPublication | undefined> {
-  const track = LocalAudioTrack.createAudioTrack('microphone', source);
-  return room.localParticipant?.publishTrack(track, voicePublishOptions());
+  const { localParticipant } = room;
+  const isPhone = localParticipant?.info.kind === ParticipantKind.SIP;
+  // The SIP service names its track so (livekit/sip, pkg/sip/room.go).
+  const name = isPhone ? localParticipant.identity : 'microphone';
+  const track = LocalAudioTrack.createAudioTrack(name, source);
+  return localParticipant?.publishTrack(track, voicePublishOptions());
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { EventEmitter } from 'node:events';
 import { describe, expect, it, jest } from '@jest/globals';
-import type { Room } from '@livekit/rtc-node';
+import { type Room, RoomEvent } from '@livekit/rtc-node';
 import { readPhoneAttributes } from '../../../agent/src/phone/phone-attributes.js';
 import {
+  answerWhenHeard,
   createSipParticipant,
   parseKeys,
   phoneRoomName,
@@ -28,18 +30,31 @@ describe('createSipParticipant', () => {
     expect(phone).toMatchObject({
       identity: `sip_${number}`,
       name: `Phone ${number}`,
-      attributes: { 'sip.callStatus': 'active', 'sip.trunkPhoneNumber': '+15550100000' },
+      attributes: { 'sip.callStatus': 'ringing', 'sip.trunkPhoneNumber': '+15550100000' },
     });
     expect(phoneRoomName(phone).startsWith(`call-_${number}_`)).toBe(true);
     expect(readPhoneAttributes(phone.attributes)).toMatchObject({ direction: 'inbound' });
   });
 
   it('is dialed, and then no dispatch rule brought it', () => {
-    const { attributes } = createSipParticipant({ dialed: true });
+    const { attributes, identity, name } = createSipParticipant({ dialed: true });
+    expect({ identity, name }).toEqual({ identity: expect.stringMatching(/^phone-/), name: '' });
     expect(readPhoneAttributes(attributes)).toMatchObject({
       direction: 'outbound',
       status: 'dialing',
     });
+  });
+});
+
+describe('answerWhenHeard', () => {
+  it('answers once, with the first track', () => {
+    const setAttributes = jest.fn(async (_: object) => {});
+    const room = Object.assign(new EventEmitter(), { localParticipant: { setAttributes } });
+    answerWhenHeard(room as unknown as Room);
+    expect(setAttributes).not.toHaveBeenCalled();
+    room.emit(RoomEvent.TrackSubscribed);
+    room.emit(RoomEvent.TrackSubscribed);
+    expect(setAttributes.mock.calls).toEqual([[{ 'sip.callStatus': 'active' }]]);
   });
 });
 
