@@ -87,7 +87,11 @@ export default {
       ...unit,
       displayName: 'unit',
       testMatch: ['<rootDir>/test/**/*.test.{ts,tsx}'],
-      testPathIgnorePatterns: ['<rootDir>/test/e2e/', '<rootDir>/test/peers/'],
+      testPathIgnorePatterns: [
+        '<rootDir>/test/e2e/',
+        '<rootDir>/test/peers/',
+        '<rootDir>/test/sip/',
+      ],
     },
     {
       ...endToEnd,
@@ -103,5 +107,6 @@ export default {
       testPathIgnorePatterns: process.env.LANES ? [] : [`${FLEETS}lanes`],
     },
     { ...common, displayName: 'peers', testMatch: ['<rootDir>/test/peers/**/*.test.ts'] },
+    { ...endToEnd, displayName: 'sip', testMatch: ['<rootDir>/test/sip/**/*.test.ts'] },
   ],
 };

@@ -183,14 +183,14 @@ async function freePort(preferred: number): Promise<number> {
   return getPort({ host: '127.0.0.1', port: portNumbers(preferred, preferred + 20) });
 }
 
-function cacheDirectory(env: NodeJS.ProcessEnv): string {
+export function cacheDirectory(env: NodeJS.ProcessEnv): string {
   const base = env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
   const directory = join(base, 'nova-sonic-livekit');
   mkdirSync(directory, { recursive: true });
   return directory;
 }
 
-function which(program: string, env: NodeJS.ProcessEnv): string | undefined {
+export function which(program: string, env: NodeJS.ProcessEnv): string | undefined {
   return (env.PATH ?? '')
     .split(delimiter)
     .map((directory) => join(directory, program))
