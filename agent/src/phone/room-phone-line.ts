@@ -122,7 +122,9 @@ export class RoomPhoneLine implements PhoneLine {
         timer = setTimeout(() => settle(outcome), ms).unref();
       };
       const changed = () => {
-        if (isAnswered(readPhoneAttributes(this.attributes()))) settle('answered');
+        const phone = readPhoneAttributes(this.attributes());
+        // A call that was cancelled is over, though the phone has not left yet.
+        if (phone.status !== 'hangup' && isAnswered(phone)) settle('answered');
       };
       const left = ({ identity, disconnectReason }: RemoteParticipant) => {
         if (identity !== this.#identity) return;

@@ -63,6 +63,13 @@ describe('a phone that rings', () => {
     expect(await outcome).toBe(expected);
   });
 
+  it('and is cancelled, which is no answer: its status tells the end before it leaves', async () => {
+    const outcome = ring();
+    status('hangup');
+    leave(DisconnectReason.CLIENT_INITIATED);
+    expect(await outcome).toBe('dial_cancelled');
+  });
+
   it('and is busy, as whoever dialed tells, though nobody saw it leave', async () => {
     const outcome = ring();
     tell('busy');
