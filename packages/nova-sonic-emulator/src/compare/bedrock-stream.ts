@@ -26,6 +26,8 @@ export interface StreamEnd {
   message?: string;
   /** Of an error before the stream. */
   httpStatus?: number;
+  /** The endpoint was asked nothing, as there are no credentials to sign with: what to do, as a sentence. */
+  unsigned?: string;
 }
 
 /** @throws Error of one sentence when the optional package is not installed */
@@ -65,7 +67,7 @@ export class BedrockStream {
       modelId,
       body: this.body(),
     });
-    this.ended = this.read(client, command).finally(() => {
+    this.ended = this.read(client, command, url ?? `Amazon Bedrock in ${region}`).finally(() => {
       this.end();
       client.destroy();
     });
@@ -90,6 +92,7 @@ export class BedrockStream {
   private async read(
     client: Sdk.BedrockRuntimeClient,
     command: Sdk.InvokeModelWithBidirectionalStreamCommand,
+    where: string,
   ): Promise<StreamEnd> {
     try {
       const { body } = await client.send(command);
@@ -105,7 +108,12 @@ export class BedrockStream {
       const { name, message, $metadata } = error as Error & {
         $metadata?: { httpStatusCode?: number };
       };
-      return { type: name, message, httpStatus: $metadata?.httpStatusCode };
+      const unsigned =
+        name === 'CredentialsProviderError'
+          ? `There are no AWS credentials for ${where}: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (any values for a server that does not check them).`
+          : undefined;
+      const httpStatus = $metadata?.httpStatusCode;
+      return { type: name, message: unsigned ?? message, httpStatus, unsigned };
     }
   }
 

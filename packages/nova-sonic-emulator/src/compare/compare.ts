@@ -3,6 +3,7 @@ import type { StreamEndpoint } from './bedrock-stream.js';
 import { loadSdk } from './bedrock-stream.js';
 import { CONVERSATIONS, type ComparedConversation } from './conversations.js';
 import { type Observation, type ObserveOptions, observeConversation } from './observe.js';
+import { reach } from './reach.js';
 
 /** One thing that two endpoints do differently. */
 export interface Difference {
@@ -29,7 +30,10 @@ export interface Comparison {
 /** Times differ when one is twice the other, and by more than this: a network and a busy machine take their share. */
 const TIMING_MS = 400;
 
-/** Holds the conversations with both endpoints, one after the other, and reports what differs. */
+/**
+ * Holds the conversations with both endpoints, one after the other, and reports what differs.
+ * @throws Error of one sentence when one of them cannot be asked
+ */
 export async function compareEndpoints(
   left: StreamEndpoint,
   right: StreamEndpoint,
@@ -38,6 +42,7 @@ export async function compareEndpoints(
   onProgress: (conversation: string) => void = () => {},
 ): Promise<Comparison> {
   const sdk = await loadSdk();
+  for (const { url } of [left, right]) if (url) await reach(url);
   const comparison: Comparison = { observations: [], differences: [] };
   for (const conversation of conversations) {
     onProgress(conversation.name);

@@ -39,7 +39,10 @@ const RATE = 16_000;
 /** Silence after what is said, so that the end of speech is found. */
 const TRAILING_MS = 2600;
 
-/** Holds a conversation with an endpoint and reports what it did. */
+/**
+ * Holds a conversation with an endpoint and reports what it did.
+ * @throws Error of one sentence when there are no credentials for the endpoint
+ */
 export async function observeConversation(
   sdk: typeof Sdk,
   endpoint: StreamEndpoint,
@@ -93,6 +96,7 @@ export async function observeConversation(
   stream.end();
   const timer = new Promise((resolve) => setTimeout(resolve, patienceMs).unref());
   await Promise.race([ended, timer]);
+  if (over?.unsigned) throw new Error(over.unsigned);
   return summary(conversation.name, events, over ?? { type: 'no end' });
 }
 

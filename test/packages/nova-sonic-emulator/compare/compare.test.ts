@@ -167,6 +167,38 @@ describe('compare', () => {
     expect(found.map(({ what, subject }) => `${what} ${subject}`)).toEqual(expected);
   });
 
+  it.each<[string, () => Promise<{ url: string; right?: object }>, RegExp]>([
+    [
+      'nothing listens',
+      async () => ({ url: `http://127.0.0.1:${await freePort()}` }),
+      /^Nothing answers at http:\S+ \(ECONNREFUSED\): check the address/,
+    ],
+    [
+      'its certificate is not trusted',
+      async () => ({ url: (await emulator()).tlsUrl }),
+      /^The certificate of https:\S+ is not trusted \(\w+\): set NODE_EXTRA_CA_CERTS/,
+    ],
+    [
+      'there are no credentials',
+      async () => ({
+        url: (await emulator()).url,
+        right: {
+          credentials: async () => {
+            throw Object.assign(new Error('none'), { name: 'CredentialsProviderError' });
+          },
+        },
+      }),
+      /^There are no AWS credentials for http:\S+: set AWS_PROFILE, or AWS_ACCESS_KEY_ID/,
+    ],
+  ])('stops with one sentence when an endpoint cannot be asked: %s', async (_, other, says) => {
+    const { url, credentials } = await emulator();
+    const left = { url, credentials, region: REGION };
+    const { right, ...endpoint } = await other();
+    await expect(
+      compareEndpoints(left, { ...left, ...endpoint, ...right }, OPTIONS, CONVERSATIONS),
+    ).rejects.toThrow(says);
+  });
+
   it('tells of a rule only whether it is refused', () => {
     const observation = { conversation: 'rule voice', order: [], fields: {}, timing: { first: 1 } };
     const slower = { ...observation, timing: { first: 9000 } };
