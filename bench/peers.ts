@@ -6,7 +6,7 @@
 import '../local/command/silence-warnings.js';
 import { cpus } from 'node:os';
 import Table from 'cli-table3';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { logStatus, runCommand } from '../local/command/run-command.js';
 import { buildAgent } from '../local/dev/build-agent.js';
 import { synthesizeQuestion } from '../local/fleet/question.js';
@@ -26,10 +26,18 @@ interface PeersOptions {
 
 const program = new Command('npm run bench:peers --')
   .description('Compares our worker with the Python worker of LiveKit, on this machine.')
-  .option('--calls <list>', 'calls at once, separated by commas', parseList, [1, 5, 10])
+  .addOption(
+    new Option('--calls <list>', 'calls at once, separated by commas')
+      .argParser(parseList)
+      .default([1, 5, 10], '1,5,10'),
+  )
   .option('--runs <n>', 'runs of each; the table shows medians', Number, 3)
   .option('--seconds <n>', 'how long the callers talk in each run', Number, 40)
-  .option('--workers <list>', 'those to measure', (list) => list.split(','), [...KINDS])
+  .addOption(
+    new Option('--workers <list>', 'those to measure')
+      .argParser((list) => list.split(','))
+      .default([...KINDS], KINDS.join(',')),
+  )
   .option(
     '--limit <ms>',
     'instead: the most talking calls before the p95 of what is added to the latency passes this',

@@ -4,7 +4,7 @@
 // worker and the emulator behind a network with delay. Prints what went wrong, and ends with 1 if anything did.
 
 import { writeFileSync } from 'node:fs';
-import { Command as Program } from 'commander';
+import { Option, Command as Program } from 'commander';
 import type { Browser, Page } from 'playwright-core';
 import seedrandom from 'seedrandom';
 import { findChromium, installMicrophone, launch } from './browser.js';
@@ -19,11 +19,13 @@ const READY_MS = 180_000;
 const flags = new Program('test:typing')
   .description('Types questions over replies through the page, and counts what went wrong.')
   .option('--questions <number>', 'for each delay', Number, 200)
-  .option(
-    '--delays <list>',
-    'ms each way between the worker and the emulator, with a third of it as jitter',
-    (text: string) => text.split(',').map(Number),
-    [0, 20, 60, 150],
+  .addOption(
+    new Option(
+      '--delays <list>',
+      'ms each way between the worker and the emulator, with a third of it as jitter',
+    )
+      .argParser((text) => text.split(',').map(Number))
+      .default([0, 20, 60, 150], '0,20,60,150'),
   )
   .option('--pages <number>', 'that type at once, each in a call of its own', Number, 4)
   .option('--log <file>', "where to keep the agent's log")
