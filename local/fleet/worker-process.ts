@@ -106,7 +106,7 @@ export class WorkerProcess {
       };
       const timer = setTimeout(() => {
         this.#lineListeners.delete(listener);
-        const latest = this.log.slice(-30).map(({ msg }) => msg ?? 'figures');
+        const latest = this.log.flatMap(({ msg }) => msg ?? []).slice(-30);
         reject(
           new Error(
             `${this.name} did not log the expected line within ${ms} ms, but ended with: ${latest.join('; ')}`,
