@@ -128,15 +128,19 @@ export class RetryPolicy {
     if (!waits && this.#total >= budget) {
       return { type: 'give_up', why: `${this.#total} attempts failed in this call` };
     }
-    const allRefused = open.every(({ refused }) => refused);
     // A stream that served until now is replaced at once, in its own lane.
     const sudden = livedMs > 0 && this.#inARow === 1 && error.kind !== 'throttled';
     const pause = sudden ? 0 : this.#delay(state?.failures ?? 1);
-    const all = waits && allRefused;
-    if (state && !sudden) state.cooldownUntil = now + (all ? 0 : pause);
-    // On a slow network the first lane is ready again before the last one was tried.
-    const wait = all ? Math.min(pause, WAIT_PAUSE_MS) : 0;
-    const next = this.#next(now + wait, !sudden);
+    if (state && !sudden) state.cooldownUntil = now + pause;
+    const first = this.#next(now, !sudden);
+    const hasRefused = ({ lane }: { lane: string }) => this.#lanes.get(lane)?.refused === true;
+    // It has refused this call, and those that have not were full or failed a moment ago in others.
+    const all = waits && hasRefused(first);
+    if (state && all) state.cooldownUntil = now;
+    // Each is asked once before any is asked again.
+    const wait =
+      all && hasRefused(this.#next(now, !sudden, true)) ? Math.min(pause, WAIT_PAUSE_MS) : 0;
+    const next = all ? this.#next(now + wait, !sudden, true) : first;
     const delayMs = all ? wait : Math.max(next.at, this.#windowOpensAt(now)) - now;
     const outage = now - (this.#outageSince ?? now);
     const limit = all ? waitWhenFullMs : Math.max(maxOutageMs, waits ? waitWhenFullMs : 0);
@@ -156,10 +160,13 @@ export class RetryPolicy {
     return oldest === undefined ? now : oldest + CONNECT_WINDOW_MS;
   }
 
-  /** @param spread of lanes that are ready, the one that failed least, not the first of the list */
-  #next(now: number, spread = false): { lane: string; at: number } {
+  /**
+   * @param spread of lanes that are ready, the one that failed least, not the first of the list
+   * @param unasked one that has not refused this call comes first
+   */
+  #next(now: number, spread = false, unasked = false): { lane: string; at: number } {
     let best:
-      | { lane: string; at: number; rank: number; doubts: number; failures: number }
+      | { lane: string; asked: number; at: number; rank: number; doubts: number; failures: number }
       | undefined;
     for (const [lane, state] of this.#lanes) {
       if (state.rejected) continue;
@@ -170,11 +177,16 @@ export class RetryPolicy {
       // One that was full when it was last asked may still be: a call pays for one such lane, not for all of them.
       const doubts = spread && failedElsewhere !== undefined ? 1 : 0;
       const failures = spread ? state.failures : 0;
+      const asked = unasked && state.refused ? 1 : 0;
       // Two that are never ready differ by NaN.
       const order = best
-        ? rank - best.rank || at - best.at || doubts - best.doubts || failures - best.failures
+        ? asked - best.asked ||
+          rank - best.rank ||
+          at - best.at ||
+          doubts - best.doubts ||
+          failures - best.failures
         : Number.NEGATIVE_INFINITY;
-      if (order < 0) best = { lane, at, rank, doubts, failures };
+      if (order < 0) best = { lane, asked, at, rank, doubts, failures };
     }
     return best ?? { lane: [...this.#lanes.keys()][0] as string, at: now };
   }

@@ -185,6 +185,33 @@ describe('RetryPolicy', () => {
     expect(p.failed('d', error('throttled'), 0, 2_000)).toMatchObject({ lane: 'b', delayMs: 0 });
   });
 
+  test('a call waits when those that have refused it come first again, and asks the others, which were full in other calls, at once', () => {
+    // As the agent tells: 5 s after the first failure of a lane, 40 s where it has failed several times.
+    const rests: Record<string, number> = { c: 40_000, d: 41_000 };
+    const options = { ...OPTIONS, waitWhenFullMs: 60_000 };
+    const cooldownUntil = (lane: string) => rests[lane];
+    const p = new RetryPolicy(['a', 'b', 'c', 'd'], { ...options, cooldownUntil }, () => 0.5);
+    const asked: unknown[] = [];
+    let now = 0;
+    for (let lane = p.pick(0); asked.length < 6; ) {
+      p.connecting(now);
+      rests[lane] = Math.max(rests[lane] ?? 0, now + 5_000);
+      const decision = p.failed(lane, error('throttled'), 0, now);
+      if (decision.type === 'give_up') throw new Error(decision.why);
+      asked.push([lane, now, decision.waits]);
+      now += decision.delayMs;
+      lane = decision.lane;
+    }
+    expect(asked).toEqual([
+      ['a', 0, undefined],
+      ['b', 0, 'begins'],
+      ['c', 0, 'goes on'],
+      ['d', 0, 'goes on'],
+      ['a', 500, 'goes on'],
+      ['b', 1_500, 'goes on'],
+    ]);
+  });
+
   /** Tries without a stream, in ms, until the call is given up. @param kinds what each lane fails with */
   function tries(
     kinds: Record<string, 'throttled' | 'connection'>,
