@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { PHONE_RATE } from '../../local/audio/g711.js';
 import { readWav, writeWav } from '../../local/audio/wav.js';
 import { ManagedProcess } from '../../local/process/managed-process.js';
-import { freePort } from '../support/free-port.js';
+import { freePort, twoFreePorts } from '../support/free-port.js';
 import { until } from '../support/wait.js';
 
 const START_TIMEOUT_MS = 20_000;
@@ -67,7 +67,7 @@ export class Baresip {
     const samples = new Int16Array(MICROPHONE_S * PHONE_RATE);
     for (const { samples: speech, atS } of says) samples.set(speech, atS * PHONE_RATE);
     writeWav(join(folder, 'microphone.wav'), { sampleRate: PHONE_RATE, samples });
-    const [sipPort, controlPort] = [await freePort(), await freePort()];
+    const [sipPort, controlPort] = [await twoFreePorts(), await freePort()];
     const rtp = (await freePort()) & ~1;
     const modules = [
       'g711',

@@ -11,3 +11,11 @@ export function freePort(): Promise<number> {
   const first = randomInt(20_000, 30_000);
   return getPort({ host: '127.0.0.1', port: portNumbers(first, first + 100) });
 }
+
+/** The first of two, as for SIP, whose clients listen for TLS on the next one. */
+export async function twoFreePorts(): Promise<number> {
+  for (;;) {
+    const first = await freePort();
+    if ((await getPort({ host: '127.0.0.1', port: first + 1 })) === first + 1) return first;
+  }
+}
