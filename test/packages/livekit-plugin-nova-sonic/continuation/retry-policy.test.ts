@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Long because every rule of retries, lanes and waits has its cases here.
 import { describe, expect, test } from '@jest/globals';
 import { initializeLogger } from '@livekit/agents';
 import { RetryPolicy } from '../../../../packages/livekit-plugin-nova-sonic/src/continuation/retry-policy.js';
