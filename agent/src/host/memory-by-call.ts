@@ -30,9 +30,15 @@ export class MemoryByCall {
     this.#running.add(run);
     const count = () => {
       // A call that has ended is blamed for nothing any more.
-      if (!this.#running.delete(run)) return;
-      const grown = (this.#grown.get(callId) ?? 0) + this.#rss() - run.before;
-      this.#grown.set(callId, grown);
+      if (!this.#running.has(run)) return;
+      const grown = this.#rss() - run.before;
+      this.#grown.set(callId, (this.#grown.get(callId) ?? 0) + grown);
+      // Nor is a tool that runs since before, and may never return, for what this one did.
+      for (const earlier of this.#running) {
+        if (earlier === run) break;
+        earlier.before += Math.max(0, grown);
+      }
+      this.#running.delete(run);
     };
     let result: T;
     try {

@@ -82,3 +82,22 @@ test('does not blame a call that has ended for what its tool still takes', async
   await late;
   expect(memory.largest).toBeUndefined();
 });
+
+test('does not blame a tool that never returns for what another one took meanwhile', async () => {
+  const { memory, grow } = setUp();
+  void memory.measure('never', () => new Promise(() => {}));
+  grow(40);
+  memory.measure('grows', () => grow(100));
+  grow(70);
+  expect(memory.largest?.callId).toBe('never');
+  memory.ended('never');
+  expect(memory.largest).toEqual({ callId: 'grows', grownMB: 100 });
+});
+
+test('names the call that grew also when an earlier tool of another one still runs', () => {
+  const { memory, grow } = setUp();
+  void memory.measure('never', () => new Promise(() => {}));
+  grow(20);
+  memory.measure('grows', () => grow(100));
+  expect(memory.largest).toEqual({ callId: 'grows', grownMB: 100 });
+});
